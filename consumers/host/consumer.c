@@ -1,0 +1,236 @@
+#include "consumer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "weir/clock.h"
+#include "weir/log.h"
+#include "weir/topology.h"
+
+#define COMEBACK_US 200000
+#define COMEBACK_CAP_US 5000000
+#define TURN_MS 1000
+
+/* ---- connections ---- */
+
+static void put_off(struct comeback *b)
+{
+	b->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, b->tries++);
+}
+
+static int open_broker(struct consumer *c, struct weir_error *err)
+{
+	char queue[KIND_MAX + 8];
+	struct broker *b;
+	if (broker_open(c->settings.amqp_url, "weir-consumer", MESSAGE_MAX, &b, err) < 0)
+		return -1;
+	if (topology_check(b, NULL, err) < 0)
+		goto fail;
+	for (size_t i = 0; i < c->lane_count; i++) {
+		const char *kind = c->lanes[i].plugin.plugin.kind;
+		queue_of(kind, queue);
+		if (topology_check_kind(b, kind, NULL, err) < 0 ||
+		    broker_consume(b, queue, (uint16_t)c->options.prefetch, err) < 0)
+			goto fail;
+	}
+	c->broker = b;
+	c->connection++;
+	c->consuming = true;
+	c->broker_back.tries = 0;
+	return 0;
+fail:
+	broker_close(b);
+	return -1;
+}
+
+static int open_ledger(struct consumer *c, struct weir_error *err)
+{
+	struct ledger *l;
+	if (ledger_open(c->settings.pg_url, "weir-consumer", true, &l, err) < 0)
+		return -1;
+	if (ledger_check_schema(l, err) < 0) {
+		ledger_close(l);
+		return -1;
+	}
+	c->ledger = l;
+	c->ledger_back.tries = 0;
+	return 0;
+}
+
+/* Deliveries that were not started come again on the next connection; the others go on, and only
+ * their acks are void. */
+void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
+{
+	struct delivery_list *held = &c->deliveries.lists[DELIVERY_HELD];
+	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
+	broker_close(c->broker);
+	c->broker = NULL;
+	c->consuming = false;
+	while (held->first)
+		delivery_move(&c->deliveries, held->first, DELIVERY_FREE, true);
+	put_off(&c->broker_back);
+}
+
+void consumer_lose_ledger(struct consumer *c, const struct weir_error *why)
+{
+	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
+	ledger_close(c->ledger);
+	c->ledger = NULL;
+	flush_abandon(c);
+	put_off(&c->ledger_back);
+}
+
+static void come_back(struct consumer *c)
+{
+	struct weir_error why;
+	int64_t now = clock_us();
+	if (!c->ledger && now >= c->ledger_back.at_us) {
+		if (open_ledger(c, &why) == 0) {
+			log_event(LOG_INFO, "ledger_back", "connection=%s", "new");
+		} else {
+			log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
+			put_off(&c->ledger_back);
+		}
+	}
+	if (!c->broker && !c->stopping && now >= c->broker_back.at_us) {
+		if (open_broker(c, &why) == 0) {
+			log_event(LOG_INFO, "broker_back", "connection=%llu",
+				  (unsigned long long)c->connection);
+		} else {
+			log_event(LOG_WARN, "broker_away", "error=\"%s\"", why.text);
+			put_off(&c->broker_back);
+		}
+	}
+}
+
+/* ---- waiting ---- */
+
+enum { FD_BROKER, FD_LEDGER, FDS };
+
+static void sooner(int64_t *next, int64_t at)
+{
+	if (at < *next)
+		*next = at;
+}
+
+/* Milliseconds until something is due without anybody writing to us. */
+static int wait_ms(const struct consumer *c)
+{
+	int64_t now = clock_us(), next = now + TURN_MS * 1000;
+	const struct delivery *ended = c->deliveries.lists[DELIVERY_ENDED].first;
+	if (flush_due(c, now, false) || (c->broker && broker_buffered(c->broker)))
+		return 0;
+	sooner(&next, work_next_us(c));
+	if (ended && c->ledger && c->flush.state == FLUSH_IDLE) {
+		int64_t linger = ended->ended_us + c->options.linger_ms * 1000;
+		sooner(&next, linger > c->flush.pause_until_us ? linger : c->flush.pause_until_us);
+	}
+	if (!c->ledger)
+		sooner(&next, c->ledger_back.at_us);
+	if (!c->broker && !c->stopping)
+		sooner(&next, c->broker_back.at_us);
+	return next > now ? (int)((next - now + 999) / 1000) : 0;
+}
+
+static void wait_for(const struct consumer *c, struct pollfd fds[FDS])
+{
+	bool hungry = c->broker && c->deliveries.bytes < (uint64_t)c->options.memory_mb << 20;
+	fds[FD_BROKER] = (struct pollfd){.fd = hungry ? broker_fd(c->broker) : -1,
+					 .events = POLLIN};
+	fds[FD_LEDGER] = (struct pollfd){.fd = c->ledger ? ledger_fd(c->ledger) : -1,
+					 .events = POLLIN};
+	if (c->ledger && ledger_wants_write(c->ledger))
+		fds[FD_LEDGER].events |= POLLOUT;
+	if (poll(fds, FDS, wait_ms(c)) < 0)
+		fds[FD_BROKER].revents = fds[FD_LEDGER].revents = 0;
+}
+
+/* An idle connection to the ledger says something only when it ends. */
+static void watch_idle_ledger(struct consumer *c)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	if (c->flush.state == FLUSH_IDLE && ledger_take(c->ledger, &r, &why) == LEDGER_FAILED)
+		consumer_lose_ledger(c, &why);
+}
+
+/* ---- the loop ---- */
+
+static void turn(struct consumer *c)
+{
+	struct pollfd fds[FDS];
+	wait_for(c, fds);
+	bool more = fds[FD_BROKER].revents || (c->broker && broker_buffered(c->broker));
+	if (c->broker) /* also when nothing came: heartbeats are served there */
+		intake_turn(c);
+	if (c->ledger && fds[FD_LEDGER].revents)
+		watch_idle_ledger(c);
+	flush_turn(c);
+	work_timers(c);
+	trials_turn(c);
+	if (flush_due(c, clock_us(), more))
+		flush_begin(c);
+	come_back(c);
+}
+
+static bool in_hand(const struct consumer *c)
+{
+	const struct delivery_list *lists = c->deliveries.lists;
+	return lists[DELIVERY_WORKING].size + lists[DELIVERY_ENDED].size +
+	       lists[DELIVERY_STORING].size > 0;
+}
+
+static void stop_consuming(struct consumer *c)
+{
+	char queue[KIND_MAX + 8];
+	struct weir_error why;
+	log_event(LOG_INFO, "consumer_stopping", "in_hand=%zu",
+		  c->deliveries.capacity - c->deliveries.lists[DELIVERY_FREE].size);
+	c->stopping = true;
+	for (size_t i = 0; i < c->lane_count && c->broker; i++) {
+		queue_of(c->lanes[i].plugin.plugin.kind, queue);
+		if (broker_cancel(c->broker, queue, &why) < 0)
+			consumer_lose_broker(c, &why);
+	}
+}
+
+static void cancel_work(struct consumer *c)
+{
+	struct delivery *next;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first; d; d = next) {
+		const struct weir_plugin *p = &d->lane->plugin.plugin;
+		struct weir_work work = delivery_work(d);
+		next = d->after;
+		if (p->cancel)
+			p->cancel(d->lane->plugin.state, work);
+	}
+}
+
+/* What cannot be finished in time goes back to the broker, uncharged, with the connection. */
+static void drain(struct consumer *c, volatile const int *stop)
+{
+	int64_t until = clock_us() + c->options.grace_ms * 1000;
+	stop_consuming(c);
+	while (in_hand(c) && *stop < 2 && clock_us() < until)
+		turn(c);
+	if (*stop >= 2)
+		return;
+	cancel_work(c);
+	flush_abandon(c);
+	trials_forget(c);
+}
+
+int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err)
+{
+	if (open_ledger(c, err) < 0 || open_broker(c, err) < 0)
+		return -1;
+	log_event(LOG_INFO, "consumer_ready", "kinds=%zu prefetch=%lld flush=%lld", c->lane_count,
+		  (long long)c->options.prefetch, (long long)c->options.flush);
+	while (!*stop)
+		turn(c);
+	drain(c, stop);
+	log_event(LOG_INFO, "consumer_stopped", "items=%llu", (unsigned long long)c->done_count);
+	return 0;
+}

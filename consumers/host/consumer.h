@@ -1,0 +1,127 @@
+/* consumer.h: the consumer host, one thread and one loop:
+ *
+ *   wait -> take deliveries (intake.c) -> process (work.c) -> flush (flush.c) -> count and ack
+ *   (settle.c)
+ *
+ * Deliveries that were given to somebody before who did not ack them may be the reason for that:
+ * they are worked on apart (trials.c). The consumer only reads from the broker and acks; what must
+ * happen next is a row in the ledger. */
+#ifndef WEIR_CONSUMER_H
+#define WEIR_CONSUMER_H
+
+#include "delivery.h"
+#include "tx.h"
+#include "weir/broker.h"
+#include "weir/ledger.h"
+#include "weir/loader.h"
+#include "weir/progress.h"
+#include "weir/settings.h"
+
+#define LANES_MAX 16
+#define FLUSH_MAX 500
+#define STEPS_MAX 64
+
+struct consumer;
+
+/* A kind that this process works on. */
+struct lane {
+	struct weir_host host; /* what the plugin holds; the lane is found from its address */
+	struct consumer *consumer;
+	struct loaded_plugin plugin;
+};
+
+struct consumer_options {
+	int64_t flush, prefetch, linger_ms, work_timeout_ms, grace_ms;
+	int64_t max_attempts, backoff_ms, backoff_cap_ms, poison_limit;
+	int64_t memory_mb;
+};
+
+/* A connection that comes back: when to try next, and how often it failed in a row. */
+struct comeback {
+	int64_t at_us;
+	unsigned tries;
+};
+
+enum flush_state { FLUSH_IDLE, FLUSH_CLAIMING, FLUSH_STORING };
+
+enum step_kind { STEP_PLAIN, STEP_CLAIM, STEP_LOOKUP, STEP_STORE };
+
+/* One statement of the flush under way, in the order in which the results come. */
+struct step {
+	enum step_kind kind;
+	struct tx_statement statement; /* STORE */
+};
+
+struct flush {
+	enum flush_state state;
+	struct delivery *entries[FLUSH_MAX]; /* sorted by lane and key; the STORING ones */
+	size_t size;
+	struct weir_result results[FLUSH_MAX]; /* the claimed ones among them, for store() */
+	struct delivery *owners[FLUSH_MAX];    /* whose result it is */
+	size_t result_count;
+	struct step steps[STEPS_MAX];
+	size_t step_count, step_next;
+	PGresult *claims; /* table_name and record_id of results point into it */
+	struct params params;
+	bool failed;
+	size_t failed_step;
+	struct weir_error error;
+	int64_t pause_until_us; /* after a failure that may pass */
+	unsigned pauses;
+	uint32_t groups; /* given so far */
+};
+
+struct consumer {
+	struct settings settings;
+	struct consumer_options options;
+	struct lane lanes[LANES_MAX];
+	size_t lane_count;
+
+	struct broker *broker; /* NULL: away */
+	struct comeback broker_back;
+	uint64_t connection; /* counts the connections, so that no tag outlives its own */
+	bool consuming;
+
+	struct ledger *ledger; /* NULL: away */
+	struct comeback ledger_back;
+	struct progress *progress;
+
+	struct deliveries deliveries;
+	struct flush flush;
+	uint64_t done_count; /* items made final by this process */
+	bool stopping;
+};
+
+/* consumer.c: works until *stop is 1 and what is in hand is stored, or *stop is 2. 0, or -1 when it
+ * could not start. */
+int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err);
+
+/* intake.c: takes what the broker has sent, a turn's worth. */
+void intake_turn(struct consumer *c);
+
+/* work.c */
+void work_lend(struct lane *lane);                          /* fills lane->host */
+void work_start(struct consumer *c, struct delivery *one);  /* HELD -> WORKING or ENDED */
+void work_timers(struct consumer *c);                       /* fires timers and deadlines */
+int64_t work_next_us(const struct consumer *c);             /* the next of them; INT64_MAX: none */
+void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text);
+
+/* trials.c: lets the suspects among the HELD ones have their turn. */
+void trials_turn(struct consumer *c);
+bool trials_waiting(const struct consumer *c);
+void trials_forget(struct consumer *c); /* on the way out: what was begun and not ended */
+
+/* flush.c: starts, continues and ends flushes, as far as that goes without waiting. */
+void flush_turn(struct consumer *c);
+bool flush_due(const struct consumer *c, int64_t now, bool more_coming);
+void flush_begin(struct consumer *c);
+void flush_abandon(struct consumer *c); /* the ledger is gone: everything back to ENDED */
+
+/* settle.c: counts and acks the flush that was committed, and frees its deliveries. */
+void settle(struct consumer *c, struct delivery **entries, size_t n);
+
+/* consumer.c */
+void consumer_lose_broker(struct consumer *c, const struct weir_error *why);
+void consumer_lose_ledger(struct consumer *c, const struct weir_error *why);
+
+#endif

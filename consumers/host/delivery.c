@@ -1,0 +1,120 @@
+#include "delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void list_add(struct delivery_list *list, struct delivery *one, bool front)
+{
+	one->before = front ? NULL : list->last;
+	one->after = front ? list->first : NULL;
+	if (one->before)
+		one->before->after = one;
+	else
+		list->first = one;
+	if (one->after)
+		one->after->before = one;
+	else
+		list->last = one;
+	list->size++;
+}
+
+static void list_remove(struct delivery_list *list, struct delivery *one)
+{
+	if (one->before)
+		one->before->after = one->after;
+	else
+		list->first = one->after;
+	if (one->after)
+		one->after->before = one->before;
+	else
+		list->last = one->before;
+	list->size--;
+}
+
+int deliveries_init(struct deliveries *d, size_t capacity)
+{
+	memset(d, 0, sizeof *d);
+	d->slots = calloc(capacity, sizeof *d->slots);
+	if (!d->slots)
+		return -1;
+	d->capacity = capacity;
+	for (size_t i = 0; i < capacity; i++) {
+		d->slots[i].slot = (uint32_t)i;
+		list_add(&d->lists[DELIVERY_FREE], &d->slots[i], false);
+	}
+	return 0;
+}
+
+static void clear(struct deliveries *d, struct delivery *one)
+{
+	if (one->message.decoded)
+		message_release(&one->message);
+	free(one->body);
+	buffer_release(&one->result);
+	d->bytes -= one->body_size;
+	one->body = NULL;
+	one->body_size = 0;
+	one->generation++; /* handles of the past no longer fit */
+}
+
+void deliveries_release(struct deliveries *d)
+{
+	for (size_t i = 0; i < d->capacity; i++)
+		if (d->slots[i].state != DELIVERY_FREE)
+			clear(d, &d->slots[i]);
+	free(d->slots);
+	memset(d, 0, sizeof *d);
+}
+
+static void begin(struct delivery *one)
+{
+	struct delivery kept = {.state = one->state,
+				.before = one->before,
+				.after = one->after,
+				.slot = one->slot,
+				.generation = one->generation};
+	*one = kept;
+}
+
+struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
+			       uint64_t connection)
+{
+	struct delivery *one = d->lists[DELIVERY_FREE].first;
+	if (!one)
+		return NULL;
+	begin(one);
+	one->connection = connection;
+	one->tag = event->tag;
+	one->body = event->body;
+	one->body_size = event->body ? event->body_size : 0;
+	one->suspect = event->redelivered || event->deliveries > 0;
+	event->body = NULL;
+	d->bytes += one->body_size;
+	delivery_move(d, one, DELIVERY_HELD, false);
+	return one;
+}
+
+void delivery_move(struct deliveries *d, struct delivery *one, enum delivery_state to, bool front)
+{
+	list_remove(&d->lists[one->state], one);
+	if (to == DELIVERY_FREE)
+		clear(d, one);
+	one->state = to;
+	list_add(&d->lists[to], one, front);
+}
+
+struct weir_work delivery_work(const struct delivery *one)
+{
+	return (struct weir_work){(uint64_t)one->generation << 32 | one->slot};
+}
+
+struct delivery *delivery_find(const struct deliveries *d, struct weir_work work)
+{
+	uint32_t slot = (uint32_t)work.id;
+	if (slot >= d->capacity)
+		return NULL;
+	struct delivery *one = &d->slots[slot];
+	if (one->state != DELIVERY_WORKING || one->generation != (uint32_t)(work.id >> 32))
+		return NULL;
+	return one;
+}

@@ -1,0 +1,100 @@
+/* delivery.h: the messages in hand. Each is in one state, and on the list of that state:
+ *
+ *   FREE -> HELD -> WORKING -> ENDED -> STORING -> FREE
+ *
+ * HELD waits to be started, WORKING is with its plugin, ENDED has a verdict and waits for a flush,
+ * STORING is in the flush under way. A flush that failed puts its deliveries back to ENDED. All
+ * changes go through delivery_move(). */
+#ifndef WEIR_DELIVERY_H
+#define WEIR_DELIVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "weir/broker.h"
+#include "weir/buffer.h"
+#include "weir/message.h"
+
+struct lane;
+
+enum delivery_state {
+	DELIVERY_FREE,
+	DELIVERY_HELD,
+	DELIVERY_WORKING,
+	DELIVERY_ENDED,
+	DELIVERY_STORING,
+	DELIVERY_STATES
+};
+
+/* What the end of a delivery means for its item. */
+enum fate {
+	FATE_NONE,
+	FATE_SUCCESS, /* final */
+	FATE_FAILED,  /* final */
+	FATE_RETRY    /* waits as a row until it is due again */
+};
+
+struct delivery {
+	enum delivery_state state;
+	struct delivery *before, *after;
+	uint32_t slot, generation; /* together the work handle */
+
+	uint64_t connection; /* the broker connection that the tag belongs to */
+	uint64_t tag;
+	char *body;
+	uint64_t body_size;
+	struct message message;
+	struct lane *lane;
+
+	bool suspect;   /* was delivered before, to somebody who did not ack it */
+	bool looked_up; /* a suspect whose row in weir.trials has been read */
+	bool tried;     /* has a row in weir.trials */
+	int starts;     /* that this row counted */
+
+	int64_t began_us, ended_us, deadline_us;
+	int64_t timer_us; /* 0: none */
+	void (*fire)(void *state, struct weir_work);
+
+	enum fate fate;
+	uint32_t attempts; /* with this one */
+	int64_t retry_us;  /* RETRY: the pause */
+	struct buffer result;
+	char note[WEIR_NOTE_MAX];
+	size_t note_size;
+	struct weir_error error;
+
+	uint32_t group; /* deliveries of one group are stored together and apart from others */
+	bool claimed;   /* this flush made the item final */
+	bool unknown;   /* there is no such item in the ledger */
+	int final;      /* state of the item in the ledger after the flush; 0: not final */
+};
+
+struct delivery_list {
+	struct delivery *first, *last;
+	size_t size;
+};
+
+struct deliveries {
+	struct delivery *slots;
+	size_t capacity;
+	struct delivery_list lists[DELIVERY_STATES];
+	uint64_t bytes; /* of all bodies in hand */
+};
+
+/* 0, or -1 when memory is short. The caller calls deliveries_release(). */
+int deliveries_init(struct deliveries *d, size_t capacity);
+void deliveries_release(struct deliveries *d);
+
+/* Takes a FREE delivery (NULL: none is left) and makes it HELD, with the event's body. */
+struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
+			       uint64_t connection);
+
+/* The one change of state: to the end of the new state's list, or to its beginning. FREE gives the
+ * delivery's memory back. */
+void delivery_move(struct deliveries *d, struct delivery *one, enum delivery_state to, bool front);
+
+/* The delivery of a handle while it is WORKING, else NULL. */
+struct delivery *delivery_find(const struct deliveries *d, struct weir_work work);
+struct weir_work delivery_work(const struct delivery *one);
+
+#endif

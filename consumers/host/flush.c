@@ -1,0 +1,645 @@
+/* The flush: one transaction in two round trips. First the claim: the final items' results are
+ * inserted, and what comes back are those that were still open. Then, at once, everything that
+ * follows from it: the statements that the plugins describe for the claimed items, the rows of
+ * items that will be tried again, and the commit.
+ *
+ * A flush that fails for a reason that may pass is put back and tried again after a pause. One that
+ * fails for good is divided in two, and so on, until the faulty item stands alone; that one is
+ * failed with the reason, the others are stored. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer.h"
+#include "weir/clock.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+#define PAUSE_US 50000
+#define PAUSE_CAP_US 5000000
+
+/* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
+static const char claim[] =
+	"WITH u AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[],"
+	"  $4::text[], $5::int4[], $6::int4[], $7::text[], $8::text[], $9::text[], $10::float8[])"
+	"  AS u(job_id, stage, ordinal, custom_id, status, attempts, result, error_class, error,"
+	"       ms)),"
+	" c AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result,"
+	"   error_class, error, processing_ms)"
+	"  SELECT u.job_id, u.stage, u.ordinal, u.status, u.attempts, u.result::json,"
+	"   u.error_class, u.error, u.ms FROM u"
+	"  CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"   AND i.stage = u.stage AND i.ordinal = u.ordinal LIMIT 1) i"
+	"  WHERE i.custom_id = u.custom_id"
+	"  ON CONFLICT DO NOTHING RETURNING job_id, stage, ordinal)"
+	" SELECT c.job_id, c.stage::int4, c.ordinal, i.table_name, i.record_id FROM c"
+	"  CROSS JOIN LATERAL (SELECT i.table_name, i.record_id FROM weir.items i"
+	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal LIMIT 1) i";
+
+/* Of items that were not claimed: are they final already, or not in the ledger at all? */
+static const char look_up[] =
+	"SELECT coalesce(r.status, 0)::int4, i.custom_id IS NOT NULL"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[])"
+	"      WITH ORDINALITY AS u(job_id, stage, ordinal, custom_id, pos)"
+	" LEFT JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"      AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
+	"      LIMIT 1) i ON true"
+	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE r.job_id = u.job_id"
+	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
+	" ORDER BY u.pos";
+
+/* A second delivery of the same attempt changes nothing. */
+static const char put_off[] =
+	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"
+	"  error)"
+	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"
+	"  u.error_class, u.error"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"
+	"  $7::text[], $8::text[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error)"
+	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id LIMIT 1) i"
+	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
+	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"
+	"  due_at = excluded.due_at, error_class = excluded.error_class, error = excluded.error"
+	" WHERE w.attempts < excluded.attempts";
+
+static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
+
+static const char end_trials[] =
+	"DELETE FROM weir.trials t"
+	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
+
+/* ---- which deliveries ---- */
+
+static const char *kind_of(const struct delivery *d)
+{
+	return d->lane->plugin.plugin.kind;
+}
+
+static int compare_text(struct weir_text a, struct weir_text b)
+{
+	size_t n = a.size < b.size ? a.size : b.size;
+	int order = memcmp(a.data, b.data, n);
+	return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static int compare_key(const struct delivery *a, const struct delivery *b)
+{
+	const struct weir_item *x = &a->message.item, *y = &b->message.item;
+	int order = strcmp(kind_of(a), kind_of(b));
+	if (order == 0)
+		order = compare_text(x->job_id, y->job_id);
+	if (order == 0)
+		order = (x->stage > y->stage) - (x->stage < y->stage);
+	if (order == 0)
+		order = (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+	return order;
+}
+
+/* By key, so that all consumers lock rows in one order; of twins the final one first. */
+static int compare(const void *a, const void *b)
+{
+	const struct delivery *x = *(struct delivery *const *)a, *y = *(struct delivery *const *)b;
+	int order = compare_key(x, y);
+	return order ? order : (int)x->fate - (int)y->fate;
+}
+
+static void take_entries(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	struct delivery_list *ended = &c->deliveries.lists[DELIVERY_ENDED];
+	uint32_t group = ended->first->group;
+	f->size = 0;
+	while (ended->first && ended->first->group == group && f->size < (size_t)c->options.flush) {
+		struct delivery *d = ended->first;
+		d->claimed = d->unknown = false;
+		d->final = 0;
+		f->entries[f->size++] = d;
+		delivery_move(&c->deliveries, d, DELIVERY_STORING, false);
+	}
+	qsort(f->entries, f->size, sizeof *f->entries, compare);
+}
+
+bool flush_due(const struct consumer *c, int64_t now, bool more_coming)
+{
+	const struct delivery_list *lists = c->deliveries.lists;
+	const struct delivery *oldest = lists[DELIVERY_ENDED].first;
+	if (!oldest || !c->ledger || c->flush.state != FLUSH_IDLE || now < c->flush.pause_until_us)
+		return false;
+	if (oldest->group || c->stopping || lists[DELIVERY_ENDED].size >= (size_t)c->options.flush)
+		return true;
+	if (now - oldest->ended_us >= c->options.linger_ms * 1000)
+		return true;
+	return !more_coming && lists[DELIVERY_WORKING].size == 0;
+}
+
+static bool is_final(const struct delivery *d)
+{
+	return d->fate == FATE_SUCCESS || d->fate == FATE_FAILED;
+}
+
+/* The same item twice in one flush: the first one stands for both. */
+static bool is_twin(const struct flush *f, size_t i)
+{
+	return i > 0 && compare_key(f->entries[i - 1], f->entries[i]) == 0;
+}
+
+/* Selections among the entries; each makes one statement. */
+static bool to_claim(const struct flush *f, size_t i)
+{
+	return is_final(f->entries[i]) && !is_twin(f, i);
+}
+
+static bool to_look_up(const struct flush *f, size_t i)
+{
+	return !f->entries[i]->claimed;
+}
+
+static bool to_put_off(const struct flush *f, size_t i)
+{
+	return f->entries[i]->fate == FATE_RETRY && !is_twin(f, i);
+}
+
+static bool to_end_trial(const struct flush *f, size_t i)
+{
+	return f->entries[i]->tried;
+}
+
+typedef bool selection(const struct flush *f, size_t i);
+
+static size_t select_entries(const struct flush *f, selection *wanted, struct delivery **out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < f->size; i++)
+		if (wanted(f, i))
+			out[n++] = f->entries[i];
+	return n;
+}
+
+/* ---- parameters: one array a column ---- */
+
+typedef struct weir_text text_column(const struct delivery *d);
+typedef int64_t number_column(const struct delivery *d);
+
+static struct weir_text col_job(const struct delivery *d) { return d->message.item.job_id; }
+static struct weir_text col_id(const struct delivery *d) { return d->message.item.custom_id; }
+static int64_t col_stage(const struct delivery *d) { return d->message.item.stage; }
+static int64_t col_ordinal(const struct delivery *d) { return d->message.item.ordinal; }
+static int64_t col_attempts(const struct delivery *d) { return d->attempts; }
+static int64_t col_pause(const struct delivery *d) { return d->retry_us; }
+static int64_t col_status(const struct delivery *d)
+{
+	return d->fate == FATE_SUCCESS ? ITEM_SUCCESS : ITEM_FAILED;
+}
+
+static struct weir_text col_result(const struct delivery *d)
+{
+	return (struct weir_text){d->fate == FATE_SUCCESS ? d->result.data : NULL, d->result.size};
+}
+
+static struct weir_text col_class(const struct delivery *d)
+{
+	bool failed = d->fate != FATE_SUCCESS;
+	return (struct weir_text){failed ? d->error.code : NULL, strlen(d->error.code)};
+}
+
+static struct weir_text col_error(const struct delivery *d)
+{
+	bool failed = d->fate != FATE_SUCCESS;
+	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
+}
+
+static void add_texts(struct params *p, text_column *column, struct delivery *const *d, size_t n)
+{
+	params_array(p, TYPE_TEXT, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_text(p, column(d[i]));
+	params_array_end(p);
+}
+
+static void add_ints(struct params *p, number_column *column, struct delivery *const *d, size_t n)
+{
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, (int32_t)column(d[i]));
+	params_array_end(p);
+}
+
+static void add_times(struct params *p, struct delivery *const *d, size_t n)
+{
+	params_array(p, TYPE_FLOAT8, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_real(p, (double)(d[i]->ended_us - d[i]->began_us) / 1000.0);
+	params_array_end(p);
+}
+
+static void add_keys(struct params *p, struct delivery *const *d, size_t n)
+{
+	params_reset(p);
+	add_texts(p, col_job, d, n);
+	add_ints(p, col_stage, d, n);
+	add_ints(p, col_ordinal, d, n);
+}
+
+/* ---- the steps ---- */
+
+static int add_step(struct flush *f, enum step_kind kind, const struct tx_statement *statement)
+{
+	if (f->step_count == STEPS_MAX)
+		return -1;
+	struct step *s = &f->steps[f->step_count++];
+	s->kind = kind;
+	if (statement)
+		s->statement = *statement;
+	return 0;
+}
+
+static int send_step(struct consumer *c, enum step_kind kind, const char *sql, struct params *p)
+{
+	struct flush *f = &c->flush;
+	if (add_step(f, kind, NULL) < 0)
+		return weir_fail(&f->error, "bad_statement", "too many statements in one flush");
+	return ledger_send(c->ledger, sql, p, true, &f->error);
+}
+
+static int send_claim(struct consumer *c, struct delivery *const *d, size_t n)
+{
+	struct params *p = &c->flush.params;
+	add_keys(p, d, n);
+	add_texts(p, col_id, d, n);
+	add_ints(p, col_status, d, n);
+	add_ints(p, col_attempts, d, n);
+	add_texts(p, col_result, d, n);
+	add_texts(p, col_class, d, n);
+	add_texts(p, col_error, d, n);
+	add_times(p, d, n);
+	return send_step(c, STEP_CLAIM, claim, p);
+}
+
+static int send_look_up(struct consumer *c)
+{
+	struct delivery *d[FLUSH_MAX];
+	size_t n = select_entries(&c->flush, to_look_up, d);
+	if (n == 0)
+		return 0;
+	add_keys(&c->flush.params, d, n);
+	add_texts(&c->flush.params, col_id, d, n);
+	return send_step(c, STEP_LOOKUP, look_up, &c->flush.params);
+}
+
+static int send_put_off(struct consumer *c)
+{
+	struct delivery *d[FLUSH_MAX];
+	struct params *p = &c->flush.params;
+	size_t n = select_entries(&c->flush, to_put_off, d);
+	if (n == 0)
+		return 0;
+	add_keys(p, d, n);
+	add_texts(p, col_id, d, n);
+	add_ints(p, col_attempts, d, n);
+	params_array(p, TYPE_INT8, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_big(p, col_pause(d[i]));
+	params_array_end(p);
+	add_texts(p, col_class, d, n);
+	add_texts(p, col_error, d, n);
+	if (send_step(c, STEP_PLAIN, put_off, p) < 0)
+		return -1;
+	return send_step(c, STEP_PLAIN, wake_relay, NULL);
+}
+
+static int send_end_trials(struct consumer *c)
+{
+	struct delivery *d[FLUSH_MAX];
+	size_t n = select_entries(&c->flush, to_end_trial, d);
+	if (n == 0)
+		return 0;
+	add_keys(&c->flush.params, d, n);
+	return send_step(c, STEP_PLAIN, end_trials, &c->flush.params);
+}
+
+/* ---- what the plugins store ---- */
+
+static int note_statement(void *owner, const struct tx_statement *statement)
+{
+	return add_step(owner, STEP_STORE, statement);
+}
+
+static int store_lane(struct consumer *c, struct lane *lane, size_t first, size_t count)
+{
+	struct flush *f = &c->flush;
+	struct weir_tx tx = {.ledger = c->ledger,
+			     .params = &f->params,
+			     .first = first,
+			     .count = count,
+			     .queued = note_statement,
+			     .owner = f};
+	const struct weir_plugin *p = &lane->plugin.plugin;
+	if (!p->store)
+		return 0;
+	return p->store(lane->plugin.state, &tx, f->results + first, count, &f->error);
+}
+
+static int store_all(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	for (size_t from = 0, to; from < f->result_count; from = to) {
+		struct lane *lane = f->owners[from]->lane;
+		for (to = from; to < f->result_count && f->owners[to]->lane == lane;)
+			to++;
+		if (store_lane(c, lane, from, to - from) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- results ---- */
+
+static void add_result(struct flush *f, struct delivery *d, int row)
+{
+	size_t i = f->result_count++;
+	f->owners[i] = d;
+	f->results[i] = (struct weir_result){.item = &d->message.item,
+					     .table_name = ledger_text(f->claims, row, 3),
+					     .record_id = ledger_text(f->claims, row, 4),
+					     .result = {d->result.data, d->result.size},
+					     .note = d->note,
+					     .note_size = d->note_size};
+}
+
+static bool row_is(const PGresult *r, int row, const struct delivery *d)
+{
+	const struct weir_item *item = &d->message.item;
+	return (uint32_t)ledger_int(r, row, 2) == item->ordinal &&
+	       (uint32_t)ledger_int(r, row, 1) == item->stage &&
+	       compare_text(ledger_text(r, row, 0), item->job_id) == 0;
+}
+
+/* The rows come in the order of the entries, which the insert keeps; those that were final already
+ * are left out. */
+static void take_claims(struct consumer *c, PGresult *r)
+{
+	struct flush *f = &c->flush;
+	int row = 0, rows = PQntuples(r);
+	f->claims = r;
+	for (size_t i = 0; i < f->size && row < rows; i++) {
+		struct delivery *d = f->entries[i];
+		if (!to_claim(f, i) || !row_is(r, row, d))
+			continue;
+		d->claimed = true;
+		d->final = (int)col_status(d);
+		if (d->fate == FATE_SUCCESS)
+			add_result(f, d, row);
+		row++;
+	}
+	if (row == rows)
+		return;
+	f->failed = true;
+	weir_fail(&f->error, "claim", "the claim returned %d rows that were not asked for",
+		  rows - row);
+}
+
+static void take_look_up(struct consumer *c, const PGresult *r)
+{
+	struct delivery *d[FLUSH_MAX];
+	size_t n = select_entries(&c->flush, to_look_up, d);
+	for (size_t i = 0; i < n && (int)i < PQntuples(r); i++) {
+		d[i]->final = ledger_int(r, (int)i, 0);
+		d[i]->unknown = !ledger_bool(r, (int)i, 1);
+	}
+}
+
+/* ---- failures ---- */
+
+static void put_back(struct consumer *c, size_t from, size_t to, uint32_t group)
+{
+	struct flush *f = &c->flush;
+	for (size_t i = to; i-- > from;) {
+		f->entries[i]->group = group;
+		delivery_move(&c->deliveries, f->entries[i], DELIVERY_ENDED, true);
+	}
+}
+
+static void end_flush(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	PQclear(f->claims);
+	f->claims = NULL;
+	f->size = f->result_count = f->step_count = f->step_next = 0;
+	f->failed = false;
+	f->state = FLUSH_IDLE;
+}
+
+void flush_abandon(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	if (f->state == FLUSH_IDLE)
+		return;
+	put_back(c, 0, f->size, f->entries[0]->group);
+	end_flush(c);
+}
+
+static void pause_flush(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	f->pause_until_us = clock_us() + clock_backoff_us(PAUSE_US, PAUSE_CAP_US, f->pauses++);
+	log_event(LOG_WARN, "flush_put_back", "items=%zu error=\"%s\"", f->size, f->error.text);
+	put_back(c, 0, f->size, f->entries[0]->group);
+}
+
+static void divide(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	size_t half = f->size / 2;
+	log_event(LOG_INFO, "flush_divided", "items=%zu error=\"%s\"", f->size, f->error.text);
+	put_back(c, half, f->size, ++f->groups);
+	put_back(c, 0, half, ++f->groups);
+}
+
+/* The item that stands alone is what the database will not take. */
+static void fail_alone(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	struct delivery *one = f->entries[0];
+	if (one->fate != FATE_SUCCESS) { /* not even its error could be stored */
+		pause_flush(c);
+		return;
+	}
+	work_fail(c, one, strcmp(f->error.code, "database") == 0 ? "store" : f->error.code,
+		  f->error.text);
+	put_back(c, 0, 1, ++f->groups);
+}
+
+/* A statement named the rows that it did not find: their items fail, the others go on. */
+static bool fail_missing(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	const struct tx_statement *s = &f->steps[f->failed_step].statement;
+	const char *at = ledger_detail(c->ledger);
+	char *end;
+	if (strcmp(ledger_sqlstate(c->ledger), "WE001") != 0 ||
+	    f->steps[f->failed_step].kind != STEP_STORE || !s->each)
+		return false;
+	size_t failed = 0;
+	for (; *at; at = *end == ',' ? end + 1 : end) {
+		unsigned long pos = strtoul(at, &end, 10);
+		if (end == at || pos >= s->count)
+			break;
+		work_fail(c, f->owners[s->first + pos], s->missing_code, s->missing_text);
+		failed++;
+	}
+	if (failed == 0)
+		return false;
+	put_back(c, 0, f->size, ++f->groups);
+	return true;
+}
+
+static void roll_back(struct consumer *c)
+{
+	struct weir_error why;
+	if (ledger_alive(c->ledger) && ledger_do(c->ledger, "ROLLBACK", NULL, NULL, &why) < 0)
+		log_event(LOG_WARN, "rollback_failed", "error=\"%s\"", why.text);
+}
+
+/* The transaction is undone; who is put back, and how, depends on why. */
+static void fail_flush(struct consumer *c, bool by_plugin)
+{
+	struct flush *f = &c->flush;
+	bool passes = !by_plugin && ledger_retryable(c->ledger);
+	if (ledger_alive(c->ledger) && !passes && !by_plugin && fail_missing(c))
+		goto out;
+	if (passes)
+		pause_flush(c);
+	else if (f->size > 1)
+		divide(c);
+	else
+		fail_alone(c);
+out:
+	end_flush(c);
+	roll_back(c);
+	if (!ledger_alive(c->ledger))
+		consumer_lose_ledger(c, &f->error);
+}
+
+/* ---- the two round trips ---- */
+
+/* Statements that were queued before something went wrong still have to be taken. */
+static void drain(struct consumer *c)
+{
+	struct weir_error ignored;
+	PGresult *r = NULL;
+	enum ledger_status s;
+	if (ledger_sync(c->ledger, &ignored) < 0)
+		return;
+	do {
+		s = ledger_wait(c->ledger, &r, &ignored);
+		if (s == LEDGER_RESULT)
+			PQclear(r);
+	} while (s != LEDGER_SYNCED && ledger_alive(c->ledger));
+}
+
+static void begin_storing(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	f->state = FLUSH_STORING;
+	failpoint("claimed");
+	if (store_all(c) < 0) {
+		bool lost = !ledger_alive(c->ledger);
+		struct weir_error why = f->error;
+		drain(c);
+		f->error = why;
+		fail_flush(c, !lost);
+		return;
+	}
+	if (send_look_up(c) < 0 || send_put_off(c) < 0 || send_end_trials(c) < 0 ||
+	    send_step(c, STEP_PLAIN, "COMMIT", NULL) < 0 || ledger_sync(c->ledger, &f->error) < 0) {
+		consumer_lose_ledger(c, &f->error);
+		return;
+	}
+	failpoint("committing");
+}
+
+void flush_begin(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	struct delivery *d[FLUSH_MAX];
+	take_entries(c);
+	size_t n = select_entries(f, to_claim, d);
+	f->state = FLUSH_CLAIMING;
+	failpoint("processed");
+	if (send_step(c, STEP_PLAIN, "BEGIN", NULL) < 0 || (n > 0 && send_claim(c, d, n) < 0)) {
+		consumer_lose_ledger(c, &f->error);
+		return;
+	}
+	if (n == 0)
+		begin_storing(c);
+	else if (ledger_sync(c->ledger, &f->error) < 0)
+		consumer_lose_ledger(c, &f->error);
+}
+
+static void take_result(struct consumer *c, PGresult *r)
+{
+	struct flush *f = &c->flush;
+	enum step_kind kind = f->step_next < f->step_count ? f->steps[f->step_next].kind
+							   : STEP_PLAIN;
+	f->step_next++;
+	if (kind == STEP_CLAIM) {
+		take_claims(c, r);
+		return;
+	}
+	if (kind == STEP_LOOKUP)
+		take_look_up(c, r);
+	PQclear(r);
+}
+
+static void finish(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	struct delivery *stored[FLUSH_MAX];
+	size_t n = f->size;
+	memcpy(stored, f->entries, n * sizeof *stored);
+	f->pauses = 0;
+	end_flush(c);
+	settle(c, stored, n);
+}
+
+static void synced(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	if (f->failed)
+		fail_flush(c, false);
+	else if (f->state == FLUSH_CLAIMING)
+		begin_storing(c);
+	else
+		finish(c);
+}
+
+void flush_turn(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	while (c->ledger && f->state != FLUSH_IDLE) {
+		PGresult *r = NULL;
+		struct weir_error why;
+		switch (ledger_take(c->ledger, &r, &why)) {
+		case LEDGER_WAIT:
+			return;
+		case LEDGER_RESULT:
+			take_result(c, r);
+			break;
+		case LEDGER_FAILED:
+			if (!f->failed) {
+				f->failed = true;
+				f->failed_step = f->step_next;
+				f->error = why;
+			}
+			if (!ledger_alive(c->ledger))
+				consumer_lose_ledger(c, &why);
+			break;
+		case LEDGER_SYNCED:
+			synced(c);
+		}
+	}
+}

@@ -1,0 +1,111 @@
+/* Intake: what the broker sends becomes deliveries. A message that nobody can work on is rejected;
+ * the broker then hands it to weir.dead, and the relay keeps it with its reason. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+#define TURN 128
+
+static void refuse(struct consumer *c, uint64_t tag, const struct broker_event *event,
+		   const struct weir_error *why)
+{
+	struct weir_error err;
+	log_event(LOG_WARN, "message_refused", "message_id=\"%s\" code=%s reason=\"%s\"",
+		  event->message_id, why->code, why->text);
+	if (broker_reject(c->broker, tag, false, &err) < 0)
+		consumer_lose_broker(c, &err);
+}
+
+static struct lane *find_lane(struct consumer *c, struct weir_text kind)
+{
+	for (size_t i = 0; i < c->lane_count; i++) {
+		const char *name = c->lanes[i].plugin.plugin.kind;
+		if (strlen(name) == kind.size && memcmp(name, kind.data, kind.size) == 0)
+			return &c->lanes[i];
+	}
+	return NULL;
+}
+
+static int decode(struct consumer *c, struct delivery *one, const struct broker_event *event,
+		  struct weir_error *err)
+{
+	struct weir_text type = {event->content_type, strlen(event->content_type)};
+	if (message_decode(&one->message, one->body, one->body_size, type, err) < 0)
+		return -1;
+	one->lane = find_lane(c, one->message.kind);
+	if (one->lane)
+		return 0;
+	return weir_fail(err, "unknown_kind", "this consumer does not work on \"%.*s\"",
+			 (int)one->message.kind.size, one->message.kind.data);
+}
+
+static void take(struct consumer *c, struct broker_event *event)
+{
+	struct weir_error why;
+	if (!event->body) {
+		weir_fail(&why, "oversized", "%" PRIu64 " bytes, at most %d", event->body_size,
+			  MESSAGE_MAX);
+		refuse(c, event->tag, event, &why);
+		return;
+	}
+	bool apart = trials_waiting(c) || c->stopping;
+	struct delivery *one = delivery_take(&c->deliveries, event, c->connection);
+	if (!one) { /* more than the prefetch allows: cannot happen with an honest broker */
+		weir_fail(&why, "broker", "more deliveries than the prefetch");
+		consumer_lose_broker(c, &why);
+		return;
+	}
+	failpoint("delivered");
+	if (decode(c, one, event, &why) < 0) {
+		uint64_t tag = one->tag;
+		delivery_move(&c->deliveries, one, DELIVERY_FREE, true);
+		refuse(c, tag, event, &why);
+		return;
+	}
+	/* While suspects wait for their turn, nobody is started beside them. */
+	if (!one->suspect && !apart)
+		work_start(c, one);
+}
+
+static void handle(struct consumer *c, struct broker_event *event)
+{
+	struct weir_error why;
+	switch (event->type) {
+	case BROKER_DELIVERY:
+		take(c, event);
+		break;
+	case BROKER_CANCEL:
+		weir_fail(&why, "broker", "the broker ended the consumer: its queue is gone");
+		consumer_lose_broker(c, &why);
+		break;
+	default: /* this connection does not publish */
+		break;
+	}
+	free(event->body);
+	event->body = NULL;
+}
+
+static bool room(const struct consumer *c)
+{
+	return c->deliveries.bytes < (uint64_t)c->options.memory_mb << 20;
+}
+
+void intake_turn(struct consumer *c)
+{
+	struct broker_event event;
+	struct weir_error err;
+	for (int i = 0; i < TURN && c->broker && room(c); i++) {
+		event.body = NULL;
+		if (broker_next(c->broker, 0, &event, &err) < 0) {
+			consumer_lose_broker(c, &err);
+			return;
+		}
+		if (event.type == BROKER_NOTHING)
+			return;
+		handle(c, &event);
+	}
+}

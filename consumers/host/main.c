@@ -1,0 +1,206 @@
+/* weir-consumer: loads the plugins of the kinds it is given, and works off their queues. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "consumer.h"
+#include "weir/log.h"
+
+#define AT(field) offsetof(struct consumer_options, field)
+
+enum { EXIT_USAGE = 2 };
+
+static const struct weir_option consumer_options[] = {
+	{.name = "flush", .type = WEIR_OPTION_INTEGER, .offset = AT(flush), .preset = "500",
+	 .least = 1, .most = FLUSH_MAX, .unit = "ITEMS",
+	 .help = "Most items that are stored in one transaction."},
+	{.name = "prefetch", .type = WEIR_OPTION_INTEGER, .offset = AT(prefetch), .preset = "0",
+	 .least = 0, .most = 2000, .unit = "ITEMS",
+	 .help = "Messages in hand for each kind. 0: three flushes, one being stored, one being "
+		 "collected, one on its way."},
+	{.name = "linger", .type = WEIR_OPTION_TIME, .offset = AT(linger_ms), .preset = "50ms",
+	 .most = 60000,
+	 .help = "How long a finished item waits for others while some are still worked on."},
+	{.name = "work-timeout", .type = WEIR_OPTION_TIME, .offset = AT(work_timeout_ms),
+	 .preset = "5m", .least = 1, .most = 86400000,
+	 .help = "An item that its plugin has not ended by then counts as a failed attempt."},
+	{.name = "grace", .type = WEIR_OPTION_TIME, .offset = AT(grace_ms), .preset = "25s",
+	 .most = 3600000,
+	 .help = "After SIGTERM: how long to finish what is in hand before it is given back."},
+	{.name = "max-attempts", .type = WEIR_OPTION_INTEGER, .offset = AT(max_attempts),
+	 .preset = "3", .least = 1, .most = 1000,
+	 .help = "An item that has failed so often is failed for good."},
+	{.name = "backoff", .type = WEIR_OPTION_TIME, .offset = AT(backoff_ms), .preset = "1s",
+	 .most = 86400000,
+	 .help = "The pause before the second attempt; it doubles each time, with full jitter."},
+	{.name = "backoff-cap", .type = WEIR_OPTION_TIME, .offset = AT(backoff_cap_ms),
+	 .preset = "10m", .most = 86400000, .help = "The longest pause between attempts."},
+	{.name = "poison-limit", .type = WEIR_OPTION_INTEGER, .offset = AT(poison_limit),
+	 .preset = "3", .least = 2, .most = 15,
+	 .help = "An item that has ended so many consumers is failed as poison."},
+	{.name = "memory", .type = WEIR_OPTION_INTEGER, .offset = AT(memory_mb), .preset = "64",
+	 .least = 2, .most = 65536, .unit = "MB",
+	 .help = "Stop reading from the broker while the messages in hand are larger than this."},
+	{.type = WEIR_OPTION_END},
+};
+
+static volatile int stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop = stop + 1;
+}
+
+static void set_signals(void)
+{
+	struct sigaction a = {.sa_handler = on_signal};
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGINT, &a, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static bool given(int argc, char **argv, const char *flag)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], flag) == 0)
+			return true;
+	return false;
+}
+
+static void print_help(const struct option_group *groups, size_t n)
+{
+	printf("Usage: weir-consumer KIND... [options]\n\n"
+	       "Works off the queues of the given kinds: takes items, lets the kind's plugin\n"
+	       "process them, and stores how they ended. Any number may run. SIGTERM finishes\n"
+	       "what is in hand and exits 0; a second one exits at once, and loses nothing.\n\n");
+	options_help(groups, n, stdout);
+	printf("\nExit status: 0 stopped when asked to, 1 failed, 2 usage.\n");
+}
+
+static void unload(struct consumer *c)
+{
+	for (size_t i = 0; i < c->lane_count; i++) {
+		struct option_group g = loader_options(&c->lanes[i].plugin);
+		options_release(&g, 1);
+		loader_unload(&c->lanes[i].plugin);
+	}
+}
+
+static int load(struct consumer *c, const char *dir, int argc, char **argv, struct weir_error *err)
+{
+	for (int i = 1; i < argc && argv[i][0] != '-'; i++) {
+		struct lane *lane = &c->lanes[c->lane_count];
+		if (c->lane_count == LANES_MAX)
+			return weir_fail(err, "usage", "more than %d kinds", LANES_MAX);
+		if (loader_load(dir, argv[i], &lane->plugin, err) < 0)
+			return -1;
+		lane->consumer = c;
+		c->lane_count++;
+		work_lend(lane);
+	}
+	return 0;
+}
+
+static size_t collect_groups(struct consumer *c, struct option_group *groups)
+{
+	size_t n = 0;
+	groups[n++] = (struct option_group){
+		.title = "Options", .rows = consumer_options, .config = &c->options};
+	groups[n++] = settings_group(&c->settings);
+	for (size_t i = 0; i < c->lane_count; i++)
+		groups[n++] = loader_options(&c->lanes[i].plugin);
+	return n;
+}
+
+static int check_options(struct consumer *c, int kinds, struct weir_error *err)
+{
+	struct consumer_options *o = &c->options;
+	if (kinds == 0 || (size_t)kinds != c->lane_count)
+		return weir_fail(err, "usage", "name the kinds first: weir-consumer KIND... "
+				 "[options] (see --help)");
+	if (o->prefetch == 0)
+		o->prefetch = 3 * o->flush;
+	if (o->prefetch < o->flush)
+		return weir_fail(err, "bad_value", "--prefetch %lld: less than --flush %lld, so "
+				 "no flush would ever be full", (long long)o->prefetch,
+				 (long long)o->flush);
+	return settings_check(&c->settings, NEED_PG | NEED_AMQP | NEED_REDIS, err);
+}
+
+static int open_all(struct consumer *c, struct weir_error *err)
+{
+	for (size_t i = 0; i < c->lane_count; i++)
+		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)
+			return -1;
+	if (deliveries_init(&c->deliveries, (size_t)c->options.prefetch * c->lane_count) < 0)
+		return weir_fail_memory(err);
+	return progress_open(c->settings.redis_url, 1000, &c->progress, err);
+}
+
+static void close_all(struct consumer *c)
+{
+	broker_close(c->broker);
+	ledger_close(c->ledger);
+	progress_close(c->progress);
+	PQclear(c->flush.claims);
+	params_release(&c->flush.params);
+	deliveries_release(&c->deliveries);
+}
+
+static int find_dir(int argc, char **argv, char *dir, size_t room, struct weir_error *err)
+{
+	struct settings early = {0};
+	struct option_group g = settings_group(&early);
+	if (options_parse_early(&g, 1, argc - 1, argv + 1, err) < 0)
+		return -1;
+	int rc = loader_dir(early.plugin_dir, dir, room, err);
+	options_release(&g, 1);
+	return rc;
+}
+
+static int fail(const struct weir_error *err, int status)
+{
+	log_event(LOG_ERROR, "consumer_failed", "code=%s error=\"%s\"", err->code, err->text);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct consumer c;
+	struct option_group groups[LANES_MAX + 2];
+	struct weir_error err;
+	char dir[4096];
+	int kinds = 0, status = EXIT_USAGE;
+	if (find_dir(argc, argv, dir, sizeof dir, &err) < 0 || load(&c, dir, argc, argv, &err) < 0) {
+		unload(&c);
+		return fail(&err, EXIT_USAGE);
+	}
+	size_t n = collect_groups(&c, groups);
+	if (given(argc, argv, "--help") || given(argc, argv, "--sample")) {
+		if (given(argc, argv, "--help"))
+			print_help(groups, n);
+		else
+			options_sample(groups, n, stdout);
+		unload(&c);
+		return 0;
+	}
+	if (options_parse(groups, n, argc - 1, argv + 1, &kinds, &err) < 0) {
+		unload(&c);
+		return fail(&err, EXIT_USAGE);
+	}
+	set_signals();
+	if (check_options(&c, kinds, &err) == 0) {
+		status = EXIT_FAILURE;
+		if (open_all(&c, &err) == 0 && consumer_run(&c, &stop, &err) == 0)
+			status = EXIT_SUCCESS;
+	}
+	if (status != EXIT_SUCCESS)
+		fail(&err, status);
+	close_all(&c);
+	options_release(groups, 2);
+	unload(&c);
+	return status;
+}

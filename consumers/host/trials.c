@@ -1,0 +1,188 @@
+/* Trials: deliveries that somebody had before and did not ack. Mostly that consumer was stopped or
+ * lost its connection; but one of them may have killed it. So they are worked on apart from all
+ * others, and weir.trials remembers, from before the work begins until it has ended, that it was
+ * begun:
+ *
+ *   no row             all of these together (most likely they are innocent)
+ *   one start or more  alone: if it kills again, nobody else is blamed
+ *   the limit          failed as "poison"; the first crash, which left no row, counts as well
+ */
+#include <stdio.h>
+
+#include "consumer.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+static const char read_trials[] =
+	"SELECT coalesce(t.starts, 0)::int4, coalesce(r.status, 0)::int4"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[])"
+	"      WITH ORDINALITY AS u(job_id, stage, ordinal, pos)"
+	" LEFT JOIN LATERAL (SELECT starts FROM weir.trials t WHERE t.job_id = u.job_id"
+	"      AND t.stage = u.stage AND t.ordinal = u.ordinal LIMIT 1) t ON true"
+	" LEFT JOIN LATERAL (SELECT status FROM weir.results r WHERE r.job_id = u.job_id"
+	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
+	" ORDER BY u.pos";
+
+static const char begin_trials[] =
+	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
+	" SELECT DISTINCT job_id, stage, ordinal, 1"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" ORDER BY 1, 2, 3"
+	" ON CONFLICT (job_id, stage, ordinal)"
+	" DO UPDATE SET starts = t.starts + 1, started_at = now()";
+
+static const char end_trials[] =
+	"DELETE FROM weir.trials t"
+	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
+
+static void add_keys(struct params *p, struct delivery *const *some, size_t n)
+{
+	params_reset(p);
+	params_array(p, TYPE_TEXT, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_text(p, some[i]->message.item.job_id);
+	params_array_end(p);
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, (int32_t)some[i]->message.item.stage);
+	params_array_end(p);
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, (int32_t)some[i]->message.item.ordinal);
+	params_array_end(p);
+}
+
+static size_t suspects(const struct consumer *c, bool looked_up, struct delivery **out, size_t most)
+{
+	size_t n = 0;
+	struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first;
+	for (; d && n < most; d = d->after)
+		if (d->suspect && d->looked_up == looked_up)
+			out[n++] = d;
+	return n;
+}
+
+bool trials_waiting(const struct consumer *c)
+{
+	return c->deliveries.lists[DELIVERY_HELD].size > 0;
+}
+
+static void ledger_failed(struct consumer *c, const struct weir_error *why)
+{
+	if (!ledger_alive(c->ledger))
+		consumer_lose_ledger(c, why);
+	else
+		log_event(LOG_WARN, "trials_failed", "error=\"%s\"", why->text);
+}
+
+/* What is known of suspects that have just come; the final ones leave at once. */
+static int look_up(struct consumer *c, struct delivery **some, size_t n)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	struct delivery *ended[FLUSH_MAX];
+	size_t ended_count = 0;
+	add_keys(&c->flush.params, some, n);
+	if (ledger_query(c->ledger, read_trials, &c->flush.params, true, &r, &why) < 0) {
+		ledger_failed(c, &why);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		some[i]->looked_up = true;
+		some[i]->starts = ledger_int(r, (int)i, 0);
+		some[i]->final = ledger_int(r, (int)i, 1);
+		if (some[i]->final)
+			ended[ended_count++] = some[i];
+	}
+	PQclear(r);
+	settle(c, ended, ended_count);
+	return 0;
+}
+
+static void fail_poison(struct consumer *c, struct delivery *one)
+{
+	char text[160];
+	snprintf(text, sizeof text, "%d consumers ended while they worked on this item",
+		 one->starts + 1);
+	one->tried = true;
+	work_fail(c, one, "poison", text);
+}
+
+/* Those to start now: all that were never begun, else the first of the others alone. */
+static size_t choose(struct consumer *c, struct delivery **some, size_t n)
+{
+	size_t chosen = 0;
+	for (size_t i = 0; i < n; i++)
+		if (some[i]->starts >= c->options.poison_limit - 1)
+			fail_poison(c, some[i]);
+		else if (some[i]->starts == 0)
+			some[chosen++] = some[i];
+	for (size_t i = 0; chosen == 0 && i < n; i++)
+		if (some[i]->state == DELIVERY_HELD)
+			some[chosen++] = some[i];
+	return chosen;
+}
+
+static void start(struct consumer *c, struct delivery **some, size_t n)
+{
+	struct weir_error why;
+	add_keys(&c->flush.params, some, n);
+	if (ledger_do(c->ledger, begin_trials, &c->flush.params, NULL, &why) < 0) {
+		ledger_failed(c, &why);
+		return;
+	}
+	failpoint("trial_begun");
+	log_event(LOG_INFO, "trial_started", "items=%zu first=%.*s", n,
+		  (int)some[0]->message.item.custom_id.size, some[0]->message.item.custom_id.data);
+	for (size_t i = 0; i < n; i++) {
+		some[i]->tried = true;
+		work_start(c, some[i]);
+	}
+}
+
+static void start_held(struct consumer *c)
+{
+	struct delivery *next;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first; d; d = next) {
+		next = d->after;
+		work_start(c, d);
+	}
+}
+
+void trials_turn(struct consumer *c)
+{
+	const struct delivery_list *lists = c->deliveries.lists;
+	struct delivery *some[FLUSH_MAX];
+	size_t n;
+	if (lists[DELIVERY_HELD].size == 0 || c->stopping || !c->ledger ||
+	    c->flush.state != FLUSH_IDLE ||
+	    lists[DELIVERY_WORKING].size + lists[DELIVERY_ENDED].size > 0)
+		return;
+	while ((n = suspects(c, false, some, FLUSH_MAX)) > 0)
+		if (look_up(c, some, n) < 0)
+			return;
+	n = suspects(c, true, some, FLUSH_MAX);
+	if (n == 0) {
+		start_held(c);
+		return;
+	}
+	n = choose(c, some, n);
+	if (n > 0)
+		start(c, some, n);
+}
+
+void trials_forget(struct consumer *c)
+{
+	struct weir_error why;
+	struct delivery *some[FLUSH_MAX];
+	size_t n = 0;
+	for (size_t i = 0; i < c->deliveries.capacity && n < FLUSH_MAX; i++)
+		if (c->deliveries.slots[i].state != DELIVERY_FREE && c->deliveries.slots[i].tried)
+			some[n++] = &c->deliveries.slots[i];
+	if (n == 0 || !c->ledger)
+		return;
+	add_keys(&c->flush.params, some, n);
+	if (ledger_do(c->ledger, end_trials, &c->flush.params, NULL, &why) < 0)
+		log_event(LOG_WARN, "trials_failed", "error=\"%s\"", why.text);
+}

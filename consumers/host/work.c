@@ -1,0 +1,200 @@
+/* Work: from the start of a delivery to its verdict, and what plugins are lent for it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "consumer.h"
+#include "weir/clock.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+static void end(struct consumer *c, struct delivery *one)
+{
+	one->ended_us = clock_us();
+	one->timer_us = 0;
+	delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
+}
+
+/* A failed attempt: another one later, or the last. */
+static void charge(struct consumer *c, struct delivery *one)
+{
+	const struct consumer_options *o = &c->options;
+	one->attempts = one->message.item.attempt + 1;
+	if (one->attempts >= (uint32_t)o->max_attempts) {
+		one->fate = FATE_FAILED;
+		return;
+	}
+	one->fate = FATE_RETRY;
+	one->retry_us = clock_backoff_us(o->backoff_ms * 1000, o->backoff_cap_ms * 1000,
+					 one->message.item.attempt);
+}
+
+static void set_error(struct delivery *one, const char *code, const char *text)
+{
+	snprintf(one->error.code, sizeof one->error.code, "%s", *code ? code : "failed");
+	snprintf(one->error.text, sizeof one->error.text, "%s", text);
+}
+
+void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text)
+{
+	if (!one->began_us)
+		one->began_us = clock_us(); /* it was not even started */
+	one->fate = FATE_FAILED;
+	one->attempts = one->message.item.attempt + 1;
+	buffer_release(&one->result);
+	set_error(one, code, text);
+	if (one->state != DELIVERY_ENDED && one->state != DELIVERY_STORING)
+		end(c, one);
+}
+
+static void retry(struct consumer *c, struct delivery *one, const char *code, const char *text)
+{
+	set_error(one, code, text);
+	charge(c, one);
+	end(c, one);
+}
+
+/* ---- what plugins are lent ---- */
+
+static struct lane *lane_of(const struct weir_host *host)
+{
+	return (struct lane *)(uintptr_t)host; /* its first member, lent out as const */
+}
+
+static void keep_result(struct consumer *c, struct delivery *one, const struct weir_verdict *v)
+{
+	if (v->note_size > WEIR_NOTE_MAX) {
+		work_fail(c, one, "bad_verdict", "the plugin's note is too large");
+		return;
+	}
+	if (v->result.data)
+		buffer_add(&one->result, v->result.data, v->result.size);
+	if (buffer_failed(&one->result)) {
+		retry(c, one, "out_of_memory", "no memory for the result");
+		return;
+	}
+	if (v->note_size)
+		memcpy(one->note, v->note, v->note_size);
+	one->note_size = v->note_size;
+	one->fate = FATE_SUCCESS;
+	one->attempts = one->message.item.attempt + 1;
+	end(c, one);
+}
+
+static void complete(const struct weir_host *host, struct weir_work work,
+		     const struct weir_verdict *v)
+{
+	struct lane *lane = lane_of(host);
+	struct consumer *c = lane->consumer;
+	struct delivery *one = delivery_find(&c->deliveries, work);
+	if (!one || one->lane != lane) {
+		log_event(LOG_WARN, "complete_ignored", "kind=%s work=%" PRIx64
+			  " text=\"this work has already ended\"", lane->plugin.plugin.kind, work.id);
+		return;
+	}
+	switch (v->outcome) {
+	case WEIR_DONE:
+		keep_result(c, one, v);
+		break;
+	case WEIR_RETRY:
+		retry(c, one, v->error.code, v->error.text);
+		break;
+	case WEIR_REJECT:
+		work_fail(c, one, v->error.code, v->error.text);
+		break;
+	default:
+		retry(c, one, "bad_verdict", "the plugin ended the item without a valid outcome");
+	}
+}
+
+static int set_timer(const struct weir_host *host, struct weir_work work, int64_t delay_ms,
+		     void (*fire)(void *state, struct weir_work))
+{
+	struct delivery *one = delivery_find(&lane_of(host)->consumer->deliveries, work);
+	if (!one || delay_ms < 0 || !fire)
+		return -1;
+	one->timer_us = clock_us() + delay_ms * 1000;
+	one->fire = fire;
+	return 0;
+}
+
+static void plugin_log(const struct weir_host *host, const char *event, const char *text)
+{
+	log_event(LOG_INFO, event, "kind=%s %s", lane_of(host)->plugin.plugin.kind, text);
+}
+
+void work_lend(struct lane *lane)
+{
+	lane->host = (struct weir_host){
+		.abi_major = WEIR_ABI_MAJOR,
+		.abi_minor = WEIR_ABI_MINOR,
+		.struct_size = sizeof lane->host,
+		.complete = complete,
+		.set_timer = set_timer,
+		.log = plugin_log,
+		.map_text = map_text,
+		.map_integer = map_integer,
+		.map_real = map_real,
+		.tx_exec = tx_exec,
+	};
+}
+
+/* ---- start and time ---- */
+
+void work_start(struct consumer *c, struct delivery *one)
+{
+	struct weir_error why = {"", ""};
+	const struct weir_plugin *p = &one->lane->plugin.plugin;
+	one->began_us = clock_us();
+	if (p->check(one->lane->plugin.state, &one->message.item, &why) < 0) {
+		work_fail(c, one, why.code, why.text);
+		return;
+	}
+	one->deadline_us = one->began_us + c->options.work_timeout_ms * 1000;
+	delivery_move(&c->deliveries, one, DELIVERY_WORKING, false);
+	failpoint("working");
+	p->process(one->lane->plugin.state, delivery_work(one), &one->message.item);
+}
+
+static void give_up(struct consumer *c, struct delivery *one)
+{
+	const struct weir_plugin *p = &one->lane->plugin.plugin;
+	struct weir_work work = delivery_work(one);
+	retry(c, one, "timeout", "the plugin did not end the item in time (--work-timeout)");
+	if (p->cancel)
+		p->cancel(one->lane->plugin.state, work);
+}
+
+static struct delivery *find_due(const struct consumer *c, int64_t now)
+{
+	struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first;
+	while (d && !(d->timer_us && d->timer_us <= now) && d->deadline_us > now)
+		d = d->after;
+	return d;
+}
+
+/* A plugin may end any work in its timer, so the search begins anew each time. */
+void work_timers(struct consumer *c)
+{
+	int64_t now = clock_us();
+	for (struct delivery *d; (d = find_due(c, now));) {
+		if (d->timer_us && d->timer_us <= now) {
+			d->timer_us = 0;
+			d->fire(d->lane->plugin.state, delivery_work(d));
+		} else {
+			give_up(c, d);
+		}
+	}
+}
+
+int64_t work_next_us(const struct consumer *c)
+{
+	int64_t next = INT64_MAX;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first; d; d = d->after) {
+		if (d->timer_us && d->timer_us < next)
+			next = d->timer_us;
+		if (d->deadline_us < next)
+			next = d->deadline_us;
+	}
+	return next;
+}

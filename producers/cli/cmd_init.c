@@ -1,0 +1,143 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "schema.h"
+#include "weir/broker.h"
+#include "weir/loader.h"
+#include "weir/message.h"
+#include "weir/topology.h"
+
+#define KINDS_MAX 64
+#define LOCK "7235419" /* of two inits at once one waits for the other */
+
+static const char prepare[] =
+	"CREATE SCHEMA IF NOT EXISTS weir;"
+	"CREATE TABLE IF NOT EXISTS weir.migrations (version integer PRIMARY KEY,"
+	" name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());";
+
+static int applied_version(struct ledger *l, int *version, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (ledger_query(l, "SELECT coalesce(max(version), 0)::int4 FROM weir.migrations", NULL,
+			 true, &r, err) < 0)
+		return -1;
+	*version = ledger_int(r, 0, 0);
+	PQclear(r);
+	return 0;
+}
+
+/* A file and the note that it was applied are one transaction. */
+static int apply(struct ledger *l, const struct schema_file *f, struct weir_error *err)
+{
+	struct weir_error ignored;
+	struct buffer sql = BUFFER_INIT;
+	buffer_printf(&sql, "BEGIN;\n%s\nINSERT INTO weir.migrations (version, name)"
+		      " VALUES (%d, '%s');COMMIT;", f->sql, f->number, f->name);
+	const char *text = buffer_text(&sql);
+	int rc = text ? ledger_script(l, text, err) : weir_fail_memory(err);
+	buffer_release(&sql);
+	if (rc < 0 && ledger_alive(l) && ledger_script(l, "ROLLBACK", &ignored) < 0)
+		return -1;
+	return rc;
+}
+
+static int migrate(struct ledger *l, struct weir_error *err)
+{
+	int version = 0, count = 0;
+	if (ledger_script(l, "SELECT pg_advisory_lock(" LOCK ")", err) < 0 ||
+	    ledger_script(l, prepare, err) < 0 || applied_version(l, &version, err) < 0)
+		return -1;
+	for (const struct schema_file *f = schema_files; f->number; f++) {
+		if (f->number <= version)
+			continue;
+		if (apply(l, f, err) < 0) {
+			struct weir_error why = *err;
+			return weir_fail(err, why.code, "%s: %.400s", f->name, why.text);
+		}
+		printf("ledger    applied %s\n", f->name);
+		count++;
+	}
+	if (count == 0)
+		printf("ledger    is up to date (schema %d)\n", version);
+	return 0;
+}
+
+static int init_ledger(struct call *call)
+{
+	struct ledger *l;
+	if (ledger_open(call->settings->pg_url, "weir init", false, &l, call->error) < 0)
+		return -1;
+	int rc = migrate(l, call->error);
+	ledger_close(l);
+	return rc;
+}
+
+static int declare_kinds(struct broker *b, const char *plugin_dir, struct weir_error *err)
+{
+	char dir[4096], kinds[KINDS_MAX][33];
+	if (loader_dir(plugin_dir, dir, sizeof dir, err) < 0)
+		return -1;
+	int n = loader_kinds(dir, kinds, KINDS_MAX, err);
+	for (int i = 0; i < n; i++) {
+		if (topology_declare_kind(b, kinds[i], err) < 0)
+			return -1;
+		printf("broker    queue %s%s\n", QUEUE_PREFIX, kinds[i]);
+	}
+	if (n == 0)
+		printf("broker    no plugins in %s: no queues\n", dir);
+	return n < 0 ? -1 : 0;
+}
+
+static int init_broker(struct call *call)
+{
+	struct broker *b;
+	if (broker_open(call->settings->amqp_url, "weir init", MESSAGE_MAX, &b, call->error) < 0)
+		return -1;
+	int rc = topology_declare(b, call->error);
+	if (rc == 0)
+		printf("broker    exchanges %s, %s, %s and queue %s\n", EXCHANGE_ITEMS,
+		       EXCHANGE_EVENTS, EXCHANGE_DEAD, QUEUE_DEAD);
+	if (rc == 0)
+		rc = declare_kinds(b, call->settings->plugin_dir, call->error);
+	broker_close(b);
+	return rc;
+}
+
+/* Progress can be rebuilt, so a Redis that is away or may evict is worth a word, not a failure. */
+static int init_redis(struct call *call)
+{
+	struct weir_error why;
+	struct progress *p;
+	char version[64], policy[64];
+	if (progress_open(call->settings->redis_url, 2000, &p, call->error) < 0)
+		return -1;
+	if (progress_server(p, version, policy, &why) < 0)
+		printf("redis     cannot be reached now: %s\n", why.text);
+	else if (*policy && strcmp(policy, "noeviction") != 0)
+		printf("redis     %s, maxmemory-policy %s: set noeviction, or counters may vanish\n",
+		       version, policy);
+	else
+		printf("redis     %s\n", version);
+	progress_close(p);
+	return 0;
+}
+
+static enum command_status run(struct call *call)
+{
+	if (init_ledger(call) < 0 || init_broker(call) < 0 || init_redis(call) < 0)
+		return COMMAND_FAILED;
+	return COMMAND_DONE;
+}
+
+const struct command command_init = {
+	.name = "init",
+	.arguments = "",
+	.summary = "make the tables, exchanges and queues, or bring them up to date",
+	.help = "Applies the ledger's schema to PostgreSQL, and declares the exchanges and, for each\n"
+		"kind that there is a plugin for, the queue. May be run again at any time, and by\n"
+		"two at once: what is there already stays as it is.\n",
+	.needs = NEED_PG | NEED_AMQP | NEED_REDIS,
+	.run = run,
+};

@@ -1,0 +1,145 @@
+/* weir: the command line. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct command *const commands[] = {
+	&command_init,   &command_submit,    &command_status, &command_watch,
+	&command_report, &command_reconcile, &command_doctor,
+};
+
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+volatile int command_stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	command_stop = command_stop + 1;
+}
+
+static void set_signals(void)
+{
+	struct sigaction a = {.sa_handler = on_signal};
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGINT, &a, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static void print_overview(FILE *out)
+{
+	fprintf(out, "weir runs large batches of work over a fleet and never loses count.\n\n"
+		     "Usage: weir COMMAND [arguments] [options]\n\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	fprintf(out,
+		"\n`weir COMMAND --help` tells more. A first round:\n\n"
+		"  weir init                                    tables, exchanges and queues\n"
+		"  weir-relay & weir-consumer sentiment &       the workers\n"
+		"  weir submit sentiment items.jsonl --job first \\\n"
+		"      --context model_key=sentiment --context ai_model=local\n"
+		"  weir watch first\n"
+		"  weir report first\n\n"
+		"The servers are named by WEIR_PG_URL, WEIR_AMQP_URL and WEIR_REDIS_URL, or by\n"
+		"files whose names are in WEIR_PG_URL_FILE and so on.\n\n"
+		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items.\n");
+}
+
+static void print_help(const struct command *c, const struct option_group *groups, size_t n)
+{
+	printf("Usage: weir %s %s[options]\n\n%s\n", c->name, c->arguments, c->help);
+	options_help(groups, n, stdout);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static enum command_status fail(const struct weir_error *err, enum command_status status)
+{
+	fprintf(stderr, "weir: %s\n", err->text);
+	return status;
+}
+
+static int check_count(const struct command *c, int n, struct weir_error *err)
+{
+	if (n >= c->least && n <= c->most)
+		return 0;
+	return weir_fail(err, "usage", "usage: weir %s %s[options] (see weir %s --help)", c->name,
+			 c->arguments, c->name);
+}
+
+static enum command_status run(const struct command *c, int argc, char **argv)
+{
+	struct settings settings = {0};
+	struct weir_error err = {"", ""};
+	enum command_status status = COMMAND_USAGE;
+	void *config = calloc(1, c->config_size ? c->config_size : 1);
+	int plain = 0;
+	if (!config) {
+		weir_fail_memory(&err);
+		return fail(&err, COMMAND_FAILED);
+	}
+	struct option_group groups[] = {
+		{.title = "Options", .rows = c->options, .config = config},
+		settings_group(&settings),
+	};
+	struct option_group *first = c->options ? groups : groups + 1;
+	size_t n = c->options ? 2 : 1;
+	if (wants_help(argc, argv)) {
+		print_help(c, first, n);
+		free(config);
+		return COMMAND_DONE;
+	}
+	if (options_parse(first, n, argc, argv, &plain, &err) < 0) {
+		free(config);
+		return fail(&err, COMMAND_USAGE);
+	}
+	if (check_count(c, plain, &err) == 0 && settings_check(&settings, c->needs, &err) == 0)
+		status = c->run(&(struct call){.settings = &settings, .config = config,
+					       .argc = plain, .argv = argv, .error = &err});
+	if (status == COMMAND_FAILED || status == COMMAND_USAGE)
+		fail(&err, status);
+	options_release(first, n);
+	free(config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_overview(argc < 2 ? stderr : stdout);
+		return argc < 2 ? COMMAND_USAGE : COMMAND_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("weir %s\n", WEIR_VERSION);
+		return COMMAND_DONE;
+	}
+	const struct command *c = find_command(argv[1]);
+	if (!c) {
+		fprintf(stderr, "weir: there is no command \"%s\" (see weir --help)\n", argv[1]);
+		return COMMAND_USAGE;
+	}
+	set_signals();
+	enum command_status status = run(c, argc - 2, argv + 2);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "weir: the output could not be written\n");
+		return COMMAND_FAILED;
+	}
+	return (int)status;
+}

@@ -1,0 +1,613 @@
+#include "submission.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/failpoint.h"
+
+#define STAGE 1
+
+/* A record that waits for its batch to be full. All texts are in one block. */
+struct entry {
+	char *block;
+	uint64_t line;
+	struct weir_text custom_id, table_name, record_id, context, payload, raw;
+};
+
+struct submission {
+	struct submission_plan plan;
+	struct submission_counts counts;
+	struct entry entries[BATCH_MAX];
+	int size;
+	int64_t there; /* batches that the ledger had when we began */
+	bool sealed;   /* it was sealed when we began */
+	bool on_way;   /* a batch whose commit has not been seen yet */
+	struct entry sent[BATCH_MAX]; /* its entries, to name a duplicate by line */
+	int sent_size;
+	struct message context; /* the job's, decoded */
+	const struct weir_map *context_map;
+	struct params params;
+	struct buffer encoded;
+};
+
+static const char make_job[] =
+	"INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
+	" VALUES ($1, $2, $3::text::json, $4) ON CONFLICT DO NOTHING";
+
+static const char read_job[] =
+	"SELECT j.kind, j.context::text, j.batch_size, j.sealed_at IS NOT NULL,"
+	" (SELECT count(*) FROM weir.job_batches b WHERE b.job_id = j.job_id AND b.stage = 1)"
+	" FROM weir.jobs j WHERE job_id = $1";
+
+static const char insert_items[] =
+	"INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name, record_id,"
+	"  context, payload)"
+	" SELECT $1, 1, $2 + pos - 1, line, custom_id, table_name, record_id, context::json,"
+	"  payload::json"
+	" FROM unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])"
+	"  WITH ORDINALITY AS u(line, custom_id, table_name, record_id, context, payload, pos)";
+
+static const char insert_batch[] =
+	"INSERT INTO weir.job_batches (job_id, stage, n, size) VALUES ($1, 1, $2, $3)";
+
+static const char seal_job[] =
+	"UPDATE weir.jobs SET sealed_at = now(), total_items = $2"
+	" WHERE job_id = $1 AND sealed_at IS NULL";
+
+static const char read_batch[] =
+	"SELECT custom_id, table_name, record_id, context::text, payload::text FROM weir.items"
+	" WHERE job_id = $1 AND stage = 1 AND ordinal >= $2 AND ordinal < $2 + $3 ORDER BY ordinal";
+
+static const char find_ids[] =
+	"SELECT custom_id, coalesce(line, 0)::int8 FROM weir.items"
+	" WHERE job_id = $1 AND stage = 1 AND custom_id = ANY ($2::text[])";
+
+/* ---- entries ---- */
+
+static struct weir_text keep(char **at, struct weir_text text)
+{
+	if (!text.data)
+		return text;
+	char *copy = *at;
+	if (text.size)
+		memcpy(copy, text.data, text.size);
+	*at += text.size;
+	return (struct weir_text){copy, text.size};
+}
+
+static int copy_record(struct entry *e, const struct source_record *r, bool with_raw,
+		       struct weir_error *err)
+{
+	struct weir_text raw = with_raw ? r->raw : (struct weir_text){NULL, 0};
+	char *at = malloc(1 + r->custom_id.size + r->table_name.size + r->record_id.size +
+			  r->context.size + r->payload.size + raw.size);
+	if (!at)
+		return weir_fail_memory(err);
+	e->block = at;
+	e->line = r->line;
+	e->custom_id = keep(&at, r->custom_id);
+	e->table_name = keep(&at, r->table_name);
+	e->record_id = keep(&at, r->record_id);
+	e->context = keep(&at, r->context);
+	e->payload = keep(&at, r->payload);
+	e->raw = keep(&at, raw);
+	return 0;
+}
+
+static void drop_entries(struct entry *entries, int *size)
+{
+	while (*size > 0)
+		free(entries[--*size].block);
+}
+
+static bool same_text(struct weir_text a, struct weir_text b)
+{
+	if (!a.data || !b.data)
+		return a.data == b.data;
+	return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+}
+
+/* ---- opening ---- */
+
+static void job_params(struct submission *s)
+{
+	params_reset(&s->params);
+	params_string(&s->params, s->plan.job_id);
+}
+
+/* A job has one submitter at a time; the lock ends with its connection. */
+static int lock_job(struct submission *s, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	job_params(s);
+	if (ledger_query(s->plan.ledger,
+			 "SELECT pg_try_advisory_lock(hashtextextended('weir.submit:' || $1, 0))",
+			 &s->params, true, &r, err) < 0)
+		return -1;
+	bool locked = ledger_bool(r, 0, 0);
+	PQclear(r);
+	if (locked)
+		return 0;
+	return weir_fail(err, "conflict", "somebody else is just submitting to the job %s",
+			 s->plan.job_id);
+}
+
+static bool same_context(struct weir_text a, struct weir_text b)
+{
+	json_t *x = json_loadb(a.data, a.size, 0, NULL), *y = json_loadb(b.data, b.size, 0, NULL);
+	bool same = x && y && json_equal(x, y);
+	json_decref(x);
+	json_decref(y);
+	return same;
+}
+
+static int compare_job(struct submission *s, const PGresult *r, struct weir_error *err)
+{
+	const char *job = s->plan.job_id, *kind = s->plan.plugin->plugin.kind;
+	struct weir_text was = ledger_text(r, 0, 0), context = ledger_text(r, 0, 1);
+	if (!same_text(was, (struct weir_text){kind, strlen(kind)}))
+		return weir_fail(err, "conflict", "the job %s exists, of kind %.*s: use another "
+				 "--job", job, (int)was.size, was.data);
+	if (!same_context(context, s->plan.context))
+		return weir_fail(err, "conflict", "the job %s exists with the context %.*s: use "
+				 "another --job", job, (int)(context.size < 300 ? context.size : 300),
+				 context.data);
+	if (ledger_int(r, 0, 2) != s->plan.batch_size)
+		return weir_fail(err, "conflict", "the job %s exists with batches of %d: use "
+				 "--batch-size %d", job, ledger_int(r, 0, 2), ledger_int(r, 0, 2));
+	s->sealed = ledger_bool(r, 0, 3);
+	s->there = ledger_big(r, 0, 4);
+	return 0;
+}
+
+static int make_or_find(struct submission *s, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	job_params(s);
+	params_string(&s->params, s->plan.plugin->plugin.kind);
+	params_text(&s->params, s->plan.context);
+	params_int(&s->params, s->plan.batch_size);
+	if (ledger_do(s->plan.ledger, make_job, &s->params, NULL, err) < 0)
+		return -1;
+	job_params(s);
+	if (ledger_query(s->plan.ledger, read_job, &s->params, true, &r, err) < 0)
+		return -1;
+	int rc = PQntuples(r) == 1 ? compare_job(s, r, err)
+				   : weir_fail(err, "database", "the job is gone again");
+	PQclear(r);
+	return rc;
+}
+
+int submission_open(const struct submission_plan *plan, struct submission **out,
+		    struct weir_error *err)
+{
+	struct weir_text name = {plan->job_id, strlen(plan->job_id)};
+	if (!message_name_ok(name))
+		return weir_fail(err, "bad_name", "--job %.80s: 1 to %d of A-Z a-z 0-9 _ -",
+				 plan->job_id, MESSAGE_NAME_MAX);
+	struct submission *s = calloc(1, sizeof *s);
+	if (!s)
+		return weir_fail_memory(err);
+	s->plan = *plan;
+	if (message_decode_map(&s->context, plan->context.data, plan->context.size, &s->context_map,
+			       err) < 0) {
+		free(s);
+		return -1;
+	}
+	if (lock_job(s, err) < 0 || make_or_find(s, err) < 0) {
+		submission_close(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void submission_close(struct submission *s)
+{
+	if (!s)
+		return;
+	drop_entries(s->entries, &s->size);
+	drop_entries(s->sent, &s->sent_size);
+	message_release(&s->context);
+	params_release(&s->params);
+	buffer_release(&s->encoded);
+	free(s);
+}
+
+const struct submission_counts *submission_counts(const struct submission *s)
+{
+	return &s->counts;
+}
+
+/* ---- bad records ---- */
+
+static int at_line(uint64_t line, const struct weir_error *why, struct weir_error *err)
+{
+	if (line == 0)
+		return weir_fail(err, why->code, "%s", why->text);
+	return weir_fail(err, why->code, "line %" PRIu64 ": %s", line, why->text);
+}
+
+static int write_out(struct submission *s, struct weir_text raw, struct weir_error *err)
+{
+	s->counts.skipped++;
+	if (fwrite(raw.data ? raw.data : "", 1, raw.size, s->plan.skipped) == raw.size &&
+	    fputc('\n', s->plan.skipped) != EOF)
+		return 0;
+	return weir_fail(err, "skip_bad", "the file of --skip-bad cannot be written");
+}
+
+int submission_bad(struct submission *s, const struct source_record *record,
+		   const struct weir_error *why, struct weir_error *err)
+{
+	if (s->plan.skipped)
+		return write_out(s, record->raw, err);
+	return weir_fail(err, why->code, "%s", why->text);
+}
+
+/* ---- checking ---- */
+
+static int check_overlay(const struct submission *s, const struct source_record *r,
+			 struct message *m, const struct weir_map **map, struct weir_error *err)
+{
+	int rc = -1;
+	char *text = NULL;
+	json_t *all = json_loadb(s->plan.context.data, s->plan.context.size, 0, NULL);
+	json_t *own = json_loadb(r->context.data, r->context.size, 0, NULL);
+	if (!all || !own || json_object_update(all, own) < 0 || !(text = json_dumps(all, 0)))
+		weir_fail(err, "bad_context", "the context is not a JSON object");
+	else
+		rc = message_decode_map(m, text, strlen(text), map, err);
+	free(text);
+	json_decref(all);
+	json_decref(own);
+	return rc;
+}
+
+/* The message that the relay will make of it must be one that the consumer takes. */
+static int check_size(struct submission *s, const struct weir_item *item,
+		      const struct message *context, const struct message *payload,
+		      struct weir_error *err)
+{
+	struct weir_text kind = {s->plan.plugin->plugin.kind, strlen(s->plan.plugin->plugin.kind)};
+	buffer_reset(&s->encoded);
+	message_encode(&s->encoded, &(struct message_fields){
+		.kind = kind, .job_id = item->job_id, .batch_id = item->job_id,
+		.custom_id = item->custom_id, .stage = STAGE, .ordinal = INT32_MAX,
+		.epoch = INT32_MAX, .attempt = INT32_MAX,
+		.context = {context->transcoded.data, context->transcoded.size},
+		.payload = {payload->transcoded.data, payload->transcoded.size}});
+	if (buffer_failed(&s->encoded))
+		return weir_fail_memory(err);
+	return message_scan(s->encoded.data, s->encoded.size + MESSAGE_BATCH_ID_MAX < MESSAGE_MAX
+			    ? s->encoded.size : MESSAGE_MAX + 1, err);
+}
+
+static int check_item(struct submission *s, const struct source_record *r,
+		      const struct message *context, const struct weir_map *context_map,
+		      struct weir_error *err)
+{
+	struct message payload;
+	struct weir_item item = {.job_id = {s->plan.job_id, strlen(s->plan.job_id)},
+				 .batch_id = {s->plan.job_id, strlen(s->plan.job_id)},
+				 .custom_id = r->custom_id,
+				 .stage = STAGE,
+				 .context = context_map};
+	if (message_decode_map(&payload, r->payload.data, r->payload.size, &item.payload, err) < 0)
+		return -1;
+	int rc = check_size(s, &item, context, &payload, err);
+	if (rc == 0)
+		rc = s->plan.plugin->plugin.check(s->plan.plugin->state, &item, err);
+	message_release(&payload);
+	return rc;
+}
+
+static int check(struct submission *s, const struct source_record *r, struct weir_error *err)
+{
+	struct message own;
+	const struct weir_map *map;
+	if (!message_name_ok(r->custom_id))
+		return weir_fail(err, "bad_name", "custom_id \"%.*s\": 1 to %d of A-Z a-z 0-9 _ -",
+				 (int)(r->custom_id.size < 80 ? r->custom_id.size : 80),
+				 r->custom_id.data, MESSAGE_NAME_MAX);
+	if (!r->context.data)
+		return check_item(s, r, &s->context, s->context_map, err);
+	if (check_overlay(s, r, &own, &map, err) < 0)
+		return -1;
+	int rc = check_item(s, r, &own, map, err);
+	message_release(&own);
+	return rc;
+}
+
+/* ---- duplicates ---- */
+
+static const struct entry *find_entry(const struct entry *entries, int n, struct weir_text id)
+{
+	for (int i = 0; i < n; i++)
+		if (same_text(entries[i].custom_id, id))
+			return &entries[i];
+	return NULL;
+}
+
+static int fail_duplicate(struct weir_text id, uint64_t first, uint64_t second,
+			  struct weir_error *err)
+{
+	return weir_fail(err, "duplicate", "line %" PRIu64 ": custom_id %.*s stands on line %" PRIu64
+			 " already", second, (int)id.size, id.data, first);
+}
+
+static int ask_for_ids(struct submission *s, const struct entry *entries, int n, PGresult **out,
+		       struct weir_error *err)
+{
+	job_params(s);
+	params_array(&s->params, TYPE_TEXT, (size_t)n);
+	for (int i = 0; i < n; i++)
+		params_add_text(&s->params, entries[i].custom_id);
+	params_array_end(&s->params);
+	return ledger_query(s->plan.ledger, find_ids, &s->params, true, out, err);
+}
+
+/* The insert met a custom_id that the job has already: which, and where did it stand? */
+static int explain_duplicate(struct submission *s, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	int rc = -1;
+	if (ask_for_ids(s, s->sent, s->sent_size, &r, err) < 0)
+		return -1;
+	if (PQntuples(r) > 0) {
+		struct weir_text id = ledger_text(r, 0, 0);
+		const struct entry *e = find_entry(s->sent, s->sent_size, id);
+		fail_duplicate(id, (uint64_t)ledger_big(r, 0, 1), e ? e->line : 0, err);
+	}
+	PQclear(r);
+	return rc;
+}
+
+/* With --skip-bad: takes those out of the batch that the job has already. */
+static int skip_duplicates(struct submission *s, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (ask_for_ids(s, s->entries, s->size, &r, err) < 0)
+		return -1;
+	int rc = 0, kept = 0;
+	for (int i = 0; i < s->size; i++) {
+		struct entry *e = &s->entries[i];
+		bool there = false;
+		for (int row = 0; row < PQntuples(r); row++)
+			there |= same_text(ledger_text(r, row, 0), e->custom_id);
+		if (!there) {
+			s->entries[kept++] = *e;
+			continue;
+		}
+		if (rc == 0)
+			rc = write_out(s, e->raw, err);
+		free(e->block);
+	}
+	s->size = kept;
+	PQclear(r);
+	return rc;
+}
+
+/* ---- batches ---- */
+
+static int await_batch(struct submission *s, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	bool failed = false;
+	struct weir_error later, ignored;
+	if (!s->on_way)
+		return 0;
+	s->on_way = false;
+	for (;;) {
+		enum ledger_status status = ledger_wait(s->plan.ledger, &r, failed ? &later : err);
+		if (status == LEDGER_RESULT)
+			PQclear(r);
+		else if (status == LEDGER_SYNCED)
+			break;
+		else
+			failed = true;
+		if (!ledger_alive(s->plan.ledger))
+			return -1;
+	}
+	if (!failed) {
+		failpoint("batch_written");
+		return 0;
+	}
+	bool duplicate = strcmp(ledger_sqlstate(s->plan.ledger), "23505") == 0;
+	if (ledger_do(s->plan.ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
+		return -1;
+	return duplicate ? explain_duplicate(s, err) : -1;
+}
+
+typedef struct weir_text entry_column(const struct entry *e);
+
+static struct weir_text col_id(const struct entry *e) { return e->custom_id; }
+static struct weir_text col_table(const struct entry *e) { return e->table_name; }
+static struct weir_text col_record(const struct entry *e) { return e->record_id; }
+static struct weir_text col_context(const struct entry *e) { return e->context; }
+static struct weir_text col_payload(const struct entry *e) { return e->payload; }
+
+static entry_column *const columns[] = {col_id, col_table, col_record, col_context, col_payload};
+
+#define COLUMNS (sizeof columns / sizeof *columns)
+
+static int64_t first_ordinal(const struct submission *s)
+{
+	return s->counts.batches * s->plan.batch_size;
+}
+
+static int send_items(struct submission *s, struct weir_error *err)
+{
+	struct params *p = &s->params;
+	if (first_ordinal(s) > INT32_MAX - BATCH_MAX)
+		return weir_fail(err, "oversized", "a job has at most %d items", INT32_MAX);
+	job_params(s);
+	params_int(p, (int32_t)first_ordinal(s));
+	params_array(p, TYPE_INT4, (size_t)s->size);
+	for (int i = 0; i < s->size; i++)
+		params_add_int(p, (int32_t)(s->entries[i].line & INT32_MAX));
+	params_array_end(p);
+	for (size_t c = 0; c < COLUMNS; c++) {
+		params_array(p, TYPE_TEXT, (size_t)s->size);
+		for (int i = 0; i < s->size; i++)
+			params_add_text(p, columns[c](&s->entries[i]));
+		params_array_end(p);
+	}
+	return ledger_send(s->plan.ledger, insert_items, p, true, err);
+}
+
+static int send_batch(struct submission *s, struct weir_error *err)
+{
+	job_params(s);
+	params_int(&s->params, (int32_t)s->counts.batches);
+	params_int(&s->params, s->size);
+	if (ledger_send(s->plan.ledger, insert_batch, &s->params, true, err) < 0)
+		return -1;
+	return ledger_send(s->plan.ledger, "SELECT pg_notify('weir_due', '')", NULL, true, err);
+}
+
+static int send_seal(struct submission *s, struct weir_error *err)
+{
+	job_params(s);
+	params_big(&s->params, s->counts.items);
+	if (ledger_send(s->plan.ledger, seal_job, &s->params, true, err) < 0)
+		return -1;
+	job_params(s);
+	return ledger_send(s->plan.ledger, "SELECT pg_notify('weir_done', $1)", &s->params, true,
+			   err);
+}
+
+static void count_batch(struct submission *s, bool is_new)
+{
+	if (s->size == 0)
+		return;
+	s->counts.batches++;
+	s->counts.items += s->size;
+	if (is_new) {
+		s->counts.new_batches++;
+		s->counts.new_items += s->size;
+	}
+}
+
+/* Begins the transaction of the batch, which ends while the next is read. The last one seals. */
+static int write_batch(struct submission *s, bool last, struct weir_error *err)
+{
+	struct ledger *l = s->plan.ledger;
+	if (s->sealed)
+		return weir_fail(err, "conflict", "the job %s is complete with %" PRId64 " items, "
+				 "and this input has more: use another --job", s->plan.job_id,
+				 s->counts.items);
+	if (await_batch(s, err) < 0 || ledger_send(l, "BEGIN", NULL, true, err) < 0)
+		return -1;
+	if (s->size > 0 && (send_items(s, err) < 0 || send_batch(s, err) < 0))
+		return -1;
+	count_batch(s, true);
+	if (last && send_seal(s, err) < 0)
+		return -1;
+	if (ledger_send(l, "COMMIT", NULL, true, err) < 0 || ledger_sync(l, err) < 0)
+		return -1;
+	drop_entries(s->sent, &s->sent_size);
+	memcpy(s->sent, s->entries, (size_t)s->size * sizeof *s->sent);
+	s->sent_size = s->size;
+	s->size = 0;
+	s->on_way = true;
+	return 0;
+}
+
+static int fail_different(const struct submission *s, const struct entry *e, const char *what,
+			  struct weir_error *err)
+{
+	struct weir_error why;
+	weir_fail(&why, "conflict", "the job %s has another %s here (custom_id %.*s): it was "
+		  "submitted with other content; use another --job", s->plan.job_id, what,
+		  (int)e->custom_id.size, e->custom_id.data);
+	return at_line(e->line, &why, err);
+}
+
+static int compare_entry(const struct submission *s, const struct entry *e, const PGresult *r,
+			 int row, struct weir_error *err)
+{
+	static const char *const names[COLUMNS] = {"item", "table_name", "record_id", "context",
+						   "payload"};
+	for (size_t c = 0; c < COLUMNS; c++)
+		if (!same_text(columns[c](e), ledger_text(r, row, (int)c)))
+			return fail_different(s, e, names[c], err);
+	return 0;
+}
+
+/* A batch that the ledger has: it must be this one. */
+static int compare_batch(struct submission *s, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	job_params(s);
+	params_int(&s->params, (int32_t)first_ordinal(s));
+	params_int(&s->params, s->plan.batch_size);
+	if (ledger_query(s->plan.ledger, read_batch, &s->params, true, &r, err) < 0)
+		return -1;
+	int rc = 0, rows = PQntuples(r);
+	for (int i = 0; rc == 0 && i < s->size && i < rows; i++)
+		rc = compare_entry(s, &s->entries[i], r, i, err);
+	if (rc == 0 && rows != s->size)
+		rc = weir_fail(err, "conflict", "the job %s has %d items in its batch %" PRId64
+			       ", and this input %d: use another --job", s->plan.job_id, rows,
+			       s->counts.batches, s->size);
+	PQclear(r);
+	if (rc == 0) {
+		count_batch(s, false);
+		drop_entries(s->entries, &s->size);
+	}
+	return rc;
+}
+
+static int end_batch(struct submission *s, struct weir_error *err)
+{
+	if (s->counts.batches < s->there)
+		return compare_batch(s, err);
+	if (s->plan.skipped) {
+		if (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0)
+			return -1;
+		if (s->size < s->plan.batch_size)
+			return 0; /* more may come */
+	}
+	return write_batch(s, false, err);
+}
+
+int submission_add(struct submission *s, const struct source_record *record,
+		   struct weir_error *err)
+{
+	struct weir_error why;
+	const struct entry *twin = find_entry(s->entries, s->size, record->custom_id);
+	int rc = twin ? fail_duplicate(record->custom_id, twin->line, record->line, err) : 0;
+	if (rc == 0 && check(s, record, &why) < 0)
+		rc = at_line(record->line, &why, err);
+	if (rc < 0)
+		return s->plan.skipped ? write_out(s, record->raw, err) : -1;
+	if (copy_record(&s->entries[s->size], record, s->plan.skipped, err) < 0)
+		return -1;
+	if (++s->size < s->plan.batch_size)
+		return 0;
+	return end_batch(s, err);
+}
+
+int submission_seal(struct submission *s, bool *already, struct weir_error *err)
+{
+	if (already)
+		*already = s->sealed;
+	if (s->size > 0 && s->counts.batches < s->there && compare_batch(s, err) < 0)
+		return -1;
+	if (s->counts.batches < s->there)
+		return weir_fail(err, "conflict", "the job %s has %" PRId64 " batches, and this input "
+				 "ends after %" PRId64 ": use another --job", s->plan.job_id,
+				 s->there, s->counts.batches);
+	if (s->plan.skipped && s->size > 0 &&
+	    (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0))
+		return -1;
+	if (s->sealed && s->size == 0)
+		return 0;
+	if (write_batch(s, true, err) < 0 || await_batch(s, err) < 0)
+		return -1;
+	failpoint("sealed");
+	return 0;
+}

@@ -1,0 +1,183 @@
+/* Dead letters: what consumers refused, and what the broker gave up after its delivery limit. An
+ * item of the ledger gets its verdict there; everything else is kept as a row, with its bytes and
+ * the reason. Each message is one transaction, and is acked after it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+#include "weir/message.h"
+#include "weir/topology.h"
+
+#define TURN 50
+
+/* An item that was delivered too often without an end. Who is to blame is not known (its neighbours
+ * in the same hands came back as often), so it gets another message, and a mark in weir.trials;
+ * only one that has earned the limit of these is failed. */
+static const char give_back[] =
+	"WITH t AS (INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
+	"  SELECT i.job_id, i.stage, i.ordinal, 1 FROM weir.items i"
+	"  WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = $3 AND i.custom_id = $4"
+	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
+	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
+	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET starts = t.starts + 1"
+	"  RETURNING t.job_id, t.stage, t.ordinal, t.starts),"
+	" again AS (INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
+	"  SELECT job_id, stage, ordinal, $5, now() FROM t WHERE starts < $6"
+	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = now()),"
+	" poison AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts,"
+	"   error_class, error)"
+	"  SELECT job_id, stage, ordinal, 2, $5 + 1, 'poison',"
+	"   'the broker gave its message up ' || starts || ' times: no consumer ended it'"
+	"  FROM t WHERE starts >= $6 ON CONFLICT DO NOTHING)"
+	" SELECT count(*) FROM t";
+
+/* An item whose message a consumer would not take. */
+static const char fail_item[] =
+	"INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, error_class, error)"
+	" SELECT i.job_id, i.stage, i.ordinal, 2, $5 + 1, 'rejected', $6 FROM weir.items i"
+	" WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = $3 AND i.custom_id = $4"
+	" ON CONFLICT DO NOTHING";
+
+static const char is_item[] =
+	"SELECT 1 FROM weir.items"
+	" WHERE job_id = $1 AND stage = $2 AND ordinal = $3 AND custom_id = $4";
+
+static const char keep[] =
+	"INSERT INTO weir.dead_letters (queue, reason_code, reason, content_type, message_id, body)"
+	" VALUES ($1, $2, $3, $4, $5, $6)";
+
+static void item_params(struct params *p, const struct weir_item *item)
+{
+	params_reset(p);
+	params_text(p, item->job_id);
+	params_int(p, (int32_t)item->stage);
+	params_int(p, (int32_t)item->ordinal);
+	params_text(p, item->custom_id);
+}
+
+static int in_ledger(struct relay *r, const struct weir_item *item, bool *yes,
+		     struct weir_error *err)
+{
+	PGresult *rows = NULL;
+	item_params(&r->params, item);
+	if (ledger_query(r->ledger, is_item, &r->params, true, &rows, err) < 0)
+		return -1;
+	*yes = PQntuples(rows) > 0;
+	PQclear(rows);
+	return 0;
+}
+
+/* Header values come from the wire and may hold anything. */
+static struct weir_text clean(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			return (struct weir_text){"(not ASCII)", 11};
+	return (struct weir_text){text, strlen(text)};
+}
+
+static int keep_letter(struct relay *r, const struct broker_event *event,
+		       const struct weir_error *reason, struct weir_error *err)
+{
+	struct params *p = &r->params;
+	params_reset(p);
+	params_text(p, clean(event->death_queue));
+	params_string(p, reason->code);
+	params_string(p, reason->text);
+	params_text(p, clean(event->content_type));
+	params_text(p, clean(event->message_id));
+	params_bytes(p, event->body ? event->body : "", event->body ? event->body_size : 0);
+	log_event(LOG_WARN, "dead_letter_kept", "queue=%s code=%s reason=\"%s\"",
+		  event->death_queue, reason->code, reason->text);
+	return ledger_do(r->ledger, keep, p, NULL, err);
+}
+
+static int judge_item(struct relay *r, const struct broker_event *event, const struct message *m,
+		      struct weir_error *err)
+{
+	const struct weir_item *item = &m->item;
+	struct params *p = &r->params;
+	bool given_up = strcmp(event->death_reason, "delivery_limit") == 0;
+	item_params(p, item);
+	params_int(p, (int32_t)item->attempt);
+	if (given_up)
+		params_int(p, (int32_t)r->options.poison_limit);
+	else
+		params_string(p, "a consumer refused its message");
+	log_event(LOG_WARN, given_up ? "item_given_back" : "item_rejected",
+		  "job=%.*s custom_id=%.*s", (int)item->job_id.size, item->job_id.data,
+		  (int)item->custom_id.size, item->custom_id.data);
+	r->due = true;
+	return ledger_do(r->ledger, given_up ? give_back : fail_item, p, NULL, err);
+}
+
+/* The same checks that the consumer made, and so the same reason. */
+static int judge(struct relay *r, const struct broker_event *event, struct weir_error *err)
+{
+	struct weir_error reason;
+	struct message m;
+	char queue[KIND_MAX + 8], kind[KIND_MAX + 1];
+	struct weir_text type = {event->content_type, strlen(event->content_type)};
+	bool known = false;
+	if (!event->body) {
+		weir_fail(&reason, "oversized", "%llu bytes, at most %d",
+			  (unsigned long long)event->body_size, MESSAGE_MAX);
+		return keep_letter(r, event, &reason, err);
+	}
+	if (message_decode(&m, event->body, event->body_size, type, &reason) < 0)
+		return keep_letter(r, event, &reason, err);
+	int rc = in_ledger(r, &m.item, &known, err);
+	if (rc == 0 && known) {
+		rc = judge_item(r, event, &m, err);
+	} else if (rc == 0) {
+		memcpy(kind, m.kind.data, m.kind.size);
+		kind[m.kind.size] = '\0';
+		queue_of(kind, queue);
+		if (*event->death_queue && strcmp(queue, event->death_queue) != 0)
+			weir_fail(&reason, "unknown_kind", "an item of kind \"%s\" on the queue %s",
+				  kind, event->death_queue);
+		else
+			weir_fail(&reason, "unknown_item", "the ledger has no such item");
+		rc = keep_letter(r, event, &reason, err);
+	}
+	message_release(&m);
+	return rc;
+}
+
+static int take_one(struct relay *r, struct broker_event *event)
+{
+	struct weir_error why;
+	if (broker_next(r->dead_broker, 0, event, &why) < 0)
+		goto lost;
+	if (event->type == BROKER_CANCEL) {
+		weir_fail(&why, "broker", "the queue " QUEUE_DEAD " is gone");
+		goto lost;
+	}
+	if (event->type != BROKER_DELIVERY)
+		return event->type == BROKER_NOTHING ? -1 : 0;
+	if (judge(r, event, &why) < 0) {
+		relay_lose_ledger(r, &why);
+		/* It comes again with the next connection. */
+		goto lost;
+	}
+	failpoint("dead_letter_kept");
+	if (broker_ack(r->dead_broker, event->tag, false, &why) == 0)
+		return 0;
+lost:
+	relay_lose_broker(r, &why);
+	return -1;
+}
+
+void dead_turn(struct relay *r)
+{
+	struct broker_event event;
+	for (int i = 0; i < TURN && r->dead_broker && r->ledger; i++) {
+		event.body = NULL;
+		int rc = take_one(r, &event);
+		free(event.body);
+		if (rc < 0)
+			return;
+	}
+}

@@ -1,0 +1,219 @@
+#include "relay.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/clock.h"
+#include "weir/log.h"
+#include "weir/message.h"
+#include "weir/topology.h"
+
+#define COMEBACK_US 200000
+#define COMEBACK_CAP_US 5000000
+
+static const char next_due[] =
+	"SELECT coalesce(greatest(0, extract(epoch FROM least("
+	" (SELECT min(due_at) FROM weir.retries WHERE due_at < 'infinity'),"
+	" (SELECT min(due_at) FROM weir.job_batches WHERE status = 'pending_queue' AND due_at > now()))"
+	" - now())) * 1000, -1)::int8";
+
+/* ---- connections ---- */
+
+static int open_broker(struct relay *r, struct weir_error *err)
+{
+	struct broker *b;
+	if (broker_open(r->settings->amqp_url, "weir-relay", MESSAGE_MAX, &b, err) < 0)
+		return -1;
+	if (topology_check(b, NULL, err) < 0 || broker_confirm(b, err) < 0) {
+		broker_close(b);
+		return -1;
+	}
+	r->broker = b;
+	r->broker_tries = 0;
+	r->blocked = false;
+	r->due = true;
+	return 0;
+}
+
+static int open_dead(struct relay *r, struct weir_error *err)
+{
+	if (r->only_job)
+		return 0;
+	if (broker_open(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
+			&r->dead_broker, err) < 0)
+		return -1;
+	return broker_consume(r->dead_broker, QUEUE_DEAD, 50, err);
+}
+
+static int open_ledger(struct relay *r, struct weir_error *err)
+{
+	struct ledger *l;
+	if (ledger_open(r->settings->pg_url, "weir-relay", true, &l, err) < 0)
+		return -1;
+	if (ledger_check_schema(l, err) < 0 || ledger_do(l, "LISTEN weir_due", NULL, NULL, err) < 0 ||
+	    ledger_do(l, "LISTEN weir_done", NULL, NULL, err) < 0) {
+		ledger_close(l);
+		return -1;
+	}
+	r->ledger = l;
+	r->ledger_tries = 0;
+	r->due = true;
+	r->jobs_at_us = 0;
+	return 0;
+}
+
+void relay_lose_broker(struct relay *r, const struct weir_error *why)
+{
+	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
+	broker_close(r->broker);
+	broker_close(r->dead_broker);
+	r->broker = r->dead_broker = NULL;
+	r->broker_at_us =
+		clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, r->broker_tries++);
+}
+
+void relay_lose_ledger(struct relay *r, const struct weir_error *why)
+{
+	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
+	publish_abandon(r);
+	ledger_close(r->ledger);
+	r->ledger = NULL;
+	r->ledger_at_us =
+		clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, r->ledger_tries++);
+}
+
+static void come_back(struct relay *r)
+{
+	struct weir_error why;
+	int64_t now = clock_us();
+	if (!r->ledger && now >= r->ledger_at_us) {
+		if (open_ledger(r, &why) < 0)
+			relay_lose_ledger(r, &why);
+		else
+			log_event(LOG_INFO, "ledger_back", "connection=%s", "new");
+	}
+	if (!r->broker && now >= r->broker_at_us) {
+		if (open_broker(r, &why) < 0 || open_dead(r, &why) < 0)
+			relay_lose_broker(r, &why);
+		else
+			log_event(LOG_INFO, "broker_back", "connection=%s", "new");
+	}
+}
+
+int relay_open(struct relay *r, const struct settings *settings,
+	       const struct relay_options *options, const char *only_job,
+	       volatile const int *stop, struct weir_error *err)
+{
+	*r = (struct relay){.settings = settings,
+			    .options = *options,
+			    .only_job = only_job,
+			    .stop = stop};
+	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
+	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && open_dead(r, err) == 0)
+		return 0;
+	relay_close(r);
+	return -1;
+}
+
+void relay_close(struct relay *r)
+{
+	publish_release(r);
+	jobs_release(r);
+	broker_close(r->broker);
+	broker_close(r->dead_broker);
+	ledger_close(r->ledger);
+	progress_close(r->progress);
+	params_release(&r->params);
+	free(r->told_done);
+	*r = (struct relay){0};
+}
+
+int relay_publish_fd(const struct relay *r)
+{
+	return r->broker ? broker_fd(r->broker) : -1;
+}
+
+/* ---- what the ledger tells ---- */
+
+static void take_notifications(struct relay *r)
+{
+	struct weir_error why;
+	PGresult *result = NULL;
+	if (ledger_take(r->ledger, &result, &why) == LEDGER_FAILED) {
+		relay_lose_ledger(r, &why);
+		return;
+	}
+	for (PGnotify *n; (n = PQnotifies(ledger_conn(r->ledger))); PQfreemem(n)) {
+		if (strcmp(n->relname, "weir_done") != 0) {
+			r->due = true;
+			continue;
+		}
+		free(r->told_done);
+		r->told_done = strdup(n->extra);
+		r->jobs_at_us = 0;
+	}
+}
+
+/* When nothing is due, something may be later. */
+static void ask_next_due(struct relay *r)
+{
+	struct weir_error why;
+	PGresult *rows = NULL;
+	int64_t now = clock_us();
+	r->due_at_us = now + r->options.poll_ms * 1000;
+	if (ledger_query(r->ledger, next_due, NULL, true, &rows, &why) < 0) {
+		relay_lose_ledger(r, &why);
+		return;
+	}
+	int64_t ms = ledger_big(rows, 0, 0);
+	PQclear(rows);
+	if (ms >= 0 && now + ms * 1000 < r->due_at_us)
+		r->due_at_us = now + ms * 1000;
+}
+
+/* ---- the loop ---- */
+
+enum { FD_LEDGER, FD_BROKER, FD_DEAD, FDS };
+
+static void wait_for(struct relay *r, int timeout_ms)
+{
+	int64_t now = clock_us(), until = now + (int64_t)timeout_ms * 1000;
+	if (r->due_at_us < until)
+		until = r->due_at_us;
+	if (r->jobs_at_us < until)
+		until = r->jobs_at_us;
+	if ((r->due && r->broker && r->ledger && !r->blocked) ||
+	    (r->dead_broker && broker_buffered(r->dead_broker)))
+		until = now;
+	struct pollfd fds[FDS] = {
+		[FD_LEDGER] = {.fd = r->ledger ? ledger_fd(r->ledger) : -1, .events = POLLIN},
+		[FD_BROKER] = {.fd = r->broker ? broker_fd(r->broker) : -1, .events = POLLIN},
+		[FD_DEAD] = {.fd = r->dead_broker ? broker_fd(r->dead_broker) : -1,
+			     .events = POLLIN},
+	};
+	poll(fds, FDS, until > now ? (int)((until - now + 999) / 1000) : 0);
+}
+
+void relay_turn(struct relay *r, int timeout_ms)
+{
+	wait_for(r, timeout_ms);
+	come_back(r);
+	if (r->ledger)
+		take_notifications(r);
+	publish_take(r);
+	if (clock_us() >= r->due_at_us)
+		r->due = true;
+	if (r->due && r->ledger && r->broker && !r->blocked) {
+		r->due = false;
+		publish_due(r);
+		if (r->ledger)
+			ask_next_due(r);
+	}
+	if (r->ledger)
+		dead_turn(r);
+	if (r->ledger && clock_us() >= r->jobs_at_us)
+		jobs_turn(r);
+	if (!r->ledger || !r->broker) /* no reason to turn faster than connections come back */
+		r->due_at_us = r->jobs_at_us = clock_us() + r->options.poll_ms * 1000;
+}

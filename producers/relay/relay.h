@@ -1,0 +1,127 @@
+/* relay.h: the outbox relay. It takes what is due in the ledger to the broker, and looks after jobs:
+ * ends those whose items are all final, rebuilds progress counters that were lost, and gives dead
+ * letters back to the ledger. Any number of relays may run; a row lock decides who publishes what.
+ *
+ * A batch is claimed, published and marked in one transaction, whose row locks are the claim: a
+ * relay that dies gives up its batches at that moment, and they are published again. The
+ * transaction is short, since it ends with the broker's confirms: a run is at most `batches` long,
+ * and it is given up when confirms take longer than CONFIRM_MS.
+ *
+ *   publish.c   what is due -> the broker
+ *   jobs.c      ends jobs, watches over progress
+ *   dead.c      weir.dead -> the ledger
+ */
+#ifndef WEIR_RELAY_H
+#define WEIR_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "weir/broker.h"
+#include "weir/ledger.h"
+#include "weir/progress.h"
+#include "weir/settings.h"
+
+#define RUN_BATCHES_MAX 50
+#define RUN_ITEMS_MAX (RUN_BATCHES_MAX * 100)
+
+struct relay_options {
+	int64_t batches; /* in one run */
+	int64_t poll_ms;
+	int64_t poison_limit;
+};
+
+/* A job's context as it travels, made once in a pass. */
+struct job_context {
+	char job_id[65];
+	struct buffer json, packed;
+};
+
+#define CONTEXTS_MAX 32
+
+/* Some batches (or retries) on their way: claimed, published, confirmed, marked. */
+struct run {
+	struct ledger *ledger; /* its transaction */
+	bool claiming, open;   /* the claim is asked for; the transaction holds rows */
+	bool retries;
+	PGresult *rows;
+	int count, sent;
+	uint64_t first;   /* confirm number of the first row sent */
+	uint8_t *states;  /* of each row */
+	int confirmed;    /* rows whose confirm has come */
+};
+
+struct watched_job;
+
+struct relay {
+	const struct settings *settings;
+	struct relay_options options;
+	const char *only_job; /* NULL: all */
+	volatile const int *stop;
+
+	struct broker *broker; /* publishes; NULL: away */
+	bool blocked;
+	int64_t broker_at_us;
+	unsigned broker_tries;
+
+	struct run runs[2];
+	struct ledger *ledger; /* for everything but publishing; NULL: away */
+	int64_t ledger_at_us;
+	unsigned ledger_tries;
+
+	struct broker *dead_broker; /* consumes weir.dead */
+	struct progress *progress;
+
+	struct job_context contexts[CONTEXTS_MAX];
+	int context_count;
+	struct buffer body, payload;
+	struct params params;
+
+	struct watched_job *jobs;
+	size_t job_count, job_room;
+	int64_t jobs_at_us; /* when to look at the jobs again */
+	char *told_done;    /* a job that somebody says is done */
+	bool due;           /* something may be due */
+	int64_t due_at_us;  /* the next that will be */
+	uint64_t published;
+};
+
+/* Connects to everything. only_job: publish and look after this job alone (as `weir submit --wait`
+ * does); it then leaves dead letters to others. settings, only_job and stop outlive the relay.
+ * Blocks. On success the caller calls relay_close(). */
+int relay_open(struct relay *r, const struct settings *settings,
+	       const struct relay_options *options, const char *only_job,
+	       volatile const int *stop, struct weir_error *err) WEIR_MUST_CHECK;
+void relay_close(struct relay *r);
+
+/* Does all that is due, then waits up to timeout_ms for more. Lost connections are opened again by
+ * later turns; failures are logged. */
+void relay_turn(struct relay *r, int timeout_ms);
+
+/* The socket that broker_interrupt() ends a blocked publish with; -1: none. */
+int relay_publish_fd(const struct relay *r);
+
+/* publish.c: publishes until nothing is due. */
+void publish_due(struct relay *r);
+void publish_release(struct relay *r);
+void publish_abandon(struct relay *r); /* gives up what is claimed */
+void publish_take(struct relay *r);    /* takes what the broker has to say */
+
+/* jobs.c */
+void jobs_turn(struct relay *r);
+void jobs_release(struct relay *r);
+/* Sets the progress counters of a job anew from the ledger. */
+int jobs_rebuild(struct ledger *l, struct progress *p, const char *job_id, uint32_t stage,
+		 struct weir_error *err) WEIR_MUST_CHECK;
+/* Compares progress with the ledger; *same (may be NULL) tells. Rebuilds when they differ. */
+int jobs_reconcile(struct ledger *l, struct progress *p, const char *job_id, bool *same,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+
+/* dead.c */
+void dead_turn(struct relay *r);
+
+/* relay.c */
+void relay_lose_broker(struct relay *r, const struct weir_error *why);
+void relay_lose_ledger(struct relay *r, const struct weir_error *why);
+
+#endif

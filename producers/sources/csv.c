@@ -1,0 +1,461 @@
+/* CSV after RFC 4180: a header line, commas, and quotes around fields that hold commas, quotes or
+ * newlines. An empty field is null and left out; an empty field in quotes is an empty string. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/utf8.h"
+#include "record.h"
+
+enum { COLUMNS_MAX = 1024 };
+
+enum column_role { CUSTOM_ID, TABLE_NAME, RECORD_ID, CONTEXT, PAYLOAD };
+
+struct column {
+	enum column_role role;
+	struct weir_text name;	 /* in source.names */
+	size_t key_at, key_size; /* in source.keys: the name as JSON, and a colon */
+};
+
+struct source {
+	struct input input;
+	bool has_header;
+	size_t count; /* of columns */
+	struct column columns[COLUMNS_MAX];
+	struct weir_text values[COLUMNS_MAX]; /* of the record at hand; absent: null */
+	struct buffer names, keys;
+	struct buffer unescaped; /* fields that had doubled quotes */
+	struct buffer payload, context;
+};
+
+/* ---- where a record ends ---- */
+
+static bool odd_quotes(const char *c, const char *end)
+{
+	bool odd = false;
+
+	while ((c = memchr(c, '"', (size_t)(end - c)))) {
+		odd = !odd;
+		c++;
+	}
+	return odd;
+}
+
+/* Finds the record at the position: the lines up to one behind which all quotes are closed. *first
+ * is the size of its first line. When they are never closed within the bounds, *size covers what
+ * there is, and taking it apart will come upon the open quote. */
+static enum input_status find_record(struct input *in, size_t *first, size_t *size,
+				     struct weir_error *err)
+{
+	bool open = false;
+	size_t from, end = 0;
+
+	do {
+		enum input_status status;
+
+		from = end;
+		status = input_find_line(in, from, &end, err);
+		if (status == INPUT_FAILED || (status != INPUT_LINE && from == 0))
+			return status;
+		if (status != INPUT_LINE)
+			return INPUT_LINE;
+		if (from == 0)
+			*first = end;
+		*size = end;
+		open ^= odd_quotes(input_data(in) + from, input_data(in) + end);
+	} while (open);
+	return INPUT_LINE;
+}
+
+/* Passes over blank lines and finds the next record. */
+static enum input_status next_record(struct input *in, size_t *first, size_t *size,
+				     struct weir_error *err)
+{
+	for (;;) {
+		enum input_status status = find_record(in, first, size, err);
+
+		if (status != INPUT_LINE || record_without_end(input_data(in), *first).size)
+			return status;
+		input_skip(in, *first);
+	}
+}
+
+/* ---- its fields ---- */
+
+/* A field that is being taken apart. */
+struct field {
+	size_t number;	  /* from 1 */
+	const char *next; /* behind it: a comma, or the record's end */
+	struct weir_text value;
+};
+
+static enum source_status plain_field(struct field *f, const char *end,
+				      const struct source_record *record, struct weir_error *err)
+{
+	const char *c = f->next;
+
+	while (c < end && *c != ',' && *c != '"')
+		c++;
+	if (c < end && *c == '"')
+		return record_bad(record, err,
+				  "a quote stands inside field %zu, which does not begin with "
+				  "one: put the field in quotes and write this quote twice",
+				  f->number);
+	f->value = (struct weir_text){c > f->next ? f->next : NULL, (size_t)(c - f->next)};
+	f->next = c;
+	return SOURCE_RECORD;
+}
+
+/* The closing quote of a field whose content begins at c, or NULL. */
+static const char *closing_quote(const char *c, const char *end, bool *doubled)
+{
+	while ((c = memchr(c, '"', (size_t)(end - c)))) {
+		if (c + 1 == end || c[1] != '"')
+			return c;
+		*doubled = true;
+		c += 2;
+	}
+	return NULL;
+}
+
+/* Doubled quotes made single, behind what `out` holds; the caller has made room. */
+static struct weir_text unescape(struct buffer *out, struct weir_text text)
+{
+	struct weir_text result = {out->data + out->size, 0};
+	const char *c = text.data;
+	const char *end = text.data + text.size;
+
+	while (c < end) {
+		const char *quote = memchr(c, '"', (size_t)(end - c));
+		size_t size = (size_t)((quote ? quote + 1 : end) - c);
+
+		buffer_add(out, c, size);
+		result.size += size;
+		c += size + (quote != NULL);
+	}
+	return result;
+}
+
+static enum source_status quoted_field(struct source *s, struct field *f, const char *end,
+				       const struct source_record *record, struct weir_error *err)
+{
+	bool doubled = false;
+	const char *begin = f->next + 1;
+	const char *close = closing_quote(begin, end, &doubled);
+
+	if (!close)
+		return record_bad(record, err,
+				  "the quote that opens field %zu is not closed, or not within "
+				  "%d bytes",
+				  f->number, SOURCE_LINE_MAX);
+	if (close + 1 < end && close[1] != ',')
+		return record_bad(record, err,
+				  "text stands behind the closing quote of field %zu (a quote "
+				  "inside a field is written twice)",
+				  f->number);
+	f->value = (struct weir_text){begin, (size_t)(close - begin)};
+	if (doubled)
+		f->value = unescape(&s->unescaped, f->value);
+	f->next = close + 1;
+	return SOURCE_RECORD;
+}
+
+/* Takes record->raw apart into s->values. *count: its fields, of which COLUMNS_MAX are kept. */
+static enum source_status take_apart(struct source *s, const struct source_record *record,
+				     size_t *count, struct weir_error *err)
+{
+	struct field f = {.next = record->raw.data};
+	const char *end = record->raw.data + record->raw.size;
+	enum source_status status;
+
+	buffer_reset(&s->unescaped);
+	if (!buffer_reserve(&s->unescaped, record->raw.size))
+		return record_no_memory(err);
+	for (;; f.next++) {
+		f.number++;
+		if (f.next < end && *f.next == '"')
+			status = quoted_field(s, &f, end, record, err);
+		else
+			status = plain_field(&f, end, record, err);
+		if (status != SOURCE_RECORD)
+			return status;
+		if (f.number <= COLUMNS_MAX)
+			s->values[f.number - 1] = f.value;
+		if (f.next == end)
+			break;
+	}
+	*count = f.number;
+	return SOURCE_RECORD;
+}
+
+static enum source_status check_characters(const struct source_record *record,
+					   struct weir_error *err)
+{
+	size_t valid = utf8_valid(record->raw.data, record->raw.size);
+
+	if (valid < record->raw.size)
+		return record_bad(record, err, "byte %zu of the record is not valid UTF-8",
+				  valid + 1);
+	if (memchr(record->raw.data, '\0', record->raw.size))
+		return record_bad(record, err, "a NUL byte (is the file UTF-16?)");
+	return SOURCE_RECORD;
+}
+
+/* Takes the record of `size` bytes at the position apart and moves behind it: behind its first line
+ * alone when its quotes are wrong, since what follows was then not meant to be part of it. */
+static enum source_status take_record(struct source *s, size_t first, size_t size,
+				      struct source_record *record, size_t *count,
+				      struct weir_error *err)
+{
+	enum source_status status;
+
+	record->raw = record_without_end(input_data(&s->input), size);
+	status = take_apart(s, record, count, err);
+	if (status == SOURCE_BAD) {
+		size = first;
+		record->raw = record_without_end(input_data(&s->input), first);
+	}
+	input_skip(&s->input, size);
+	return status == SOURCE_RECORD ? check_characters(record, err) : status;
+}
+
+/* ---- the header ---- */
+
+static int bad_header(struct weir_error *err, const char *text, struct weir_text name)
+{
+	return weir_fail(err, "bad_header", "the header line: %s \"%.*s\"", text,
+			 name.size < 100 ? (int)name.size : 100, name.data ? name.data : "");
+}
+
+static bool same(struct weir_text text, const char *other)
+{
+	return text.size == strlen(other) && memcmp(text.data, other, text.size) == 0;
+}
+
+static enum column_role role_of(struct weir_text name)
+{
+	if (same(name, "custom_id"))
+		return CUSTOM_ID;
+	if (same(name, "table_name"))
+		return TABLE_NAME;
+	if (same(name, "record_id"))
+		return RECORD_ID;
+	return name.size > 8 && memcmp(name.data, "context.", 8) == 0 ? CONTEXT : PAYLOAD;
+}
+
+static const struct column *find_column(const struct source *s, struct weir_text name)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->columns[i].name.size == name.size &&
+		    memcmp(s->columns[i].name.data, name.data, name.size) == 0)
+			return &s->columns[i];
+	}
+	return NULL;
+}
+
+/* Room for all names has been made, so that they do not move. */
+static int add_column(struct source *s, struct weir_text name, struct weir_error *err)
+{
+	struct column *c = &s->columns[s->count];
+	struct weir_text key;
+
+	if (name.size == 0)
+		return weir_fail(err, "bad_header", "the header line: column %zu has no name",
+				 s->count + 1);
+	if (find_column(s, name))
+		return bad_header(err, "two columns have the name", name);
+	if (same(name, "context") || same(name, "context."))
+		return bad_header(err, "each parameter has a column named context.NAME, not", name);
+	c->name = (struct weir_text){s->names.data + s->names.size, name.size};
+	buffer_add(&s->names, name.data, name.size);
+	c->role = role_of(name);
+	key = c->role == CONTEXT ? (struct weir_text){name.data + 8, name.size - 8} : name;
+	c->key_at = s->keys.size;
+	buffer_add_json(&s->keys, key);
+	buffer_add_char(&s->keys, ':');
+	c->key_size = s->keys.size - c->key_at;
+	s->count++;
+	return 0;
+}
+
+static bool has_column(const struct source *s, const char *name)
+{
+	return find_column(s, (struct weir_text){name, strlen(name)});
+}
+
+static int check_columns(const struct source *s, struct weir_text line, struct weir_error *err)
+{
+	if (!has_column(s, "custom_id") && s->count == 1 && memchr(line.data, ';', line.size))
+		return bad_header(err, "commas must stand between the columns, not as in", line);
+	if (!has_column(s, "custom_id"))
+		return bad_header(err, "there is no column custom_id in", line);
+	if (has_column(s, "table_name") != has_column(s, "record_id"))
+		return bad_header(err, "table_name and record_id need each other; there is", line);
+	return 0;
+}
+
+static int take_columns(struct source *s, size_t count, struct weir_text line,
+			struct weir_error *err)
+{
+	if (count > COLUMNS_MAX)
+		return weir_fail(err, "bad_header", "the header line: more than %d columns",
+				 COLUMNS_MAX);
+	if (!buffer_reserve(&s->names, line.size))
+		return weir_fail_memory(err);
+	for (size_t i = 0; i < count; i++) {
+		if (add_column(s, s->values[i], err) < 0)
+			return -1;
+	}
+	if (buffer_failed(&s->keys) || buffer_failed(&s->names))
+		return weir_fail_memory(err);
+	return check_columns(s, line, err);
+}
+
+static int take_header(struct source *s, struct weir_error *err)
+{
+	struct source_record record = {0};
+	size_t first, size, count = 0;
+
+	switch (next_record(&s->input, &first, &size, err)) {
+	case INPUT_FAILED:
+		return -1;
+	case INPUT_END:
+		return weir_fail(err, "bad_header",
+				 "the input is empty: it needs a header line with column names");
+	case INPUT_TOO_LONG:
+		return weir_fail(err, "bad_header", "the header line: more than %d bytes",
+				 SOURCE_LINE_MAX);
+	case INPUT_LINE:
+		break;
+	}
+	record.line = s->input.line;
+	if (take_record(s, first, size, &record, &count, err) != SOURCE_RECORD)
+		return -1;
+	s->count = 0;
+	s->has_header = take_columns(s, count, record.raw, err) == 0;
+	return s->has_header ? 0 : -1;
+}
+
+/* ---- a record ---- */
+
+static void add_pair(struct buffer *object, const struct source *s, size_t i)
+{
+	buffer_add_char(object, object->size ? ',' : '{');
+	buffer_add(object, s->keys.data + s->columns[i].key_at, s->columns[i].key_size);
+	buffer_add_json(object, s->values[i]);
+}
+
+static void take_value(struct source *s, size_t i, struct source_record *record)
+{
+	struct weir_text value = s->values[i];
+
+	switch (s->columns[i].role) {
+	case CUSTOM_ID:
+		record->custom_id = value;
+		break;
+	case TABLE_NAME:
+		record->table_name = value.size ? value : (struct weir_text){0};
+		break;
+	case RECORD_ID:
+		record->record_id = value.size ? value : (struct weir_text){0};
+		break;
+	case CONTEXT:
+		add_pair(&s->context, s, i);
+		break;
+	case PAYLOAD:
+		add_pair(&s->payload, s, i);
+		break;
+	}
+}
+
+static enum source_status fill(struct source *s, struct source_record *record,
+			       struct weir_error *err)
+{
+	buffer_reset(&s->context);
+	buffer_reset(&s->payload);
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->values[i].data)
+			take_value(s, i, record);
+	}
+	buffer_add_text(&s->payload, s->payload.size ? "}" : "{}");
+	if (s->context.size)
+		buffer_add_char(&s->context, '}');
+	if (buffer_failed(&s->context) || buffer_failed(&s->payload))
+		return record_no_memory(err);
+	record->payload = (struct weir_text){s->payload.data, s->payload.size};
+	if (s->context.size)
+		record->context = (struct weir_text){s->context.data, s->context.size};
+	return record_check(record, err);
+}
+
+static enum source_status too_long(struct source *s, struct source_record *record,
+				   struct weir_error *err)
+{
+	if (input_skip_line(&s->input, err) < 0)
+		return SOURCE_FAILED;
+	return record_bad(record, err, "line too long: more than %d bytes", SOURCE_LINE_MAX);
+}
+
+static enum source_status csv_next(struct source *s, struct source_record *record,
+				   struct weir_error *err)
+{
+	size_t first, size, count = 0;
+	enum input_status found;
+	enum source_status status;
+
+	*record = (struct source_record){.line = s->input.line};
+	if (!s->has_header && take_header(s, err) < 0)
+		return SOURCE_FAILED;
+	found = next_record(&s->input, &first, &size, err);
+	record->line = s->input.line;
+	if (found == INPUT_FAILED)
+		return SOURCE_FAILED;
+	if (found == INPUT_END)
+		return SOURCE_END;
+	if (found == INPUT_TOO_LONG)
+		return too_long(s, record, err);
+	status = take_record(s, first, size, record, &count, err);
+	if (status != SOURCE_RECORD)
+		return status;
+	if (count != s->count)
+		return record_bad(record, err, "%zu fields, where the header has %zu columns",
+				  count, s->count);
+	return fill(s, record, err);
+}
+
+/* ---- the source ---- */
+
+static void csv_close(struct source *s)
+{
+	if (!s)
+		return;
+	buffer_release(&s->names);
+	buffer_release(&s->keys);
+	buffer_release(&s->unescaped);
+	buffer_release(&s->payload);
+	buffer_release(&s->context);
+	input_release(&s->input);
+	free(s);
+}
+
+static int csv_open(FILE *in, struct source **out, struct weir_error *err)
+{
+	struct source *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return weir_fail_memory(err);
+	if (input_init(&s->input, in, err) < 0) {
+		free(s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+const struct source_kind source_csv = {
+	.name = "csv",
+	.help = "a header line with column names: custom_id, and optionally table_name with "
+		"record_id, and context.NAME; the other columns are the payload",
+	.open = csv_open,
+	.next = csv_next,
+	.close = csv_close,
+};

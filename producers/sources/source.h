@@ -1,0 +1,58 @@
+/* source.h: where the items of a submit come from. A source yields one record after the other in
+ * bounded memory. One const struct for each format (jsonl, csv, postgres). */
+#ifndef WEIR_SOURCE_H
+#define WEIR_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "weir/buffer.h"
+#include "weir/error.h"
+
+#define SOURCE_LINE_MAX (1024 * 1024) /* bytes of a line or record */
+
+/* One record. The texts belong to the source and are valid until the next read. Columns or fields
+ * named custom_id, table_name, record_id and context (context.NAME in CSV) are these; all others
+ * are the payload. Texts are valid UTF-8. Numbers of the payload stand as they were written. */
+struct source_record {
+	uint64_t line;		     /* where it begins in the input, from 1; 0 for a database */
+	struct weir_text custom_id;  /* required */
+	struct weir_text table_name; /* the mapping; both or neither */
+	struct weir_text record_id;
+	struct weir_text context; /* a JSON object laid over the job's context; absent: none */
+	struct weir_text payload; /* a JSON object */
+	struct weir_text raw;	  /* as it was read, without its newline, for --skip-bad; absent
+				   * when the line was too long to keep */
+};
+
+enum source_status { SOURCE_RECORD, SOURCE_END, SOURCE_BAD, SOURCE_FAILED };
+
+struct source;
+
+struct source_kind {
+	const char *name; /* "jsonl", "csv" */
+	const char *help;
+
+	/* in stays the caller's. 0, or -1 with err. */
+	int (*open)(FILE *in, struct source **out, struct weir_error *err);
+
+	/* RECORD: *record is set. END: no more. BAD: this record is faulty (err says why, beginning
+	 * with "line N: ", code bad_record; record has line and raw), and the next call goes on
+	 * behind it. FAILED: the input cannot be read on (codes read_failed, bad_header,
+	 * out_of_memory); do not call again. Blocks as the input does. */
+	enum source_status (*next)(struct source *s, struct source_record *record,
+				   struct weir_error *err);
+	void (*close)(struct source *s); /* NULL is fine */
+};
+
+extern const struct source_kind source_jsonl;
+extern const struct source_kind source_csv;
+extern const struct source_kind source_postgres; /* opened by source_postgres_open() */
+
+/* Reads the plugin's queries one after the other, through a cursor in one read-only snapshot, on a
+ * connection of its own. pg_url and queries outlive the source. */
+int source_postgres_open(const char *pg_url, const struct weir_source_query *queries,
+			 struct source **out, struct weir_error *err);
+
+#endif

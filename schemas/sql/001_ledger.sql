@@ -1,0 +1,199 @@
+-- The ledger: jobs, their batches and items, and how each item ended.
+--
+-- Two kinds of rows, so that the hot path only ever inserts. What was submitted (jobs, batches,
+-- items) is not changed by work; how an item ended is a row of its own in weir.results, and the
+-- primary key there is the claim: whoever inserts it first has made the item final, and everyone
+-- else's insert finds it taken. An item without a result is pending.
+--
+-- Every key begins with the job, and no statement of the hot path crosses jobs. What people read is
+-- in the views at the end, under the names they know; these are in public, and no table of the schema
+-- weir has the name of a view, since a role called weir would find that first.
+
+CREATE SCHEMA IF NOT EXISTS weir;
+
+CREATE TABLE weir.jobs (
+	job_id          text COLLATE "C" PRIMARY KEY CHECK (job_id ~ '^[A-Za-z0-9_-]{1,64}$'),
+	kind            text COLLATE "C" NOT NULL,
+	context         json NOT NULL,
+	config          json NOT NULL DEFAULT '{}',
+	batch_size      integer NOT NULL CHECK (batch_size BETWEEN 1 AND 1000),
+	status          text NOT NULL DEFAULT 'pending' CHECK (status IN
+	                ('pending', 'running', 'paused', 'completed', 'failed', 'cancelled')),
+	epoch           integer NOT NULL DEFAULT 0,
+	total_items     bigint,      -- NULL until sealed
+	success_count   bigint,      -- these three: NULL until the job has ended
+	failure_count   bigint,
+	cancelled_count bigint,
+	counted         boolean NOT NULL DEFAULT false, -- the progress counters were checked at the end
+	created_at      timestamptz NOT NULL DEFAULT now(),
+	sealed_at       timestamptz, -- no more items are coming
+	started_at      timestamptz,
+	completed_at    timestamptz
+);
+
+-- The jobs that someone has to look after.
+CREATE INDEX jobs_open ON weir.jobs (created_at)
+	WHERE status IN ('pending', 'running') OR NOT counted;
+
+CREATE TABLE weir.job_batches (
+	job_id     text COLLATE "C" NOT NULL REFERENCES weir.jobs ON DELETE CASCADE,
+	stage      smallint NOT NULL,
+	n          integer NOT NULL,
+	size       smallint NOT NULL,
+	status     text NOT NULL DEFAULT 'pending_queue' CHECK (status IN ('pending_queue', 'queued')),
+	due_at     timestamptz NOT NULL DEFAULT now(),
+	created_at timestamptz NOT NULL DEFAULT now(),
+	queued_at  timestamptz,
+	PRIMARY KEY (job_id, stage, n)
+) WITH (fillfactor = 70);
+
+CREATE INDEX batches_due ON weir.job_batches (due_at, job_id, stage, n) WHERE status = 'pending_queue';
+
+-- No foreign key: items are only ever written in one transaction with their batch, and checking
+-- each of ten million rows costs more than it can find.
+CREATE TABLE weir.items (
+	job_id     text COLLATE "C" NOT NULL,
+	stage      smallint NOT NULL,
+	ordinal    integer NOT NULL,
+	line       integer,          -- where it stood in the input
+	custom_id  text COLLATE "C" NOT NULL,
+	table_name text,
+	record_id  text,
+	context    json,             -- laid over the job's
+	payload    json NOT NULL,
+	PRIMARY KEY (job_id, stage, ordinal),
+	CONSTRAINT items_custom_id UNIQUE (job_id, stage, custom_id),
+	CHECK ((table_name IS NULL) = (record_id IS NULL))
+);
+
+CREATE TABLE weir.results (
+	job_id        text COLLATE "C" NOT NULL,
+	stage         smallint NOT NULL,
+	ordinal       integer NOT NULL,
+	status        smallint NOT NULL, -- 1 success, 2 failed, 3 cancelled
+	attempts      integer NOT NULL,  -- including the last
+	result        json,
+	error_class   text,
+	error         text,
+	processing_ms real,
+	finished_at   timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (job_id, stage, ordinal)
+);
+
+-- Items that failed and will be tried again. The row stays until the item is final, for its count
+-- of attempts; due_at is 'infinity' while a message of it is on its way.
+CREATE TABLE weir.retries (
+	job_id      text COLLATE "C" NOT NULL,
+	stage       smallint NOT NULL,
+	ordinal     integer NOT NULL,
+	attempts    integer NOT NULL,
+	due_at      timestamptz NOT NULL,
+	error_class text,
+	error       text,
+	PRIMARY KEY (job_id, stage, ordinal)
+);
+
+CREATE INDEX retries_due ON weir.retries (due_at) WHERE due_at < 'infinity';
+
+-- Items that were redelivered, and how often work on them began without coming to an end. Written
+-- before the work, so that it survives what the work does to the process.
+CREATE TABLE weir.trials (
+	job_id     text COLLATE "C" NOT NULL,
+	stage      smallint NOT NULL,
+	ordinal    integer NOT NULL,
+	starts     integer NOT NULL,
+	started_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (job_id, stage, ordinal)
+);
+
+-- Messages that belong to no item of the ledger, as they came.
+CREATE TABLE weir.dead_letters (
+	id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	received_at  timestamptz NOT NULL DEFAULT now(),
+	queue        text NOT NULL,
+	reason_code  text NOT NULL,
+	reason       text NOT NULL,
+	content_type text,
+	message_id   text,
+	body         bytea NOT NULL
+);
+
+-- Ends a transaction in which a set-based write did not reach all of its rows, and names those:
+-- the SQLSTATE says what happened, the detail lists the positions.
+CREATE FUNCTION weir.expect(written integer[], given integer[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF coalesce(cardinality(written), 0) < cardinality(given) THEN
+		RAISE EXCEPTION 'rows are missing' USING ERRCODE = 'WE001',
+			DETAIL = array_to_string(array(
+				SELECT unnest(given) EXCEPT SELECT unnest(written) ORDER BY 1), ',');
+	END IF;
+END $$;
+
+-- ---- what people read ----
+
+CREATE FUNCTION weir.batch_id(job_id text, stage integer, n integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN job_id || '-s' || stage || '-b' || n;
+
+CREATE FUNCTION weir.status_name(status integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE status WHEN 1 THEN 'success' WHEN 2 THEN 'failed' WHEN 3 THEN 'cancelled'
+       ELSE 'pending' END;
+
+-- One row a job; the counts of one that has not ended are taken from its results.
+CREATE VIEW public.batch_jobs AS
+SELECT j.job_id, j.kind, j.status, t.total_items,
+       c.success + c.failed + c.cancelled AS processed_items,
+       c.success AS success_count, c.failed AS failure_count, c.cancelled AS cancelled_count,
+       j.created_at, j.sealed_at, j.started_at, j.completed_at, j.context, j.config
+  FROM weir.jobs j
+ CROSS JOIN LATERAL (
+	SELECT coalesce(j.total_items,
+	       (SELECT coalesce(sum(size), 0) FROM weir.job_batches b
+	         WHERE b.job_id = j.job_id AND b.stage = 1)) AS total_items) t
+ CROSS JOIN LATERAL (
+	SELECT j.success_count AS success, j.failure_count AS failed, j.cancelled_count AS cancelled
+	 WHERE j.completed_at IS NOT NULL
+	UNION ALL
+	SELECT count(*) FILTER (WHERE r.status = 1), count(*) FILTER (WHERE r.status = 2),
+	       count(*) FILTER (WHERE r.status = 3)
+	  FROM weir.results r WHERE r.job_id = j.job_id
+	HAVING j.completed_at IS NULL) c;
+
+-- One row a batch: done when all of its items are final.
+CREATE VIEW public.batches AS
+SELECT weir.batch_id(b.job_id, b.stage, b.n) AS batch_id, b.job_id, b.stage, b.n,
+       b.size AS items, d.done AS processed_items,
+       CASE WHEN d.done = b.size THEN 'done' ELSE b.status END AS status,
+       b.created_at, b.queued_at, d.last AS done_at
+  FROM weir.job_batches b
+  JOIN weir.jobs j USING (job_id)
+ CROSS JOIN LATERAL (
+	SELECT count(*) AS done,
+	       CASE WHEN count(*) = b.size THEN max(r.finished_at) END AS last
+	  FROM weir.results r
+	 WHERE r.job_id = b.job_id AND r.stage = b.stage
+	   AND r.ordinal >= b.n * j.batch_size AND r.ordinal < b.n * j.batch_size + b.size) d;
+
+-- One row an item.
+CREATE VIEW public.batch_items AS
+SELECT weir.batch_id(i.job_id, i.stage, i.ordinal / j.batch_size) AS batch_id,
+       i.job_id, i.stage, i.ordinal, i.custom_id,
+       weir.status_name(r.status) AS status, r.result,
+       coalesce(r.error_class, w.error_class) AS error_class, coalesce(r.error, w.error) AS error,
+       coalesce(r.attempts, w.attempts, 0) AS attempts,
+       r.processing_ms / 1000.0 AS processing_time, r.finished_at, i.line, i.payload
+  FROM weir.items i
+  JOIN weir.jobs j USING (job_id)
+  LEFT JOIN weir.results r USING (job_id, stage, ordinal)
+  LEFT JOIN weir.retries w USING (job_id, stage, ordinal);
+
+-- Which row each item came from.
+CREATE VIEW public.batch_mapping AS
+SELECT weir.batch_id(i.job_id, i.stage, b.n) AS batch_id, i.custom_id,
+       i.table_name, i.record_id, b.created_at
+  FROM weir.items i
+  JOIN weir.jobs j USING (job_id)
+  JOIN weir.job_batches b ON b.job_id = i.job_id AND b.stage = i.stage
+                     AND b.n = i.ordinal / j.batch_size
+ WHERE i.record_id IS NOT NULL;

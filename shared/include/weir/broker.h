@@ -1,0 +1,123 @@
+/* broker.h: one connection to RabbitMQ with one channel, owned by one thread.
+ *
+ * Everything the server sends comes out of broker_next(), as one event after the other; whoever
+ * owns the connection must keep taking them, since heartbeats are served there too. A connection
+ * either consumes or publishes, never both: a broker in alarm stops reading from connections that
+ * publish, and the acks of a consumer must not stop with it. After any function has failed the
+ * connection is dead: close it and open another.
+ *
+ * Why each rule is there: rabbitmq-c 0.11 advertises no capabilities unless told to (so that the
+ * deletion of a queue, or an alarm, goes unnoticed), loses frames when several channels are used,
+ * and waits without limit in amqp_basic_publish() when a connection was left unread for two
+ * heartbeats (rabbitmq-c #780) or the broker is in alarm (#519). */
+#ifndef WEIR_BROKER_H
+#define WEIR_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "weir/error.h"
+
+#define BROKER_HEARTBEAT_S 15
+
+struct broker;
+
+enum broker_event_type {
+	BROKER_NOTHING,   /* the time was over */
+	BROKER_DELIVERY,
+	BROKER_ACK,       /* tag, multiple: published messages that are safe */
+	BROKER_NACK,      /* tag, multiple: published messages that were refused */
+	BROKER_RETURN,    /* message_id: unroutable; its ack follows */
+	BROKER_CANCEL,    /* the broker ended the consumer: its queue is gone */
+	BROKER_BLOCKED,   /* an alarm: publishing would wait */
+	BROKER_UNBLOCKED
+};
+
+struct broker_event {
+	enum broker_event_type type;
+	uint64_t tag;
+	bool multiple;
+
+	/* DELIVERY. The body is a heap block that now belongs to the caller; NULL with body_size
+	 * above the limit given to broker_open(): it was read and thrown away. */
+	char *body;
+	uint64_t body_size;
+	bool redelivered;
+	int64_t deliveries; /* before this one, as far as the broker counts them */
+	char content_type[64];
+	char message_id[160]; /* also RETURN */
+	char death_reason[32]; /* of a dead-lettered message: rejected, delivery_limit, ... */
+	char death_queue[64];
+};
+
+/* url: amqp://user:password@host:port/vhost; never logged. name: shown in the broker's list of
+ * connections. body_limit: bytes. Blocks up to 10 s. */
+int broker_open(const char *url, const char *name, uint64_t body_limit, struct broker **out,
+		struct weir_error *err) WEIR_MUST_CHECK;
+/* Says goodbye if it can do so at once; never blocks for long. NULL is fine. */
+void broker_close(struct broker *b);
+int broker_fd(const struct broker *b);
+
+/* True while broker_next() has something to give without reading from the socket. */
+bool broker_buffered(const struct broker *b);
+
+/* Takes the next event, waiting up to timeout_ms (0: not at all) for it. */
+int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
+		struct weir_error *err) WEIR_MUST_CHECK;
+
+/* ---- topology; these wait for the answer, at most 10 s ---- */
+
+struct broker_queue {
+	const char *name;
+	const char *dead_exchange; /* NULL: none */
+	const char *dead_key;
+	int delivery_limit; /* 0: none */
+};
+
+int broker_declare_exchange(struct broker *b, const char *name, bool passive,
+			    struct weir_error *err) WEIR_MUST_CHECK;
+/* A durable quorum queue. *messages (may be NULL): how many are ready. */
+int broker_declare_queue(struct broker *b, const struct broker_queue *queue, bool passive,
+			 uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;
+int broker_bind(struct broker *b, const char *queue, const char *exchange, const char *key,
+		struct weir_error *err) WEIR_MUST_CHECK;
+
+/* ---- consuming ---- */
+
+/* prefetch is for this queue alone. */
+int broker_consume(struct broker *b, const char *queue, uint16_t prefetch,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+/* Stops deliveries; what is on its way still comes out of broker_next(). */
+int broker_cancel(struct broker *b, const char *queue, struct weir_error *err) WEIR_MUST_CHECK;
+/* These send and do not wait. multiple: all up to this tag. */
+int broker_ack(struct broker *b, uint64_t tag, bool multiple,
+	       struct weir_error *err) WEIR_MUST_CHECK;
+int broker_reject(struct broker *b, uint64_t tag, bool requeue,
+		  struct weir_error *err) WEIR_MUST_CHECK;
+
+/* ---- publishing ---- */
+
+/* Asks for confirms: published messages are then numbered from 1. */
+int broker_confirm(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
+
+struct broker_message {
+	const char *exchange, *key;
+	const char *content_type, *type;
+	const char *message_id;
+	const void *body;
+	size_t body_size;
+};
+
+/* Sends one persistent, mandatory message; *number is what its confirm will carry. Take all events
+ * with broker_next(b, 0, ...) before a run of these, and do not publish while blocked: it may wait
+ * as long as the broker does not read, until broker_interrupt(). */
+int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *number,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Makes every waiting call of the connection fail. May be called from a signal handler. */
+void broker_interrupt(int fd);
+
+/* The broker's version, "" when it did not say. */
+const char *broker_version(const struct broker *b);
+
+#endif

@@ -1,0 +1,240 @@
+/* plugin.h: the whole contract between weir and a plugin.
+ *
+ * A plugin is a shared object NAME.so that exports one function:
+ *
+ *     const struct weir_plugin *weir_plugin(void);
+ *
+ * Everything a plugin may use is in this header; it links nothing of weir. All calls, in both
+ * directions, are made on the host's one thread.
+ *
+ * Changes of this interface:
+ *   1.0  first version
+ *
+ * A host refuses another major version. Within a major version structs only grow at their end: the
+ * host copies min(struct_size, its own size) and treats what is missing as zero, which means
+ * "absent".
+ */
+#ifndef WEIR_PLUGIN_H
+#define WEIR_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WEIR_ABI_MAJOR 1
+#define WEIR_ABI_MINOR 0
+
+/* A run of bytes, UTF-8, not NUL-terminated. data == NULL means "absent" (SQL NULL). */
+struct weir_text {
+	const char *data;
+	size_t size;
+};
+
+/* code is one word, [a-z_], kept with the item as its error class; text is for a person. */
+struct weir_error {
+	char code[32];
+	char text[480];
+};
+
+/* ---- options: one row each; parsing, --help and --sample come from the same rows ---- */
+
+enum weir_option_type {
+	WEIR_OPTION_END = 0, /* closes a table */
+	WEIR_OPTION_TEXT,    /* char *        */
+	WEIR_OPTION_INTEGER, /* int64_t       */
+	WEIR_OPTION_TIME,    /* int64_t, milliseconds; written 250ms, 5s, 10m, 1h, 30d */
+	WEIR_OPTION_FLAG,    /* int64_t, 0 or 1; takes no value on the command line */
+	WEIR_OPTION_LIST,    /* struct weir_list; may be given several times */
+	WEIR_OPTION_SECRET   /* char *; from NAME or NAME_FILE in the environment, never from argv */
+};
+
+struct weir_list {
+	char *items[64];
+	size_t size;
+};
+
+struct weir_option {
+	const char *name; /* "max-attempts"; in the environment WEIR_MAX_ATTEMPTS */
+	enum weir_option_type type;
+	size_t offset;      /* of the field in the config struct */
+	const char *preset; /* used when nothing is given; NULL: none */
+	int64_t least, most; /* bounds of INTEGER and TIME; both 0: any value >= 0 */
+	const char *unit;   /* shown in the help: "ITEMS", "FILE"; NULL: by type */
+	const char *help;   /* one sentence */
+};
+
+/* ---- items ---- */
+
+struct weir_map; /* a decoded map; read it through the host's map_ functions */
+
+/* One unit of work. Owned by the host; valid until the item is completed. */
+struct weir_item {
+	struct weir_text job_id, batch_id, custom_id;
+	uint32_t stage;   /* from 1 */
+	uint32_t ordinal; /* position in the stage, from 0 */
+	uint32_t epoch;   /* resumes of the job so far */
+	uint32_t attempt; /* failed attempts so far */
+	const struct weir_map *context; /* model_key, ai_model, custom_instructions, free extras */
+	const struct weir_map *payload;
+};
+
+enum weir_outcome {
+	WEIR_DONE = 1,
+	WEIR_RETRY, /* failed, may succeed later: charged as an attempt */
+	WEIR_REJECT /* failed for good */
+};
+
+/* How an item ended. The host copies everything before complete() returns. */
+struct weir_verdict {
+	enum weir_outcome outcome;
+	struct weir_text result; /* DONE: a JSON document to keep with the item; absent: null */
+	const void *note;        /* DONE: bytes handed to store() with the result, not kept */
+	size_t note_size;        /* at most WEIR_NOTE_MAX */
+	struct weir_error error; /* RETRY, REJECT */
+};
+
+#define WEIR_NOTE_MAX 64
+
+/* A handle for one call of process(). Safe to use too often or too late: the host ignores (and
+ * logs) what no longer fits. */
+struct weir_work {
+	uint64_t id;
+};
+
+/* ---- storing effects ---- */
+
+/* A finished item that this transaction has claimed. */
+struct weir_result {
+	const struct weir_item *item;
+	struct weir_text table_name; /* of the item's mapping; absent: the item came from no row */
+	struct weir_text record_id;
+	struct weir_text result;
+	const void *note;
+	size_t note_size;
+};
+
+enum weir_column_type {
+	WEIR_INT4 = 1, /* int32_t          */
+	WEIR_INT8,     /* int64_t          */
+	WEIR_FLOAT8,   /* double           */
+	WEIR_TEXT,     /* struct weir_text */
+	WEIR_NUMERIC,  /* struct weir_text, a decimal number */
+	WEIR_DATE,     /* struct weir_text, ISO 8601 */
+	WEIR_JSON      /* struct weir_text */
+};
+
+/* A column of values: it becomes one array parameter ($1, $2, ...). */
+struct weir_column {
+	enum weir_column_type type;
+	const void *values; /* count values of the type */
+};
+
+/* A set-based statement: its columns all have `count` values, and its SQL reads them with unnest.
+ *
+ * With a missing_code every row is accounted for: the first column is then WEIR_INT4 and holds, for
+ * each row, the index into the results that store() was given; the statement returns, as its only
+ * column, the indexes of the rows that it wrote. An item whose index does not come back is failed
+ * with missing_code and missing_text, and the others are stored without it. */
+struct weir_statement {
+	const char *sql; /* one statement, constant text; it is prepared on first use */
+	const struct weir_column *columns;
+	size_t column_count;
+	size_t count;
+	const char *missing_code; /* NULL: any number of rows will do */
+	const char *missing_text;
+};
+
+struct weir_tx; /* the transaction of one flush */
+
+/* ---- what the host lends ---- */
+
+struct weir_host {
+	uint32_t abi_major, abi_minor, struct_size;
+
+	/* Ends a call of process(); exactly once each, inside process() or later. Does not block. */
+	void (*complete)(const struct weir_host *, struct weir_work, const struct weir_verdict *);
+
+	/* Calls fire(state, work) once, after at least delay_ms, on the host's thread. A work has one
+	 * timer: setting it again moves it, and it ends with the work. 0, or -1 when the work has
+	 * ended. */
+	int (*set_timer)(const struct weir_host *, struct weir_work, int64_t delay_ms,
+			 void (*fire)(void *state, struct weir_work));
+
+	/* Writes one log line. event: one word, [a-z_]; text: key=value pairs for people. */
+	void (*log)(const struct weir_host *, const char *event, const char *text);
+
+	/* Reads a map: 0 and *out set (pointing into the item), or -1 when the key is absent, null
+	 * or of another type. Do not block. */
+	int (*map_text)(const struct weir_map *, const char *key, struct weir_text *out);
+	int (*map_integer)(const struct weir_map *, const char *key, int64_t *out);
+	int (*map_real)(const struct weir_map *, const char *key, double *out); /* or an integer */
+
+	/* Adds a statement to the transaction of a store() call. The values are copied. 0, or -1 with
+	 * err when memory is short, the statement is malformed or the connection is lost: store()
+	 * then returns -1. Does not wait for the database. */
+	int (*tx_exec)(struct weir_tx *, const struct weir_statement *, struct weir_error *);
+};
+
+/* ---- the database source of `weir submit KIND --from db` ---- */
+
+/* query yields table_name text, record_id text, custom_id text, payload json, in a stable order; it
+ * is read through a cursor, so its size does not matter. */
+struct weir_source_query {
+	const char *name; /* shown to people: the table */
+	const char *query;
+};
+
+/* ---- the plugin ---- */
+
+struct weir_plugin {
+	uint32_t abi_major, abi_minor, struct_size; /* WEIR_ABI_MAJOR, _MINOR, sizeof */
+
+	const char *kind;    /* ^[a-z][a-z0-9_]{0,31}$; also routing key, queue and file name */
+	const char *version; /* the plugin's own */
+	const char *summary; /* one line for the help */
+	const struct weir_option *options; /* rows, closed by WEIR_OPTION_END; may be NULL */
+	size_t config_size;                /* of the struct that the rows point into */
+
+	/* Sets the plugin up; called once. config stays valid until close(). state may be NULL for
+	 * a plugin without any. May block. 0, or -1 with err. */
+	int (*open)(const struct weir_host *, const void *config, void **state,
+		    struct weir_error *);
+
+	/* Required. Refuses an item that cannot be worked on: parameters of the context that are
+	 * missing or unknown, a payload of the wrong shape. Called at submit and again before
+	 * process(). Does not block. 0, or -1 with err, whose code is the item's error class. */
+	int (*check)(void *state, const struct weir_item *, struct weir_error *);
+
+	/* Required. Works on one item and ends in host->complete(), now or later. Does not block
+	 * longer than its own computing takes. */
+	void (*process)(void *state, struct weir_work, const struct weir_item *);
+
+	/* Optional. The time of this work is over, or the host stops: the item is given up and must
+	 * not be touched any more; a complete() that comes still is ignored. */
+	void (*cancel)(void *state, struct weir_work);
+
+	/* Optional. Adds the statements that write the effects of n claimed items. It may be called
+	 * again for some of them after a failure. No other I/O. 0, or -1 with err: the transaction
+	 * is then undone, and the items are divided until the faulty one stands alone. */
+	int (*store)(void *state, struct weir_tx *, const struct weir_result *, size_t n,
+		     struct weir_error *);
+
+	/* Optional. Frees state. No work is open any more. */
+	void (*close)(void *state);
+
+	/* Optional: what `--from db` reads; closed by a row of NULLs. */
+	const struct weir_source_query *sources;
+	/* Optional: one line of JSON Lines, shown by `weir submit KIND --sample`. */
+	const char *sample;
+};
+
+typedef const struct weir_plugin *weir_plugin_fn(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,25 @@
+/* settings.h: what every program of weir is told about its surroundings: the three servers, the
+ * plugin folder, the log. */
+#ifndef WEIR_SETTINGS_H
+#define WEIR_SETTINGS_H
+
+#include "weir/option.h"
+
+struct settings {
+	char *pg_url, *amqp_url, *redis_url;
+	char *plugin_dir; /* NULL: next to the program, ../lib/weir */
+	char *log_level;
+};
+
+extern const struct weir_option settings_options[];
+
+/* The group for options_parse(). */
+struct option_group settings_group(struct settings *s);
+
+enum { NEED_PG = 1, NEED_AMQP = 2, NEED_REDIS = 4 };
+
+/* Checks that the needed servers are named, and sets the log level. Error code: missing_setting,
+ * naming the variable. */
+int settings_check(const struct settings *s, int needs, struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

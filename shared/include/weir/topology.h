@@ -1,0 +1,35 @@
+/* topology.h: the exchanges and queues that weir uses, as one table. `weir init` declares them;
+ * everything else only checks that they are there, and refuses to start when they are not. */
+#ifndef WEIR_TOPOLOGY_H
+#define WEIR_TOPOLOGY_H
+
+#include "weir/broker.h"
+
+#define EXCHANGE_ITEMS "weir.items"
+#define EXCHANGE_EVENTS "weir.events"
+#define EXCHANGE_DEAD "weir.dead"
+#define QUEUE_DEAD "weir.dead"
+#define QUEUE_PREFIX "weir."
+#define DELIVERY_LIMIT 20
+#define KIND_MAX 32
+
+/* ^[a-z][a-z0-9_]{0,31}$ */
+bool kind_ok(const char *kind);
+
+/* "weir.<kind>" */
+void queue_of(const char *kind, char out[KIND_MAX + 8]);
+
+/* Declares the exchanges and the dead-letter queue. Blocks. Declaring again changes nothing; where
+ * one exists with other arguments the error says which differ. */
+int topology_declare(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
+/* Declares a kind's queue and binds it. */
+int topology_declare_kind(struct broker *b, const char *kind,
+			  struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Checks that the exchanges and the dead-letter queue are there; when one is not, the connection
+ * is dead afterwards and the error says what to do. *dead (may be NULL): messages waiting there. */
+int topology_check(struct broker *b, uint32_t *dead, struct weir_error *err) WEIR_MUST_CHECK;
+int topology_check_kind(struct broker *b, const char *kind, uint32_t *messages,
+			struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

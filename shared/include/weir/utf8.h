@@ -1,0 +1,15 @@
+/* utf8.h: strict UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, nothing above
+ * U+10FFFF. Private to libweir. Nothing blocks or allocates. */
+#ifndef WEIR_UTF8_H
+#define WEIR_UTF8_H
+
+#include <stddef.h>
+
+/* Bytes of the character that stands at text (size bytes remain): 1 to 4, or 0 when what stands
+ * there is no whole, valid character. */
+size_t utf8_step(const char *text, size_t size);
+
+/* How many bytes from the start are valid: size when all are, else the offset of the fault. */
+size_t utf8_valid(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,480 @@
+#include "weir/ledger.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/clock.h"
+
+#define CONNECT_S "10"
+#define ANSWER_MS (LEDGER_STATEMENT_MS + 10000)
+#define PREPARED_MAX 128
+#define IN_FLIGHT_MAX 256
+
+/* A prepared statement; text NULL: a free place. */
+struct statement {
+	char *text;
+	unsigned name;
+};
+
+struct ledger {
+	PGconn *conn;
+	bool alive, pipeline, want_write;
+	bool more;             /* the current command may have more results */
+	uint64_t queued, taken; /* commands sent, and those whose results ended */
+	int16_t prepares[IN_FLIGHT_MAX]; /* ring: which statement the n-th command prepares, or -1 */
+	struct statement statements[PREPARED_MAX];
+	unsigned names; /* given so far; none is used twice */
+	char sqlstate[6];
+	char detail[8192];
+};
+
+/* ---- connection ---- */
+
+static void ignore_notice(void *arg, const PGresult *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+static PGconn *connect_with(const char *url, const char *name, bool keyed)
+{
+	static const char common[] =
+		"-c statement_timeout=60s -c lock_timeout=30s"
+		" -c idle_in_transaction_session_timeout=120s -c jit=off"
+		" -c client_min_messages=warning";
+	static const char keyed_plans[] =
+		"-c statement_timeout=60s -c lock_timeout=30s"
+		" -c idle_in_transaction_session_timeout=120s -c jit=off"
+		" -c client_min_messages=warning -c enable_seqscan=off"
+		" -c plan_cache_mode=force_generic_plan";
+	const char *keys[] = {"dbname", "application_name", "connect_timeout", "keepalives_idle",
+			      "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+			      "target_session_attrs", "options", NULL};
+	const char *values[] = {url, name, CONNECT_S, "15", "5", "3", "30000",
+				"read-write", keyed ? keyed_plans : common, NULL};
+	return PQconnectdbParams(keys, values, 1);
+}
+
+/* libpq ends its messages with a newline, and may put several lines. */
+static int fail_with(struct weir_error *err, const char *text)
+{
+	char line[400];
+	size_t n = 0;
+	for (; text && *text && n + 1 < sizeof line; text++)
+		line[n++] = *text == '\n' ? ' ' : *text;
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	line[n] = '\0';
+	return weir_fail(err, "database", "%s", n ? line : "the connection was lost");
+}
+
+int ledger_open(const char *url, const char *name, bool keyed, struct ledger **out,
+		struct weir_error *err)
+{
+	struct ledger *l = calloc(1, sizeof *l);
+	if (!l)
+		return weir_fail_memory(err);
+	l->conn = connect_with(url, name, keyed);
+	if (!l->conn || PQstatus(l->conn) != CONNECTION_OK || PQsetnonblocking(l->conn, 1) != 0) {
+		fail_with(err, l->conn ? PQerrorMessage(l->conn) : "out of memory");
+		ledger_close(l);
+		return -1;
+	}
+	PQsetNoticeReceiver(l->conn, ignore_notice, NULL);
+	l->alive = true;
+	*out = l;
+	return 0;
+}
+
+void ledger_close(struct ledger *l)
+{
+	if (!l)
+		return;
+	PQfinish(l->conn);
+	for (size_t i = 0; i < PREPARED_MAX; i++)
+		free(l->statements[i].text);
+	free(l);
+}
+
+bool ledger_alive(const struct ledger *l)
+{
+	return l->alive;
+}
+
+int ledger_fd(const struct ledger *l)
+{
+	return PQsocket(l->conn);
+}
+
+PGconn *ledger_conn(struct ledger *l)
+{
+	return l->conn;
+}
+
+/* ---- failures ---- */
+
+const char *ledger_sqlstate(const struct ledger *l)
+{
+	return l->sqlstate;
+}
+
+const char *ledger_detail(const struct ledger *l)
+{
+	return l->detail;
+}
+
+bool ledger_retryable(const struct ledger *l)
+{
+	static const char *const classes[] = {"08", "40", "53", "57"};
+	static const char *const single[] = {"55P03", "25006", "25P03", "58030"};
+	if (!l->alive || l->sqlstate[0] == '\0')
+		return true;
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+		if (strncmp(l->sqlstate, classes[i], 2) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof single / sizeof *single; i++)
+		if (strcmp(l->sqlstate, single[i]) == 0)
+			return true;
+	return false;
+}
+
+static int connection_failed(struct ledger *l, struct weir_error *err)
+{
+	l->alive = false;
+	l->sqlstate[0] = l->detail[0] = '\0';
+	return fail_with(err, PQerrorMessage(l->conn));
+}
+
+static int result_failed(struct ledger *l, const PGresult *r, struct weir_error *err)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	snprintf(l->sqlstate, sizeof l->sqlstate, "%s", state ? state : "");
+	snprintf(l->detail, sizeof l->detail, "%s", detail ? detail : "");
+	if (PQstatus(l->conn) != CONNECTION_OK)
+		l->alive = false;
+	return fail_with(err, text ? text : PQresultErrorMessage(r));
+}
+
+/* ---- waiting ---- */
+
+/* Sends what is queued; what does not fit now is sent when the socket takes it. */
+static int flush_out(struct ledger *l, struct weir_error *err)
+{
+	int left = PQflush(l->conn);
+	if (left < 0)
+		return connection_failed(l, err);
+	l->want_write = left > 0;
+	return 0;
+}
+
+bool ledger_wants_write(const struct ledger *l)
+{
+	return l->want_write;
+}
+
+static int wait_ready(struct ledger *l, int64_t deadline, struct weir_error *err)
+{
+	struct pollfd p = {.fd = PQsocket(l->conn), .events = POLLIN};
+	if (l->want_write)
+		p.events |= POLLOUT;
+	int64_t left = (deadline - clock_us()) / 1000;
+	int n = left > 0 ? poll(&p, 1, (int)left) : 0;
+	if (n < 0 && errno == EINTR)
+		return 0;
+	if (n > 0)
+		return 0;
+	l->alive = false;
+	l->sqlstate[0] = '\0';
+	return weir_fail(err, "database", "no answer within %d s", ANSWER_MS / 1000);
+}
+
+/* ---- statements ---- */
+
+/* The statement with this text (NULL: a free place), or -1. */
+static int find_statement(const struct ledger *l, const char *sql)
+{
+	for (int i = 0; i < PREPARED_MAX; i++) {
+		const char *text = l->statements[i].text;
+		if (sql && text ? strcmp(text, sql) == 0 : sql == text)
+			return i;
+	}
+	return -1;
+}
+
+static int enter_pipeline(struct ledger *l, struct weir_error *err)
+{
+	if (l->pipeline)
+		return 0;
+	if (!PQenterPipelineMode(l->conn))
+		return connection_failed(l, err);
+	l->pipeline = true;
+	return 0;
+}
+
+static void note_command(struct ledger *l, int prepares)
+{
+	l->prepares[l->queued++ % IN_FLIGHT_MAX] = (int16_t)prepares;
+}
+
+static int prepare(struct ledger *l, const char *sql, const struct params *p,
+		   struct weir_error *err)
+{
+	int at = find_statement(l, NULL);
+	if (at < 0)
+		return weir_fail(err, "database", "more than %d different statements",
+				 PREPARED_MAX);
+	struct statement *s = &l->statements[at];
+	char name[16];
+	s->text = strdup(sql);
+	if (!s->text)
+		return weir_fail_memory(err);
+	s->name = l->names++;
+	snprintf(name, sizeof name, "w%u", s->name);
+	if (!PQsendPrepare(l->conn, name, sql, p ? p->count : 0, p ? p->type : NULL))
+		return connection_failed(l, err);
+	note_command(l, at);
+	return at;
+}
+
+/* A statement whose preparing failed or was skipped is unknown to the server. */
+static void forget_prepare(struct ledger *l)
+{
+	int at = l->prepares[l->taken % IN_FLIGHT_MAX];
+	if (at < 0)
+		return;
+	free(l->statements[at].text);
+	l->statements[at].text = NULL;
+}
+
+int ledger_send(struct ledger *l, const char *sql, const struct params *p, bool binary,
+		struct weir_error *err)
+{
+	if (!l->alive)
+		return weir_fail(err, "database", "the connection was lost");
+	if (p && buffer_failed(&p->bytes))
+		return weir_fail_memory(err);
+	if (l->queued - l->taken > IN_FLIGHT_MAX - 2)
+		return weir_fail(err, "database", "more than %d commands in a pipeline",
+				 IN_FLIGHT_MAX - 2);
+	if (enter_pipeline(l, err) < 0)
+		return -1;
+	int at = find_statement(l, sql);
+	if (at < 0 && (at = prepare(l, sql, p, err)) < 0)
+		return -1;
+	char name[16];
+	snprintf(name, sizeof name, "w%u", l->statements[at].name);
+	const char *values[PARAMS_MAX];
+	int formats[PARAMS_MAX];
+	int n = p ? p->count : 0;
+	for (int i = 0; i < n; i++) {
+		values[i] = p->size[i] < 0 ? NULL : p->bytes.data + p->at[i];
+		formats[i] = 1;
+	}
+	if (!PQsendQueryPrepared(l->conn, name, n, values, p ? p->size : NULL, formats, binary))
+		return connection_failed(l, err);
+	note_command(l, -1);
+	return 0;
+}
+
+int ledger_sync(struct ledger *l, struct weir_error *err)
+{
+	if (!l->alive || enter_pipeline(l, err) < 0)
+		return -1;
+	if (!PQpipelineSync(l->conn))
+		return connection_failed(l, err);
+	return flush_out(l, err);
+}
+
+/* Sorts one result: what the caller sees of it, if anything. */
+static enum ledger_status sort_result(struct ledger *l, PGresult *r, PGresult **out,
+				      struct weir_error *err)
+{
+	bool of_prepare = l->prepares[l->taken % IN_FLIGHT_MAX] >= 0;
+	enum ledger_status s = LEDGER_WAIT;
+	switch (PQresultStatus(r)) {
+	case PGRES_PIPELINE_SYNC:
+		s = LEDGER_SYNCED;
+		break;
+	case PGRES_PIPELINE_ABORTED:
+		forget_prepare(l);
+		break;
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+		if (of_prepare)
+			break;
+		*out = r;
+		return LEDGER_RESULT;
+	default:
+		result_failed(l, r, err);
+		forget_prepare(l);
+		s = LEDGER_FAILED;
+	}
+	PQclear(r);
+	return s;
+}
+
+enum ledger_status ledger_take(struct ledger *l, PGresult **out, struct weir_error *err)
+{
+	if (!l->alive) {
+		weir_fail(err, "database", "the connection was lost");
+		return LEDGER_FAILED;
+	}
+	if (l->want_write && flush_out(l, err) < 0)
+		return LEDGER_FAILED;
+	if (!PQconsumeInput(l->conn)) {
+		connection_failed(l, err);
+		return LEDGER_FAILED;
+	}
+	while (!PQisBusy(l->conn)) {
+		PGresult *r = PQgetResult(l->conn);
+		if (!r) {
+			/* The end of one statement, or nothing was asked. */
+			if (!l->more)
+				return LEDGER_WAIT;
+			l->more = false;
+			l->taken++;
+			continue;
+		}
+		l->more = PQresultStatus(r) != PGRES_PIPELINE_SYNC;
+		enum ledger_status s = sort_result(l, r, out, err);
+		if (s != LEDGER_WAIT)
+			return s;
+	}
+	return LEDGER_WAIT;
+}
+
+enum ledger_status ledger_wait(struct ledger *l, PGresult **out, struct weir_error *err)
+{
+	int64_t deadline = clock_us() + (int64_t)ANSWER_MS * 1000;
+	for (;;) {
+		enum ledger_status s = ledger_take(l, out, err);
+		if (s != LEDGER_WAIT)
+			return s;
+		if (wait_ready(l, deadline, err) < 0)
+			return LEDGER_FAILED;
+	}
+}
+
+int ledger_query(struct ledger *l, const char *sql, const struct params *p, bool binary,
+		 PGresult **out, struct weir_error *err)
+{
+	PGresult *kept = NULL, *r = NULL;
+	if (ledger_send(l, sql, p, binary, err) < 0 || ledger_sync(l, err) < 0)
+		return -1;
+	for (;;) {
+		enum ledger_status s = ledger_wait(l, &r, err);
+		if (s == LEDGER_RESULT) {
+			PQclear(kept);
+			kept = r;
+		} else if (s == LEDGER_SYNCED && kept) {
+			*out = kept;
+			return 0;
+		} else if (s == LEDGER_SYNCED || !l->alive) {
+			PQclear(kept);
+			return -1;
+		}
+	}
+}
+
+int ledger_do(struct ledger *l, const char *sql, const struct params *p, int64_t *rows,
+	      struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (ledger_query(l, sql, p, true, &r, err) < 0)
+		return -1;
+	if (rows)
+		*rows = strtoll(PQcmdTuples(r), NULL, 10);
+	PQclear(r);
+	return 0;
+}
+
+int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
+{
+	if (l->pipeline && !PQexitPipelineMode(l->conn))
+		return connection_failed(l, err);
+	l->pipeline = false;
+	if (!PQsendQuery(l->conn, sql) || flush_out(l, err) < 0)
+		return connection_failed(l, err);
+	int failed = 0;
+	int64_t deadline = clock_us() + (int64_t)ANSWER_MS * 1000;
+	for (;;) {
+		if (!PQconsumeInput(l->conn) || (l->want_write && flush_out(l, err) < 0))
+			return connection_failed(l, err);
+		if (PQisBusy(l->conn)) {
+			if (wait_ready(l, deadline, err) < 0)
+				return -1;
+			continue;
+		}
+		PGresult *r = PQgetResult(l->conn);
+		if (!r)
+			return failed;
+		if (PQresultStatus(r) == PGRES_FATAL_ERROR && !failed)
+			failed = result_failed(l, r, err);
+		PQclear(r);
+	}
+}
+
+int ledger_check_schema(struct ledger *l, struct weir_error *err)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	if (ledger_query(l, "SELECT coalesce(max(version), 0)::int4 FROM weir.migrations", NULL,
+			 true, &r, &why) < 0) {
+		if (strcmp(l->sqlstate, "42P01") == 0 || strcmp(l->sqlstate, "3F000") == 0)
+			return weir_fail(err, "no_schema",
+					 "the database has no ledger yet: run `weir init`");
+		return weir_fail(err, why.code, "%s", why.text);
+	}
+	int version = ledger_int(r, 0, 0);
+	PQclear(r);
+	if (version < LEDGER_SCHEMA)
+		return weir_fail(err, "old_schema",
+				 "the ledger has schema %d and this program needs %d: run "
+				 "`weir init`", version, LEDGER_SCHEMA);
+	return 0;
+}
+
+/* ---- reading results ---- */
+
+struct weir_text ledger_text(const PGresult *r, int row, int column)
+{
+	if (PQgetisnull(r, row, column))
+		return (struct weir_text){NULL, 0};
+	return (struct weir_text){PQgetvalue(r, row, column),
+				  (size_t)PQgetlength(r, row, column)};
+}
+
+int32_t ledger_int(const PGresult *r, int row, int column)
+{
+	uint32_t v = 0;
+	if (PQgetlength(r, row, column) == sizeof v)
+		memcpy(&v, PQgetvalue(r, row, column), sizeof v);
+	return (int32_t)be32toh(v);
+}
+
+int64_t ledger_big(const PGresult *r, int row, int column)
+{
+	uint64_t v = 0;
+	if (PQgetlength(r, row, column) == sizeof v)
+		memcpy(&v, PQgetvalue(r, row, column), sizeof v);
+	return (int64_t)be64toh(v);
+}
+
+bool ledger_bool(const PGresult *r, int row, int column)
+{
+	return PQgetlength(r, row, column) == 1 && PQgetvalue(r, row, column)[0] != 0;
+}
+
+double ledger_real(const PGresult *r, int row, int column)
+{
+	uint64_t bits = (uint64_t)ledger_big(r, row, column);
+	double v;
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}

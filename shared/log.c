@@ -1,0 +1,132 @@
+#include "weir/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "weir/utf8.h"
+#include "weir/clock.h"
+
+#define LINE_MAX_BYTES 2048
+
+static const char *const words[] = {"debug", "info", "warn", "error"};
+
+static enum log_level lowest = LOG_INFO;
+
+void log_set_level(enum log_level level)
+{
+	lowest = level;
+}
+
+int log_level_parse(const char *word, enum log_level *out)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(word, words[i]) == 0) {
+			*out = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t size;
+};
+
+/* Adds all n bytes or none; one byte is always left for the newline. */
+static bool add(struct line *line, const char *bytes, size_t n)
+{
+	if (n >= sizeof(line->text) - line->size)
+		return false;
+	memcpy(line->text + line->size, bytes, n);
+	line->size += n;
+	return true;
+}
+
+/* C0, DEL and C1 (U+0080 to U+009F, where U+009B starts a terminal command). */
+static bool is_control(const unsigned char *c, size_t step)
+{
+	return c[0] < 0x20 || c[0] == 0x7F || (step == 2 && c[0] == 0xC2 && c[1] < 0xA0);
+}
+
+static bool add_hex(struct line *line, const unsigned char *bytes, size_t n)
+{
+	char made[16];
+
+	for (size_t i = 0; i < n; i++)
+		snprintf(made + 4 * i, 5, "\\x%02X", (unsigned)bytes[i]);
+	return add(line, made, 4 * n);
+}
+
+/* A character goes in whole or not at all, so that a cut line is still UTF-8. */
+static void add_text(struct line *line, const char *text)
+{
+	size_t left = strlen(text), step;
+	bool fits = true;
+
+	for (; left > 0 && fits; text += step, left -= step) {
+		const unsigned char *c = (const unsigned char *)text;
+
+		step = utf8_step(text, left);
+		if (*text == '\n')
+			fits = add(line, "\\n", 2);
+		else if (step > 0 && !is_control(c, step))
+			fits = add(line, text, step);
+		else
+			fits = add_hex(line, c, step = step > 0 ? step : 1);
+	}
+}
+
+static void add_head(struct line *line, enum log_level level, const char *event)
+{
+	int64_t us = clock_wall_us();
+	time_t seconds = (time_t)(us / 1000000);
+	struct tm utc;
+	char head[64], day[24];
+
+	gmtime_r(&seconds, &utc);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(head, sizeof(head), " ts=%s.%03dZ level=%s", day, (int)(us / 1000 % 1000),
+		 words[level]);
+	add_text(line, event);
+	add_text(line, head);
+}
+
+/* One write for the whole line: lines of several processes on one pipe do not mix. */
+static void put(struct line *line)
+{
+	ssize_t written;
+
+	line->text[line->size++] = '\n';
+	do {
+		written = write(STDERR_FILENO, line->text, line->size);
+	} while (written < 0 && errno == EINTR);
+}
+
+/* The caller may yet want to look at errno. */
+void log_event(enum log_level level, const char *event, const char *fmt, ...)
+{
+	struct line line = {.size = 0};
+	char pairs[LINE_MAX_BYTES];
+	int kept = errno;
+	va_list args;
+
+	if (level < lowest)
+		return;
+	va_start(args, fmt);
+	if (vsnprintf(pairs, sizeof(pairs), fmt, args) < 0)
+		pairs[0] = '\0';
+	va_end(args);
+	add_head(&line, level, event);
+	if (pairs[0] != '\0') {
+		add_text(&line, " ");
+		add_text(&line, pairs);
+	}
+	put(&line);
+	errno = kept;
+}

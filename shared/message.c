@@ -1,0 +1,458 @@
+#include "weir/message.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "message_scan.h"
+
+/* ---- names ---- */
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       c == '_' || c == '-';
+}
+
+static bool is_name(struct weir_text text, size_t longest)
+{
+	if (text.size < 1 || text.size > longest)
+		return false;
+	for (size_t i = 0; i < text.size; i++)
+		if (!is_name_char(text.data[i]))
+			return false;
+	return true;
+}
+
+bool message_name_ok(struct weir_text name)
+{
+	return is_name(name, MESSAGE_NAME_MAX);
+}
+
+static bool batch_id_ok(struct weir_text id)
+{
+	return is_name(id, MESSAGE_BATCH_ID_MAX);
+}
+
+static bool kind_ok(struct weir_text kind)
+{
+	if (kind.size < 1 || kind.size > MESSAGE_KIND_MAX)
+		return false;
+	if (kind.data[0] < 'a' || kind.data[0] > 'z')
+		return false;
+	for (size_t i = 1; i < kind.size; i++) {
+		char c = kind.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+			return false;
+	}
+	return true;
+}
+
+/* ---- maps ---- */
+
+/* What plugins hold as a weir_map is an object of msgpack-c whose type is MAP. */
+static const struct weir_map *as_map(const msgpack_object *object)
+{
+	return (const struct weir_map *)(const void *)object;
+}
+
+static const msgpack_object_map *as_entries(const struct weir_map *map)
+{
+	return &((const msgpack_object *)(const void *)map)->via.map;
+}
+
+static bool text_is(const msgpack_object_str *text, const char *word, size_t size)
+{
+	return text->size == size && (size == 0 || memcmp(text->ptr, word, size) == 0);
+}
+
+/* From the end, so that of a key that stands twice the last one counts. */
+static const msgpack_object *find(const struct weir_map *map, const char *key)
+{
+	const msgpack_object_map *entries = as_entries(map);
+	size_t size = strlen(key);
+
+	for (uint32_t i = entries->size; i-- > 0;)
+		if (text_is(&entries->ptr[i].key.via.str, key, size))
+			return &entries->ptr[i].val;
+	return NULL;
+}
+
+/* msgpack-c leaves any pointer, NULL among them, in an empty string; ours must not look absent. */
+static int as_text(const msgpack_object *value, struct weir_text *out)
+{
+	const msgpack_object_str *text;
+
+	if (value == NULL || value->type != MSGPACK_OBJECT_STR)
+		return -1;
+	text = &value->via.str;
+	*out = (struct weir_text){text->size > 0 ? text->ptr : "", text->size};
+	return 0;
+}
+
+static int as_integer(const msgpack_object *value, int64_t *out)
+{
+	if (value == NULL)
+		return -1;
+	if (value->type == MSGPACK_OBJECT_NEGATIVE_INTEGER) {
+		*out = value->via.i64;
+		return 0;
+	}
+	if (value->type != MSGPACK_OBJECT_POSITIVE_INTEGER || value->via.u64 > INT64_MAX)
+		return -1;
+	*out = (int64_t)value->via.u64;
+	return 0;
+}
+
+static bool is_float(const msgpack_object *value)
+{
+	return value->type == MSGPACK_OBJECT_FLOAT64 || value->type == MSGPACK_OBJECT_FLOAT32;
+}
+
+static int as_real(const msgpack_object *value, double *out)
+{
+	int64_t integer;
+
+	if (as_integer(value, &integer) == 0) {
+		*out = (double)integer;
+		return 0;
+	}
+	if (value == NULL || !is_float(value) || !isfinite(value->via.f64))
+		return -1;
+	*out = value->via.f64;
+	return 0;
+}
+
+int map_text(const struct weir_map *map, const char *key, struct weir_text *out)
+{
+	return as_text(find(map, key), out);
+}
+
+int map_integer(const struct weir_map *map, const char *key, int64_t *out)
+{
+	return as_integer(find(map, key), out);
+}
+
+int map_real(const struct weir_map *map, const char *key, double *out)
+{
+	return as_real(find(map, key), out);
+}
+
+/* ---- the fields ---- */
+
+/* In the order in which they are encoded, which is where a reader looks for them first. */
+enum field {
+	VERSION,
+	KIND,
+	JOB_ID,
+	BATCH_ID,
+	STAGE,
+	ORDINAL,
+	CUSTOM_ID,
+	EPOCH,
+	ATTEMPT,
+	CONTEXT,
+	PAYLOAD,
+	FIELD_COUNT
+};
+
+struct field_name {
+	const char *text;
+	size_t size;
+};
+
+#define NAME(text) {text, sizeof(text) - 1}
+
+static const struct field_name names[FIELD_COUNT] = {
+	[VERSION] = NAME("v"),
+	[KIND] = NAME("kind"),
+	[JOB_ID] = NAME("job_id"),
+	[BATCH_ID] = NAME("batch_id"),
+	[STAGE] = NAME("stage"),
+	[ORDINAL] = NAME("ordinal"),
+	[CUSTOM_ID] = NAME("custom_id"),
+	[EPOCH] = NAME("epoch"),
+	[ATTEMPT] = NAME("attempt"),
+	[CONTEXT] = NAME("context"),
+	[PAYLOAD] = NAME("payload"),
+};
+
+struct reader {
+	const msgpack_object *found[FIELD_COUNT]; /* NULL: absent or null */
+	struct weir_error *err;
+};
+
+/* Tries the names from `likely` on and around: in our own messages the first one fits. */
+static enum field field_of(const msgpack_object_str *key, unsigned likely)
+{
+	for (unsigned i = 0; i < FIELD_COUNT; i++) {
+		unsigned field = (likely + i) % FIELD_COUNT;
+
+		if (text_is(key, names[field].text, names[field].size))
+			return (enum field)field;
+	}
+	return FIELD_COUNT;
+}
+
+/* Of a field that stands twice the last one counts. */
+static void find_fields(struct reader *r, const msgpack_object_map *map)
+{
+	unsigned likely = 0;
+
+	for (uint32_t i = 0; i < map->size; i++) {
+		const msgpack_object *value = &map->ptr[i].val;
+		enum field field = field_of(&map->ptr[i].key.via.str, likely);
+
+		if (field == FIELD_COUNT)
+			continue;
+		r->found[field] = value->type == MSGPACK_OBJECT_NIL ? NULL : value;
+		likely = field + 1;
+	}
+}
+
+static int missing(const struct reader *r, enum field field)
+{
+	return weir_fail(r->err, "missing_field", "%s is missing", names[field].text);
+}
+
+static int bad(const struct reader *r, enum field field, const char *rule)
+{
+	return weir_fail(r->err, "bad_field", "%s must be %s", names[field].text, rule);
+}
+
+static int read_text(const struct reader *r, enum field field, bool (*fits)(struct weir_text),
+		     const char *rule, struct weir_text *out)
+{
+	if (r->found[field] == NULL)
+		return missing(r, field);
+	if (as_text(r->found[field], out) < 0 || !fits(*out))
+		return bad(r, field, rule);
+	return 0;
+}
+
+static int read_number(const struct reader *r, enum field field, int64_t least, int64_t most,
+		       uint32_t *out)
+{
+	int64_t value;
+
+	if (r->found[field] == NULL)
+		return missing(r, field);
+	if (as_integer(r->found[field], &value) < 0 || value < least || value > most)
+		return weir_fail(r->err, "bad_field",
+				 "%s must be an integer from %" PRId64 " to %" PRId64,
+				 names[field].text, least, most);
+	*out = (uint32_t)value;
+	return 0;
+}
+
+static int read_map(const struct reader *r, enum field field, const struct weir_map **out)
+{
+	if (r->found[field] == NULL)
+		return missing(r, field);
+	if (r->found[field]->type != MSGPACK_OBJECT_MAP)
+		return bad(r, field, "a map");
+	*out = as_map(r->found[field]);
+	return 0;
+}
+
+/* Before all others: what they mean depends on it. */
+static int read_version(const struct reader *r)
+{
+	const msgpack_object *v = r->found[VERSION];
+
+	if (v == NULL)
+		return missing(r, VERSION);
+	if (v->type != MSGPACK_OBJECT_POSITIVE_INTEGER || v->via.u64 == 0)
+		return bad(r, VERSION, "an integer from 1");
+	if (v->via.u64 > MESSAGE_VERSION)
+		return weir_fail(r->err, "bad_version",
+				 "version %" PRIu64 ", the latest known is %d", v->via.u64,
+				 MESSAGE_VERSION);
+	return 0;
+}
+
+#define NAME_RULE "1 to 64 characters of A-Z a-z 0-9 _ -"
+#define BATCH_ID_RULE "1 to 96 characters of A-Z a-z 0-9 _ -"
+#define KIND_RULE "a letter of a-z, then up to 31 characters of a-z 0-9 _"
+
+static int read_item(const struct reader *r, struct weir_item *item)
+{
+	if (read_text(r, JOB_ID, message_name_ok, NAME_RULE, &item->job_id) < 0 ||
+	    read_text(r, BATCH_ID, batch_id_ok, BATCH_ID_RULE, &item->batch_id) < 0 ||
+	    read_number(r, STAGE, 1, MESSAGE_STAGE_MAX, &item->stage) < 0 ||
+	    read_number(r, ORDINAL, 0, INT32_MAX, &item->ordinal) < 0 ||
+	    read_text(r, CUSTOM_ID, message_name_ok, NAME_RULE, &item->custom_id) < 0 ||
+	    read_number(r, EPOCH, 0, INT32_MAX, &item->epoch) < 0 ||
+	    read_number(r, ATTEMPT, 0, INT32_MAX, &item->attempt) < 0 ||
+	    read_map(r, CONTEXT, &item->context) < 0)
+		return -1;
+	return read_map(r, PAYLOAD, &item->payload);
+}
+
+static int read_message(struct message *m, const msgpack_object *root, struct weir_error *err)
+{
+	struct reader r = {.err = err};
+
+	find_fields(&r, &root->via.map);
+	if (read_version(&r) < 0 || read_text(&r, KIND, kind_ok, KIND_RULE, &m->kind) < 0)
+		return -1;
+	return read_item(&r, &m->item);
+}
+
+/* ---- decoding ---- */
+
+/* The zone is made as large as the scan says the values are: one allocation for each message, and
+ * no more memory than it needs while it waits. */
+static msgpack_object *new_zone(struct message *m, size_t values_size)
+{
+	m->decoded = msgpack_zone_init(&m->zone, sizeof(msgpack_object) + values_size);
+	return m->decoded ? msgpack_zone_malloc(&m->zone, sizeof(msgpack_object)) : NULL;
+}
+
+/* *root (in the zone) becomes a map that has passed the scan. */
+static int unpack(struct message *m, const char *body, size_t size, unsigned depth_max,
+		  msgpack_object **root, struct weir_error *err)
+{
+	size_t values_size, off = 0;
+
+	if (message_measure(body, size, depth_max, &values_size, err) < 0)
+		return -1;
+	*root = new_zone(m, values_size);
+	if (*root == NULL || msgpack_unpack(body, size, &off, &m->zone, *root) !=
+				     MSGPACK_UNPACK_SUCCESS)
+		return weir_fail_memory(err);
+	if ((*root)->type != MSGPACK_OBJECT_MAP)
+		return weir_fail(err, "bad_type", "byte 0: not a map");
+	return 0;
+}
+
+static int unpack_json(struct message *m, const char *json, size_t size, unsigned depth_max,
+		       msgpack_object **root, struct weir_error *err)
+{
+	if (message_transcode(&m->transcoded, json, size, depth_max, err) < 0)
+		return -1;
+	return unpack(m, m->transcoded.data, m->transcoded.size, depth_max, root, err);
+}
+
+/* Without the parameters, which some clients add ("; charset=utf-8"). */
+static bool type_is(struct weir_text content_type, const char *type)
+{
+	size_t size = strlen(type);
+
+	if (content_type.size < size || strncasecmp(content_type.data, type, size) != 0)
+		return false;
+	return content_type.size == size || content_type.data[size] == ';' ||
+	       content_type.data[size] == ' ';
+}
+
+static int unpack_typed(struct message *m, const char *body, size_t size,
+			struct weir_text content_type, msgpack_object **root,
+			struct weir_error *err)
+{
+	if (content_type.size == 0 || type_is(content_type, MESSAGE_TYPE_MSGPACK))
+		return unpack(m, body, size, MESSAGE_DEPTH_MAX, root, err);
+	if (type_is(content_type, MESSAGE_TYPE_JSON))
+		return unpack_json(m, body, size, MESSAGE_DEPTH_MAX, root, err);
+	return weir_fail(err, "bad_content_type", "\"%.*s\" is not one of %s, %s",
+			 content_type.size > 64 ? 64 : (int)content_type.size, content_type.data,
+			 MESSAGE_TYPE_MSGPACK, MESSAGE_TYPE_JSON);
+}
+
+int message_decode(struct message *m, const char *body, size_t size, struct weir_text content_type,
+		   struct weir_error *err)
+{
+	struct message made = {.decoded = false};
+	msgpack_object *root = NULL;
+
+	if (unpack_typed(&made, body, size, content_type, &root, err) < 0 ||
+	    read_message(&made, root, err) < 0) {
+		message_release(&made);
+		return -1;
+	}
+	*m = made;
+	return 0;
+}
+
+/* No MessagePack map begins with a byte of ASCII, and all JSON does. */
+int message_decode_map(struct message *m, const char *body, size_t size,
+		       const struct weir_map **out, struct weir_error *err)
+{
+	struct message made = {.decoded = false};
+	bool json = size > 0 && (unsigned char)body[0] < 0x80;
+	msgpack_object *root = NULL;
+
+	if ((json ? unpack_json : unpack)(&made, body, size, MESSAGE_PART_DEPTH_MAX, &root, err) <
+	    0) {
+		message_release(&made);
+		return -1;
+	}
+	*m = made;
+	*out = as_map(root);
+	return 0;
+}
+
+void message_release(struct message *m)
+{
+	if (m->decoded)
+		msgpack_zone_destroy(&m->zone);
+	m->decoded = false;
+	buffer_release(&m->transcoded);
+}
+
+/* ---- encoding ---- */
+
+static int write_buffer(void *buffer, const char *bytes, size_t n)
+{
+	buffer_add(buffer, bytes, n);
+	return 0;
+}
+
+static void put_name(msgpack_packer *to, enum field field)
+{
+	msgpack_pack_str(to, names[field].size);
+	msgpack_pack_str_body(to, names[field].text, names[field].size);
+}
+
+static void put_text(msgpack_packer *to, enum field field, struct weir_text text)
+{
+	put_name(to, field);
+	msgpack_pack_str(to, text.size);
+	msgpack_pack_str_body(to, text.data, text.size);
+}
+
+static void put_number(msgpack_packer *to, enum field field, uint32_t value)
+{
+	put_name(to, field);
+	msgpack_pack_uint32(to, value);
+}
+
+/* The map is encoded already. */
+static void put_map(msgpack_packer *to, enum field field, struct weir_text map)
+{
+	put_name(to, field);
+	if (map.size == 0)
+		msgpack_pack_map(to, 0);
+	else
+		write_buffer(to->data, map.data, map.size);
+}
+
+void message_encode(struct buffer *out, const struct message_fields *fields)
+{
+	msgpack_packer to;
+
+	msgpack_packer_init(&to, out, write_buffer);
+	msgpack_pack_map(&to, FIELD_COUNT);
+	put_number(&to, VERSION, MESSAGE_VERSION);
+	put_text(&to, KIND, fields->kind);
+	put_text(&to, JOB_ID, fields->job_id);
+	put_text(&to, BATCH_ID, fields->batch_id);
+	put_number(&to, STAGE, fields->stage);
+	put_number(&to, ORDINAL, fields->ordinal);
+	put_text(&to, CUSTOM_ID, fields->custom_id);
+	put_number(&to, EPOCH, fields->epoch);
+	put_number(&to, ATTEMPT, fields->attempt);
+	put_map(&to, CONTEXT, fields->context);
+	put_map(&to, PAYLOAD, fields->payload);
+}

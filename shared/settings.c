@@ -1,0 +1,50 @@
+#include "weir/settings.h"
+
+#include "weir/log.h"
+
+#define AT(field) offsetof(struct settings, field)
+
+const struct weir_option settings_options[] = {
+	{.name = "pg-url", .type = WEIR_OPTION_SECRET, .offset = AT(pg_url),
+	 .help = "PostgreSQL, where the ledger is: postgresql://user:password@host:port/database."},
+	{.name = "amqp-url", .type = WEIR_OPTION_SECRET, .offset = AT(amqp_url),
+	 .help = "RabbitMQ: amqp://user:password@host:port/vhost."},
+	{.name = "redis-url", .type = WEIR_OPTION_SECRET, .offset = AT(redis_url),
+	 .help = "Redis, for live progress: redis://:password@host:port/db."},
+	{.name = "plugin-dir", .type = WEIR_OPTION_TEXT, .offset = AT(plugin_dir), .unit = "DIR",
+	 .help = "Where the plugins are. Not given: ../lib/weir beside the program."},
+	{.name = "log-level", .type = WEIR_OPTION_TEXT, .offset = AT(log_level), .preset = "info",
+	 .unit = "LEVEL", .help = "debug, info, warn or error."},
+	{.type = WEIR_OPTION_END},
+};
+
+struct option_group settings_group(struct settings *s)
+{
+	return (struct option_group){
+		.title = "Servers and surroundings", .rows = settings_options, .config = s};
+}
+
+static int need(const char *value, const char *name, struct weir_error *err)
+{
+	if (value)
+		return 0;
+	return weir_fail(err, "missing_setting",
+			 "%s is not set: put the address there, or the name of a file that holds it "
+			 "into %s_FILE", name, name);
+}
+
+int settings_check(const struct settings *s, int needs, struct weir_error *err)
+{
+	enum log_level level;
+	if (log_level_parse(s->log_level, &level) < 0)
+		return weir_fail(err, "bad_value", "--log-level %s: not debug, info, warn or error",
+				 s->log_level);
+	log_set_level(level);
+	if ((needs & NEED_PG) && need(s->pg_url, "WEIR_PG_URL", err) < 0)
+		return -1;
+	if ((needs & NEED_AMQP) && need(s->amqp_url, "WEIR_AMQP_URL", err) < 0)
+		return -1;
+	if ((needs & NEED_REDIS) && need(s->redis_url, "WEIR_REDIS_URL", err) < 0)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,81 @@
+#include "weir/utf8.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+static bool continues(unsigned char c)
+{
+	return (c & 0xC0) == 0x80;
+}
+
+/* The second byte carries the rules against overlong forms, surrogates and too large values. */
+static bool second_fits(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xE0:
+		return second >= 0xA0 && second <= 0xBF;
+	case 0xED:
+		return second >= 0x80 && second <= 0x9F;
+	case 0xF0:
+		return second >= 0x90 && second <= 0xBF;
+	case 0xF4:
+		return second >= 0x80 && second <= 0x8F;
+	default:
+		return continues(second);
+	}
+}
+
+static size_t length_by_first(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xC2 || first > 0xF4)
+		return 0;
+	return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+size_t utf8_step(const char *text, size_t size)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	size_t length = size > 0 ? length_by_first(c[0]) : 0;
+
+	if (length <= 1)
+		return length;
+	if (length > size || !second_fits(c[0], c[1]))
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if (!continues(c[i]))
+			return 0;
+	return length;
+}
+
+/* Most texts are ASCII: eight bytes at a time. */
+static size_t skip_ascii(const char *text, size_t at, size_t size)
+{
+	uint64_t word;
+
+	while (size - at >= sizeof(word)) {
+		memcpy(&word, text + at, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+		at += sizeof(word);
+	}
+	while (at < size && (unsigned char)text[at] < 0x80)
+		at++;
+	return at;
+}
+
+size_t utf8_valid(const char *text, size_t size)
+{
+	size_t at = skip_ascii(text, 0, size);
+
+	while (at < size) {
+		size_t step = utf8_step(text + at, size - at);
+
+		if (step == 0)
+			return at;
+		at = step > 1 ? at + step : skip_ascii(text, at, size);
+	}
+	return at;
+}
