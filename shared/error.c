@@ -31,6 +31,7 @@ int weir_fail(struct weir_error *err, const char *code, const char *fmt, ...)
 	if (err == NULL)
 		return -1;
 	snprintf(made.code, sizeof(made.code), "%s", code);
+	keep_utf8(made.code, strlen(made.code), false);
 	va_start(args, fmt);
 	wanted = vsnprintf(made.text, sizeof(made.text), fmt, args);
 	va_end(args);

@@ -120,7 +120,7 @@ static int wait_ms(const struct consumer *c)
 {
 	int64_t now = clock_us(), next = now + TURN_MS * 1000;
 	const struct delivery *ended = c->deliveries.lists[DELIVERY_ENDED].first;
-	if (flush_due(c, now, false) || (c->broker && broker_buffered(c->broker)))
+	if (flush_due(c, now, false) || (intake_hungry(c) && broker_buffered(c->broker)))
 		return 0;
 	sooner(&next, work_next_us(c));
 	if (ended && c->ledger && c->flush.state == FLUSH_IDLE) {
@@ -136,8 +136,7 @@ static int wait_ms(const struct consumer *c)
 
 static void wait_for(const struct consumer *c, struct pollfd fds[FDS])
 {
-	bool hungry = c->broker && c->deliveries.bytes < (uint64_t)c->options.memory_mb << 20;
-	fds[FD_BROKER] = (struct pollfd){.fd = hungry ? broker_fd(c->broker) : -1,
+	fds[FD_BROKER] = (struct pollfd){.fd = intake_hungry(c) ? broker_fd(c->broker) : -1,
 					 .events = POLLIN};
 	fds[FD_LEDGER] = (struct pollfd){.fd = c->ledger ? ledger_fd(c->ledger) : -1,
 					 .events = POLLIN};
@@ -162,7 +161,7 @@ static void turn(struct consumer *c)
 {
 	struct pollfd fds[FDS];
 	wait_for(c, fds);
-	bool more = fds[FD_BROKER].revents || (c->broker && broker_buffered(c->broker));
+	bool more = fds[FD_BROKER].revents || (intake_hungry(c) && broker_buffered(c->broker));
 	if (c->broker) /* also when nothing came: heartbeats are served there */
 		intake_turn(c);
 	if (c->ledger && fds[FD_LEDGER].revents)

@@ -98,6 +98,7 @@ int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error
 
 /* intake.c: takes what the broker has sent, a turn's worth. */
 void intake_turn(struct consumer *c);
+bool intake_hungry(const struct consumer *c); /* whether there is room for more */
 
 /* work.c */
 void work_lend(struct lane *lane);                          /* fills lane->host */

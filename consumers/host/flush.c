@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "consumer.h"
+#include "statements.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
@@ -18,59 +19,7 @@
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
 
-/* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
-static const char claim[] =
-	"WITH u AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[],"
-	"  $4::text[], $5::int4[], $6::int4[], $7::text[], $8::text[], $9::text[], $10::float8[])"
-	"  AS u(job_id, stage, ordinal, custom_id, status, attempts, result, error_class, error,"
-	"       ms)),"
-	" c AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result,"
-	"   error_class, error, processing_ms)"
-	"  SELECT u.job_id, u.stage, u.ordinal, u.status, u.attempts, u.result::json,"
-	"   u.error_class, u.error, u.ms FROM u"
-	"  CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
-	"   AND i.stage = u.stage AND i.ordinal = u.ordinal LIMIT 1) i"
-	"  WHERE i.custom_id = u.custom_id"
-	"  ON CONFLICT DO NOTHING RETURNING job_id, stage, ordinal)"
-	" SELECT c.job_id, c.stage::int4, c.ordinal, i.table_name, i.record_id FROM c"
-	"  CROSS JOIN LATERAL (SELECT i.table_name, i.record_id FROM weir.items i"
-	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal LIMIT 1) i";
-
-/* Of items that were not claimed: are they final already, or not in the ledger at all? */
-static const char look_up[] =
-	"SELECT coalesce(r.status, 0)::int4, i.custom_id IS NOT NULL"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[])"
-	"      WITH ORDINALITY AS u(job_id, stage, ordinal, custom_id, pos)"
-	" LEFT JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
-	"      AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
-	"      LIMIT 1) i ON true"
-	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE r.job_id = u.job_id"
-	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
-	" ORDER BY u.pos";
-
-/* A second delivery of the same attempt changes nothing. */
-static const char put_off[] =
-	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"
-	"  error)"
-	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"
-	"  u.error_class, u.error"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"
-	"  $7::text[], $8::text[])"
-	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error)"
-	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
-	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id LIMIT 1) i"
-	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
-	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
-	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"
-	"  due_at = excluded.due_at, error_class = excluded.error_class, error = excluded.error"
-	" WHERE w.attempts < excluded.attempts";
-
 static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
-
-static const char end_trials[] =
-	"DELETE FROM weir.trials t"
-	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
 
 /* ---- which deliveries ---- */
 
@@ -179,71 +128,6 @@ static size_t select_entries(const struct flush *f, selection *wanted, struct de
 	return n;
 }
 
-/* ---- parameters: one array a column ---- */
-
-typedef struct weir_text text_column(const struct delivery *d);
-typedef int64_t number_column(const struct delivery *d);
-
-static struct weir_text col_job(const struct delivery *d) { return d->message.item.job_id; }
-static struct weir_text col_id(const struct delivery *d) { return d->message.item.custom_id; }
-static int64_t col_stage(const struct delivery *d) { return d->message.item.stage; }
-static int64_t col_ordinal(const struct delivery *d) { return d->message.item.ordinal; }
-static int64_t col_attempts(const struct delivery *d) { return d->attempts; }
-static int64_t col_pause(const struct delivery *d) { return d->retry_us; }
-static int64_t col_status(const struct delivery *d)
-{
-	return d->fate == FATE_SUCCESS ? ITEM_SUCCESS : ITEM_FAILED;
-}
-
-static struct weir_text col_result(const struct delivery *d)
-{
-	return (struct weir_text){d->fate == FATE_SUCCESS ? d->result.data : NULL, d->result.size};
-}
-
-static struct weir_text col_class(const struct delivery *d)
-{
-	bool failed = d->fate != FATE_SUCCESS;
-	return (struct weir_text){failed ? d->error.code : NULL, strlen(d->error.code)};
-}
-
-static struct weir_text col_error(const struct delivery *d)
-{
-	bool failed = d->fate != FATE_SUCCESS;
-	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
-}
-
-static void add_texts(struct params *p, text_column *column, struct delivery *const *d, size_t n)
-{
-	params_array(p, TYPE_TEXT, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_text(p, column(d[i]));
-	params_array_end(p);
-}
-
-static void add_ints(struct params *p, number_column *column, struct delivery *const *d, size_t n)
-{
-	params_array(p, TYPE_INT4, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_int(p, (int32_t)column(d[i]));
-	params_array_end(p);
-}
-
-static void add_times(struct params *p, struct delivery *const *d, size_t n)
-{
-	params_array(p, TYPE_FLOAT8, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_real(p, (double)(d[i]->ended_us - d[i]->began_us) / 1000.0);
-	params_array_end(p);
-}
-
-static void add_keys(struct params *p, struct delivery *const *d, size_t n)
-{
-	params_reset(p);
-	add_texts(p, col_job, d, n);
-	add_ints(p, col_stage, d, n);
-	add_ints(p, col_ordinal, d, n);
-}
-
 /* ---- the steps ---- */
 
 static int add_step(struct flush *f, enum step_kind kind, const struct tx_statement *statement)
@@ -257,68 +141,49 @@ static int add_step(struct flush *f, enum step_kind kind, const struct tx_statem
 	return 0;
 }
 
-static int send_step(struct consumer *c, enum step_kind kind, const char *sql, struct params *p)
+static int send_plain(struct consumer *c, const char *sql)
 {
 	struct flush *f = &c->flush;
+	if (add_step(f, STEP_PLAIN, NULL) < 0)
+		return weir_fail(&f->error, "bad_statement", "too many statements in one flush");
+	return ledger_send(c->ledger, sql, NULL, true, &f->error);
+}
+
+/* Sends a statement for the entries that are wanted, if there are any. */
+static int send_for(struct consumer *c, enum step_kind kind, const struct host_statement *s,
+		    selection *wanted)
+{
+	struct flush *f = &c->flush;
+	struct delivery *d[FLUSH_MAX];
+	size_t n = select_entries(f, wanted, d);
+	if (n == 0)
+		return 0;
 	if (add_step(f, kind, NULL) < 0)
 		return weir_fail(&f->error, "bad_statement", "too many statements in one flush");
-	return ledger_send(c->ledger, sql, p, true, &f->error);
+	statement_fill(s, &f->params, d, n);
+	return ledger_send(c->ledger, statement_sql(s), &f->params, true, &f->error);
 }
 
-static int send_claim(struct consumer *c, struct delivery *const *d, size_t n)
+static bool any(const struct flush *f, selection *wanted)
 {
-	struct params *p = &c->flush.params;
-	add_keys(p, d, n);
-	add_texts(p, col_id, d, n);
-	add_ints(p, col_status, d, n);
-	add_ints(p, col_attempts, d, n);
-	add_texts(p, col_result, d, n);
-	add_texts(p, col_class, d, n);
-	add_texts(p, col_error, d, n);
-	add_times(p, d, n);
-	return send_step(c, STEP_CLAIM, claim, p);
+	for (size_t i = 0; i < f->size; i++)
+		if (wanted(f, i))
+			return true;
+	return false;
 }
 
-static int send_look_up(struct consumer *c)
+/* All that follows from the claim, but for what the plugins store. */
+static int send_rest(struct consumer *c)
 {
-	struct delivery *d[FLUSH_MAX];
-	size_t n = select_entries(&c->flush, to_look_up, d);
-	if (n == 0)
-		return 0;
-	add_keys(&c->flush.params, d, n);
-	add_texts(&c->flush.params, col_id, d, n);
-	return send_step(c, STEP_LOOKUP, look_up, &c->flush.params);
-}
-
-static int send_put_off(struct consumer *c)
-{
-	struct delivery *d[FLUSH_MAX];
-	struct params *p = &c->flush.params;
-	size_t n = select_entries(&c->flush, to_put_off, d);
-	if (n == 0)
-		return 0;
-	add_keys(p, d, n);
-	add_texts(p, col_id, d, n);
-	add_ints(p, col_attempts, d, n);
-	params_array(p, TYPE_INT8, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_big(p, col_pause(d[i]));
-	params_array_end(p);
-	add_texts(p, col_class, d, n);
-	add_texts(p, col_error, d, n);
-	if (send_step(c, STEP_PLAIN, put_off, p) < 0)
+	if (send_for(c, STEP_LOOKUP, &statement_look_up, to_look_up) < 0 ||
+	    send_for(c, STEP_PLAIN, &statement_put_off, to_put_off) < 0 ||
+	    send_for(c, STEP_PLAIN, &statement_end_trials, to_end_trial) < 0)
 		return -1;
-	return send_step(c, STEP_PLAIN, wake_relay, NULL);
-}
-
-static int send_end_trials(struct consumer *c)
-{
-	struct delivery *d[FLUSH_MAX];
-	size_t n = select_entries(&c->flush, to_end_trial, d);
-	if (n == 0)
-		return 0;
-	add_keys(&c->flush.params, d, n);
-	return send_step(c, STEP_PLAIN, end_trials, &c->flush.params);
+	if (any(&c->flush, to_put_off) && send_plain(c, wake_relay) < 0)
+		return -1;
+	if (send_plain(c, "COMMIT") < 0)
+		return -1;
+	return ledger_sync(c->ledger, &c->flush.error);
 }
 
 /* ---- what the plugins store ---- */
@@ -390,7 +255,7 @@ static void take_claims(struct consumer *c, PGresult *r)
 		if (!to_claim(f, i) || !row_is(r, row, d))
 			continue;
 		d->claimed = true;
-		d->final = (int)col_status(d);
+		d->final = d->fate == FATE_SUCCESS ? ITEM_SUCCESS : ITEM_FAILED;
 		if (d->fate == FATE_SUCCESS)
 			add_result(f, d, row);
 		row++;
@@ -554,8 +419,7 @@ static void begin_storing(struct consumer *c)
 		fail_flush(c, !lost);
 		return;
 	}
-	if (send_look_up(c) < 0 || send_put_off(c) < 0 || send_end_trials(c) < 0 ||
-	    send_step(c, STEP_PLAIN, "COMMIT", NULL) < 0 || ledger_sync(c->ledger, &f->error) < 0) {
+	if (send_rest(c) < 0) {
 		consumer_lose_ledger(c, &f->error);
 		return;
 	}
@@ -565,16 +429,15 @@ static void begin_storing(struct consumer *c)
 void flush_begin(struct consumer *c)
 {
 	struct flush *f = &c->flush;
-	struct delivery *d[FLUSH_MAX];
 	take_entries(c);
-	size_t n = select_entries(f, to_claim, d);
 	f->state = FLUSH_CLAIMING;
 	failpoint("processed");
-	if (send_step(c, STEP_PLAIN, "BEGIN", NULL) < 0 || (n > 0 && send_claim(c, d, n) < 0)) {
+	if (send_plain(c, "BEGIN") < 0 ||
+	    send_for(c, STEP_CLAIM, &statement_claim, to_claim) < 0) {
 		consumer_lose_ledger(c, &f->error);
 		return;
 	}
-	if (n == 0)
+	if (!any(f, to_claim))
 		begin_storing(c);
 	else if (ledger_sync(c->ledger, &f->error) < 0)
 		consumer_lose_ledger(c, &f->error);

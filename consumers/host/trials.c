@@ -10,48 +10,9 @@
 #include <stdio.h>
 
 #include "consumer.h"
+#include "statements.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
-
-static const char read_trials[] =
-	"SELECT coalesce(t.starts, 0)::int4, coalesce(r.status, 0)::int4"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[])"
-	"      WITH ORDINALITY AS u(job_id, stage, ordinal, pos)"
-	" LEFT JOIN LATERAL (SELECT starts FROM weir.trials t WHERE t.job_id = u.job_id"
-	"      AND t.stage = u.stage AND t.ordinal = u.ordinal LIMIT 1) t ON true"
-	" LEFT JOIN LATERAL (SELECT status FROM weir.results r WHERE r.job_id = u.job_id"
-	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
-	" ORDER BY u.pos";
-
-static const char begin_trials[] =
-	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
-	" SELECT DISTINCT job_id, stage, ordinal, 1"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	" ORDER BY 1, 2, 3"
-	" ON CONFLICT (job_id, stage, ordinal)"
-	" DO UPDATE SET starts = t.starts + 1, started_at = now()";
-
-static const char end_trials[] =
-	"DELETE FROM weir.trials t"
-	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
-
-static void add_keys(struct params *p, struct delivery *const *some, size_t n)
-{
-	params_reset(p);
-	params_array(p, TYPE_TEXT, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_text(p, some[i]->message.item.job_id);
-	params_array_end(p);
-	params_array(p, TYPE_INT4, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_int(p, (int32_t)some[i]->message.item.stage);
-	params_array_end(p);
-	params_array(p, TYPE_INT4, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_int(p, (int32_t)some[i]->message.item.ordinal);
-	params_array_end(p);
-}
 
 static size_t suspects(const struct consumer *c, bool looked_up, struct delivery **out, size_t most)
 {
@@ -83,8 +44,8 @@ static int look_up(struct consumer *c, struct delivery **some, size_t n)
 	PGresult *r = NULL;
 	struct delivery *ended[FLUSH_MAX];
 	size_t ended_count = 0;
-	add_keys(&c->flush.params, some, n);
-	if (ledger_query(c->ledger, read_trials, &c->flush.params, true, &r, &why) < 0) {
+	statement_fill(&statement_read_trials, &c->flush.params, some, n);
+	if (ledger_query(c->ledger, statement_sql(&statement_read_trials), &c->flush.params, true, &r, &why) < 0) {
 		ledger_failed(c, &why);
 		return -1;
 	}
@@ -127,8 +88,8 @@ static size_t choose(struct consumer *c, struct delivery **some, size_t n)
 static void start(struct consumer *c, struct delivery **some, size_t n)
 {
 	struct weir_error why;
-	add_keys(&c->flush.params, some, n);
-	if (ledger_do(c->ledger, begin_trials, &c->flush.params, NULL, &why) < 0) {
+	statement_fill(&statement_begin_trials, &c->flush.params, some, n);
+	if (ledger_do(c->ledger, statement_sql(&statement_begin_trials), &c->flush.params, NULL, &why) < 0) {
 		ledger_failed(c, &why);
 		return;
 	}
@@ -182,7 +143,7 @@ void trials_forget(struct consumer *c)
 			some[n++] = &c->deliveries.slots[i];
 	if (n == 0 || !c->ledger)
 		return;
-	add_keys(&c->flush.params, some, n);
-	if (ledger_do(c->ledger, end_trials, &c->flush.params, NULL, &why) < 0)
+	statement_fill(&statement_end_trials, &c->flush.params, some, n);
+	if (ledger_do(c->ledger, statement_sql(&statement_end_trials), &c->flush.params, NULL, &why) < 0)
 		log_event(LOG_WARN, "trials_failed", "error=\"%s\"", why.text);
 }

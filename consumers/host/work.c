@@ -29,10 +29,10 @@ static void charge(struct consumer *c, struct delivery *one)
 					 one->message.item.attempt);
 }
 
+/* weir_fail() makes valid UTF-8 of what a plugin says: the ledger takes nothing else. */
 static void set_error(struct delivery *one, const char *code, const char *text)
 {
-	snprintf(one->error.code, sizeof one->error.code, "%s", *code ? code : "failed");
-	snprintf(one->error.text, sizeof one->error.text, "%s", text);
+	weir_fail(&one->error, *code ? code : "failed", "%s", text);
 }
 
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text)

@@ -16,6 +16,7 @@
 
 #define CONFIRM_MS 30000
 #define TAKE_EVERY 200 /* rows published between two looks at what the broker says */
+#define PASS_US 1000000 /* then others have their turn: heartbeats, jobs, dead letters */
 #define REFUSED_PAUSE "5 seconds"
 
 enum row_state { ROW_UNSENT, ROW_SENT, ROW_CONFIRMED, ROW_REFUSED, ROW_BROKEN };
@@ -561,6 +562,7 @@ static int publish_run(struct relay *r, struct run *run, struct run *other, bool
 static int pass(struct relay *r, bool retries, struct weir_error *err)
 {
 	struct run *run = &r->runs[0], *other = &r->runs[1], *swap;
+	int64_t until = clock_us() + PASS_US;
 	if (begin_claim(r, run, retries, err) < 0)
 		return -1;
 	for (;;) {
@@ -571,11 +573,13 @@ static int pass(struct relay *r, bool retries, struct weir_error *err)
 				return -1;
 			return settle(r, other, err);
 		}
-		bool more = !r->blocked && !*r->stop;
+		bool more = !r->blocked && !*r->stop && clock_us() < until;
 		if (publish_run(r, run, other, more, err) < 0)
 			return -1;
-		if (!more)
+		if (!more) {
+			r->due = true;
 			return settle(r, run, err);
+		}
 		swap = run;
 		run = other;
 		other = swap;

@@ -214,6 +214,9 @@ void relay_turn(struct relay *r, int timeout_ms)
 		dead_turn(r);
 	if (r->ledger && clock_us() >= r->jobs_at_us)
 		jobs_turn(r);
-	if (!r->ledger || !r->broker) /* no reason to turn faster than connections come back */
-		r->due_at_us = r->jobs_at_us = clock_us() + r->options.poll_ms * 1000;
+	/* What cannot be done now is no reason to turn faster. */
+	if (!r->ledger || !r->broker || r->blocked)
+		r->due_at_us = clock_us() + r->options.poll_ms * 1000;
+	if (!r->ledger)
+		r->jobs_at_us = r->due_at_us;
 }

@@ -62,7 +62,9 @@ CREATE TABLE weir.items (
 	context    json,             -- laid over the job's
 	payload    json NOT NULL,
 	PRIMARY KEY (job_id, stage, ordinal),
-	CONSTRAINT items_custom_id UNIQUE (job_id, stage, custom_id),
+	-- The one key that does not begin with the job. If it did, a planner that has no statistics yet
+	-- could take it for a look-up by ordinal, and read half of the job for each item.
+	CONSTRAINT items_custom_id UNIQUE (custom_id, job_id, stage),
 	CHECK ((table_name IS NULL) = (record_id IS NULL))
 );
 

@@ -1,0 +1,207 @@
+#include "statements.h"
+
+#include <string.h>
+
+#include "weir/progress.h"
+
+/* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
+static const char sql_claim[] =
+	"WITH u AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[],"
+	"  $4::text[], $5::int4[], $6::int4[], $7::text[], $8::text[], $9::text[], $10::float8[])"
+	"  AS u(job_id, stage, ordinal, custom_id, status, attempts, result, error_class, error,"
+	"       ms)),"
+	" c AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result,"
+	"   error_class, error, processing_ms)"
+	"  SELECT u.job_id, u.stage, u.ordinal, u.status, u.attempts, u.result::json,"
+	"   u.error_class, u.error, u.ms FROM u"
+	"  CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"   AND i.stage = u.stage AND i.ordinal = u.ordinal LIMIT 1) i"
+	"  WHERE i.custom_id = u.custom_id"
+	"  ON CONFLICT DO NOTHING RETURNING job_id, stage, ordinal)"
+	" SELECT c.job_id, c.stage::int4, c.ordinal, i.table_name, i.record_id FROM c"
+	"  CROSS JOIN LATERAL (SELECT i.table_name, i.record_id FROM weir.items i"
+	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal LIMIT 1) i";
+
+/* Of items that were not claimed: are they final already, or not in the ledger at all? */
+static const char sql_look_up[] =
+	"SELECT coalesce(r.status, 0)::int4, i.custom_id IS NOT NULL"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[])"
+	"      WITH ORDINALITY AS u(job_id, stage, ordinal, custom_id, pos)"
+	" LEFT JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"      AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
+	"      LIMIT 1) i ON true"
+	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE r.job_id = u.job_id"
+	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
+	" ORDER BY u.pos";
+
+/* A second delivery of the same attempt changes nothing. */
+static const char sql_put_off[] =
+	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"
+	"  error)"
+	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"
+	"  u.error_class, u.error"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"
+	"  $7::text[], $8::text[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error)"
+	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id LIMIT 1) i"
+	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
+	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"
+	"  due_at = excluded.due_at, error_class = excluded.error_class, error = excluded.error"
+	" WHERE w.attempts < excluded.attempts";
+
+static const char sql_end_trials[] =
+	"DELETE FROM weir.trials t"
+	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
+
+static const char sql_read_trials[] =
+	"SELECT coalesce(t.starts, 0)::int4, coalesce(r.status, 0)::int4"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[])"
+	"      WITH ORDINALITY AS u(job_id, stage, ordinal, pos)"
+	" LEFT JOIN LATERAL (SELECT starts FROM weir.trials t WHERE t.job_id = u.job_id"
+	"      AND t.stage = u.stage AND t.ordinal = u.ordinal LIMIT 1) t ON true"
+	" LEFT JOIN LATERAL (SELECT status FROM weir.results r WHERE r.job_id = u.job_id"
+	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
+	" ORDER BY u.pos";
+
+static const char sql_begin_trials[] =
+	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
+	" SELECT DISTINCT job_id, stage, ordinal, 1"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" ORDER BY 1, 2, 3"
+	" ON CONFLICT (job_id, stage, ordinal)"
+	" DO UPDATE SET starts = t.starts + 1, started_at = now()";
+
+/* ---- columns ---- */
+
+enum column_type { COLUMN_END, COLUMN_TEXT, COLUMN_INT, COLUMN_BIG, COLUMN_REAL };
+
+struct column {
+	enum column_type type;
+	struct weir_text (*text)(const struct delivery *d);
+	int64_t (*number)(const struct delivery *d); /* INT, BIG */
+	double (*real)(const struct delivery *d);
+};
+
+static struct weir_text col_job(const struct delivery *d) { return d->message.item.job_id; }
+static struct weir_text col_id(const struct delivery *d) { return d->message.item.custom_id; }
+static int64_t col_stage(const struct delivery *d) { return d->message.item.stage; }
+static int64_t col_ordinal(const struct delivery *d) { return d->message.item.ordinal; }
+static int64_t col_attempts(const struct delivery *d) { return d->attempts; }
+static int64_t col_pause(const struct delivery *d) { return d->retry_us; }
+static int64_t col_status(const struct delivery *d)
+{
+	return d->fate == FATE_SUCCESS ? ITEM_SUCCESS : ITEM_FAILED;
+}
+
+static struct weir_text col_result(const struct delivery *d)
+{
+	return (struct weir_text){d->fate == FATE_SUCCESS ? d->result.data : NULL, d->result.size};
+}
+
+static struct weir_text col_class(const struct delivery *d)
+{
+	bool failed = d->fate != FATE_SUCCESS;
+	return (struct weir_text){failed ? d->error.code : NULL, strlen(d->error.code)};
+}
+
+static struct weir_text col_error(const struct delivery *d)
+{
+	bool failed = d->fate != FATE_SUCCESS;
+	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
+}
+
+static double col_ms(const struct delivery *d)
+{
+	return (double)(d->ended_us - d->began_us) / 1000.0;
+}
+
+#define KEY                                                                                       \
+	{.type = COLUMN_TEXT, .text = col_job}, {.type = COLUMN_INT, .number = col_stage},        \
+	{                                                                                         \
+		.type = COLUMN_INT, .number = col_ordinal                                         \
+	}
+
+static const struct column key[] = {KEY, {.type = COLUMN_END}};
+
+static const struct column key_and_id[] = {KEY, {.type = COLUMN_TEXT, .text = col_id},
+					   {.type = COLUMN_END}};
+
+static const struct column results[] = {
+	KEY,
+	{.type = COLUMN_TEXT, .text = col_id},
+	{.type = COLUMN_INT, .number = col_status},
+	{.type = COLUMN_INT, .number = col_attempts},
+	{.type = COLUMN_TEXT, .text = col_result},
+	{.type = COLUMN_TEXT, .text = col_class},
+	{.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_REAL, .real = col_ms},
+	{.type = COLUMN_END},
+};
+
+static const struct column retries[] = {
+	KEY,
+	{.type = COLUMN_TEXT, .text = col_id},
+	{.type = COLUMN_INT, .number = col_attempts},
+	{.type = COLUMN_BIG, .number = col_pause},
+	{.type = COLUMN_TEXT, .text = col_class},
+	{.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_END},
+};
+
+/* ---- statements ---- */
+
+struct host_statement {
+	const char *sql;
+	const struct column *columns;
+};
+
+const struct host_statement statement_claim = {sql_claim, results};
+const struct host_statement statement_look_up = {sql_look_up, key_and_id};
+const struct host_statement statement_put_off = {sql_put_off, retries};
+const struct host_statement statement_read_trials = {sql_read_trials, key};
+const struct host_statement statement_begin_trials = {sql_begin_trials, key};
+const struct host_statement statement_end_trials = {sql_end_trials, key};
+
+const char *statement_sql(const struct host_statement *s)
+{
+	return s->sql;
+}
+
+static void add_value(struct params *p, const struct column *c, const struct delivery *d)
+{
+	switch (c->type) {
+	case COLUMN_TEXT:
+		params_add_text(p, c->text(d));
+		break;
+	case COLUMN_INT:
+		params_add_int(p, (int32_t)c->number(d));
+		break;
+	case COLUMN_BIG:
+		params_add_big(p, c->number(d));
+		break;
+	case COLUMN_REAL:
+		params_add_real(p, c->real(d));
+		break;
+	case COLUMN_END:
+		break;
+	}
+}
+
+void statement_fill(const struct host_statement *s, struct params *p, struct delivery *const *d,
+		    size_t n)
+{
+	static const Oid types[] = {[COLUMN_TEXT] = TYPE_TEXT,
+				    [COLUMN_INT] = TYPE_INT4,
+				    [COLUMN_BIG] = TYPE_INT8,
+				    [COLUMN_REAL] = TYPE_FLOAT8};
+	params_reset(p);
+	for (const struct column *c = s->columns; c->type != COLUMN_END; c++) {
+		params_array(p, types[c->type], n);
+		for (size_t i = 0; i < n; i++)
+			add_value(p, c, d[i]);
+		params_array_end(p);
+	}
+}

@@ -1,0 +1,96 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "relay.h"
+#include "view.h"
+
+#define REDIS_MS 5000
+#define KEEP_S (7 * 24 * 3600) /* the counters of a job that has ended; the relay keeps them as long */
+
+/* Those that are at work, those whose last count nobody has checked, and those whose counters may
+ * not have expired yet. */
+static const char all_jobs[] =
+	"SELECT job_id, completed_at IS NOT NULL, false FROM weir.jobs"
+	" WHERE $1::text IS NULL AND (completed_at IS NULL OR NOT counted"
+	"  OR completed_at > now() - $2::int8 * interval '1 s')"
+	" UNION ALL SELECT job_id, completed_at IS NOT NULL, true FROM weir.jobs WHERE job_id = $1"
+	" ORDER BY 1";
+
+static int list_jobs(struct ledger *l, const char *job_id, PGresult **out, struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	params_string(&p, job_id);
+	params_big(&p, KEEP_S);
+	int rc = ledger_query(l, all_jobs, &p, true, out, err);
+	params_release(&p);
+	if (rc == 0 && job_id && PQntuples(*out) == 0) {
+		PQclear(*out);
+		return view_no_job(job_id, err);
+	}
+	return rc;
+}
+
+static int reconcile(const struct viewer *v, const char *job_id, bool ended, bool named,
+		     struct weir_error *err)
+{
+	struct progress_counts counts;
+	bool known = false, same = false;
+	if (progress_read(v->progress, job_id, 1, &known, &counts, err) < 0)
+		return -1;
+	if (ended && !known && !named)
+		return 0; /* expired, as it should */
+	if (jobs_reconcile(v->ledger, v->progress, job_id, &same, err) < 0 ||
+	    (ended && progress_expire(v->progress, job_id, 1, KEEP_S, err) < 0))
+		return -1;
+	printf("%-24s %s\n", job_id, same ? "equal" : "rebuilt");
+	return 0;
+}
+
+static int reconcile_all(const struct viewer *v, const char *only, struct weir_error *err)
+{
+	PGresult *jobs = NULL;
+	int rc = list_jobs(v->ledger, only, &jobs, err);
+	if (rc < 0)
+		return -1;
+	if (PQntuples(jobs) == 0)
+		printf("no job has counters to compare\n");
+	for (int i = 0; i < PQntuples(jobs) && rc == 0; i++) {
+		if (command_stop)
+			rc = weir_fail(err, "interrupted", "interrupted");
+		else
+			rc = reconcile(v, PQgetvalue(jobs, i, 0), ledger_bool(jobs, i, 1),
+				       ledger_bool(jobs, i, 2), err);
+	}
+	PQclear(jobs);
+	return rc;
+}
+
+static enum command_status run(struct call *call)
+{
+	struct viewer v = {NULL, NULL};
+	int rc = -1;
+	if (progress_open(call->settings->redis_url, REDIS_MS, &v.progress, call->error) == 0 &&
+	    command_ledger(call, &v.ledger) == 0)
+		rc = reconcile_all(&v, call->argc ? call->argv[0] : NULL, call->error);
+	viewer_close(&v);
+	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
+}
+
+const struct command command_reconcile = {
+	.name = "reconcile",
+	.arguments = "[JOB] ",
+	.summary = "compares the counters in Redis with the ledger, and rebuilds what differs",
+	.help = "The ledger is the truth, and Redis holds what can be counted again from it. The relay\n"
+		"sees to that by itself; this command does it now: for JOB, or for every job that is\n"
+		"at work, or ended within the last seven days and still has counters. It prints a\n"
+		"line for each job: equal, or rebuilt.\n\n"
+		"A job at work may be called rebuilt because items ended between the two looks; that\n"
+		"does no harm.\n\n"
+		"  weir reconcile\n"
+		"  weir reconcile first\n\n"
+		"Exit status: 0 all are equal now, 1 Redis or the ledger is away, or there is no such\n"
+		"job.\n",
+	.most = 1,
+	.needs = NEED_PG | NEED_REDIS,
+	.run = run,
+};

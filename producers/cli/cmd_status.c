@@ -1,0 +1,210 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "view.h"
+
+#define CLASSES_SHOWN 10
+
+struct status_config {
+	int64_t limit, json;
+};
+
+#define AT(field) offsetof(struct status_config, field)
+
+static const struct weir_option options[] = {
+	{.name = "limit", .type = WEIR_OPTION_INTEGER, .offset = AT(limit), .preset = "20",
+	 .least = 1, .most = 10000, .unit = "JOBS", .help = "How many jobs to list."},
+	{.name = "json", .type = WEIR_OPTION_FLAG, .offset = AT(json), .preset = "0",
+	 .help = "Print JSON: an object for JOB, else an array of such objects."},
+	{.type = WEIR_OPTION_END},
+};
+
+static const char latest_jobs[] =
+	"SELECT job_id FROM weir.jobs ORDER BY created_at DESC, job_id LIMIT $1";
+
+static int print(struct buffer *b, struct weir_error *err)
+{
+	if (buffer_failed(b))
+		return weir_fail_memory(err);
+	fwrite(b->data, 1, b->size, stdout);
+	return 0;
+}
+
+/* ---- the list ---- */
+
+static const char list_head[] =
+	"JOB                      KIND         STATUS         TOTAL    SUCCESS     FAILED  "
+	"CANCELLED    PENDING  DONE %    ITEMS/S  AGE\n";
+
+static void list_row(const struct job_view *job, struct buffer *b)
+{
+	int64_t permille = job->total > 0 ? job->processed * 1000 / job->total : 0;
+	buffer_printf(b, "%-24s %-12s %-9s %10" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
+		      " %10" PRId64 " %5d.%d ", job->job_id, job->kind, job->status, job->total,
+		      job->success, job->failed, job->cancelled, job->pending,
+		      (int)(permille / 10), (int)(permille % 10));
+	struct buffer rate = BUFFER_INIT;
+	if (!print_real(&rate, job->rate, job->rate < 10 ? 1 : 0))
+		buffer_add_char(&rate, '-');
+	const char *text = buffer_text(&rate);
+	buffer_printf(b, "%10s  ", text ? text : "");
+	buffer_release(&rate);
+	print_duration(b, job->age);
+	buffer_add_char(b, '\n');
+}
+
+static void list_json(const struct job_view *job, struct buffer *b)
+{
+	buffer_add_char(b, '{');
+	fields_json(job_view_fields, job, b);
+	json_close(b, '}');
+}
+
+static int list_jobs(const struct viewer *v, const PGresult *jobs, bool json, struct buffer *b,
+		     struct weir_error *err)
+{
+	for (int i = 0; i < PQntuples(jobs) && !command_stop; i++) {
+		struct job_view job;
+		int found = view_job(v, PQgetvalue(jobs, i, 0), &job, err);
+		if (found < 0)
+			return -1;
+		if (found)
+			(json ? list_json : list_row)(&job, b);
+	}
+	return 0;
+}
+
+static int show_list(const struct viewer *v, const struct status_config *config,
+		     struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	struct buffer b = BUFFER_INIT;
+	PGresult *jobs = NULL;
+	params_big(&p, config->limit);
+	int rc = ledger_query(v->ledger, latest_jobs, &p, true, &jobs, err);
+	params_release(&p);
+	if (rc < 0)
+		return -1;
+	buffer_add_text(&b, config->json ? "[" : PQntuples(jobs) ? list_head : "no jobs yet\n");
+	rc = list_jobs(v, jobs, config->json, &b, err);
+	if (config->json)
+		json_end(&b, ']');
+	PQclear(jobs);
+	if (rc == 0)
+		rc = print(&b, err);
+	buffer_release(&b);
+	return rc;
+}
+
+/* ---- one job ---- */
+
+static void detail_json(const struct job_view *job, const struct batch_counts *batches,
+			const PGresult *classes, struct buffer *b)
+{
+	buffer_add_char(b, '{');
+	fields_json(job_view_fields, job, b);
+	json_key(b, "batches");
+	buffer_add_char(b, '{');
+	fields_json(batch_counts_fields, batches, b);
+	json_close(b, '}');
+	json_key(b, "errors");
+	buffer_add_char(b, '[');
+	for (int i = 0; i < PQntuples(classes); i++) {
+		buffer_add_char(b, '{');
+		json_text(b, "class", ledger_text(classes, i, 0));
+		json_count(b, "items", ledger_big(classes, i, 1));
+		json_close(b, '}');
+	}
+	json_close(b, ']');
+	json_end(b, '}');
+}
+
+static void detail_pace(const struct job_view *job, struct buffer *b)
+{
+	if (!(job->seconds >= 0))
+		return;
+	buffer_add_text(b, "time       ");
+	print_duration(b, job->seconds);
+	if (job->rate > 0) {
+		buffer_add_text(b, ", ");
+		print_real(b, job->rate, job->rate < 10 ? 2 : 0);
+		buffer_add_text(b, " items/s");
+	}
+	buffer_add_char(b, '\n');
+}
+
+static void detail_text(const struct job_view *job, const struct batch_counts *batches,
+			const PGresult *classes, struct buffer *b)
+{
+	buffer_printf(b, "job        %s\nkind       %s\nstatus     %s%s\n", job->job_id, job->kind,
+		      job->status, job->sealed ? "" : " (still being submitted)");
+	buffer_printf(b, "items      %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
+		      " cancelled, %" PRId64 " pending (counted by %s)\n", job->total, job->success,
+		      job->failed, job->cancelled, job->pending,
+		      strcmp(job->source, "redis") == 0 ? "Redis" : "the ledger");
+	buffer_printf(b, "batches    %" PRId64 ": %" PRId64 " waiting to be queued, %" PRId64
+		      " queued, %" PRId64 " done\n", batches->total, batches->pending_queue,
+		      batches->queued, batches->done);
+	detail_pace(job, b);
+	buffer_printf(b, "submitted  %s\n", job->created_at);
+	if (*job->started_at)
+		buffer_printf(b, "started    %s\n", job->started_at);
+	if (*job->completed_at)
+		buffer_printf(b, "ended      %s\n", job->completed_at);
+	if (PQntuples(classes) > 0) {
+		buffer_add_text(b, "failures   ");
+		print_classes(classes, b);
+		buffer_add_char(b, '\n');
+	}
+}
+
+static int show_job(const struct viewer *v, const char *job_id, bool json, struct weir_error *err)
+{
+	struct job_view job;
+	struct batch_counts batches;
+	struct buffer b = BUFFER_INIT;
+	PGresult *classes = NULL;
+	int found = view_job(v, job_id, &job, err);
+	if (found == 0)
+		view_no_job(job_id, err);
+	if (found != 1 || view_batches(v->ledger, job_id, &batches, err) < 0 ||
+	    view_classes(v->ledger, job_id, CLASSES_SHOWN, &classes, err) < 0)
+		return -1;
+	(json ? detail_json : detail_text)(&job, &batches, classes, &b);
+	PQclear(classes);
+	int rc = print(&b, err);
+	buffer_release(&b);
+	return rc;
+}
+
+static enum command_status run(struct call *call)
+{
+	const struct status_config *config = call->config;
+	struct viewer v;
+	if (viewer_open(call, &v) < 0)
+		return COMMAND_FAILED;
+	int rc = call->argc ? show_job(&v, call->argv[0], config->json, call->error)
+			    : show_list(&v, config, call->error);
+	viewer_close(&v);
+	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.arguments = "[JOB] ",
+	.summary = "lists the latest jobs, or tells how far one is",
+	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches by state,\n"
+		"and why items have failed.\n\n"
+		"While a job is at work its counts come from Redis; when that is away, or has lost\n"
+		"them, they are counted in the ledger. JSON says which, as \"source\". Always:\n"
+		"success + failed + cancelled + pending = total.\n\n"
+		"  weir status                       # the latest 20\n"
+		"  weir status first                 # one job\n"
+		"  weir status first --json | jq .pending\n",
+	.options = options,
+	.config_size = sizeof(struct status_config),
+	.most = 1,
+	.needs = NEED_PG,
+	.run = run,
+};
