@@ -211,3 +211,25 @@ int message_from_json(struct buffer *out, const char *json, size_t size, struct 
 {
 	return message_transcode(out, json, size, MESSAGE_PART_DEPTH_MAX, err);
 }
+
+int message_overlay(struct buffer *out, struct weir_text base, struct weir_text over,
+		    struct weir_error *err)
+{
+	json_t *all = NULL, *own = NULL;
+	char *text = NULL;
+	int rc = -1;
+
+	if (parse_object(base.data, base.size, &all, err) < 0 ||
+	    parse_object(over.data, over.size, &own, err) < 0)
+		goto out;
+	if (json_object_update(all, own) == 0)
+		text = json_dumps(all, JSON_COMPACT);
+	if (text != NULL)
+		buffer_add_text(out, text);
+	rc = text == NULL || buffer_failed(out) ? weir_fail_memory(err) : 0;
+out:
+	free(text);
+	json_decref(all);
+	json_decref(own);
+	return rc;
+}

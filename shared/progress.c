@@ -12,14 +12,12 @@
 
 #include "weir/buffer.h"
 #include "weir/clock.h"
+#include "weir/redis_link.h"
 
 enum {
 	JOB_ID_MAX = 64,
 	KEY_MAX = 128,
-	SHA_SIZE = 41, /* 40 hexadecimal digits and a NUL */
-	ARGUMENTS_MAX = 8,
-	BACKOFF_BASE_US = 100000,
-	BACKOFF_CAP_US = 5000000
+	SHA_SIZE = 41 /* 40 hexadecimal digits and a NUL */
 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel ---- */
@@ -74,24 +72,9 @@ static const char *const script_texts[SCRIPTS] = {begin_text, count_text};
 
 /* ---- what there is ---- */
 
-struct address {
-	char *host, *user, *password; /* user may be NULL; without a password no AUTH is sent */
-	int port, db;
-};
-
-/* A connection that comes and goes. */
-struct link {
-	redisContext *context; /* NULL: none */
-	const struct address *address;
-	struct timeval timeout;
-	unsigned tries; /* failures in a row */
-	int64_t not_before_us;
-	struct weir_error reason; /* of the last failure */
-};
-
 struct progress {
-	struct address address;
-	struct link commands, live;
+	struct redis_address address;
+	struct redis_link commands, live;
 	char sha[SCRIPTS][SHA_SIZE]; /* empty: not loaded yet. It depends on the text alone */
 	char watched[KEY_MAX];	     /* the channel that live has subscribed to */
 	struct buffer packed;
@@ -100,366 +83,6 @@ struct progress {
 struct stage_keys {
 	char states[KEY_MAX], counts[KEY_MAX], channel[KEY_MAX];
 };
-
-struct command {
-	const char *argv[ARGUMENTS_MAX];
-	size_t sizes[ARGUMENTS_MAX];
-	int argc;
-};
-
-static void command_add(struct command *c, const char *data, size_t size)
-{
-	c->argv[c->argc] = data;
-	c->sizes[c->argc++] = size;
-}
-
-static void command_add_text(struct command *c, const char *text)
-{
-	command_add(c, text, strlen(text));
-}
-
-/* ---- the URL ---- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes %XX in place. */
-static int decode_percent(char *text)
-{
-	char *out = text;
-
-	for (; *text; text++) {
-		int high, low;
-
-		if (*text != '%') {
-			*out++ = *text;
-			continue;
-		}
-		high = hex_digit(text[1]);
-		low = high < 0 ? -1 : hex_digit(text[2]);
-		if (low < 0 || high + low == 0)
-			return -1;
-		*out++ = (char)(high << 4 | low);
-		text += 2;
-	}
-	*out = '\0';
-	return 0;
-}
-
-/* Digits only, from least to most. */
-static int parse_number(const char *text, int least, int most, int *out)
-{
-	char *end;
-	long number;
-
-	if (*text < '0' || *text > '9')
-		return -1;
-	errno = 0;
-	number = strtol(text, &end, 10);
-	if (errno || *end || number < least || number > most)
-		return -1;
-	*out = (int)number;
-	return 0;
-}
-
-static int parse_user(struct address *a, char *text, struct weir_error *err)
-{
-	char *password = strchr(text, ':');
-
-	if (!password)
-		return weir_fail(err, "bad_url", "the Redis URL has a user but no password");
-	*password++ = '\0';
-	if (decode_percent(text) < 0 || decode_percent(password) < 0)
-		return weir_fail(err, "bad_url",
-				 "the Redis URL has a %% without two hexadecimal digits in its "
-				 "user or password (write %%25 for %%)");
-	if (*text && !(a->user = strdup(text)))
-		return weir_fail_memory(err);
-	if ((*text || *password) && !(a->password = strdup(password)))
-		return weir_fail_memory(err);
-	return 0;
-}
-
-static int parse_host(struct address *a, char *text, struct weir_error *err)
-{
-	char *end = *text == '[' ? strchr(text, ']') : text + strcspn(text, ":");
-	char *port;
-
-	if (!end)
-		return weir_fail(err, "bad_url", "the Redis URL has a [ without a ]");
-	port = *end == ']' ? end + 1 : end;
-	if (*port == ':' && parse_number(port + 1, 1, 65535, &a->port) < 0)
-		return weir_fail(err, "bad_url",
-				 "the Redis URL has a port that is not a number "
-				 "from 1 to 65535");
-	if (*port != ':' && *port != '\0')
-		return weir_fail(err, "bad_url", "the Redis URL has text behind the ] of its host");
-	*end = '\0';
-	text += *text == '[';
-	if (!*text)
-		return weir_fail(err, "bad_url", "the Redis URL names no host");
-	a->host = strdup(text);
-	return a->host ? 0 : weir_fail_memory(err);
-}
-
-/* Takes the text behind redis:// apart, and destroys it. */
-static int parse_address(struct address *a, char *text, struct weir_error *err)
-{
-	char *path = strchr(text, '/');
-	char *at;
-
-	if (path)
-		*path++ = '\0';
-	if (path && *path && parse_number(path, 0, INT_MAX, &a->db) < 0)
-		return weir_fail(err, "bad_url",
-				 "the Redis URL has something else than a database number behind "
-				 "its host (write %%2F for a / in a password)");
-	at = strrchr(text, '@');
-	if (at) {
-		*at++ = '\0';
-		if (parse_user(a, text, err) < 0)
-			return -1;
-	}
-	return parse_host(a, at ? at : text, err);
-}
-
-static int parse_url(struct address *a, const char *url, struct weir_error *err)
-{
-	static const char scheme[] = "redis://";
-	size_t skip = sizeof(scheme) - 1;
-	char *text;
-	int rc;
-
-	if (strncasecmp(url, "rediss://", 9) == 0)
-		return weir_fail(err, "bad_url",
-				 "Redis over TLS is not built in: let the URL "
-				 "name a local TLS proxy, such as stunnel");
-	if (strncasecmp(url, scheme, skip) != 0)
-		return weir_fail(err, "bad_url", "the Redis URL does not begin with %s", scheme);
-	text = strdup(url + skip);
-	if (!text)
-		return weir_fail_memory(err);
-	rc = parse_address(a, text, err);
-	explicit_bzero(text, strlen(url + skip));
-	free(text);
-	return rc;
-}
-
-static void address_release(struct address *a)
-{
-	if (a->password)
-		explicit_bzero(a->password, strlen(a->password));
-	free(a->password);
-	free(a->user);
-	free(a->host);
-}
-
-/* ---- one connection ---- */
-
-enum outcome { ANSWERED, REFUSED, TIMED_OUT, LOST };
-
-/* "READONLY You can't ..." is redis_readonly. */
-static void refusal_code(const char *text, char code[32])
-{
-	size_t size = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-	if (size == 0 || size > 24 || text[size] != ' ' || strncmp(text, "ERR ", 4) == 0) {
-		snprintf(code, 32, "redis_error");
-		return;
-	}
-	snprintf(code, 32, "redis_%.*s", (int)size, text);
-	for (char *c = code; *c; c++)
-		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 0x20 : *c);
-}
-
-/* Refusals that a new connection may not meet: it may reach another server, or log in again. */
-static bool wants_new_connection(const char *code)
-{
-	static const char *const codes[] = {"redis_noauth", "redis_readonly", "redis_masterdown",
-					    "redis_wrongpass"};
-
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (strcmp(code, codes[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static enum outcome context_failed(const redisContext *context, struct weir_error *fault)
-{
-	bool timeout = context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == ETIMEDOUT);
-
-#ifdef REDIS_ERR_TIMEOUT
-	timeout = timeout || context->err == REDIS_ERR_TIMEOUT;
-#endif
-	if (timeout) {
-		weir_fail(fault, "redis_timeout", "Redis did not answer in time");
-		return TIMED_OUT;
-	}
-	if (context->err == REDIS_ERR_OOM)
-		weir_fail_memory(fault);
-	else
-		weir_fail(fault, "redis_lost", "the connection to Redis broke: %s",
-			  context->errstr);
-	return LOST;
-}
-
-/* Sends one command and waits for its answer. ANSWERED: *out is the caller's; else fault says why.
- * After TIMED_OUT and LOST the context is of no more use: a late answer would be taken for that of
- * the next command. */
-static enum outcome exchange(redisContext *context, const struct command *c, redisReply **out,
-			     struct weir_error *fault)
-{
-	char code[32];
-	redisReply *reply;
-
-	errno = 0;
-	reply = redisCommandArgv(context, c->argc, (const char **)c->argv, c->sizes);
-	if (!reply)
-		return context_failed(context, fault);
-	if (reply->type != REDIS_REPLY_ERROR) {
-		*out = reply;
-		return ANSWERED;
-	}
-	refusal_code(reply->str, code);
-	weir_fail(fault, code, "Redis refused: %s", reply->str);
-	freeReplyObject(reply);
-	return REFUSED;
-}
-
-static void link_disconnect(struct link *l)
-{
-	if (l->context)
-		redisFree(l->context);
-	l->context = NULL;
-}
-
-/* Disconnects and begins the pause. */
-static void link_drop(struct link *l, const struct weir_error *fault)
-{
-	link_disconnect(l);
-	l->reason = *fault;
-	l->not_before_us = clock_us() + clock_backoff_us(BACKOFF_BASE_US, BACKOFF_CAP_US, l->tries);
-	if (l->tries < 16)
-		l->tries++;
-}
-
-static int handshake_command(redisContext *context, const struct command *c,
-			     struct weir_error *fault)
-{
-	redisReply *reply;
-
-	if (exchange(context, c, &reply, fault) != ANSWERED)
-		return -1;
-	freeReplyObject(reply);
-	return 0;
-}
-
-static int authenticate(redisContext *context, const struct address *a, struct weir_error *fault)
-{
-	struct command c = {0};
-
-	command_add_text(&c, "AUTH");
-	if (a->user)
-		command_add_text(&c, a->user);
-	command_add_text(&c, a->password);
-	return handshake_command(context, &c, fault);
-}
-
-static int select_db(redisContext *context, const struct address *a, struct weir_error *fault)
-{
-	struct command c = {0};
-	char number[16];
-
-	snprintf(number, sizeof(number), "%d", a->db);
-	command_add_text(&c, "SELECT");
-	command_add_text(&c, number);
-	return handshake_command(context, &c, fault);
-}
-
-static int handshake(redisContext *context, const struct link *l, struct weir_error *fault)
-{
-	if (redisSetTimeout(context, l->timeout) != REDIS_OK ||
-	    redisEnableKeepAlive(context) != REDIS_OK)
-		return weir_fail(fault, "redis_away", "cannot set the timeouts of a connection: %s",
-				 context->errstr);
-	if (l->address->password && authenticate(context, l->address, fault) < 0)
-		return -1;
-	return l->address->db ? select_db(context, l->address, fault) : 0;
-}
-
-/* A new connection each time: redisReconnect() would forget the timeouts. */
-static int link_connect_now(struct link *l, struct weir_error *fault)
-{
-	const struct address *a = l->address;
-
-	l->context = redisConnectWithTimeout(a->host, a->port, l->timeout);
-	if (!l->context || l->context->err == REDIS_ERR_OOM)
-		return weir_fail_memory(fault);
-	if (l->context->err)
-		return weir_fail(fault, "redis_away", "cannot connect to Redis at %.100s:%d: %s",
-				 a->host, a->port, l->context->errstr);
-	return handshake(l->context, l, fault);
-}
-
-static int link_connect(struct link *l, struct weir_error *fault)
-{
-	int64_t pause_us = l->not_before_us - clock_us();
-
-	if (l->context)
-		return 0;
-	if (pause_us > 0)
-		return weir_fail(fault, "redis_away",
-				 "Redis is away, the next try is in %" PRId64 " ms (%.300s)",
-				 pause_us / 1000 + 1, l->reason.text);
-	if (link_connect_now(l, fault) < 0) {
-		link_drop(l, fault);
-		return -1;
-	}
-	return 0;
-}
-
-/* Runs a command on a connection that is made when there is none. */
-static int link_run(struct link *l, const struct command *c, redisReply **out,
-		    struct weir_error *err)
-{
-	bool kept = l->context != NULL;
-	struct weir_error fault;
-	enum outcome outcome = LOST;
-
-	if (link_connect(l, &fault) < 0)
-		goto failed;
-	outcome = exchange(l->context, c, out, &fault);
-	if (outcome == LOST && kept) {
-		link_disconnect(l);
-		if (link_connect(l, &fault) < 0)
-			goto failed;
-		outcome = exchange(l->context, c, out, &fault);
-	}
-	if (outcome == ANSWERED) {
-		l->tries = 0;
-		return 0;
-	}
-	if (outcome != REFUSED || wants_new_connection(fault.code))
-		link_drop(l, &fault);
-failed:
-	return weir_fail(err, fault.code, "%s", fault.text);
-}
-
-static int link_run_quietly(struct link *l, const struct command *c, struct weir_error *err)
-{
-	redisReply *reply;
-
-	if (link_run(l, c, &reply, err) < 0)
-		return -1;
-	freeReplyObject(reply);
-	return 0;
-}
 
 /* ---- the handle ---- */
 
@@ -473,7 +96,7 @@ int progress_open(const char *url, int timeout_ms, struct progress **out, struct
 	if (!p)
 		return weir_fail_memory(err);
 	p->address.port = 6379;
-	if (parse_url(&p->address, url, err) < 0) {
+	if (redis_address_parse(&p->address, url, err) < 0) {
 		progress_close(p);
 		return -1;
 	}
@@ -489,10 +112,10 @@ void progress_close(struct progress *p)
 {
 	if (!p)
 		return;
-	link_disconnect(&p->commands);
-	link_disconnect(&p->live);
+	redis_link_close(&p->commands);
+	redis_link_close(&p->live);
 	buffer_release(&p->packed);
-	address_release(&p->address);
+	redis_address_release(&p->address);
 	free(p);
 }
 
@@ -514,14 +137,14 @@ static int name_keys(const char *job_id, uint32_t stage, struct stage_keys *keys
 
 static int script_load(struct progress *p, enum script script, struct weir_error *err)
 {
-	struct command c = {0};
+	struct redis_command c = {0};
 	redisReply *reply;
 	bool fits;
 
-	command_add_text(&c, "SCRIPT");
-	command_add_text(&c, "LOAD");
-	command_add_text(&c, script_texts[script]);
-	if (link_run(&p->commands, &c, &reply, err) < 0)
+	redis_command_text(&c, "SCRIPT");
+	redis_command_text(&c, "LOAD");
+	redis_command_text(&c, script_texts[script]);
+	if (redis_link_run(&p->commands, &c, &reply, err) < 0)
 		return -1;
 	fits = reply->type == REDIS_REPLY_STRING && reply->len == SHA_SIZE - 1;
 	if (fits)
@@ -534,18 +157,18 @@ static int script_evaluate(struct progress *p, enum script script, const struct 
 			   const char *argument, size_t size, redisReply **out,
 			   struct weir_error *err)
 {
-	struct command c = {0};
+	struct redis_command c = {0};
 
 	if (!*p->sha[script] && script_load(p, script, err) < 0)
 		return -1;
-	command_add_text(&c, "EVALSHA");
-	command_add_text(&c, p->sha[script]);
-	command_add_text(&c, "2");
-	command_add_text(&c, keys->states);
-	command_add_text(&c, keys->counts);
-	command_add_text(&c, keys->channel);
-	command_add(&c, argument, size);
-	return link_run(&p->commands, &c, out, err);
+	redis_command_text(&c, "EVALSHA");
+	redis_command_text(&c, p->sha[script]);
+	redis_command_text(&c, "2");
+	redis_command_text(&c, keys->states);
+	redis_command_text(&c, keys->counts);
+	redis_command_text(&c, keys->channel);
+	redis_command_add(&c, argument, size);
+	return redis_link_run(&p->commands, &c, out, err);
 }
 
 /* A server that restarted or was told SCRIPT FLUSH has forgotten the script: it is told again. */
@@ -687,16 +310,16 @@ int progress_read(struct progress *p, const char *job_id, uint32_t stage, bool *
 {
 	static const char *const fields[] = {"success", "failed", "cancelled", "total"};
 	struct stage_keys keys;
-	struct command c = {0};
+	struct redis_command c = {0};
 	redisReply *reply;
 
 	if (name_keys(job_id, stage, &keys, err) < 0)
 		return -1;
-	command_add_text(&c, "HMGET");
-	command_add_text(&c, keys.counts);
+	redis_command_text(&c, "HMGET");
+	redis_command_text(&c, keys.counts);
 	for (size_t i = 0; i < 4; i++)
-		command_add_text(&c, fields[i]);
-	if (link_run(&p->commands, &c, &reply, err) < 0)
+		redis_command_text(&c, fields[i]);
+	if (redis_link_run(&p->commands, &c, &reply, err) < 0)
 		return -1;
 	return take_counts(reply, known, counts, err);
 }
@@ -704,26 +327,26 @@ int progress_read(struct progress *p, const char *job_id, uint32_t stage, bool *
 int progress_drop(struct progress *p, const char *job_id, uint32_t stage, struct weir_error *err)
 {
 	struct stage_keys keys;
-	struct command c = {0};
+	struct redis_command c = {0};
 
 	if (name_keys(job_id, stage, &keys, err) < 0)
 		return -1;
-	command_add_text(&c, "UNLINK");
-	command_add_text(&c, keys.states);
-	command_add_text(&c, keys.counts);
-	return link_run_quietly(&p->commands, &c, err);
+	redis_command_text(&c, "UNLINK");
+	redis_command_text(&c, keys.states);
+	redis_command_text(&c, keys.counts);
+	return redis_link_do(&p->commands, &c, err);
 }
 
 static int expire_key(struct progress *p, const char *key, int seconds, struct weir_error *err)
 {
-	struct command c = {0};
+	struct redis_command c = {0};
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", seconds);
-	command_add_text(&c, "EXPIRE");
-	command_add_text(&c, key);
-	command_add_text(&c, text);
-	return link_run_quietly(&p->commands, &c, err);
+	redis_command_text(&c, "EXPIRE");
+	redis_command_text(&c, key);
+	redis_command_text(&c, text);
+	return redis_link_do(&p->commands, &c, err);
 }
 
 int progress_expire(struct progress *p, const char *job_id, uint32_t stage, int seconds,
@@ -741,12 +364,12 @@ int progress_expire(struct progress *p, const char *job_id, uint32_t stage, int 
 
 static int subscribe(struct progress *p, const char *channel, struct weir_error *err)
 {
-	struct command c = {0};
+	struct redis_command c = {0};
 
-	link_disconnect(&p->live); /* from another channel: nothing of it may come through */
-	command_add_text(&c, "SUBSCRIBE");
-	command_add_text(&c, channel);
-	if (link_run_quietly(&p->live, &c, err) < 0)
+	redis_link_close(&p->live); /* from another channel: nothing of it may come through */
+	redis_command_text(&c, "SUBSCRIBE");
+	redis_command_text(&c, channel);
+	if (redis_link_do(&p->live, &c, err) < 0)
 		return -1;
 	snprintf(p->watched, sizeof(p->watched), "%s", channel);
 	return 0;
@@ -813,7 +436,7 @@ int progress_watch(struct progress *p, const char *job_id, uint32_t stage, int t
 	if (wait_message(p->live.context, timeout_ms, &any) < 0) {
 		weir_fail(&fault, "redis_lost", "the subscription at Redis broke: %s",
 			  p->live.context->errstr);
-		link_drop(&p->live, &fault);
+		redis_link_drop(&p->live, &fault);
 		return weir_fail(err, fault.code, "%s", fault.text);
 	}
 	*changed = any;
@@ -836,12 +459,12 @@ static void info_field(const char *info, const char *name, char out[64])
 
 int progress_server(struct progress *p, char version[64], char policy[64], struct weir_error *err)
 {
-	struct command c = {0};
+	struct redis_command c = {0};
 	struct weir_error fault;
 	redisReply *reply;
 
-	command_add_text(&c, "INFO");
-	if (link_run(&p->commands, &c, &reply, &fault) < 0) {
+	redis_command_text(&c, "INFO");
+	if (redis_link_run(&p->commands, &c, &reply, &fault) < 0) {
 		if (strcmp(fault.code, "redis_noperm") != 0)
 			return weir_fail(err, fault.code, "%s", fault.text);
 		*version = *policy = '\0';

@@ -45,6 +45,8 @@ static int compare_key(const struct delivery *a, const struct delivery *b)
 		order = (x->stage > y->stage) - (x->stage < y->stage);
 	if (order == 0)
 		order = (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+	if (order == 0) /* a forged message may name another item's place: that is no twin */
+		order = compare_text(x->custom_id, y->custom_id);
 	return order;
 }
 
@@ -228,8 +230,8 @@ static void add_result(struct flush *f, struct delivery *d, int row)
 	size_t i = f->result_count++;
 	f->owners[i] = d;
 	f->results[i] = (struct weir_result){.item = &d->message.item,
-					     .table_name = ledger_text(f->claims, row, 3),
-					     .record_id = ledger_text(f->claims, row, 4),
+					     .table_name = ledger_text(f->claims, row, 4),
+					     .record_id = ledger_text(f->claims, row, 5),
 					     .result = {d->result.data, d->result.size},
 					     .note = d->note,
 					     .note_size = d->note_size};
@@ -240,7 +242,8 @@ static bool row_is(const PGresult *r, int row, const struct delivery *d)
 	const struct weir_item *item = &d->message.item;
 	return (uint32_t)ledger_int(r, row, 2) == item->ordinal &&
 	       (uint32_t)ledger_int(r, row, 1) == item->stage &&
-	       compare_text(ledger_text(r, row, 0), item->job_id) == 0;
+	       compare_text(ledger_text(r, row, 0), item->job_id) == 0 &&
+	       compare_text(ledger_text(r, row, 3), item->custom_id) == 0;
 }
 
 /* The rows come in the order of the entries, which the insert keeps; those that were final already

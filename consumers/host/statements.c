@@ -18,8 +18,8 @@ static const char sql_claim[] =
 	"   AND i.stage = u.stage AND i.ordinal = u.ordinal LIMIT 1) i"
 	"  WHERE i.custom_id = u.custom_id"
 	"  ON CONFLICT DO NOTHING RETURNING job_id, stage, ordinal)"
-	" SELECT c.job_id, c.stage::int4, c.ordinal, i.table_name, i.record_id FROM c"
-	"  CROSS JOIN LATERAL (SELECT i.table_name, i.record_id FROM weir.items i"
+	" SELECT c.job_id, c.stage::int4, c.ordinal, i.custom_id, i.table_name, i.record_id FROM c"
+	"  CROSS JOIN LATERAL (SELECT i.custom_id, i.table_name, i.record_id FROM weir.items i"
 	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal LIMIT 1) i";
 
 /* Of items that were not claimed: are they final already, or not in the ledger at all? */

@@ -57,7 +57,8 @@ static const struct cursor items_cursor = {
 	" coalesce(r.error, w.error), coalesce(r.attempts, w.attempts, 0)::int4,"
 	" (r.processing_ms / 1000.0)::float8, r.result::text"
 	" FROM weir.items i LEFT JOIN weir.results r USING (job_id, stage, ordinal)"
-	" LEFT JOIN weir.retries w USING (job_id, stage, ordinal)"
+	" LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = i.job_id"
+	"  AND w.stage = i.stage AND w.ordinal = i.ordinal"
 	" WHERE i.job_id = $1 ORDER BY i.stage, i.ordinal",
 	"FETCH 1000 FROM items", "CLOSE items", false};
 

@@ -54,7 +54,7 @@ static const char read_job[] =
 	" " SQL_TIME("j.created_at") " AS created_at,"
 	" " SQL_TIME("j.started_at") " AS started_at,"
 	" " SQL_TIME("j.completed_at") " AS completed_at,"
-	" extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at)::float8"
+	" greatest(extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at), 0)::float8"
 	"  AS total_duration,"
 	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"
 	" j.success_count AS told_success, j.failure_count AS told_failed,"

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checker.h"
 #include "weir/failpoint.h"
-
-#define STAGE 1
 
 /* A record that waits for its batch to be full. All texts are in one block. */
 struct entry {
@@ -26,15 +25,18 @@ struct submission {
 	bool on_way;   /* a batch whose commit has not been seen yet */
 	struct entry sent[BATCH_MAX]; /* its entries, to name a duplicate by line */
 	int sent_size;
-	struct message context; /* the job's, decoded */
-	const struct weir_map *context_map;
+	struct checker checker;
 	struct params params;
-	struct buffer encoded;
 };
 
 static const char make_job[] =
 	"INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
 	" VALUES ($1, $2, $3::text::json, $4) ON CONFLICT DO NOTHING";
+
+static const char take_over_job[] =
+	"UPDATE weir.jobs j SET kind = $2, context = $3::text::json, batch_size = $4"
+	" WHERE job_id = $1 AND sealed_at IS NULL AND NOT EXISTS"
+	"  (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id)";
 
 static const char read_job[] =
 	"SELECT j.kind, j.context::text, j.batch_size, j.sealed_at IS NOT NULL,"
@@ -162,6 +164,16 @@ static int compare_job(struct submission *s, const PGresult *r, struct weir_erro
 	return 0;
 }
 
+/* A job that is still empty may be what a first try with a mistake has left: it becomes this one. */
+static int take_over(struct submission *s, struct weir_error *err)
+{
+	job_params(s);
+	params_string(&s->params, s->plan.plugin->plugin.kind);
+	params_text(&s->params, s->plan.context);
+	params_int(&s->params, s->plan.batch_size);
+	return ledger_do(s->plan.ledger, take_over_job, &s->params, NULL, err);
+}
+
 static int make_or_find(struct submission *s, struct weir_error *err)
 {
 	PGresult *r = NULL;
@@ -169,7 +181,8 @@ static int make_or_find(struct submission *s, struct weir_error *err)
 	params_string(&s->params, s->plan.plugin->plugin.kind);
 	params_text(&s->params, s->plan.context);
 	params_int(&s->params, s->plan.batch_size);
-	if (ledger_do(s->plan.ledger, make_job, &s->params, NULL, err) < 0)
+	if (ledger_do(s->plan.ledger, make_job, &s->params, NULL, err) < 0 ||
+	    take_over(s, err) < 0)
 		return -1;
 	job_params(s);
 	if (ledger_query(s->plan.ledger, read_job, &s->params, true, &r, err) < 0)
@@ -191,8 +204,7 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (message_decode_map(&s->context, plan->context.data, plan->context.size, &s->context_map,
-			       err) < 0) {
+	if (checker_init(&s->checker, plan->plugin, plan->job_id, plan->context, err) < 0) {
 		free(s);
 		return -1;
 	}
@@ -210,9 +222,8 @@ void submission_close(struct submission *s)
 		return;
 	drop_entries(s->entries, &s->size);
 	drop_entries(s->sent, &s->sent_size);
-	message_release(&s->context);
+	checker_release(&s->checker);
 	params_release(&s->params);
-	buffer_release(&s->encoded);
 	free(s);
 }
 
@@ -245,80 +256,6 @@ int submission_bad(struct submission *s, const struct source_record *record,
 	if (s->plan.skipped)
 		return write_out(s, record->raw, err);
 	return weir_fail(err, why->code, "%s", why->text);
-}
-
-/* ---- checking ---- */
-
-static int check_overlay(const struct submission *s, const struct source_record *r,
-			 struct message *m, const struct weir_map **map, struct weir_error *err)
-{
-	int rc = -1;
-	char *text = NULL;
-	json_t *all = json_loadb(s->plan.context.data, s->plan.context.size, 0, NULL);
-	json_t *own = json_loadb(r->context.data, r->context.size, 0, NULL);
-	if (!all || !own || json_object_update(all, own) < 0 || !(text = json_dumps(all, 0)))
-		weir_fail(err, "bad_context", "the context is not a JSON object");
-	else
-		rc = message_decode_map(m, text, strlen(text), map, err);
-	free(text);
-	json_decref(all);
-	json_decref(own);
-	return rc;
-}
-
-/* The message that the relay will make of it must be one that the consumer takes. */
-static int check_size(struct submission *s, const struct weir_item *item,
-		      const struct message *context, const struct message *payload,
-		      struct weir_error *err)
-{
-	struct weir_text kind = {s->plan.plugin->plugin.kind, strlen(s->plan.plugin->plugin.kind)};
-	buffer_reset(&s->encoded);
-	message_encode(&s->encoded, &(struct message_fields){
-		.kind = kind, .job_id = item->job_id, .batch_id = item->job_id,
-		.custom_id = item->custom_id, .stage = STAGE, .ordinal = INT32_MAX,
-		.epoch = INT32_MAX, .attempt = INT32_MAX,
-		.context = {context->transcoded.data, context->transcoded.size},
-		.payload = {payload->transcoded.data, payload->transcoded.size}});
-	if (buffer_failed(&s->encoded))
-		return weir_fail_memory(err);
-	return message_scan(s->encoded.data, s->encoded.size + MESSAGE_BATCH_ID_MAX < MESSAGE_MAX
-			    ? s->encoded.size : MESSAGE_MAX + 1, err);
-}
-
-static int check_item(struct submission *s, const struct source_record *r,
-		      const struct message *context, const struct weir_map *context_map,
-		      struct weir_error *err)
-{
-	struct message payload;
-	struct weir_item item = {.job_id = {s->plan.job_id, strlen(s->plan.job_id)},
-				 .batch_id = {s->plan.job_id, strlen(s->plan.job_id)},
-				 .custom_id = r->custom_id,
-				 .stage = STAGE,
-				 .context = context_map};
-	if (message_decode_map(&payload, r->payload.data, r->payload.size, &item.payload, err) < 0)
-		return -1;
-	int rc = check_size(s, &item, context, &payload, err);
-	if (rc == 0)
-		rc = s->plan.plugin->plugin.check(s->plan.plugin->state, &item, err);
-	message_release(&payload);
-	return rc;
-}
-
-static int check(struct submission *s, const struct source_record *r, struct weir_error *err)
-{
-	struct message own;
-	const struct weir_map *map;
-	if (!message_name_ok(r->custom_id))
-		return weir_fail(err, "bad_name", "custom_id \"%.*s\": 1 to %d of A-Z a-z 0-9 _ -",
-				 (int)(r->custom_id.size < 80 ? r->custom_id.size : 80),
-				 r->custom_id.data, MESSAGE_NAME_MAX);
-	if (!r->context.data)
-		return check_item(s, r, &s->context, s->context_map, err);
-	if (check_overlay(s, r, &own, &map, err) < 0)
-		return -1;
-	int rc = check_item(s, r, &own, map, err);
-	message_release(&own);
-	return rc;
 }
 
 /* ---- duplicates ---- */
@@ -580,7 +517,7 @@ int submission_add(struct submission *s, const struct source_record *record,
 	struct weir_error why;
 	const struct entry *twin = find_entry(s->entries, s->size, record->custom_id);
 	int rc = twin ? fail_duplicate(record->custom_id, twin->line, record->line, err) : 0;
-	if (rc == 0 && check(s, record, &why) < 0)
+	if (rc == 0 && checker_check(&s->checker, record, &why) < 0)
 		rc = at_line(record->line, &why, err);
 	if (rc < 0)
 		return s->plan.skipped ? write_out(s, record->raw, err) : -1;

@@ -45,8 +45,9 @@ const struct field batch_counts_fields[] = {
 	" " SQL_TIME("j.created_at") " AS created_at,"                                             \
 	" " SQL_TIME("j.started_at") " AS started_at,"                                             \
 	" " SQL_TIME("j.completed_at") " AS completed_at,"                                         \
-	" extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at)::float8 AS duration," \
-	" extract(epoch FROM now() - j.created_at)::float8 AS age,"
+	" greatest(extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at), 0)::float8"  \
+	"  AS duration,"                                                                           \
+	" greatest(extract(epoch FROM now() - j.created_at), 0)::float8 AS age,"
 
 static const char read_job[] =
 	JOB_COLUMNS
@@ -80,14 +81,19 @@ static const char count_classes[] =
 	"SELECT coalesce(error_class, 'unknown') AS class, count(*) AS items FROM weir.results"
 	" WHERE job_id = $1 AND status = 2 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $2";
 
+/* The statistics of tables that fill this fast are often old: the planner then takes a job of a
+ * million rows for an empty one, and joins by nested loops that would take hours. */
+static const char join_by_scans[] = "SET enable_nestloop = off";
+
 int viewer_open(struct call *call, struct viewer *out)
 {
 	struct viewer v = {NULL, NULL};
 	const char *url = call->settings->redis_url;
 	if (url && progress_open(url, REDIS_MS, &v.progress, call->error) < 0)
 		return -1;
-	if (command_ledger(call, &v.ledger) < 0) {
-		progress_close(v.progress);
+	if (command_ledger(call, &v.ledger) < 0 ||
+	    ledger_do(v.ledger, join_by_scans, NULL, NULL, call->error) < 0) {
+		viewer_close(&v);
 		return -1;
 	}
 	*out = v;

@@ -1,8 +1,5 @@
 /* Publishing: rows that are due go to the broker. There are two runs, each with a transaction of its
  * own, so that one is claimed and marked in the database while the other is with the broker. */
-#include <inttypes.h>
-#include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +17,6 @@
 #define REFUSED_PAUSE "5 seconds"
 
 enum row_state { ROW_UNSENT, ROW_SENT, ROW_CONFIRMED, ROW_REFUSED, ROW_BROKEN };
-
-enum { JOB, STAGE, ORDINAL, CUSTOM_ID, CONTEXT, PAYLOAD, KIND, EPOCH, ATTEMPT, BATCH };
 
 #define ITEM_COLUMNS                                                                               \
 	" i.ordinal, i.custom_id, i.context::text, i.payload::text, d.kind, d.epoch, d.attempt,"    \
@@ -109,18 +104,11 @@ static struct weir_text column(const struct run *run, int row, int at)
 	return ledger_text(run->rows, row, at);
 }
 
-static void message_id(const struct run *run, int row, char out[160])
-{
-	struct weir_text job = column(run, row, JOB), id = column(run, row, CUSTOM_ID);
-	snprintf(out, 160, "%.*s/%d/%.*s", (int)job.size, job.data,
-		 ledger_int(run->rows, row, STAGE), (int)id.size, id.data);
-}
-
 static void returned(struct run *run, const char *id)
 {
-	char own[160];
+	char own[OUTGOING_ID_MAX];
 	for (int row = 0; row < run->sent; row++) {
-		message_id(run, row, own);
+		outgoing_id(run->rows, row, own);
 		if (run->states[row] != ROW_SENT || strcmp(own, id) != 0)
 			continue;
 		run->states[row] = ROW_REFUSED;
@@ -175,124 +163,6 @@ void publish_take(struct relay *r)
 {
 	if (r->broker)
 		(void)take(r, 0);
-}
-
-/* ---- messages ---- */
-
-static int fetch_context(struct relay *r, const char *job_id, struct job_context *c, bool *fresh,
-			 struct weir_error *err)
-{
-	PGresult *rows = NULL;
-	params_reset(&r->params);
-	params_string(&r->params, job_id);
-	if (ledger_query(r->ledger, "SELECT context::text, status = 'pending' FROM weir.jobs"
-			 " WHERE job_id = $1", &r->params, true, &rows, err) < 0)
-		return -1;
-	int rc = weir_fail(err, "database", "the job %s is gone", job_id);
-	if (PQntuples(rows) == 1) {
-		struct weir_text json = ledger_text(rows, 0, 0);
-		*fresh = ledger_bool(rows, 0, 1);
-		buffer_add(&c->json, json.data, json.size);
-		rc = message_from_json(&c->packed, json.data, json.size, err);
-	}
-	PQclear(rows);
-	return rc;
-}
-
-static void forget_contexts(struct relay *r)
-{
-	while (r->context_count > 0) {
-		struct job_context *c = &r->contexts[--r->context_count];
-		buffer_release(&c->json);
-		buffer_release(&c->packed);
-	}
-}
-
-/* The first sight of a job in a pass. The progress keys are made when the job is new; when they are
- * missing later, they were lost, and must not look as if nothing had been done (see jobs.c). */
-static struct job_context *job_context(struct relay *r, struct weir_text job, uint32_t stage,
-				       struct weir_error *err)
-{
-	struct weir_error why;
-	bool fresh = false;
-	for (int i = 0; i < r->context_count; i++)
-		if (strlen(r->contexts[i].job_id) == job.size &&
-		    memcmp(r->contexts[i].job_id, job.data, job.size) == 0)
-			return &r->contexts[i];
-	if (r->context_count == CONTEXTS_MAX)
-		forget_contexts(r);
-	struct job_context *c = &r->contexts[r->context_count];
-	*c = (struct job_context){{0}, BUFFER_INIT, BUFFER_INIT};
-	snprintf(c->job_id, sizeof c->job_id, "%.*s", (int)job.size, job.data);
-	if (fetch_context(r, c->job_id, c, &fresh, err) < 0) {
-		buffer_release(&c->json);
-		buffer_release(&c->packed);
-		return NULL;
-	}
-	r->context_count++;
-	if (fresh && progress_begin(r->progress, c->job_id, stage, &why) < 0)
-		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", c->job_id, why.text);
-	return c;
-}
-
-/* The item's own context is laid over the job's. */
-static int merge_context(struct buffer *out, const struct job_context *job, struct weir_text own,
-			 struct weir_error *err)
-{
-	int rc = -1;
-	char *text = NULL;
-	json_t *all = json_loadb(job->json.data, job->json.size, 0, NULL);
-	json_t *item = json_loadb(own.data, own.size, 0, NULL);
-	if (!all || !item || json_object_update(all, item) < 0 || !(text = json_dumps(all, 0)))
-		weir_fail(err, "bad_json", "the item's context is not a JSON object");
-	else
-		rc = message_from_json(out, text, strlen(text), err);
-	free(text);
-	json_decref(all);
-	json_decref(item);
-	return rc;
-}
-
-static int encode(struct relay *r, const struct run *run, int row, const struct job_context *job,
-		  struct weir_error *err)
-{
-	char batch[MESSAGE_BATCH_ID_MAX + 1];
-	struct weir_text own = column(run, row, CONTEXT), payload = column(run, row, PAYLOAD);
-	struct weir_text context = {job->packed.data, job->packed.size};
-	struct buffer merged = BUFFER_INIT;
-	int rc = -1;
-	if (own.data) {
-		if (merge_context(&merged, job, own, err) < 0)
-			goto out;
-		context = (struct weir_text){merged.data, merged.size};
-	}
-	buffer_reset(&r->payload);
-	buffer_reset(&r->body);
-	if (message_from_json(&r->payload, payload.data, payload.size, err) < 0)
-		goto out;
-	uint32_t stage = (uint32_t)ledger_int(run->rows, row, STAGE);
-	snprintf(batch, sizeof batch, "%s-s%u-b%d", job->job_id, stage,
-		 ledger_int(run->rows, row, BATCH));
-	message_encode(&r->body, &(struct message_fields){
-		.kind = column(run, row, KIND),
-		.job_id = column(run, row, JOB),
-		.batch_id = {batch, strlen(batch)},
-		.custom_id = column(run, row, CUSTOM_ID),
-		.stage = stage,
-		.ordinal = (uint32_t)ledger_int(run->rows, row, ORDINAL),
-		.epoch = (uint32_t)ledger_int(run->rows, row, EPOCH),
-		.attempt = (uint32_t)ledger_int(run->rows, row, ATTEMPT),
-		.context = context,
-		.payload = {r->payload.data, r->payload.size}});
-	if (buffer_failed(&r->body))
-		weir_fail_memory(err);
-	else if (r->body.size > MESSAGE_MAX)
-		weir_fail(err, "oversized", "%zu bytes, at most %d", r->body.size, MESSAGE_MAX);
-	else
-		rc = 0;
-out:
-	buffer_release(&merged);
-	return rc;
 }
 
 /* ---- one run ---- */
@@ -358,30 +228,21 @@ static int end_claim(struct run *run, struct weir_error *err)
 	return run->states ? 0 : weir_fail_memory(err);
 }
 
-static int publish_row(struct relay *r, struct run *run, int row, struct weir_error *err)
+static int send_row(struct relay *r, struct run *run, int row, const char *id,
+		    struct weir_error *err)
 {
-	char id[160], kind[KIND_MAX + 1];
+	char kind[KIND_MAX + 1];
 	uint64_t number;
 	struct weir_error why;
-	uint32_t stage = (uint32_t)ledger_int(run->rows, row, STAGE);
-	struct job_context *job = job_context(r, column(run, row, JOB), stage, err);
-	if (!job)
-		return -1;
-	if (encode(r, run, row, job, &why) < 0) {
-		message_id(run, row, id);
-		log_event(LOG_ERROR, "item_unpublishable", "item=%s error=\"%s\"", id, why.text);
-		run->states[row] = ROW_BROKEN;
-		return 0;
-	}
-	message_id(run, row, id);
-	snprintf(kind, sizeof kind, "%s", PQgetvalue(run->rows, row, KIND));
-	struct broker_message m = {.exchange = EXCHANGE_ITEMS,
-				   .key = kind,
-				   .content_type = MESSAGE_TYPE_MSGPACK,
-				   .type = kind,
-				   .message_id = id,
-				   .body = r->body.data,
-				   .body_size = r->body.size};
+	struct weir_text name = column(run, row, COL_KIND);
+	snprintf(kind, sizeof kind, "%.*s", (int)name.size, name.data);
+	const struct broker_message m = {.exchange = EXCHANGE_ITEMS,
+					 .key = kind,
+					 .content_type = MESSAGE_TYPE_MSGPACK,
+					 .type = kind,
+					 .message_id = id,
+					 .body = r->outgoing.body.data,
+					 .body_size = r->outgoing.body.size};
 	if (broker_publish(r->broker, &m, &number, &why) < 0) {
 		relay_lose_broker(r, &why);
 		return weir_fail(err, why.code, "%s", why.text);
@@ -391,6 +252,23 @@ static int publish_row(struct relay *r, struct run *run, int row, struct weir_er
 	run->states[row] = ROW_SENT;
 	failpoint("published");
 	return 0;
+}
+
+static int publish_row(struct relay *r, struct run *run, int row, struct weir_error *err)
+{
+	char id[OUTGOING_ID_MAX];
+	outgoing_id(run->rows, row, id);
+	switch (outgoing_encode(&r->outgoing, run->rows, row, err)) {
+	case OUTGOING_READY:
+		return send_row(r, run, row, id, err);
+	case OUTGOING_BROKEN:
+		log_event(LOG_ERROR, "item_unpublishable", "item=%s error=\"%s\"", id, err->text);
+		run->states[row] = ROW_BROKEN;
+		run->confirmed++;
+		return 0;
+	default:
+		return -1;
+	}
 }
 
 static int publish_rows(struct relay *r, struct run *run, int from, int to, struct weir_error *err)
@@ -403,8 +281,6 @@ static int publish_rows(struct relay *r, struct run *run, int from, int to, stru
 		run->sent = row + 1;
 		if (publish_row(r, run, row, err) < 0)
 			return -1;
-		if (run->states[row] == ROW_BROKEN)
-			run->confirmed++;
 	}
 	return 0;
 }
@@ -426,10 +302,10 @@ static int await_confirms(struct relay *r, struct run *run, struct weir_error *e
 
 static bool same_unit(const struct run *run, int a, int b)
 {
-	int unit = run->retries ? ORDINAL : BATCH;
-	struct weir_text x = column(run, a, JOB), y = column(run, b, JOB);
+	int unit = run->retries ? COL_ORDINAL : COL_BATCH;
+	struct weir_text x = column(run, a, COL_JOB), y = column(run, b, COL_JOB);
 	return ledger_int(run->rows, a, unit) == ledger_int(run->rows, b, unit) &&
-	       ledger_int(run->rows, a, STAGE) == ledger_int(run->rows, b, STAGE) &&
+	       ledger_int(run->rows, a, COL_STAGE) == ledger_int(run->rows, b, COL_STAGE) &&
 	       x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
 }
 
@@ -469,7 +345,7 @@ static void add_jobs(struct params *p, const struct run *run, const int *rows, i
 {
 	params_array(p, TYPE_TEXT, (size_t)n);
 	for (int i = 0; i < n; i++)
-		params_add_text(p, column(run, rows[i], JOB));
+		params_add_text(p, column(run, rows[i], COL_JOB));
 	params_array_end(p);
 }
 
@@ -480,14 +356,14 @@ static int send_units(struct relay *r, struct run *run, const char *sql, int uni
 		return 0;
 	params_reset(&r->params);
 	add_jobs(&r->params, run, rows, n);
-	add_ints(&r->params, run, STAGE, rows, n);
+	add_ints(&r->params, run, COL_STAGE, rows, n);
 	add_ints(&r->params, run, unit, rows, n);
 	return ledger_send(run->ledger, sql, &r->params, true, err);
 }
 
 static int send_marks(struct relay *r, struct run *run, int *rows, struct weir_error *err)
 {
-	int unit = run->retries ? ORDINAL : BATCH;
+	int unit = run->retries ? COL_ORDINAL : COL_BATCH;
 	int n = select_units(run, false, rows);
 	if (send_units(r, run, run->retries ? mark_retries : mark_batches, unit, rows, n, err) < 0)
 		return -1;
@@ -505,7 +381,7 @@ static int send_marks(struct relay *r, struct run *run, int *rows, struct weir_e
 		       err) < 0)
 		return -1;
 	n = select_broken(run, rows);
-	return send_units(r, run, fail_items, ORDINAL, rows, n, err);
+	return send_units(r, run, fail_items, COL_ORDINAL, rows, n, err);
 }
 
 static int mark(struct relay *r, struct run *run, struct weir_error *err)
@@ -592,7 +468,7 @@ void publish_abandon(struct relay *r)
 		struct run *run = &r->runs[i];
 		bool busy = run->claiming || run->open;
 		end_run(run);
-		if (!busy)
+		if (!run->ledger || (!busy && ledger_alive(run->ledger)))
 			continue;
 		/* Closing is the one way to give the rows back that always works. */
 		ledger_close(run->ledger);
@@ -612,11 +488,12 @@ static int open_runs(struct relay *r, struct weir_error *err)
 void publish_due(struct relay *r)
 {
 	struct weir_error why;
-	if (open_runs(r, &why) == 0 && pass(r, false, &why) == 0 && pass(r, true, &why) == 0) {
-		forget_contexts(r);
+	r->outgoing.ledger = r->ledger;
+	r->outgoing.progress = r->progress;
+	bool done = open_runs(r, &why) == 0 && pass(r, false, &why) == 0 && pass(r, true, &why) == 0;
+	outgoing_forget(&r->outgoing);
+	if (done)
 		return;
-	}
-	forget_contexts(r);
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
 	publish_abandon(r);
 	/* A broker that did not confirm in time may do so later, under numbers of the past. */
@@ -627,11 +504,9 @@ void publish_due(struct relay *r)
 void publish_release(struct relay *r)
 {
 	publish_abandon(r);
-	forget_contexts(r);
+	outgoing_release(&r->outgoing);
 	for (int i = 0; i < 2; i++) {
 		ledger_close(r->runs[i].ledger);
 		r->runs[i].ledger = NULL;
 	}
-	buffer_release(&r->body);
-	buffer_release(&r->payload);
 }

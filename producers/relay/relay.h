@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "outgoing.h"
 #include "weir/broker.h"
 #include "weir/ledger.h"
 #include "weir/progress.h"
@@ -30,14 +31,6 @@ struct relay_options {
 	int64_t poll_ms;
 	int64_t poison_limit;
 };
-
-/* A job's context as it travels, made once in a pass. */
-struct job_context {
-	char job_id[65];
-	struct buffer json, packed;
-};
-
-#define CONTEXTS_MAX 32
 
 /* Some batches (or retries) on their way: claimed, published, confirmed, marked. */
 struct run {
@@ -72,9 +65,7 @@ struct relay {
 	struct broker *dead_broker; /* consumes weir.dead */
 	struct progress *progress;
 
-	struct job_context contexts[CONTEXTS_MAX];
-	int context_count;
-	struct buffer body, payload;
+	struct outgoing outgoing;
 	struct params params;
 
 	struct watched_job *jobs;

@@ -188,7 +188,9 @@ SELECT weir.batch_id(i.job_id, i.stage, i.ordinal / j.batch_size) AS batch_id,
   FROM weir.items i
   JOIN weir.jobs j USING (job_id)
   LEFT JOIN weir.results r USING (job_id, stage, ordinal)
-  LEFT JOIN weir.retries w USING (job_id, stage, ordinal);
+  -- What went wrong before does not stand beside how it ended.
+  LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = i.job_id AND w.stage = i.stage
+                          AND w.ordinal = i.ordinal;
 
 -- Which row each item came from.
 CREATE VIEW public.batch_mapping AS

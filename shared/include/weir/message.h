@@ -69,6 +69,11 @@ int message_scan(const char *body, size_t size, struct weir_error *err) WEIR_MUS
 int message_from_json(struct buffer *out, const char *json, size_t size,
 		      struct weir_error *err) WEIR_MUST_CHECK;
 
+/* Lays one JSON object over another, key by key at the top level: an item's context over its job's.
+ * Appends the merged JSON text. Error code: bad_json, out_of_memory. */
+int message_overlay(struct buffer *out, struct weir_text base, struct weir_text over,
+		    struct weir_error *err) WEIR_MUST_CHECK;
+
 /* ^[A-Za-z0-9_-]{1,64}$, the rule for job_id and custom_id. */
 bool message_name_ok(struct weir_text name);
 

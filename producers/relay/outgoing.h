@@ -1,0 +1,44 @@
+/* outgoing.h: rows of the ledger as messages. A job's context is fetched and packed once, and kept
+ * for as long as a pass takes. */
+#ifndef WEIR_OUTGOING_H
+#define WEIR_OUTGOING_H
+
+#include "weir/buffer.h"
+#include "weir/ledger.h"
+#include "weir/progress.h"
+
+#define CONTEXTS_MAX 32
+
+struct job_context {
+	char job_id[65];
+	struct buffer json, packed;
+};
+
+struct outgoing {
+	struct ledger *ledger; /* where contexts are asked for; not the one with the rows */
+	struct progress *progress;
+	struct params params;
+	struct job_context contexts[CONTEXTS_MAX];
+	int context_count;
+	struct buffer body, payload, merged;
+};
+
+/* The columns of a claimed row. */
+enum { COL_JOB, COL_STAGE, COL_ORDINAL, COL_CUSTOM_ID, COL_CONTEXT, COL_PAYLOAD, COL_KIND,
+       COL_EPOCH, COL_ATTEMPT, COL_BATCH };
+
+enum outgoing_status { OUTGOING_READY, OUTGOING_BROKEN, OUTGOING_FAILED };
+
+/* Encodes the row into o->body. BROKEN: it can never be a message (err says why). FAILED: the
+ * ledger did not answer. */
+enum outgoing_status outgoing_encode(struct outgoing *o, const PGresult *rows, int row,
+				     struct weir_error *err);
+
+/* "<job>/<stage>/<custom_id>": the message_id of a row. */
+#define OUTGOING_ID_MAX 160
+void outgoing_id(const PGresult *rows, int row, char out[OUTGOING_ID_MAX]);
+
+void outgoing_forget(struct outgoing *o);  /* the contexts */
+void outgoing_release(struct outgoing *o); /* all memory */
+
+#endif
