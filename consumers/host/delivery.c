@@ -40,6 +40,7 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 	d->capacity = capacity;
 	for (size_t i = 0; i < capacity; i++) {
 		d->slots[i].slot = (uint32_t)i;
+		d->slots[i].generation = 1; /* a cleared handle is none */
 		list_add(&d->lists[DELIVERY_FREE], &d->slots[i], false);
 	}
 	return 0;

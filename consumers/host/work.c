@@ -8,6 +8,8 @@
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
+#define TIMER_MAX_MS (INT64_C(86400000) * 365) /* later than any deadline, and no overflow */
+
 static void end(struct consumer *c, struct delivery *one)
 {
 	one->ended_us = clock_us();
@@ -110,9 +112,12 @@ static void complete(const struct weir_host *host, struct weir_work work,
 static int set_timer(const struct weir_host *host, struct weir_work work, int64_t delay_ms,
 		     void (*fire)(void *state, struct weir_work))
 {
-	struct delivery *one = delivery_find(&lane_of(host)->consumer->deliveries, work);
-	if (!one || delay_ms < 0 || !fire)
+	struct lane *lane = lane_of(host);
+	struct delivery *one = delivery_find(&lane->consumer->deliveries, work);
+	if (!one || one->lane != lane || delay_ms < 0 || !fire)
 		return -1;
+	if (delay_ms > TIMER_MAX_MS)
+		delay_ms = TIMER_MAX_MS;
 	one->timer_us = clock_us() + delay_ms * 1000;
 	one->fire = fire;
 	return 0;

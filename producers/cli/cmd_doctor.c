@@ -503,8 +503,8 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.arguments = "",
 	.summary = "checks the servers, the plugins and the ledger, and says what to do",
-	.help = "A line for each check: ok, warn or fail, what was found, and in brackets what to do.\n"
-		"It changes nothing. Begin here when something does not move.\n\n"
+	.help = "A line for each check: ok, warn or fail, what was found, and in brackets\n"
+		"what to do. It changes nothing. Begin here when something does not move.\n\n"
 		"  weir doctor\n"
 		"  weir doctor --json | jq '.checks[] | select(.level != \"ok\")'\n\n"
 		"Exit status: 0 nothing failed (there may be warnings), 1 something did.\n",

@@ -5,12 +5,12 @@
 #include "view.h"
 
 #define REDIS_MS 5000
-#define KEEP_S (7 * 24 * 3600) /* the counters of a job that has ended; the relay keeps them as long */
+#define KEEP_S (7 * 24 * 3600) /* as long as the relay keeps the counters of a job that ended */
 
 /* Those that are at work, those whose last count nobody has checked, and those whose counters may
  * not have expired yet. */
 static const char all_jobs[] =
-	"SELECT job_id, completed_at IS NOT NULL, false FROM weir.jobs"
+	"SELECT job_id, completed_at IS NOT NULL, NOT counted FROM weir.jobs"
 	" WHERE $1::text IS NULL AND (completed_at IS NULL OR NOT counted"
 	"  OR completed_at > now() - $2::int8 * interval '1 s')"
 	" UNION ALL SELECT job_id, completed_at IS NOT NULL, true FROM weir.jobs WHERE job_id = $1"
@@ -30,14 +30,14 @@ static int list_jobs(struct ledger *l, const char *job_id, PGresult **out, struc
 	return rc;
 }
 
-static int reconcile(const struct viewer *v, const char *job_id, bool ended, bool named,
+static int reconcile(const struct viewer *v, const char *job_id, bool ended, bool wanted,
 		     struct weir_error *err)
 {
 	struct progress_counts counts;
 	bool known = false, same = false;
 	if (progress_read(v->progress, job_id, 1, &known, &counts, err) < 0)
 		return -1;
-	if (ended && !known && !named)
+	if (ended && !known && !wanted)
 		return 0; /* expired, as it should */
 	if (jobs_reconcile(v->ledger, v->progress, job_id, &same, err) < 0 ||
 	    (ended && progress_expire(v->progress, job_id, 1, KEEP_S, err) < 0))
@@ -80,16 +80,17 @@ const struct command command_reconcile = {
 	.name = "reconcile",
 	.arguments = "[JOB] ",
 	.summary = "compares the counters in Redis with the ledger, and rebuilds what differs",
-	.help = "The ledger is the truth, and Redis holds what can be counted again from it. The relay\n"
-		"sees to that by itself; this command does it now: for JOB, or for every job that is\n"
-		"at work, or ended within the last seven days and still has counters. It prints a\n"
-		"line for each job: equal, or rebuilt.\n\n"
-		"A job at work may be called rebuilt because items ended between the two looks; that\n"
-		"does no harm.\n\n"
+	.help = "The ledger is the truth, and Redis holds what can be counted again from it.\n"
+		"The relay sees to that by itself; this command does it now: for JOB, or for\n"
+		"every job that is at work, or has ended and was not checked yet, or has\n"
+		"ended within the last seven days and still has counters. It prints a line\n"
+		"for each job: equal, or rebuilt.\n\n"
+		"A job at work may be called rebuilt because items ended between the two\n"
+		"looks; that does no harm.\n\n"
 		"  weir reconcile\n"
 		"  weir reconcile first\n\n"
-		"Exit status: 0 all are equal now, 1 Redis or the ledger is away, or there is no such\n"
-		"job.\n",
+		"Exit status: 0 all are equal now, 1 Redis or the ledger is away, or there is\n"
+		"no such job.\n",
 	.most = 1,
 	.needs = NEED_PG | NEED_REDIS,
 	.run = run,

@@ -301,6 +301,9 @@ static void text_summary(const struct report *r, struct buffer *b)
 	text_processing(s, b);
 	text_attempts(r->attempts, b);
 	buffer_printf(b, "redis      %s\n", s->redis);
+	if (!s->consistent)
+		buffer_printf(b, "CHECK      the ledger does not add up: %.*s\n",
+			      (int)r->differences.size, r->differences.data);
 	if (PQntuples(r->classes) > 0) {
 		buffer_add_text(b, "failures   ");
 		print_classes(r->classes, b);
@@ -409,13 +412,14 @@ const struct command command_report = {
 	.name = "report",
 	.arguments = "JOB ",
 	.summary = "tells how a job went, as text, JSON or CSV",
-	.help = "Everything comes from the ledger and is of one moment, whether the job has ended or\n"
-		"not: counts, times, attempts, why items failed, and which. The counts are checked\n"
-		"against each other; when they do not add up the report says so, and the command\n"
-		"fails. Those in Redis are compared: equal, different (normal for a moment while the\n"
-		"job is at work), expired (gone; `weir reconcile JOB` counts them again), away.\n\n"
-		"Times are in seconds in JSON and CSV. In CSV a cell that a spreadsheet would take\n"
-		"for a formula has a ' before it.\n\n"
+	.help = "Everything comes from the ledger and is of one moment, whether the job has\n"
+		"ended or not: counts, times, attempts, why items failed, and which. The\n"
+		"counts are checked against each other; when they do not add up the report\n"
+		"says so, and the command fails. Those in Redis are compared: equal,\n"
+		"different (normal for a moment while the job is at work), expired (gone;\n"
+		"`weir reconcile JOB` counts them again), away.\n\n"
+		"Times are in seconds in JSON and CSV. In CSV a cell that a spreadsheet would\n"
+		"take for a formula has a ' before it.\n\n"
 		"  weir report first\n"
 		"  weir report first --format json --failures 1000 --out report.json\n"
 		"  weir report first --format csv --items --out items.csv\n\n"

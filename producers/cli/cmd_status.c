@@ -194,11 +194,11 @@ const struct command command_status = {
 	.name = "status",
 	.arguments = "[JOB] ",
 	.summary = "lists the latest jobs, or tells how far one is",
-	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches by state,\n"
-		"and why items have failed.\n\n"
-		"While a job is at work its counts come from Redis; when that is away, or has lost\n"
-		"them, they are counted in the ledger. JSON says which, as \"source\". Always:\n"
-		"success + failed + cancelled + pending = total.\n\n"
+	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches\n"
+		"by state, and why items have failed.\n\n"
+		"While a job is at work its counts come from Redis; when that is away, or has\n"
+		"lost them, they are counted in the ledger. JSON says which, as \"source\".\n"
+		"Always: success + failed + cancelled + pending = total.\n\n"
 		"  weir status                       # the latest 20\n"
 		"  weir status first                 # one job\n"
 		"  weir status first --json | jq .pending\n",

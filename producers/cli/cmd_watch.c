@@ -293,14 +293,16 @@ const struct command command_watch = {
 	.name = "watch",
 	.arguments = "JOB ",
 	.summary = "shows a job's progress live, until it has ended",
-	.help = "On a terminal: one line with a bar, the rate over the last ten seconds, and the time\n"
-		"that is left. Elsewhere: a line every two seconds in which something has changed,\n"
-		"and one at the end. Redis tells when to look; when it is away the ledger is asked.\n\n"
+	.help = "On a terminal: one line with a bar, the rate over the last ten seconds, and\n"
+		"the time that is left. Elsewhere: a line every two seconds in which\n"
+		"something has changed, and one at the end. Redis tells when to look; when it\n"
+		"is away the ledger is asked.\n\n"
 		"  weir watch first\n"
 		"  weir watch first --timeout 10m && weir report first\n"
 		"  weir watch nightly --wait-for-job > nightly.log\n\n"
-		"Exit status: 0 the job ended and no item has failed, 3 it ended and some have, 1 no\n"
-		"such job, or the time was over, 130 interrupted (the job goes on).\n",
+		"Exit status: 0 the job ended and no item has failed, 3 it ended and some\n"
+		"have, 1 no such job, or the time was over, 130 interrupted (the job goes\n"
+		"on).\n",
 	.options = options,
 	.config_size = sizeof(struct watch_config),
 	.least = 1,

@@ -38,13 +38,18 @@ static size_t control_size(const unsigned char *text, size_t size)
 	return size > 1 && text[0] == 0xC2 && text[1] < 0xA0 ? 2 : 0;
 }
 
+static char in_place_of(unsigned char control)
+{
+	return control == '\t' || control == '\n' || control == '\r' ? ' ' : '?';
+}
+
 void print_plain(struct buffer *b, struct weir_text text)
 {
 	const unsigned char *at = (const unsigned char *)text.data;
 	for (size_t left = text.size; text.data && left > 0;) {
 		size_t control = control_size(at, left);
 		size_t step = control ? control : 1;
-		buffer_add_char(b, control ? '?' : (char)*at);
+		buffer_add_char(b, control ? in_place_of(*at) : (char)*at);
 		at += step;
 		left -= step;
 	}

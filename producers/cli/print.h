@@ -21,8 +21,8 @@
  * False, and nothing is added, when it is no number that can be written (NaN, or 9e12 and more). */
 bool print_real(struct buffer *b, double v, int decimals);
 
-/* A text for a terminal: control characters become '?', so that what a plugin or a service said
- * cannot steer the terminal. Absent: nothing. */
+/* A text for one line of a terminal: white space becomes a blank, and a control character '?', so
+ * that what a plugin or a service said cannot steer the terminal. Absent: nothing. */
 void print_plain(struct buffer *b, struct weir_text text);
 
 /* 42 s, 3:05 min, 2:05 h, 4.1 d */
@@ -66,7 +66,7 @@ struct field {
 	size_t offset, room;
 };
 
-#define FIELD(TYPE, RECORD, NAME, FIELD_NAME)                                                       \
+#define FIELD(TYPE, RECORD, NAME, FIELD_NAME)                                                      \
 	{                                                                                          \
 		.name = (NAME), .type = (TYPE), .offset = offsetof(RECORD, FIELD_NAME),            \
 		.room = sizeof(((RECORD *)0)->FIELD_NAME)                                          \

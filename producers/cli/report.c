@@ -54,8 +54,8 @@ static const char read_job[] =
 	" " SQL_TIME("j.created_at") " AS created_at,"
 	" " SQL_TIME("j.started_at") " AS started_at,"
 	" " SQL_TIME("j.completed_at") " AS completed_at,"
-	" greatest(extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at), 0)::float8"
-	"  AS total_duration,"
+	" extract(epoch FROM greatest(coalesce(j.completed_at, now()), j.started_at)"
+	"  - j.started_at)::float8 AS total_duration,"
 	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"
 	" j.success_count AS told_success, j.failure_count AS told_failed,"
 	" j.cancelled_count AS told_cancelled"
@@ -64,16 +64,16 @@ static const char read_job[] =
 	" WHERE j.job_id = $1";
 
 static const char read_results[] =
-	"SELECT count(*) AS results, count(*) FILTER (WHERE status = 1) AS success_count,"
-	" count(*) FILTER (WHERE status = 2) AS failure_count,"
-	" count(*) FILTER (WHERE status = 3) AS cancelled_count,"
-	" avg(processing_ms) / 1000 AS avg_processing_time,"
-	" p[1] / 1000 AS p50_processing_time, p[2] / 1000 AS p95_processing_time,"
-	" p[3] / 1000 AS p99_processing_time FROM weir.results"
-	" CROSS JOIN (SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP"
-	"   (ORDER BY processing_ms::float8) AS p FROM weir.results"
-	"  WHERE job_id = $1 AND status IN (1, 2)) q"
-	" WHERE job_id = $1 GROUP BY p";
+	"SELECT results, success_count, failure_count, cancelled_count,"
+	" avg_ms / 1000 AS avg_processing_time, p[1] / 1000 AS p50_processing_time,"
+	" p[2] / 1000 AS p95_processing_time, p[3] / 1000 AS p99_processing_time"
+	" FROM (SELECT count(*) AS results, count(*) FILTER (WHERE status = 1) AS success_count,"
+	"  count(*) FILTER (WHERE status = 2) AS failure_count,"
+	"  count(*) FILTER (WHERE status = 3) AS cancelled_count,"
+	"  avg(processing_ms) FILTER (WHERE status IN (1, 2)) AS avg_ms,"
+	"  percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY processing_ms::float8)"
+	"   FILTER (WHERE status IN (1, 2)) AS p"
+	"  FROM weir.results WHERE job_id = $1) r";
 
 static const char count_attempts[] =
 	"SELECT attempts::int8, count(*) FROM weir.results"

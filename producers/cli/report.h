@@ -15,8 +15,8 @@ struct report_summary {
 
 	/* What is compared. */
 	int64_t results;	    /* rows */
-	int64_t batch_items, items; /* sum of the batches' sizes; rows */
-	int64_t told_success, told_failed, told_cancelled; /* of a job that has ended */
+	int64_t batch_items, items; /* the sum of the batches' sizes; rows */
+	int64_t told_success, told_failed, told_cancelled; /* by the job that has ended */
 };
 
 /* The part of the summary that is printed. */
@@ -25,8 +25,8 @@ extern const struct field report_fields[];
 struct report {
 	struct report_summary summary;
 	struct batch_counts batches;
-	PGresult *attempts; /* rows of (attempts bigint, items bigint), binary */
-	PGresult *classes;  /* as of view_classes() */
+	PGresult *attempts;	   /* rows of (attempts bigint, items bigint), binary */
+	PGresult *classes;	   /* as of view_classes() */
 	struct buffer differences; /* empty when the ledger adds up, else a text */
 };
 

@@ -64,7 +64,7 @@ static const char read_batch[] =
 
 static const char find_ids[] =
 	"SELECT custom_id, coalesce(line, 0)::int8 FROM weir.items"
-	" WHERE job_id = $1 AND stage = 1 AND custom_id = ANY ($2::text[])";
+	" WHERE job_id = $1 AND stage = 1 AND ordinal < $2 AND custom_id = ANY ($3::text[])";
 
 /* ---- entries ---- */
 
@@ -260,6 +260,12 @@ int submission_bad(struct submission *s, const struct source_record *record,
 
 /* ---- duplicates ---- */
 
+/* Of the batch that is being collected. */
+static int64_t first_ordinal(const struct submission *s)
+{
+	return s->counts.batches * s->plan.batch_size;
+}
+
 static const struct entry *find_entry(const struct entry *entries, int n, struct weir_text id)
 {
 	for (int i = 0; i < n; i++)
@@ -279,6 +285,7 @@ static int ask_for_ids(struct submission *s, const struct entry *entries, int n,
 		       struct weir_error *err)
 {
 	job_params(s);
+	params_int(&s->params, (int32_t)first_ordinal(s));
 	params_array(&s->params, TYPE_TEXT, (size_t)n);
 	for (int i = 0; i < n; i++)
 		params_add_text(&s->params, entries[i].custom_id);
@@ -369,11 +376,6 @@ static struct weir_text col_payload(const struct entry *e) { return e->payload; 
 static entry_column *const columns[] = {col_id, col_table, col_record, col_context, col_payload};
 
 #define COLUMNS (sizeof columns / sizeof *columns)
-
-static int64_t first_ordinal(const struct submission *s)
-{
-	return s->counts.batches * s->plan.batch_size;
-}
 
 static int send_items(struct submission *s, struct weir_error *err)
 {
@@ -500,14 +502,14 @@ static int compare_batch(struct submission *s, struct weir_error *err)
 
 static int end_batch(struct submission *s, struct weir_error *err)
 {
-	if (s->counts.batches < s->there)
-		return compare_batch(s, err);
 	if (s->plan.skipped) {
 		if (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0)
 			return -1;
 		if (s->size < s->plan.batch_size)
 			return 0; /* more may come */
 	}
+	if (s->counts.batches < s->there)
+		return compare_batch(s, err);
 	return write_batch(s, false, err);
 }
 
@@ -532,15 +534,15 @@ int submission_seal(struct submission *s, bool *already, struct weir_error *err)
 {
 	if (already)
 		*already = s->sealed;
+	if (s->plan.skipped && s->size > 0 &&
+	    (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0))
+		return -1;
 	if (s->size > 0 && s->counts.batches < s->there && compare_batch(s, err) < 0)
 		return -1;
 	if (s->counts.batches < s->there)
 		return weir_fail(err, "conflict", "the job %s has %" PRId64 " batches, and this input "
 				 "ends after %" PRId64 ": use another --job", s->plan.job_id,
 				 s->there, s->counts.batches);
-	if (s->plan.skipped && s->size > 0 &&
-	    (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0))
-		return -1;
 	if (s->sealed && s->size == 0)
 		return 0;
 	if (write_batch(s, true, err) < 0 || await_batch(s, err) < 0)

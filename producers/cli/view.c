@@ -39,14 +39,14 @@ const struct field batch_counts_fields[] = {
 
 #define JOB_COLUMNS                                                                                \
 	"SELECT j.job_id, j.kind, j.status,"                                                       \
-	" coalesce(j.total_items, (SELECT sum(b.size) FROM weir.job_batches b"                         \
+	" coalesce(j.total_items, (SELECT sum(b.size) FROM weir.job_batches b"                     \
 	"  WHERE b.job_id = j.job_id AND b.stage = 1), 0)::int8 AS total_items,"                   \
 	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"                 \
 	" " SQL_TIME("j.created_at") " AS created_at,"                                             \
 	" " SQL_TIME("j.started_at") " AS started_at,"                                             \
 	" " SQL_TIME("j.completed_at") " AS completed_at,"                                         \
-	" greatest(extract(epoch FROM coalesce(j.completed_at, now()) - j.started_at), 0)::float8"  \
-	"  AS duration,"                                                                           \
+	" extract(epoch FROM greatest(coalesce(j.completed_at, now()), j.started_at)"              \
+	"  - j.started_at)::float8 AS duration,"                                                   \
 	" greatest(extract(epoch FROM now() - j.created_at), 0)::float8 AS age,"
 
 static const char read_job[] =
@@ -67,8 +67,9 @@ static const char count_job[] =
 	"  FROM weir.results WHERE job_id = $1) c WHERE j.job_id = $1";
 
 static const char count_batches[] =
-	"WITH d AS (SELECT r.stage, r.ordinal / j.batch_size AS n, count(*) AS done"
-	"  FROM weir.results r JOIN weir.jobs j USING (job_id) WHERE r.job_id = $1 GROUP BY 1, 2)"
+	"WITH d AS (SELECT stage, ordinal / (SELECT batch_size FROM weir.jobs WHERE job_id = $1)"
+	"   AS n, count(*) AS done"
+	"  FROM weir.results WHERE job_id = $1 GROUP BY 1, 2)"
 	"SELECT count(*) AS total,"
 	" count(*) FILTER (WHERE b.status = 'pending_queue' AND NOT e.all_done) AS pending_queue,"
 	" count(*) FILTER (WHERE b.status = 'queued' AND NOT e.all_done) AS queued,"

@@ -12,11 +12,13 @@
 #define COMEBACK_US 200000
 #define COMEBACK_CAP_US 5000000
 
+/* Milliseconds until something becomes due, or -1. What is due already and was not taken (another
+ * relay has it, or its job is paused) is looked at again with the next poll. */
 static const char next_due[] =
-	"SELECT coalesce(greatest(0, extract(epoch FROM least("
-	" (SELECT min(due_at) FROM weir.retries WHERE due_at < 'infinity'),"
-	" (SELECT min(due_at) FROM weir.job_batches WHERE status = 'pending_queue' AND due_at > now()))"
-	" - now())) * 1000, -1)::int8";
+	"SELECT coalesce(ceil(extract(epoch FROM least("
+	" (SELECT min(due_at) FROM weir.retries WHERE due_at > now() AND due_at < 'infinity'),"
+	" (SELECT min(due_at) FROM weir.job_batches"
+	"  WHERE status = 'pending_queue' AND due_at > now())) - now()) * 1000), -1)::int8";
 
 /* ---- connections ---- */
 

@@ -1,0 +1,261 @@
+/* The programs of weir as processes, and their logs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define BIN WEIR_BUILD_DIR "/bin/"
+#define PROCESSES 64
+#define ARGUMENTS 40
+
+static struct process processes[PROCESSES]; /* of one test */
+static int process_count, logs;
+
+/* ---- time ---- */
+
+int64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void pause_ms(int ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+	while (nanosleep(&t, &t) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- programs ---- */
+
+static size_t read_file(const char *path, char *out, size_t room, bool end_of_it)
+{
+	size_t n = 0;
+	struct stat st;
+	FILE *f = fopen(path, "r");
+	if (f) {
+		if (end_of_it && stat(path, &st) == 0 && st.st_size >= (off_t)room)
+			fseek(f, (long)(st.st_size - (off_t)room + 1), SEEK_SET);
+		n = fread(out, 1, room - 1, f);
+		fclose(f);
+	}
+	out[n] = '\0';
+	return n;
+}
+
+static void redirect(const char *path, int flags, int to)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, to) < 0)
+		_exit(126);
+}
+
+/* In the child. It ends when this program does. */
+static void become(const char *failpoint, const char *input, const char *out, const char *err,
+		   char *const argv[])
+{
+	if (failpoint)
+		setenv("WEIR_FAILPOINT", failpoint, 1);
+	redirect(input ? input : "/dev/null", O_RDONLY, 0);
+	redirect(out, O_WRONLY | O_CREAT | O_TRUNC, 1);
+	redirect(err, O_WRONLY | O_CREAT | (out == err ? O_APPEND : O_TRUNC), 2);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static pid_t spawn(const char *failpoint, const char *input, const char *out, const char *err,
+		   char *const argv[])
+{
+	pid_t self = getpid(), pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != self)
+			_exit(125);
+		become(failpoint, input, out, err, argv);
+	}
+	return pid;
+}
+
+static int wait_for(pid_t pid, int timeout_ms)
+{
+	int status;
+	int64_t until = now_ms() + timeout_ms;
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+		if (got == pid)
+			return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+		if (got < 0 || now_ms() >= until)
+			return STILL_RUNNING;
+		pause_ms(STEP_MS);
+	}
+}
+
+/* A program's name becomes its path; one with a slash stays as it is. */
+static int collect(char path[512], char *argv[ARGUMENTS], const char *program, va_list args)
+{
+	int n = 1;
+	snprintf(path, 512, "%s%s", strchr(program, '/') ? "" : BIN, program);
+	argv[0] = path;
+	for (char *a; (a = va_arg(args, char *)) && n < ARGUMENTS - 1;)
+		argv[n++] = a;
+	argv[n] = NULL;
+	return n;
+}
+
+const struct outcome *run(const char *input, const char *program, ...)
+{
+	static struct outcome o;
+	char path[512], *argv[ARGUMENTS];
+	va_list args;
+	va_start(args, program);
+	collect(path, argv, program, args);
+	va_end(args);
+	pid_t pid = spawn(NULL, input, LOGS "/run.out", LOGS "/run.err", argv);
+	o.status = wait_for(pid, PATIENCE_MS);
+	if (o.status == STILL_RUNNING) {
+		EXPECT(false, "%s %s did not end", program, argv[1] ? argv[1] : "");
+		kill(pid, SIGKILL);
+		wait_for(pid, PATIENCE_MS);
+	}
+	read_file(LOGS "/run.out", o.out, sizeof o.out, false);
+	read_file(LOGS "/run.err", o.err, sizeof o.err, false);
+	return &o;
+}
+
+struct process *start(const char *failpoint, const char *program, ...)
+{
+	char path[512], *argv[ARGUMENTS];
+	struct process *p = &processes[process_count];
+	va_list args;
+	if (process_count == PROCESSES) {
+		CU_FAIL_FATAL("too many processes in one test");
+		return NULL;
+	}
+	process_count++;
+	va_start(args, program);
+	collect(path, argv, program, args);
+	va_end(args);
+	snprintf(p->name, sizeof p->name, "%s", program);
+	snprintf(p->log, sizeof p->log, "%s/%04d-%s.log", LOGS, logs++, program);
+	p->status = STILL_RUNNING;
+	unlink(p->log); /* what an earlier run has left must not be taken for its word */
+	p->pid = spawn(failpoint, NULL, p->log, p->log, argv);
+	return p;
+}
+
+int await_exit(struct process *p, int timeout_ms)
+{
+	if (p->pid) {
+		p->status = wait_for(p->pid, timeout_ms);
+		if (p->status != STILL_RUNNING)
+			p->pid = 0;
+	}
+	return p->status;
+}
+
+bool is_alive(struct process *p) { return await_exit(p, 0) == STILL_RUNNING; }
+
+void kill_hard(struct process *p)
+{
+	if (!p->pid)
+		return;
+	kill(p->pid, SIGKILL);
+	await_exit(p, PATIENCE_MS);
+}
+
+const char *log_of(const struct process *p)
+{
+	static char text[65536];
+	read_file(p->log, text, sizeof text, true);
+	return text;
+}
+
+static void show_log(const struct process *p)
+{
+	char text[2500];
+	read_file(p->log, text, sizeof text, true);
+	const char *line = strchr(text, '\n');
+	printf("    the end of %s:\n%s\n", p->log, line && strlen(text) > 2400 ? line : text);
+}
+
+static bool has_logged(struct process *p, const char *part)
+{
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (is_alive(p) && !strstr(log_of(p), part) && now_ms() < until)
+		pause_ms(STEP_MS);
+	return strstr(log_of(p), part) != NULL;
+}
+
+void await_log(struct process *p, const char *part)
+{
+	if (!EXPECT(has_logged(p, part), "%s did not log %s", p->name, part))
+		show_log(p);
+}
+
+/* A signal that comes before the program can handle it shows nothing. */
+static void await_ready(struct process *p)
+{
+	static char text[65536];
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (is_alive(p) && now_ms() < until) {
+		read_file(p->log, text, sizeof text, false);
+		if (strstr(text, "_ready"))
+			return;
+		pause_ms(STEP_MS);
+	}
+}
+
+void stop(struct process *p)
+{
+	await_ready(p);
+	if (p->pid)
+		kill(p->pid, SIGTERM);
+	int status = await_exit(p, PATIENCE_MS);
+	if (!EXPECT(status == 0, "%s ended with %d, not 0, after SIGTERM", p->name, status))
+		show_log(p);
+	kill_hard(p);
+}
+
+void stop_all(void)
+{
+	for (int i = 0; i < process_count; i++)
+		if (processes[i].pid)
+			stop(&processes[i]);
+}
+
+void show_logs(void)
+{
+	for (int i = 0; i < process_count; i++)
+		if (processes[i].pid)
+			show_log(&processes[i]);
+}
+
+void server(const char *command, const char *name)
+{
+	char path[512];
+	bool crash = strcmp(command, "kill") == 0;
+	snprintf(path, sizeof path, "%s/deploy/local/%s", WEIR_SOURCE_DIR,
+		 crash ? "down" : command);
+	const struct outcome *o =
+		crash ? run(NULL, path, "--kill", name, NULL) : run(NULL, path, name, NULL);
+	EXPECT(o->status == 0, "%s %s: %d: %s", command, name, o->status, o->err);
+}
+
+void end_all(void)
+{
+	for (int i = 0; i < process_count; i++)
+		kill_hard(&processes[i]);
+	process_count = 0;
+	memset(processes, 0, sizeof processes);
+}

@@ -1,0 +1,299 @@
+/* The three servers, each in its own language. */
+#include <amqp.h>
+#include <amqp_tcp_socket.h>
+#include <hiredis/hiredis.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+/* ---- PostgreSQL ---- */
+
+static PGconn *pg;
+
+int sql_open(const char *url)
+{
+	pg = PQconnectdb(url);
+	return PQstatus(pg) == CONNECTION_OK ? 0 : -1;
+}
+
+void sql_close(void)
+{
+	PQfinish(pg);
+	pg = NULL;
+}
+
+/* Waits for a server that is being restarted. */
+static PGresult *query(const char *text)
+{
+	int64_t until = now_ms() + PATIENCE_MS;
+	for (;;) {
+		PGresult *r = PQexec(pg, text);
+		if (PQstatus(pg) == CONNECTION_OK || now_ms() > until)
+			return r;
+		PQclear(r);
+		pause_ms(50);
+		PQreset(pg);
+	}
+}
+
+static PGresult *rows_of(const char *fmt, va_list args)
+{
+	char text[8192];
+	vsnprintf(text, sizeof text, fmt, args);
+	PGresult *r = query(text);
+	ExecStatusType status = PQresultStatus(r);
+	EXPECT(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%.300s: %s", text,
+	       PQerrorMessage(pg));
+	return r;
+}
+
+PGresult *sql_rows(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	PGresult *r = rows_of(fmt, args);
+	va_end(args);
+	return r;
+}
+
+static const char *first_value(const char *fmt, va_list args)
+{
+	static char value[8192];
+	PGresult *r = rows_of(fmt, args);
+	bool some = PQntuples(r) > 0 && PQnfields(r) > 0;
+	snprintf(value, sizeof value, "%s", some ? PQgetvalue(r, 0, 0) : "");
+	PQclear(r);
+	return value;
+}
+
+const char *sql_text(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	const char *value = first_value(fmt, args);
+	va_end(args);
+	return value;
+}
+
+int64_t sql(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	const char *value = first_value(fmt, args);
+	va_end(args);
+	return *value ? strtoll(value, NULL, 10) : INT64_MIN;
+}
+
+bool await(int timeout_ms, const char *fmt, ...)
+{
+	char text[4096];
+	int64_t until = now_ms() + timeout_ms;
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	while (strcmp(sql_text("%s", text), "t") != 0) {
+		if (now_ms() > until) {
+			EXPECT(false, "not within %d ms: %s", timeout_ms, text);
+			show_logs();
+			return false;
+		}
+		pause_ms(STEP_MS);
+	}
+	return true;
+}
+
+/* ---- RabbitMQ ---- */
+
+static amqp_connection_state_t amqp_open(void)
+{
+	char url[512];
+	struct amqp_connection_info info;
+	struct timeval wait = {.tv_sec = 10};
+	const char *given = getenv("WEIR_AMQP_URL");
+	snprintf(url, sizeof url, "%s", given ? given : "");
+	amqp_connection_state_t c = amqp_new_connection();
+	amqp_socket_t *socket = amqp_tcp_socket_new(c);
+	if (amqp_parse_url(url, &info) < 0 ||
+	    amqp_socket_open_noblock(socket, info.host, info.port, &wait) < 0 ||
+	    amqp_login(c, info.vhost, 1, 131072, 0, AMQP_SASL_METHOD_PLAIN, info.user,
+		       info.password)
+			    .reply_type != AMQP_RESPONSE_NORMAL)
+		goto fail;
+	amqp_channel_open(c, 1);
+	if (amqp_get_rpc_reply(c).reply_type == AMQP_RESPONSE_NORMAL)
+		return c;
+fail:
+	amqp_destroy_connection(c);
+	return NULL;
+}
+
+static void amqp_shut(amqp_connection_state_t c)
+{
+	if (!c)
+		return;
+	amqp_connection_close(c, AMQP_REPLY_SUCCESS);
+	amqp_destroy_connection(c);
+}
+
+int64_t queue_size(const char *queue)
+{
+	int64_t size = -1;
+	amqp_connection_state_t c = amqp_open();
+	if (!c)
+		return -1;
+	const amqp_queue_declare_ok_t *ok =
+		amqp_queue_declare(c, 1, amqp_cstring_bytes(queue), 1, 1, 0, 0, amqp_empty_table);
+	if (ok)
+		size = ok->message_count;
+	amqp_shut(c);
+	return size;
+}
+
+/* A count that has just changed may be told a moment later. */
+void queue_await_size(const char *queue, int64_t wanted)
+{
+	int64_t seen, until = now_ms() + PATIENCE_MS / 4;
+	while ((seen = queue_size(queue)) != wanted && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT(seen == wanted, "the queue %s has %lld messages, not %lld", queue, (long long)seen,
+	       (long long)wanted);
+}
+
+void queue_delete(const char *queue)
+{
+	amqp_connection_state_t c = amqp_open();
+	EXPECT(c && amqp_queue_delete(c, 1, amqp_cstring_bytes(queue), 0, 0),
+	       "the queue %s was not deleted", queue);
+	amqp_shut(c);
+}
+
+void queue_unbind(const char *kind)
+{
+	char queue[64];
+	snprintf(queue, sizeof queue, "weir.%s", kind);
+	amqp_connection_state_t c = amqp_open();
+	EXPECT(c && amqp_queue_unbind(c, 1, amqp_cstring_bytes(queue),
+				      amqp_cstring_bytes("weir.items"), amqp_cstring_bytes(kind),
+				      amqp_empty_table),
+	       "the queue %s was not unbound", queue);
+	amqp_shut(c);
+}
+
+void queue_purge(const char *queue)
+{
+	amqp_connection_state_t c = amqp_open();
+	if (c)
+		amqp_queue_purge(c, 1, amqp_cstring_bytes(queue));
+	amqp_shut(c);
+}
+
+void publish(const char *kind, const char *content_type, const void *body, size_t size)
+{
+	amqp_connection_state_t c = amqp_open();
+	amqp_basic_properties_t p = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = 2};
+	if (content_type) {
+		p._flags |= AMQP_BASIC_CONTENT_TYPE_FLAG;
+		p.content_type = amqp_cstring_bytes(content_type);
+	}
+	int rc = -1;
+	if (c)
+		rc = amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
+					amqp_cstring_bytes(kind), 0, 0, &p,
+					(amqp_bytes_t){size, (void *)(uintptr_t)body});
+	EXPECT(rc == 0, "publishing to %s failed", kind);
+	amqp_shut(c);
+}
+
+static int republish_one(amqp_connection_state_t c, const char *kind, int times,
+			 const amqp_message_t *m)
+{
+	for (int i = 0; i < times; i++)
+		if (amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
+				       amqp_cstring_bytes(kind), 0, 0, &m->properties, m->body) < 0)
+			return -1;
+	return 0;
+}
+
+int republish(const char *queue, const char *kind, int times)
+{
+	int64_t size = queue_size(queue);
+	amqp_connection_state_t c = amqp_open();
+	int taken = 0;
+	while (c && taken < size) {
+		amqp_message_t m;
+		amqp_rpc_reply_t got = amqp_basic_get(c, 1, amqp_cstring_bytes(queue), 0);
+		if (got.reply_type != AMQP_RESPONSE_NORMAL ||
+		    got.reply.id != AMQP_BASIC_GET_OK_METHOD)
+			break;
+		uint64_t tag = ((amqp_basic_get_ok_t *)got.reply.decoded)->delivery_tag;
+		got = amqp_read_message(c, 1, &m, 0);
+		if (got.reply_type != AMQP_RESPONSE_NORMAL)
+			break;
+		int rc = republish_one(c, kind, times, &m);
+		amqp_destroy_message(&m);
+		amqp_maybe_release_buffers(c);
+		if (rc < 0 || amqp_basic_ack(c, 1, tag, 0) < 0)
+			break;
+		taken++;
+	}
+	amqp_shut(c);
+	return taken;
+}
+
+/* ---- Redis ---- */
+
+static redisContext *redis_open(void)
+{
+	char url[512], *host, *port;
+	const char *given = getenv("WEIR_REDIS_URL");
+	snprintf(url, sizeof url, "%s", given ? given : "");
+	char *password = strstr(url, "://:"), *at = strchr(url, '@');
+	if (!password || !at || !(port = strchr(at, ':')))
+		return NULL;
+	*at = *port++ = '\0';
+	host = at + 1;
+	redisContext *c = redisConnectWithTimeout(host, atoi(port), (struct timeval){5, 0});
+	if (c && !c->err)
+		freeReplyObject(redisCommand(c, "AUTH %s", password + 4));
+	return c;
+}
+
+void redis_flush(void)
+{
+	redisContext *c = redis_open();
+	redisReply *r = c ? redisCommand(c, "FLUSHALL") : NULL;
+	EXPECT(r && r->type == REDIS_REPLY_STATUS, "FLUSHALL failed");
+	freeReplyObject(r);
+	redisFree(c);
+}
+
+int64_t redis_count(const char *job, const char *field)
+{
+	int64_t value = INT64_MIN;
+	redisContext *c = redis_open();
+	redisReply *r = c ? redisCommand(c, "HGET weir:{%s}:s1:counts %s", job, field) : NULL;
+	if (r && r->type == REDIS_REPLY_STRING)
+		value = strtoll(r->str, NULL, 10);
+	freeReplyObject(r);
+	redisFree(c);
+	return value;
+}
+
+/* Two bits each, the first in the highest bits of the first byte; what lies behind the end is 0. */
+bool redis_states(const char *job, unsigned char *states, int n)
+{
+	redisContext *c = redis_open();
+	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s1:states", job) : NULL;
+	bool there = r && r->type == REDIS_REPLY_STRING;
+	for (int i = 0; i < n; i++) {
+		unsigned byte = there && i / 4 < (int)r->len ? (unsigned char)r->str[i / 4] : 0;
+		states[i] = (unsigned char)(byte >> (6 - 2 * (i % 4)) & 3);
+	}
+	freeReplyObject(r);
+	redisFree(c);
+	return there;
+}

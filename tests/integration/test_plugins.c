@@ -1,0 +1,138 @@
+/* Plugins that are bad on purpose. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define UNLOADABLE WEIR_BUILD_DIR "/tests/plugins/unloadable"
+
+/* Neither a consumer nor a submit may start with it, and both say why. */
+static void refused(const char *dir, const char *kind, const char *why)
+{
+	const struct outcome *o = run(NULL, "weir-consumer", kind, "--plugin-dir", dir, NULL);
+	EXPECT(o->status == 2, "the consumer ended with %d", o->status);
+	EXPECT_PART(o->err, why);
+	o = run(NULL, "weir", "submit", kind, "/dev/null", "--job", "refused", "--plugin-dir", dir,
+		NULL);
+	EXPECT(o->status == 2, "submit ended with %d", o->status);
+	EXPECT_PART(o->err, why);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+}
+
+static void wrong_version(void)
+{
+	refused(UNLOADABLE, "wrong_abi", "version 999 of the plugin interface");
+}
+
+static void no_entry(void) { refused(UNLOADABLE, "no_entry", "exports no weir_plugin()"); }
+
+static void unknown_kind(void)
+{
+	refused(WEIR_BUILD_DIR "/tests/plugins", "nosuch", "there is no kind \"nosuch\"");
+	refused(WEIR_BUILD_DIR "/tests/plugins", "nosuch", "segfault, slow, sum, twice");
+	refused(WEIR_BUILD_DIR "/tests/plugins", "../sum", "there is no kind");
+}
+
+/* A copy of the plugin `sum` under another name. */
+static void copy_sum(const char *path, mode_t mode)
+{
+	const struct outcome *o =
+		run(NULL, "/bin/cp", "-f", WEIR_BUILD_DIR "/tests/plugins/sum.so", path, NULL);
+	EXPECT(o->status == 0 && chmod(path, mode) == 0, "no copy: %s", o->err);
+}
+
+static void wrong_name(void)
+{
+	copy_sum(UNLOADABLE "/other.so", 0644);
+	refused(UNLOADABLE, "other", "says that its kind is \"sum\"");
+	unlink(UNLOADABLE "/other.so");
+}
+
+static void writable_by_others(void)
+{
+	copy_sum(UNLOADABLE "/sum.so", 0666);
+	refused(UNLOADABLE, "sum", "others may write to it");
+	unlink(UNLOADABLE "/sum.so");
+}
+
+static void never_ends_an_item(void)
+{
+	struct job *job = job_new("never", "never", 40);
+	for (int i = 0; i < job->size; i += 13) {
+		item_fails(&job->items[i], "timeout", ",\"never\":1");
+		job->items[i].attempts = 2;
+	}
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "never", "--work-timeout", "300ms", "--max-attempts", "2",
+	      NULL);
+	finish(job_submit(job));
+}
+
+static void ends_items_twice(void)
+{
+	struct job *job = job_new("twice", "twice", 120);
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "twice", NULL);
+	finish(job_submit(job));
+	EXPECT_PART(log_of(consumer), "complete_ignored");
+}
+
+/* Starts consumers as Kubernetes would, until the job has ended. Returns how many died. */
+static int run_consumers(const struct job *job)
+{
+	int died = 0;
+	struct process *p = start(NULL, "weir-consumer", job->kind, NULL);
+	for (int i = 0; i < PATIENCE_MS / 5 && died < 20; i++) {
+		if (sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL") == 0)
+			break;
+		if (is_alive(p)) {
+			pause_ms(5);
+			continue;
+		}
+		EXPECT_INT(p->status, -SIGSEGV);
+		p = start(NULL, "weir-consumer", job->kind, NULL);
+		died++;
+	}
+	return died;
+}
+
+static void one_item_kills(void)
+{
+	struct job *job = job_new("poison", "segfault", 40);
+	item_fails(&job->items[17], "poison", ",\"crash\":1");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	EXPECT_INT(run_consumers(job), 3);
+	finish(job);
+}
+
+static void two_items_kill(void)
+{
+	struct job *job = job_new("poisons", "segfault", 60);
+	item_fails(&job->items[0], "poison", ",\"crash\":1");
+	item_fails(&job->items[59], "poison", ",\"crash\":1");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	int died = run_consumers(job);
+	EXPECT(died >= 3 && died <= 6, "%d consumers died", died);
+	finish(job);
+}
+
+void add_plugins_suite(void);
+
+void add_plugins_suite(void)
+{
+	CU_pSuite s = WORLD_SUITE("bad plugins");
+	CU_add_test(s, "another version of the interface", wrong_version);
+	CU_add_test(s, "a library that is no plugin", no_entry);
+	CU_add_test(s, "a kind that there is not", unknown_kind);
+	CU_add_test(s, "a file with another kind's name", wrong_name);
+	CU_add_test(s, "a file that others may write", writable_by_others);
+	CU_add_test(s, "some items are never ended", never_ends_an_item);
+	CU_add_test(s, "all items are ended too often", ends_items_twice);
+	CU_add_test(s, "one item kills every consumer", one_item_kills);
+	CU_add_test(s, "two items kill every consumer", two_items_kill);
+}

@@ -1,0 +1,215 @@
+/* What submit refuses, skips and reads. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define SKIPPED WEIR_BUILD_DIR "/tests/log/skipped.jsonl"
+
+static const struct outcome *submit(const struct job *job, const char *option, const char *value)
+{
+	char label[128];
+	snprintf(label, sizeof label, "label=%s", job->label);
+	return run(NULL, "weir", "submit", job->kind, job->file, "--job", job->id, "--context",
+		   label, "--batch-size", "20", option, value, NULL);
+}
+
+/* Writes a line over line `line` (from 1) of the job's file. */
+static void spoil(struct job *job, int line, const char *text)
+{
+	char command[1400];
+	snprintf(command, sizeof command, "%ds|.*|%s|", line, text);
+	const struct outcome *o = run(NULL, "/bin/sed", "-i", command, job->file, NULL);
+	EXPECT(o->status == 0, "sed: %s", o->err);
+}
+
+static void expect_refused(struct job *job, const char *first, const char *second)
+{
+	const struct outcome *o = submit(job, NULL, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, first);
+	EXPECT_PART(o->err, second);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
+}
+
+static void duplicate_in_a_batch(void)
+{
+	struct job *job = job_new("double", "sum", 50);
+	snprintf(job->items[17].id, sizeof job->items[17].id, "item_00002");
+	job_write(job);
+	expect_refused(job, "line 18: custom_id item_00002", "line 3");
+}
+
+static void duplicate_in_another_batch(void)
+{
+	struct job *job = job_new("double", "sum", 50);
+	snprintf(job->items[44].id, sizeof job->items[44].id, "item_00002");
+	job_write(job);
+	expect_refused(job, "line 45: custom_id item_00002", "line 3");
+}
+
+static void a_bad_line(void)
+{
+	struct job *job = job_new("badline", "sum", 50);
+	job_write(job);
+	spoil(job, 31, "{\"custom_id\":\"x\",\"key\":");
+	expect_refused(job, "line 31", "");
+}
+
+static void a_payload_that_the_plugin_refuses(void)
+{
+	struct job *job = job_new("badload", "sum", 50);
+	job_write(job);
+	spoil(job, 31, "{\"custom_id\":\"x\",\"key\":\"k\"}");
+	expect_refused(job, "line 31", "lacks amount");
+}
+
+static void a_custom_id_that_does_not_fit(void)
+{
+	struct job *job = job_new("badname", "sum", 50);
+	job_write(job);
+	spoil(job, 31, "{\"custom_id\":\"a b\",\"key\":\"k\",\"amount\":1}");
+	expect_refused(job, "line 31", "custom_id \"a b\"");
+}
+
+static void no_context(void)
+{
+	struct job *job = job_new("nocontext", "sum", 5);
+	job_write(job);
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "sum", job->file, "--job", "nocontext", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "label");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 0);
+}
+
+static void no_file(void)
+{
+	const struct outcome *o = run(NULL, "weir", "submit", "sum", "/nonexistent.jsonl", "--job",
+				      "nofile", "--context", "label=x", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "/nonexistent.jsonl");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+}
+
+/* A job of 50 lines, three of which are bad, and what is left of it. */
+static struct job *with_bad_lines(void)
+{
+	struct job *job = job_new("skip", "sum", 50);
+	snprintf(job->items[44].id, sizeof job->items[44].id, "item_00002");
+	job_write(job);
+	spoil(job, 11, "no json");
+	spoil(job, 31, "{\"custom_id\":\"x\",\"key\":\"k\"}");
+	static const int bad[] = {44, 30, 10};
+	for (int i = 0; i < 3; i++) {
+		job->size--;
+		memmove(&job->items[bad[i]], &job->items[bad[i] + 1],
+			(size_t)(job->size - bad[i]) * sizeof *job->items);
+	}
+	return job;
+}
+
+static void expect_skipped(void)
+{
+	char text[1024] = "";
+	FILE *f = fopen(SKIPPED, "r");
+	if (f) {
+		text[fread(text, 1, sizeof text - 1, f)] = '\0';
+		fclose(f);
+	}
+	EXPECT_PART(text, "no json\n{\"custom_id\":\"x\",\"key\":\"k\"}\n"
+			  "{\"custom_id\":\"item_00002\"");
+}
+
+static void bad_lines_are_skipped(void)
+{
+	struct job *job = with_bad_lines();
+	const struct outcome *o = submit(job, "--skip-bad", SKIPPED);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_PART(o->out, "skipped     3 bad records");
+	expect_skipped();
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* The same lines are skipped again, and everything else is there already. */
+static void skipping_again_changes_nothing(void)
+{
+	struct job *job = with_bad_lines();
+	EXPECT_INT(submit(job, "--skip-bad", SKIPPED)->status, 0);
+	const struct outcome *o = submit(job, "--skip-bad", SKIPPED);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_PART(o->out, "there already");
+	expect_skipped();
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 47);
+}
+
+static void from_standard_input(void)
+{
+	struct job *job = job_new("stdin", "sum", 30);
+	job_write(job);
+	const struct outcome *o =
+		run(job->file, "weir", "submit", "sum", "-", "--job", "stdin", "--context",
+		    "label=stdin", "--batch-size", "20", "--json", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_PART(o->out, "\"total_items\": 30");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* ---- rows of the database ---- */
+
+#define REAL_PLUGINS WEIR_BUILD_DIR "/lib/weir"
+
+static void a_row_that_is_gone(void)
+{
+	sql_text("INSERT INTO news_articles (id, title) SELECT n, 'Profit rises, item ' || n"
+		 " FROM generate_series(1, 40) n");
+	sql_text("INSERT INTO reddit_posts (id, title) SELECT n, 'Shares fall, item ' || n"
+		 " FROM generate_series(1, 10) n");
+	EXPECT_INT(run(NULL, "weir", "init", "--plugin-dir", REAL_PLUGINS, NULL)->status, 0);
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "sentiment", "--from", "db", "--job", "rows",
+		    "--context", "model_key=sentiment", "--context", "ai_model=local",
+		    "--batch-size", "20", "--plugin-dir", REAL_PLUGINS, NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	sql_text("DELETE FROM news_articles WHERE id = 23");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sentiment", "--plugin-dir", REAL_PLUGINS, NULL);
+	await(PATIENCE_MS, "SELECT completed_at IS NOT NULL AND counted FROM weir.jobs");
+	stop_all();
+	EXPECT(strcmp(sql_text("SELECT string_agg(custom_id || ' ' || error_class, ',')"
+			       " FROM batch_items WHERE status <> 'success'"),
+		      "news_id_23 record_missing") == 0,
+	       "failed: %s",
+	       sql_text("SELECT string_agg(custom_id || ' ' || error_class, ',')"
+			" FROM batch_items WHERE status <> 'success'"));
+	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE status = 'success'"), 49);
+	EXPECT_INT(sql("SELECT count(*) FROM news_articles WHERE sentiment_score > 0"), 39);
+	EXPECT_INT(sql("SELECT count(*) FROM reddit_posts WHERE sentiment_score < 0"), 10);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_mapping"), 50);
+	EXPECT_INT(redis_count("rows", "success"), 49);
+	EXPECT_INT(redis_count("rows", "failed"), 1);
+	queue_await_size("weir.sentiment", 0);
+}
+
+void add_submit_suite(void);
+
+void add_submit_suite(void)
+{
+	CU_pSuite s = WORLD_SUITE("submit");
+	CU_add_test(s, "a custom_id twice in one batch names both lines", duplicate_in_a_batch);
+	CU_add_test(s, "a custom_id in two batches names both lines", duplicate_in_another_batch);
+	CU_add_test(s, "a bad line is named", a_bad_line);
+	CU_add_test(s, "a payload that the plugin refuses", a_payload_that_the_plugin_refuses);
+	CU_add_test(s, "a custom_id that does not fit", a_custom_id_that_does_not_fit);
+	CU_add_test(s, "a context that lacks a parameter", no_context);
+	CU_add_test(s, "a file that is not there", no_file);
+	CU_add_test(s, "bad lines are skipped", bad_lines_are_skipped);
+	CU_add_test(s, "skipping again changes nothing", skipping_again_changes_nothing);
+	CU_add_test(s, "from standard input", from_standard_input);
+	CU_add_test(s, "a row that is gone fails its item alone", a_row_that_is_gone);
+}

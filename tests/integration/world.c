@@ -1,0 +1,253 @@
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define JOBS 8
+
+static struct {
+	char stack_url[512]; /* the stack's own database */
+	char database[64];
+	int databases;
+	struct job *jobs[JOBS];
+	int job_count;
+} world;
+
+/* ---- checks ---- */
+
+bool expect_that(bool holds, const char *file, unsigned line, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	CU_assertImplementation(holds, line, text, file, "", CU_FALSE);
+	return holds;
+}
+
+bool expect_number(int64_t seen, int64_t wanted, const char *what, const char *file, unsigned line)
+{
+	return expect_that(seen == wanted, file, line, "%s: %lld, not %lld", what, (long long)seen,
+			   (long long)wanted);
+}
+
+bool expect_part(const char *text, const char *part, const char *what, const char *file,
+		 unsigned line)
+{
+	return expect_that(strstr(text, part) != NULL, file, line, "%s has no \"%s\": %.600s", what,
+			   part, text);
+}
+
+/* ---- a suite's world ---- */
+
+static const char effect_tables[] =
+	"CREATE TABLE effects (key text PRIMARY KEY, total bigint, times bigint);"
+	"CREATE TABLE effect_log (job_id text, custom_id text, label text,"
+	" bad integer CHECK (bad = 0), seen_at timestamptz DEFAULT clock_timestamp())";
+
+static const char clean_tables[] =
+	"TRUNCATE weir.jobs, weir.job_batches, weir.items, weir.results, weir.retries, weir.trials,"
+	" weir.dead_letters, effects, effect_log, news_articles, reddit_posts";
+
+static void ignore(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+/* Statements of the stack's own database. */
+static int outside(const char *statement)
+{
+	PGconn *c = PQconnectdb(world.stack_url);
+	PQsetNoticeProcessor(c, ignore, NULL);
+	PGresult *r = PQexec(c, statement);
+	int rc = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : -1;
+	if (rc < 0)
+		fprintf(stderr, "tests: %s: %s\n", statement, PQerrorMessage(c));
+	PQclear(r);
+	PQfinish(c);
+	return rc;
+}
+
+static int remember_stack(void)
+{
+	const char *url = getenv("WEIR_PG_URL");
+	if (!url || !strrchr(url, '/') || !getenv("WEIR_AMQP_URL") || !getenv("WEIR_REDIS_URL")) {
+		fprintf(stderr, "tests: WEIR_PG_URL, WEIR_AMQP_URL and WEIR_REDIS_URL are to name "
+				"a stack of the tests' own (see tests/run)\n");
+		return -1;
+	}
+	snprintf(world.stack_url, sizeof world.stack_url, "%s", url);
+	mkdir(WEIR_BUILD_DIR "/tests", 0777);
+	mkdir(LOGS, 0777);
+	return 0;
+}
+
+/* What all tests want: failures that come soon. The command line of a test may say otherwise. */
+static void set_presets(void)
+{
+	static const char *const presets[][2] = {
+		{"WEIR_BACKOFF", "20ms"}, {"WEIR_BACKOFF_CAP", "40ms"},
+		{"WEIR_LINGER", "10ms"},  {"WEIR_POLL", "100ms"},
+		{"WEIR_FLUSH", "50"},	  {"WEIR_PLUGIN_DIR", WEIR_BUILD_DIR "/tests/plugins"},
+	};
+	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
+		setenv(presets[i][0], presets[i][1], 1);
+}
+
+static int make_tables(void)
+{
+	const struct outcome *o = run(NULL, "weir", "init", NULL);
+	if (o->status != 0) {
+		fprintf(stderr, "tests: weir init: %d: %s\n", o->status, o->err);
+		return -1;
+	}
+	sql_text("%s", effect_tables);
+	return 0;
+}
+
+int world_open(void)
+{
+	char text[256], url[640];
+	if (!*world.stack_url && remember_stack() < 0)
+		return 1;
+	set_presets();
+	snprintf(world.database, sizeof world.database, "weir_test_%d_%d", (int)getpid(),
+		 world.databases++);
+	snprintf(text, sizeof text, "DROP DATABASE IF EXISTS %s", world.database);
+	if (outside(text) < 0)
+		return 1;
+	snprintf(text, sizeof text, "CREATE DATABASE %s", world.database);
+	if (outside(text) < 0)
+		return 1;
+	snprintf(url, sizeof url, "%.*s/%s", (int)(strrchr(world.stack_url, '/') - world.stack_url),
+		 world.stack_url, world.database);
+	setenv("WEIR_PG_URL", url, 1);
+	return sql_open(url) < 0 || make_tables() < 0;
+}
+
+int world_close(void)
+{
+	char text[256];
+	sql_close();
+	setenv("WEIR_PG_URL", world.stack_url, 1);
+	snprintf(text, sizeof text, "DROP DATABASE %s WITH (FORCE)", world.database);
+	return outside(text) < 0;
+}
+
+void world_clean(void)
+{
+	static const char *const queues[] = {"weir.sum",   "weir.slow",	    "weir.never",
+					     "weir.twice", "weir.segfault", "weir.sentiment",
+					     "weir.dead"};
+	end_all();
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
+		queue_purge(queues[i]);
+	redis_flush();
+	sql_text("%s", clean_tables);
+}
+
+void world_leave(void)
+{
+	end_all();
+	while (world.job_count > 0) {
+		struct job *job = world.jobs[--world.job_count];
+		free(job->items);
+		free(job);
+	}
+}
+
+/* ---- jobs ---- */
+
+struct job *job_new(const char *id, const char *kind, int n)
+{
+	struct job *job = calloc(1, sizeof *job);
+	struct item *items = calloc((size_t)n + 1, sizeof *items);
+	if (!job || !items || world.job_count == JOBS) {
+		CU_FAIL_FATAL("no room for the job");
+		abort();
+	}
+	*job = (struct job){
+		.id = id, .kind = kind, .label = id, .batch_size = 20, .size = n, .items = items};
+	for (int i = 0; i < n; i++) {
+		snprintf(items[i].id, sizeof items[i].id, "item_%05d", i);
+		snprintf(items[i].key, sizeof items[i].key, "%s.k%d", id, i % 7);
+		items[i].amount = 1000 + i;
+	}
+	world.jobs[world.job_count++] = job;
+	return job;
+}
+
+void job_delay(struct job *job, int ms)
+{
+	for (int i = 0; i < job->size; i++)
+		snprintf(job->items[i].more, sizeof job->items[i].more, ",\"delay_ms\":%d", ms);
+}
+
+void item_fails(struct item *item, const char *failure, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(item->more, sizeof item->more, fmt, args);
+	va_end(args);
+	item->failure = failure;
+}
+
+void job_write(struct job *job)
+{
+	snprintf(job->file, sizeof job->file, "%s/%s.jsonl", LOGS, job->id);
+	FILE *f = fopen(job->file, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	for (int i = 0; i < job->size; i++) {
+		const struct item *it = &job->items[i];
+		fprintf(f, "{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%lld%s}\n", it->id,
+			it->key, (long long)it->amount, it->more);
+	}
+	EXPECT(fclose(f) == 0, "%s was not written", job->file);
+}
+
+struct job *job_submit(struct job *job)
+{
+	char label[128], size[16];
+	job_write(job);
+	snprintf(label, sizeof label, "label=%s", job->label);
+	snprintf(size, sizeof size, "%d", job->batch_size);
+	const struct outcome *o = run(NULL, "weir", "submit", job->kind, job->file, "--job",
+				      job->id, "--context", label, "--batch-size", size, NULL);
+	EXPECT(o->status == 0, "submit of %s: %d: %s", job->id, o->status, o->err);
+	return job;
+}
+
+void await_final(const struct job *job, int count)
+{
+	await(PATIENCE_MS, "SELECT count(*) >= %d FROM weir.results WHERE job_id = '%s'", count,
+	      job->id);
+}
+
+void await_queued(const struct job *job)
+{
+	await(PATIENCE_MS,
+	      "SELECT count(*) = 0 FROM weir.job_batches WHERE job_id = '%s' AND status <> "
+	      "'queued'",
+	      job->id);
+}
+
+void await_ended(const struct job *job)
+{
+	await(PATIENCE_MS,
+	      "SELECT coalesce(bool_and(completed_at IS NOT NULL AND counted), false)"
+	      " FROM weir.jobs WHERE job_id = '%s'",
+	      job->id);
+}
+
+void finish(const struct job *job)
+{
+	await_ended(job);
+	stop_all();
+	check_exact(job);
+}

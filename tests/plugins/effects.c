@@ -1,0 +1,160 @@
+#include "effects.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One statement must not touch a row twice, so what belongs to one key is added up before. */
+static const char add_up[] =
+	"INSERT INTO effects AS e (key, total, times)"
+	" SELECT key, sum(amount), count(*) FROM unnest($1::text[], $2::int8[]) AS u(key, amount)"
+	" GROUP BY key ORDER BY key"
+	" ON CONFLICT (key) DO UPDATE SET total = e.total + excluded.total,"
+	"  times = e.times + excluded.times";
+
+static const char keep_log[] =
+	"INSERT INTO effect_log (job_id, custom_id, label, bad)"
+	" SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[])";
+
+static int fail(struct weir_error *err, const char *code, const char *text)
+{
+	snprintf(err->code, sizeof err->code, "%s", code);
+	snprintf(err->text, sizeof err->text, "%s", text);
+	return -1;
+}
+
+static bool is(struct weir_text text, const char *word)
+{
+	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
+
+static struct weir_text text_of(const struct effects *e, const struct weir_map *map,
+				const char *name)
+{
+	struct weir_text text = {NULL, 0};
+	e->host->map_text(map, name, &text);
+	return text;
+}
+
+int64_t effects_integer(const struct effects *e, const struct weir_item *item, const char *name)
+{
+	int64_t value = 0;
+	e->host->map_integer(item->payload, name, &value);
+	return value;
+}
+
+int effects_open(const struct weir_host *host, const void *config, void **state,
+		 struct weir_error *err)
+{
+	(void)config;
+	struct effects *e = calloc(1, sizeof *e);
+	if (!e)
+		return fail(err, "out_of_memory", "out of memory");
+	e->host = host;
+	*state = e;
+	return 0;
+}
+
+void effects_close(void *state) { free(state); }
+
+int effects_check(void *state, const struct weir_item *item, struct weir_error *err)
+{
+	const struct effects *e = state;
+	int64_t amount;
+	if (!text_of(e, item->context, "label").data)
+		return fail(err, "bad_context", "the context lacks label");
+	if (!text_of(e, item->payload, "key").data)
+		return fail(err, "bad_payload", "the payload lacks key");
+	if (e->host->map_integer(item->payload, "amount", &amount) < 0)
+		return fail(err, "bad_payload", "the payload lacks amount");
+	return 0;
+}
+
+void effects_complete(const struct effects *e, struct weir_work work, const struct weir_item *item)
+{
+	struct weir_text wish = text_of(e, item->payload, "fail");
+	struct weir_verdict v = {.outcome = WEIR_DONE, .result = {"{\"added\":true}", 14}};
+	bool once = is(wish, "retry_once") && item->attempt == 0;
+	if (is(wish, "retry") || once || is(wish, "reject")) {
+		v.outcome = is(wish, "reject") ? WEIR_REJECT : WEIR_RETRY;
+		v.result = (struct weir_text){NULL, 0};
+		fail(&v.error, "asked_to_fail", "the payload asks for it");
+	}
+	e->host->complete(e->host, work, &v);
+}
+
+/* ---- storing ---- */
+
+struct columns {
+	struct weir_text *key, *job, *id, *label;
+	int64_t *amount;
+	int32_t *bad;
+};
+
+static int make_columns(struct columns *c, size_t n)
+{
+	c->key = calloc(n, sizeof *c->key);
+	c->job = calloc(n, sizeof *c->job);
+	c->id = calloc(n, sizeof *c->id);
+	c->label = calloc(n, sizeof *c->label);
+	c->amount = calloc(n, sizeof *c->amount);
+	c->bad = calloc(n, sizeof *c->bad);
+	return c->key && c->job && c->id && c->label && c->amount && c->bad ? 0 : -1;
+}
+
+static void free_columns(struct columns *c)
+{
+	free(c->key);
+	free(c->job);
+	free(c->id);
+	free(c->label);
+	free(c->amount);
+	free(c->bad);
+}
+
+static void fill_row(const struct effects *e, const struct weir_item *item, struct columns *c,
+		     size_t i)
+{
+	c->key[i] = text_of(e, item->payload, "key");
+	c->job[i] = item->job_id;
+	c->id[i] = item->custom_id;
+	c->label[i] = text_of(e, item->context, "label");
+	c->amount[i] = effects_integer(e, item, "amount");
+	c->bad[i] = is(text_of(e, item->payload, "fail"), "bad_row");
+}
+
+static int send_all(const struct effects *e, struct weir_tx *tx, const struct columns *c, size_t n,
+		    struct weir_error *err)
+{
+	const struct weir_column sums[] = {{WEIR_TEXT, c->key}, {WEIR_INT8, c->amount}};
+	const struct weir_column log[] = {{WEIR_TEXT, c->job},
+					  {WEIR_TEXT, c->id},
+					  {WEIR_TEXT, c->label},
+					  {WEIR_INT4, c->bad}};
+	const struct weir_statement statements[] = {
+		{.sql = add_up, .columns = sums, .column_count = 2, .count = n},
+		{.sql = keep_log, .columns = log, .column_count = 4, .count = n},
+	};
+	for (size_t i = 0; i < 2; i++)
+		if (e->host->tx_exec(tx, &statements[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int effects_store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
+		  struct weir_error *err)
+{
+	const struct effects *e = state;
+	struct columns c;
+	int rc = -1;
+	if (make_columns(&c, n) < 0) {
+		fail(err, "out_of_memory", "out of memory");
+	} else {
+		for (size_t i = 0; i < n; i++)
+			fill_row(e, results[i].item, &c, i);
+		rc = send_all(e, tx, &c, n, err);
+	}
+	free_columns(&c);
+	return rc;
+}

@@ -1,0 +1,38 @@
+/* effects.h: what the test plugins have in common. Their effects show every mistake of the host: a
+ * sum that an item enters twice is too large, and the log of a second storing has a second row.
+ *
+ * Payload: key (text), amount (integer); optional: fail ("retry": always; "retry_once"; "reject";
+ * "bad_row": the database refuses its row), delay_ms. Context: label. Tables: see
+ * tests/integration/world.c. */
+#ifndef WEIR_TEST_EFFECTS_H
+#define WEIR_TEST_EFFECTS_H
+
+#include "weir/plugin.h"
+
+struct effects {
+	const struct weir_host *host;
+	void *extra; /* the plugin's own */
+};
+
+int effects_open(const struct weir_host *host, const void *config, void **state,
+		 struct weir_error *err);
+int effects_check(void *state, const struct weir_item *item, struct weir_error *err);
+int effects_store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
+		  struct weir_error *err);
+void effects_close(void *state);
+
+/* Ends the item as its payload wants it to end. */
+void effects_complete(const struct effects *e, struct weir_work work, const struct weir_item *item);
+
+/* An integer of the payload; 0 when it is not there. */
+int64_t effects_integer(const struct effects *e, const struct weir_item *item, const char *name);
+
+#define EFFECTS_PLUGIN(name)                                                                       \
+	.abi_major = WEIR_ABI_MAJOR, .abi_minor = WEIR_ABI_MINOR,                                  \
+	.struct_size = sizeof(struct weir_plugin), .kind = name, .version = "1.0",                 \
+	.summary = "a plugin of the tests", .open = effects_open, .check = effects_check,          \
+	.store = effects_store, .close = effects_close
+
+const struct weir_plugin *weir_plugin(void);
+
+#endif

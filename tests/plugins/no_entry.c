@@ -1,0 +1,4 @@
+/* A shared object that is no plugin. */
+int no_entry(void);
+
+int no_entry(void) { return 0; }

@@ -1,0 +1,76 @@
+/* The kind `slow`: like `sum`, but ends each item from a timer, after delay_ms, so that many are
+ * open at a time. */
+#include <stdlib.h>
+
+#include "effects.h"
+
+struct open_item {
+	struct open_item *after;
+	struct weir_work work;
+	const struct weir_item *item;
+};
+
+static struct open_item *take_out(struct effects *e, struct weir_work work)
+{
+	struct open_item *list = e->extra, *before = NULL;
+	while (list && list->work.id != work.id) {
+		before = list;
+		list = list->after;
+	}
+	if (list && before)
+		before->after = list->after;
+	else if (list)
+		e->extra = list->after;
+	return list;
+}
+
+static void fire(void *state, struct weir_work work)
+{
+	struct open_item *one = take_out(state, work);
+	if (!one)
+		return;
+	effects_complete(state, work, one->item);
+	free(one);
+}
+
+static void process(void *state, struct weir_work work, const struct weir_item *item)
+{
+	struct effects *e = state;
+	struct open_item *one = malloc(sizeof *one);
+	if (!one)
+		return; /* the host gives it up in time */
+	*one = (struct open_item){.after = e->extra, .work = work, .item = item};
+	e->extra = one;
+	e->host->set_timer(e->host, work, effects_integer(e, item, "delay_ms"), fire);
+}
+
+static void cancel(void *state, struct weir_work work) { free(take_out(state, work)); }
+
+static void close_plugin(void *state)
+{
+	struct effects *e = state;
+	for (struct open_item *one = e->extra, *after; one; one = after) {
+		after = one->after;
+		free(one);
+	}
+	effects_close(e);
+}
+
+const struct weir_plugin *weir_plugin(void)
+{
+	static const struct weir_plugin plugin = {
+		.abi_major = WEIR_ABI_MAJOR,
+		.abi_minor = WEIR_ABI_MINOR,
+		.struct_size = sizeof plugin,
+		.kind = "slow",
+		.version = "1.0",
+		.summary = "a plugin of the tests",
+		.open = effects_open,
+		.check = effects_check,
+		.process = process,
+		.cancel = cancel,
+		.store = effects_store,
+		.close = close_plugin,
+	};
+	return &plugin;
+}

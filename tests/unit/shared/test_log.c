@@ -1,0 +1,165 @@
+#include <CUnit/CUnit.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "weir/log.h"
+
+void add_log_suite(void);
+
+/* Standard error, for as long as a test looks at what is written there. */
+struct capture {
+	int saved, reader;
+	char text[8192];
+	ssize_t size; /* what one read(2) gave */
+};
+
+static void capture_start(struct capture *c)
+{
+	int ends[2];
+
+	CU_ASSERT_FATAL(pipe(ends) == 0);
+	CU_ASSERT_FATAL(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
+	c->reader = ends[0];
+	c->saved = dup(STDERR_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+}
+
+static void capture_end(struct capture *c)
+{
+	c->size = read(c->reader, c->text, sizeof(c->text) - 1);
+	c->text[c->size > 0 ? c->size : 0] = '\0';
+	dup2(c->saved, STDERR_FILENO);
+	close(c->saved);
+	close(c->reader);
+}
+
+static const char *written(struct capture *c, const char *value)
+{
+	char *pairs;
+
+	capture_start(c);
+	log_event(LOG_INFO, "tested", "key=\"%s\"", value);
+	capture_end(c);
+	pairs = strstr(c->text, "level=info ");
+	return pairs != NULL ? pairs + strlen("level=info ") : "";
+}
+
+static void writes_one_line(void)
+{
+	struct capture c;
+	struct tm utc = {0};
+
+	capture_start(&c);
+	log_event(LOG_WARN, "queue_missing", "kind=%s tries=%d", "sentiment", 3);
+	capture_end(&c);
+	CU_ASSERT(strncmp(c.text, "queue_missing ts=20", 19) == 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(strptime(c.text, "queue_missing ts=%Y-%m-%dT%H:%M:%S", &utc));
+	CU_ASSERT(labs((long)(timegm(&utc) - time(NULL))) <= 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "Z level=warn kind=sentiment tries=3\n"));
+	CU_ASSERT_EQUAL(c.text[strlen("queue_missing ts=2000-01-01T00:00:00")], '.');
+}
+
+static void writes_no_pairs(void)
+{
+	struct capture c;
+
+	capture_start(&c);
+	log_event(LOG_ERROR, "stopped", "%s", "");
+	capture_end(&c);
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "Z level=error\n"));
+}
+
+static void drops_what_is_below_the_level(void)
+{
+	struct capture c;
+
+	capture_start(&c);
+	log_event(LOG_DEBUG, "unseen", "a=1");
+	log_set_level(LOG_ERROR);
+	log_event(LOG_WARN, "unseen", "a=1");
+	log_set_level(LOG_DEBUG);
+	log_event(LOG_DEBUG, "seen", "a=1");
+	log_set_level(LOG_INFO);
+	capture_end(&c);
+	CU_ASSERT(strncmp(c.text, "seen ", 5) == 0);
+	CU_ASSERT_PTR_NULL(strstr(c.text, "unseen"));
+}
+
+static void escapes_control_characters(void)
+{
+	struct capture c;
+
+	CU_ASSERT_STRING_EQUAL(written(&c, "a\nforged ts=1\r\n"),
+			       "key=\"a\\nforged ts=1\\x0D\\n\"\n");
+	CU_ASSERT_STRING_EQUAL(written(&c, "\t\x1B[31m\x7F"), "key=\"\\x09\\x1B[31m\\x7F\"\n");
+	CU_ASSERT_STRING_EQUAL(written(&c, "\xC2\x9B" "31m"), "key=\"\\xC2\\x9B31m\"\n");
+}
+
+static void keeps_utf8_and_escapes_other_bytes(void)
+{
+	struct capture c;
+
+	CU_ASSERT_STRING_EQUAL(written(&c, "gr\xC3\xBC\xC3\x9F \xF0\x9F\x91\x8D"),
+			       "key=\"gr\xC3\xBC\xC3\x9F \xF0\x9F\x91\x8D\"\n");
+	CU_ASSERT_STRING_EQUAL(written(&c, "\xFF\xC3"), "key=\"\\xFF\\xC3\"\n");
+}
+
+static void cuts_long_lines(void)
+{
+	struct capture c;
+	char value[6001];
+
+	for (size_t i = 0; i < sizeof(value) - 1; i += 3)
+		memcpy(value + i, "\xE2\x82\xAC", 3);
+	value[sizeof(value) - 1] = '\0';
+	(void)written(&c, value);
+	CU_ASSERT(c.size > 2000 && c.size <= 2048);
+	CU_ASSERT_EQUAL(c.text[c.size - 1], '\n');
+	CU_ASSERT_EQUAL(strchr(c.text, '\n') - c.text, c.size - 1);
+	memset(value, 1, sizeof(value) - 1);
+	(void)written(&c, value);
+	CU_ASSERT(c.size > 2000 && c.size <= 2048);
+}
+
+static void keeps_errno(void)
+{
+	struct capture c;
+
+	capture_start(&c);
+	close(STDERR_FILENO);
+	errno = ENOENT;
+	log_event(LOG_INFO, "lost", "a=1");
+	CU_ASSERT_EQUAL(errno, ENOENT);
+	capture_end(&c);
+}
+
+static void parses_levels(void)
+{
+	enum log_level level = LOG_WARN;
+
+	CU_ASSERT(log_level_parse("debug", &level) == 0 && level == LOG_DEBUG);
+	CU_ASSERT(log_level_parse("info", &level) == 0 && level == LOG_INFO);
+	CU_ASSERT(log_level_parse("warn", &level) == 0 && level == LOG_WARN);
+	CU_ASSERT(log_level_parse("error", &level) == 0 && level == LOG_ERROR);
+	CU_ASSERT(log_level_parse("ERROR", &level) == -1 && level == LOG_ERROR);
+	CU_ASSERT(log_level_parse("", &level) == -1 && level == LOG_ERROR);
+}
+
+void add_log_suite(void)
+{
+	CU_pSuite suite = CU_add_suite("log", NULL, NULL);
+
+	CU_ADD_TEST(suite, writes_one_line);
+	CU_ADD_TEST(suite, writes_no_pairs);
+	CU_ADD_TEST(suite, drops_what_is_below_the_level);
+	CU_ADD_TEST(suite, escapes_control_characters);
+	CU_ADD_TEST(suite, keeps_utf8_and_escapes_other_bytes);
+	CU_ADD_TEST(suite, cuts_long_lines);
+	CU_ADD_TEST(suite, keeps_errno);
+	CU_ADD_TEST(suite, parses_levels);
+}
