@@ -79,6 +79,13 @@ static int check_rpc(struct broker *b, const char *doing, struct weir_error *err
 	return check_reply(b, amqp_get_rpc_reply(b->state), doing, err);
 }
 
+/* After a failure the channel may be closed while the socket still takes what is sent: it would be
+ * lost without a word. */
+static int check_alive(const struct broker *b, struct weir_error *err)
+{
+	return b->dead ? weir_fail(err, "broker", "the connection was lost") : 0;
+}
+
 /* ---- connecting ---- */
 
 static amqp_table_entry_t flag(const char *name)
@@ -425,6 +432,8 @@ int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
 {
 	struct timeval wait = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 	event->type = BROKER_NOTHING;
+	if (check_alive(b, err) < 0)
+		return -1;
 	for (;;) {
 		amqp_frame_t frame;
 		amqp_maybe_release_buffers(b->state);
@@ -511,12 +520,16 @@ int broker_cancel(struct broker *b, const char *queue, struct weir_error *err)
 
 int broker_ack(struct broker *b, uint64_t tag, bool multiple, struct weir_error *err)
 {
+	if (check_alive(b, err) < 0)
+		return -1;
 	int status = amqp_basic_ack(b->state, CHANNEL, tag, multiple);
 	return status == AMQP_STATUS_OK ? 0 : fail_status(b, err, "ack", status);
 }
 
 int broker_reject(struct broker *b, uint64_t tag, bool requeue, struct weir_error *err)
 {
+	if (check_alive(b, err) < 0)
+		return -1;
 	int status = amqp_basic_reject(b->state, CHANNEL, tag, requeue);
 	return status == AMQP_STATUS_OK ? 0 : fail_status(b, err, "reject", status);
 }
@@ -542,6 +555,8 @@ int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *n
 	};
 	/* The library does not write to the body, though its type says it could. */
 	amqp_bytes_t body = {m->body_size, (void *)(uintptr_t)m->body};
+	if (check_alive(b, err) < 0)
+		return -1;
 	int status = amqp_basic_publish(b->state, CHANNEL, amqp_cstring_bytes(m->exchange),
 					amqp_cstring_bytes(m->key), 1, 0, &p, body);
 	if (status != AMQP_STATUS_OK)

@@ -40,22 +40,23 @@ static void ignore_notice(void *arg, const PGresult *r)
 	(void)r;
 }
 
+#define SESSION                                                                                   \
+	"-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=120s" \
+	" -c jit=off -c client_min_messages=warning"
+
+/* Each statement is a look-up by key, or walks an index in its order. What the planner believes
+ * while it has no statistics of a table that has just begun to fill must not change that. */
+#define KEYED_PLANS                                                                               \
+	" -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off"   \
+	" -c enable_sort=off -c enable_hashjoin=off -c enable_mergejoin=off"
+
 static PGconn *connect_with(const char *url, const char *name, bool keyed)
 {
-	static const char common[] =
-		"-c statement_timeout=60s -c lock_timeout=30s"
-		" -c idle_in_transaction_session_timeout=120s -c jit=off"
-		" -c client_min_messages=warning";
-	static const char keyed_plans[] =
-		"-c statement_timeout=60s -c lock_timeout=30s"
-		" -c idle_in_transaction_session_timeout=120s -c jit=off"
-		" -c client_min_messages=warning -c enable_seqscan=off"
-		" -c plan_cache_mode=force_generic_plan";
 	const char *keys[] = {"dbname", "application_name", "connect_timeout", "keepalives_idle",
 			      "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 			      "target_session_attrs", "options", NULL};
 	const char *values[] = {url, name, CONNECT_S, "15", "5", "3", "30000",
-				"read-write", keyed ? keyed_plans : common, NULL};
+				"read-write", keyed ? SESSION KEYED_PLANS : SESSION, NULL};
 	return PQconnectdbParams(keys, values, 1);
 }
 
@@ -190,7 +191,7 @@ static int wait_ready(struct ledger *l, int64_t deadline, struct weir_error *err
 	if (n > 0)
 		return 0;
 	l->alive = false;
-	l->sqlstate[0] = '\0';
+	l->sqlstate[0] = l->detail[0] = '\0';
 	return weir_fail(err, "database", "no answer within %d s", ANSWER_MS / 1000);
 }
 

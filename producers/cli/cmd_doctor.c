@@ -223,7 +223,8 @@ static void check_clock(struct doctor *d)
 	if (!d->ledger ||
 	    !ask(d, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8", &r))
 		return;
-	int64_t after = clock_wall_us(), off = ledger_big(r, 0, 0) - (before + (after - before) / 2);
+	int64_t after = clock_wall_us();
+	int64_t off = ledger_big(r, 0, 0) - (before + (after - before) / 2);
 	PQclear(r);
 	int64_t ms = (off < 0 ? -off : off) / 1000;
 	if (ms > CLOCK_OFF_MS + (after - before) / 1000)
@@ -342,8 +343,9 @@ static void check_queues(struct doctor *d)
 
 static void check_policy(struct doctor *d, const char *policy)
 {
-	static const char advice[] = "counters of running jobs may vanish, and are then counted anew "
-				     "from the ledger: set maxmemory-policy noeviction";
+	static const char advice[] =
+		"counters of running jobs may vanish, and are then counted anew from the ledger: "
+		"set maxmemory-policy noeviction";
 	if (!*policy)
 		tell(d, LEVEL_WARN, "make sure that it is noeviction",
 		     "maxmemory-policy cannot be read");
