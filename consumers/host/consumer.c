@@ -195,13 +195,13 @@ static void stop_consuming(struct consumer *c)
 	}
 }
 
+/* A plugin that is asked to cancel one work may end others, so each begins anew at the first. */
 static void cancel_work(struct consumer *c)
 {
-	struct delivery *next;
-	for (struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first; d; d = next) {
+	for (struct delivery *d; (d = c->deliveries.lists[DELIVERY_WORKING].first);) {
 		const struct weir_plugin *p = &d->lane->plugin.plugin;
 		struct weir_work work = delivery_work(d);
-		next = d->after;
+		delivery_move(&c->deliveries, d, DELIVERY_HELD, false);
 		if (p->cancel)
 			p->cancel(d->lane->plugin.state, work);
 	}

@@ -124,11 +124,13 @@ CREATE TABLE weir.dead_letters (
 -- the SQLSTATE says what happened, the detail lists the positions.
 CREATE FUNCTION weir.expect(written integer[], given integer[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+	missing text;
 BEGIN
-	IF coalesce(cardinality(written), 0) < cardinality(given) THEN
-		RAISE EXCEPTION 'rows are missing' USING ERRCODE = 'WE001',
-			DETAIL = array_to_string(array(
-				SELECT unnest(given) EXCEPT SELECT unnest(written) ORDER BY 1), ',');
+	SELECT string_agg(pos::text, ',' ORDER BY pos) INTO missing
+	  FROM (SELECT unnest(given) EXCEPT SELECT unnest(written)) AS m(pos);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'rows are missing' USING ERRCODE = 'WE001', DETAIL = missing;
 	END IF;
 END $$;
 

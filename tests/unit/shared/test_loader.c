@@ -22,9 +22,16 @@ static struct weir_error err;
 /* ---- a folder of the test's own ---- */
 
 static char folder[] = "/tmp/weir-test-loader.XXXXXX";
-static const char *const made[] = {"sum.so",  "other.so", "text.so",   "zebra.so",
-				   "apple.so", "Big.so",   ".so",	"README",
-				   "mango.so.old", "two.words.so",
+static const char *const made[] = {"sum.so",
+				   "other.so",
+				   "text.so",
+				   "zebra.so",
+				   "apple.so",
+				   "Big.so",
+				   ".so",
+				   "README",
+				   "mango.so.old",
+				   "two.words.so",
 				   "abcdefghijklmnopqrstuvwxyz012345.so",
 				   "abcdefghijklmnopqrstuvwxyz0123456.so"};
 
@@ -61,7 +68,8 @@ static void copy_sum(const char *name, mode_t mode)
 static void begin(void)
 {
 	strcpy(folder + strlen(folder) - 6, "XXXXXX");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	if (!mkdtemp(folder))
+		abort();
 	memset(&err, 0, sizeof(err));
 	memset(&p, 0, sizeof(p));
 }

@@ -13,15 +13,9 @@ void add_params_suite(void);
 
 static struct params p;
 
-static void end(void)
-{
-	params_release(&p);
-}
+static void end(void) { params_release(&p); }
 
-static struct weir_text text_of(const char *text)
-{
-	return (struct weir_text){text, strlen(text)};
-}
+static struct weir_text text_of(const char *text) { return (struct weir_text){text, strlen(text)}; }
 
 /* Parameter i has this type and exactly these bytes. */
 static void has(int i, Oid type, const char *bytes, size_t size)
@@ -94,7 +88,10 @@ static void bytes(void)
 /* ---- arrays ---- */
 
 /* Dimensions, may hold nulls, element type; then size and lower bound of the dimension. */
-#define HEAD(type, n) "\0\0\0\1" "\0\0\0\1" "\0\0" type "\0\0\0" n "\0\0\0\1"
+#define HEAD(type, n)                                                                              \
+	"\0\0\0\1"                                                                                 \
+	"\0\0\0\1"                                                                                 \
+	"\0\0" type "\0\0\0" n "\0\0\0\1"
 
 static void arrays_of_numbers(void)
 {
@@ -110,10 +107,13 @@ static void arrays_of_numbers(void)
 	params_add_real(&p, -2.5);
 	params_array_end(&p);
 	CU_ASSERT_EQUAL(p.count, 3);
-	HAS(0, 1007, HEAD("\0\x17", "\2") "\0\0\0\4\0\0\1\2" "\0\0\0\4\xFF\xFF\xFF\xFE");
+	HAS(0, 1007,
+	    HEAD("\0\x17", "\2") "\0\0\0\4\0\0\1\2"
+				 "\0\0\0\4\xFF\xFF\xFF\xFE");
 	HAS(1, 1016, HEAD("\0\x14", "\1") "\0\0\0\x08\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
-	HAS(2, 1022, HEAD("\x02\xBD", "\2") "\0\0\0\x08\x3F\xF0\0\0\0\0\0\0"
-					    "\0\0\0\x08\xC0\x04\0\0\0\0\0\0");
+	HAS(2, 1022,
+	    HEAD("\x02\xBD", "\2") "\0\0\0\x08\x3F\xF0\0\0\0\0\0\0"
+				   "\0\0\0\x08\xC0\x04\0\0\0\0\0\0");
 }
 
 static void array_of_texts(void)
@@ -124,8 +124,13 @@ static void array_of_texts(void)
 	params_add_text(&p, text_of(""));
 	params_add_text(&p, (struct weir_text){"x\0y", 3});
 	params_array_end(&p);
-	HAS(0, 1009, HEAD("\0\x19", "\4") "\0\0\0\2" "ab" "\xFF\xFF\xFF\xFF" "\0\0\0\0"
-					  "\0\0\0\3" "x\0y");
+	HAS(0, 1009,
+	    HEAD("\0\x19", "\4") "\0\0\0\2"
+				 "ab"
+				 "\xFF\xFF\xFF\xFF"
+				 "\0\0\0\0"
+				 "\0\0\0\3"
+				 "x\0y");
 }
 
 /* An empty array has no dimension at all. */

@@ -179,8 +179,8 @@ static void sets_the_log_level(void)
 
 void add_settings_suite(void)
 {
-	CU_pSuite suite = CU_add_suite_with_setup_and_teardown("settings", put_aside, put_back,
-							       begin, end);
+	CU_pSuite suite =
+		CU_add_suite_with_setup_and_teardown("settings", put_aside, put_back, begin, end);
 
 	CU_ADD_TEST(suite, presets);
 	CU_ADD_TEST(suite, missing_ones_are_named);

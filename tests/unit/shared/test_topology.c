@@ -18,9 +18,10 @@ static void kinds(void)
 static void no_kinds(void)
 {
 	static const char *const bad[] = {
-		"",	"1a",	 "_a",	"A",	   "aB",  "a-b", "a.b",	 "a b",
-		"a/b",	"../a",	 "a*",	"#",	   "a\n", " a",	 "a\xC3\xA4",
-		"abcdefghijklmnopqrstuvwxyz0123456"};
+		"",    "1a",   "_a",	    "A",
+		"aB",  "a-b",  "a.b",	    "a b",
+		"a/b", "../a", "a*",	    "#",
+		"a\n", " a",   "a\xC3\xA4", "abcdefghijklmnopqrstuvwxyz0123456"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CU_ASSERT_FALSE(kind_ok(bad[i]));

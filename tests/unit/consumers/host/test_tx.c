@@ -33,10 +33,7 @@ static void begin(void)
 	memset(&queued, 0, sizeof(queued));
 }
 
-static void end(void)
-{
-	params_release(&scratch);
-}
+static void end(void) { params_release(&scratch); }
 
 /* ---- columns ---- */
 
@@ -197,8 +194,9 @@ static void columns_become_arrays(void)
 	struct weir_statement s = statement(columns, 7);
 
 	for (int i = 1; i < 7; i++)
-		columns[i] = (struct weir_column){(enum weir_column_type)(WEIR_INT4 + i),
-						  values_of((enum weir_column_type)(WEIR_INT4 + i))};
+		columns[i] =
+			(struct weir_column){(enum weir_column_type)(WEIR_INT4 + i),
+					     values_of((enum weir_column_type)(WEIR_INT4 + i))};
 	accepted(&s);
 	CU_ASSERT_EQUAL_FATAL(scratch.count, 7);
 	for (int i = 0; i < 7; i++) {

@@ -26,10 +26,7 @@ static struct {
 	struct weir_work last_cancelled, last_fired;
 } plugin;
 
-static const struct weir_host *host(void)
-{
-	return &c.lanes[0].host;
-}
+static const struct weir_host *host(void) { return &c.lanes[0].host; }
 
 static void complete(struct weir_work work, const struct weir_verdict *verdict)
 {
@@ -110,13 +107,11 @@ static void begin(void)
 	make_lane(&c.lanes[0], "sum");
 	make_lane(&c.lanes[1], "slow");
 	c.lane_count = 2;
-	CU_ASSERT_EQUAL_FATAL(deliveries_init(&c.deliveries, CAPACITY), 0);
+	if (deliveries_init(&c.deliveries, CAPACITY) < 0)
+		abort();
 }
 
-static void end(void)
-{
-	deliveries_release(&c.deliveries);
-}
+static void end(void) { deliveries_release(&c.deliveries); }
 
 /* A HELD delivery of an item that has failed so often. */
 static struct delivery *hold(int attempt)
@@ -125,14 +120,17 @@ static struct delivery *hold(int attempt)
 	struct weir_error err;
 
 	snprintf(text, sizeof(text),
-		 "{\"v\":1,\"kind\":\"sum\",\"job_id\":\"job\",\"batch_id\":\"job-s1-b1\",\"stage\":1,"
+		 "{\"v\":1,\"kind\":\"sum\",\"job_id\":\"job\",\"batch_id\":\"job-s1-b1\","
+		 "\"stage\":1,"
 		 "\"ordinal\":0,\"custom_id\":\"item\",\"epoch\":0,\"attempt\":%d,\"context\":{},"
-		 "\"payload\":{\"n\":7}}", attempt);
+		 "\"payload\":{\"n\":7}}",
+		 attempt);
 	struct broker_event event = {.tag = 1, .body = strdup(text), .body_size = strlen(text)};
 	struct delivery *one = delivery_take(&c.deliveries, &event, 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(one);
 	CU_ASSERT_EQUAL_FATAL(message_decode(&one->message, one->body, one->body_size,
-					     (struct weir_text){"application/json", 16}, &err), 0);
+					     (struct weir_text){"application/json", 16}, &err),
+			      0);
 	one->lane = &c.lanes[0];
 	return one;
 }
@@ -309,7 +307,8 @@ static void the_last_attempt(void)
 	struct weir_verdict v = failing(WEIR_RETRY, "busy", "the model is busy");
 
 	for (int attempt = 2; attempt < 5; attempt++) {
-		struct delivery *one = start(attempt); /* of three; the setting may have been more */
+		struct delivery *one =
+			start(attempt); /* of three; the setting may have been more */
 
 		complete(plugin.work[attempt - 2], &v);
 		ended_as(one, FATE_FAILED, "busy");
@@ -334,7 +333,11 @@ static void no_valid_outcome(void)
 /* The ledger takes nothing but UTF-8. */
 static void texts_become_utf8(void)
 {
-	struct weir_verdict v = failing(WEIR_REJECT, "b\xE4""d", "gr\xFC\xDF""e \xC3\xA4");
+	struct weir_verdict v = failing(WEIR_REJECT,
+					"b\xE4"
+					"d",
+					"gr\xFC\xDF"
+					"e \xC3\xA4");
 	struct delivery *one;
 
 	complete((start(0), plugin.work[0]), &v);
@@ -473,10 +476,7 @@ static void timers_that_make_no_sense(void)
 	CU_ASSERT_EQUAL(plugin.fired, 0);
 }
 
-static void complete_it(struct weir_work work)
-{
-	complete(work, &done);
-}
+static void complete_it(struct weir_work work) { complete(work, &done); }
 
 static void a_timer_ends_its_work(void)
 {
@@ -632,8 +632,8 @@ static void maps_are_lent(void)
 
 void add_work_suite(void)
 {
-	CU_pSuite suite = CU_add_suite_with_setup_and_teardown("work", quieten, unquieten, begin,
-							       end);
+	CU_pSuite suite =
+		CU_add_suite_with_setup_and_teardown("work", quieten, unquieten, begin, end);
 
 	CU_ADD_TEST(suite, refused_by_check);
 	CU_ADD_TEST(suite, without_a_class);
