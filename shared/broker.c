@@ -448,6 +448,13 @@ int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
 	}
 }
 
+int broker_beat(struct broker *b, struct weir_error *err)
+{
+	const amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEARTBEAT};
+	int status = amqp_send_frame(b->state, &frame);
+	return status == AMQP_STATUS_OK ? 0 : fail_status(b, err, "heartbeat", status);
+}
+
 /* ---- topology ---- */
 
 static amqp_table_entry_t int_entry(const char *name, int32_t value)

@@ -128,19 +128,31 @@ const char *ledger_detail(const struct ledger *l)
 	return l->detail;
 }
 
-bool ledger_retryable(const struct ledger *l)
+/* By class, or whole; the first that fits. What is not here is SETUP. */
+static const struct fault_row {
+	const char *prefix;
+	enum ledger_fault fault;
+} faults[] = {
+	{"08", LEDGER_BUSY},    {"40", LEDGER_BUSY},    {"53", LEDGER_BUSY},
+	{"57", LEDGER_BUSY},    {"55P03", LEDGER_BUSY}, {"25006", LEDGER_BUSY},
+	{"25P03", LEDGER_BUSY}, {"58030", LEDGER_BUSY}, {"21", LEDGER_DATA},
+	{"22", LEDGER_DATA},    {"23", LEDGER_DATA},    {"44", LEDGER_DATA},
+	{"54", LEDGER_DATA},    {"P0", LEDGER_DATA},    {"WE", LEDGER_DATA},
+};
+
+enum ledger_fault ledger_fault(const struct ledger *l)
 {
-	static const char *const classes[] = {"08", "40", "53", "57"};
-	static const char *const single[] = {"55P03", "25006", "25P03", "58030"};
 	if (!l->alive || l->sqlstate[0] == '\0')
-		return true;
-	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-		if (strncmp(l->sqlstate, classes[i], 2) == 0)
-			return true;
-	for (size_t i = 0; i < sizeof single / sizeof *single; i++)
-		if (strcmp(l->sqlstate, single[i]) == 0)
-			return true;
-	return false;
+		return LEDGER_BUSY;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (strncmp(l->sqlstate, faults[i].prefix, strlen(faults[i].prefix)) == 0)
+			return faults[i].fault;
+	return LEDGER_SETUP;
+}
+
+bool ledger_timed_out(const struct ledger *l)
+{
+	return strcmp(l->sqlstate, "57014") == 0 || strcmp(l->sqlstate, "55P03") == 0;
 }
 
 static int connection_failed(struct ledger *l, struct weir_error *err)
@@ -285,8 +297,11 @@ int ledger_send(struct ledger *l, const char *sql, const struct params *p, bool 
 
 int ledger_sync(struct ledger *l, struct weir_error *err)
 {
-	if (!l->alive || enter_pipeline(l, err) < 0)
+	if (!l->alive)
+		return weir_fail(err, "database", "the connection was lost");
+	if (enter_pipeline(l, err) < 0)
 		return -1;
+	l->sqlstate[0] = l->detail[0] = '\0'; /* of this pipeline, nothing has failed yet */
 	if (!PQpipelineSync(l->conn))
 		return connection_failed(l, err);
 	return flush_out(l, err);

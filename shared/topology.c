@@ -7,7 +7,9 @@ static const char *const exchanges[] = {EXCHANGE_ITEMS, EXCHANGE_EVENTS, EXCHANG
 
 #define EXCHANGES (sizeof exchanges / sizeof *exchanges)
 
-static const struct broker_queue dead_queue = {.name = QUEUE_DEAD};
+/* RabbitMQ 4 gives every quorum queue a limit of 20, and this one has nowhere to send what is over
+ * it; 3.10 does not know -1. */
+static const struct broker_queue dead_queue = {.name = QUEUE_DEAD, .delivery_limit = 1000000};
 
 bool kind_ok(const char *kind)
 {

@@ -37,7 +37,6 @@ static int open_broker(struct consumer *c, struct weir_error *err)
 	}
 	c->broker = b;
 	c->connection++;
-	c->consuming = true;
 	c->broker_back.tries = 0;
 	return 0;
 fail:
@@ -67,7 +66,7 @@ void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
 	broker_close(c->broker);
 	c->broker = NULL;
-	c->consuming = false;
+	c->forget_trials = true;
 	while (held->first)
 		delivery_move(&c->deliveries, held->first, DELIVERY_FREE, true);
 	put_off(&c->broker_back);
@@ -157,17 +156,32 @@ static void watch_idle_ledger(struct consumer *c)
 
 /* ---- the loop ---- */
 
+/* Heartbeats are served by intake, also when nothing comes; while there is no room, by hand. */
+static void serve_broker(struct consumer *c)
+{
+	struct weir_error why;
+	if (intake_hungry(c)) {
+		c->beat_us = clock_us();
+		intake_turn(c);
+	} else if (c->broker && clock_us() - c->beat_us > BROKER_HEARTBEAT_S * 1000000 / 3) {
+		c->beat_us = clock_us();
+		if (broker_beat(c->broker, &why) < 0)
+			consumer_lose_broker(c, &why);
+	}
+}
+
 static void turn(struct consumer *c)
 {
 	struct pollfd fds[FDS];
 	wait_for(c, fds);
 	bool more = fds[FD_BROKER].revents || (intake_hungry(c) && broker_buffered(c->broker));
-	if (c->broker) /* also when nothing came: heartbeats are served there */
-		intake_turn(c);
+	serve_broker(c);
 	if (c->ledger && fds[FD_LEDGER].revents)
 		watch_idle_ledger(c);
 	flush_turn(c);
 	work_timers(c);
+	if (c->forget_trials && c->ledger && c->flush.state == FLUSH_IDLE)
+		trials_forget(c);
 	trials_turn(c);
 	if (flush_due(c, clock_us(), more))
 		flush_begin(c);
@@ -211,13 +225,19 @@ static void cancel_work(struct consumer *c)
 static void drain(struct consumer *c, volatile const int *stop)
 {
 	int64_t until = clock_us() + c->options.grace_ms * 1000;
+	struct weir_error why;
 	stop_consuming(c);
 	while (in_hand(c) && *stop < 2 && clock_us() < until)
 		turn(c);
+	cancel_work(c);
 	if (*stop >= 2)
 		return;
-	cancel_work(c);
-	flush_abandon(c);
+	if (c->flush.state != FLUSH_IDLE) { /* an open transaction: nothing else may be said there */
+		weir_fail(&why, "grace", "the time to stop is over");
+		consumer_lose_ledger(c, &why);
+		if (open_ledger(c, &why) < 0)
+			log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
+	}
 	trials_forget(c);
 }
 

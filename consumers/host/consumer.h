@@ -20,6 +20,7 @@
 #define LANES_MAX 16
 #define FLUSH_MAX 500
 #define STEPS_MAX 64
+#define STEPS_OWN 5 /* of these, what the host adds behind the plugins' */
 
 struct consumer;
 
@@ -80,12 +81,13 @@ struct consumer {
 	struct broker *broker; /* NULL: away */
 	struct comeback broker_back;
 	uint64_t connection; /* counts the connections, so that no tag outlives its own */
-	bool consuming;
+	int64_t beat_us; /* when the broker was last heard or told something */
 
 	struct ledger *ledger; /* NULL: away */
 	struct comeback ledger_back;
 	struct progress *progress;
 
+	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;
 	uint64_t done_count; /* items made final by this process */
@@ -110,7 +112,9 @@ void work_fail(struct consumer *c, struct delivery *one, const char *code, const
 /* trials.c: lets the suspects among the HELD ones have their turn. */
 void trials_turn(struct consumer *c);
 bool trials_waiting(const struct consumer *c);
-void trials_forget(struct consumer *c); /* on the way out: what was begun and not ended */
+/* This process lives, so nobody killed it: what is in hand loses its start again. On the way out,
+ * and after the broker was lost, since others now get the same messages. */
+void trials_forget(struct consumer *c);
 
 /* flush.c: starts, continues and ends flushes, as far as that goes without waiting. */
 void flush_turn(struct consumer *c);

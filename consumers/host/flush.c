@@ -16,8 +16,10 @@
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
+#define BYTES_MAX (16u << 20) /* of results in one flush */
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
+#define PAUSES_WHOLE 3 /* a flush that takes too long so often is tried in two halves */
 
 static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
 
@@ -63,9 +65,12 @@ static void take_entries(struct consumer *c)
 	struct flush *f = &c->flush;
 	struct delivery_list *ended = &c->deliveries.lists[DELIVERY_ENDED];
 	uint32_t group = ended->first->group;
+	size_t bytes = 0;
 	f->size = 0;
-	while (ended->first && ended->first->group == group && f->size < (size_t)c->options.flush) {
+	while (ended->first && ended->first->group == group &&
+	       f->size < (size_t)c->options.flush && bytes < BYTES_MAX) {
 		struct delivery *d = ended->first;
+		bytes += d->result.size;
 		d->claimed = d->unknown = false;
 		d->final = 0;
 		f->entries[f->size++] = d;
@@ -192,7 +197,8 @@ static int send_rest(struct consumer *c)
 
 static int note_statement(void *owner, const struct tx_statement *statement)
 {
-	return add_step(owner, STEP_STORE, statement);
+	struct flush *f = owner;
+	return f->step_count < STEPS_MAX - STEPS_OWN ? add_step(f, STEP_STORE, statement) : -1;
 }
 
 static int store_lane(struct consumer *c, struct lane *lane, size_t first, size_t count)
@@ -372,14 +378,32 @@ static void roll_back(struct consumer *c)
 		log_event(LOG_WARN, "rollback_failed", "error=\"%s\"", why.text);
 }
 
-/* The transaction is undone; who is put back, and how, depends on why. */
-static void fail_flush(struct consumer *c, bool by_plugin)
+/* The database is not as it must be, which is no item's fault: all wait until somebody has mended
+ * it. The connection is renewed, since what it has prepared may be out of date as well. */
+static void wait_for_repair(struct consumer *c)
 {
 	struct flush *f = &c->flush;
-	bool passes = !by_plugin && ledger_retryable(c->ledger);
-	if (ledger_alive(c->ledger) && !passes && !by_plugin && fail_missing(c))
+	struct weir_error why = f->error;
+	log_event(LOG_ERROR, "flush_refused", "kind=%s items=%zu sqlstate=%s error=\"%s\" text=\"the "
+		  "database is not as this kind needs it: run weir init, check tables and rights\"",
+		  kind_of(f->entries[0]), f->size, ledger_sqlstate(c->ledger), why.text);
+	pause_flush(c);
+	end_flush(c);
+	consumer_lose_ledger(c, &why);
+}
+
+/* The transaction is undone; who is put back, and how, depends on whose fault it was. */
+static void fail_flush(struct consumer *c, enum ledger_fault fault, bool by_plugin)
+{
+	struct flush *f = &c->flush;
+	bool too_long = !by_plugin && ledger_timed_out(c->ledger) && f->pauses >= PAUSES_WHOLE;
+	if (fault == LEDGER_SETUP) {
+		wait_for_repair(c);
+		return;
+	}
+	if (!by_plugin && fault == LEDGER_DATA && fail_missing(c))
 		goto out;
-	if (passes)
+	if (fault == LEDGER_BUSY && !(too_long && f->size > 1))
 		pause_flush(c);
 	else if (f->size > 1)
 		divide(c);
@@ -415,11 +439,12 @@ static void begin_storing(struct consumer *c)
 	f->state = FLUSH_STORING;
 	failpoint("claimed");
 	if (store_all(c) < 0) {
-		bool lost = !ledger_alive(c->ledger);
+		bool passes = !ledger_alive(c->ledger) ||
+			      strcmp(f->error.code, "out_of_memory") == 0;
 		struct weir_error why = f->error;
 		drain(c);
 		f->error = why;
-		fail_flush(c, !lost);
+		fail_flush(c, passes ? LEDGER_BUSY : LEDGER_DATA, true);
 		return;
 	}
 	if (send_rest(c) < 0) {
@@ -476,7 +501,7 @@ static void synced(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	if (f->failed)
-		fail_flush(c, false);
+		fail_flush(c, ledger_fault(c->ledger), false);
 	else if (f->state == FLUSH_CLAIMING)
 		begin_storing(c);
 	else

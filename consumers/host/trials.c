@@ -141,9 +141,11 @@ void trials_forget(struct consumer *c)
 	for (size_t i = 0; i < c->deliveries.capacity && n < FLUSH_MAX; i++)
 		if (c->deliveries.slots[i].state != DELIVERY_FREE && c->deliveries.slots[i].tried)
 			some[n++] = &c->deliveries.slots[i];
+	c->forget_trials = false;
 	if (n == 0 || !c->ledger)
 		return;
 	statement_fill(&statement_end_trials, &c->flush.params, some, n);
-	if (ledger_do(c->ledger, statement_sql(&statement_end_trials), &c->flush.params, NULL, &why) < 0)
-		log_event(LOG_WARN, "trials_failed", "error=\"%s\"", why.text);
+	if (ledger_do(c->ledger, statement_sql(&statement_end_trials), &c->flush.params, NULL,
+		      &why) < 0)
+		ledger_failed(c, &why);
 }

@@ -65,8 +65,8 @@ static struct lane *lane_of(const struct weir_host *host)
 
 static void keep_result(struct consumer *c, struct delivery *one, const struct weir_verdict *v)
 {
-	if (v->note_size > WEIR_NOTE_MAX) {
-		work_fail(c, one, "bad_verdict", "the plugin's note is too large");
+	if (v->note_size > WEIR_NOTE_MAX || v->result.size > WEIR_RESULT_MAX) {
+		work_fail(c, one, "bad_verdict", "the plugin's note or result is too large");
 		return;
 	}
 	if (v->result.data)

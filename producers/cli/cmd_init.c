@@ -17,15 +17,17 @@ static const char prepare[] =
 	"CREATE TABLE IF NOT EXISTS weir.migrations (version integer PRIMARY KEY,"
 	" name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());";
 
-static int applied_version(struct ledger *l, int *version, struct weir_error *err)
+static int is_applied(struct ledger *l, int number, bool *yes, struct weir_error *err)
 {
+	struct params p = PARAMS_INIT;
 	PGresult *r = NULL;
-	if (ledger_query(l, "SELECT coalesce(max(version), 0)::int4 FROM weir.migrations", NULL,
-			 true, &r, err) < 0)
-		return -1;
-	*version = ledger_int(r, 0, 0);
+	params_int(&p, number);
+	int rc = ledger_query(l, "SELECT 1 FROM weir.migrations WHERE version = $1", &p, true, &r,
+			      err);
+	params_release(&p);
+	*yes = rc == 0 && PQntuples(r) > 0;
 	PQclear(r);
-	return 0;
+	return rc;
 }
 
 /* A file and the note that it was applied are one transaction. */
@@ -43,24 +45,33 @@ static int apply(struct ledger *l, const struct schema_file *f, struct weir_erro
 	return rc;
 }
 
+static int migrate_to(struct ledger *l, const struct schema_file *f, int *count,
+		      struct weir_error *err)
+{
+	struct weir_error why;
+	bool done;
+	if (is_applied(l, f->number, &done, err) < 0)
+		return -1;
+	if (done)
+		return 0;
+	if (apply(l, f, &why) < 0)
+		return weir_fail(err, why.code, "%s: %.400s", f->name, why.text);
+	printf("ledger    applied %s\n", f->name);
+	++*count;
+	return 0;
+}
+
 static int migrate(struct ledger *l, struct weir_error *err)
 {
-	int version = 0, count = 0;
+	int count = 0;
 	if (ledger_script(l, "SELECT pg_advisory_lock(" LOCK ")", err) < 0 ||
-	    ledger_script(l, prepare, err) < 0 || applied_version(l, &version, err) < 0)
+	    ledger_script(l, prepare, err) < 0)
 		return -1;
-	for (const struct schema_file *f = schema_files; f->number; f++) {
-		if (f->number <= version)
-			continue;
-		if (apply(l, f, err) < 0) {
-			struct weir_error why = *err;
-			return weir_fail(err, why.code, "%s: %.400s", f->name, why.text);
-		}
-		printf("ledger    applied %s\n", f->name);
-		count++;
-	}
+	for (const struct schema_file *f = schema_files; f->number; f++)
+		if (migrate_to(l, f, &count, err) < 0)
+			return -1;
 	if (count == 0)
-		printf("ledger    is up to date (schema %d)\n", version);
+		printf("ledger    is up to date\n");
 	return 0;
 }
 

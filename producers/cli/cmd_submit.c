@@ -354,7 +354,8 @@ static void say_waiting(const struct submit *u, const struct job_row *job, int64
 static int wait_for_end(struct submit *u, struct job_row *job, struct weir_error *err)
 {
 	static struct relay relay;
-	const struct relay_options plan = {.batches = 10, .poll_ms = 500, .poison_limit = 3};
+	const struct relay_options plan = {
+		.batches = 10, .poll_ms = 500, .poison_limit = 3, .lost_after_ms = 600000};
 	int64_t said_us = clock_us(), looked_us = 0;
 	int rc = -1;
 	if (relay_open(&relay, u->call->settings, &plan, u->job, &command_stop, err) < 0)
@@ -390,7 +391,8 @@ static enum command_status finish(struct submit *u, struct weir_error *err)
 	bool wait = u->options->wait;
 	if (submission_seal(u->submission, &o.already, err) < 0)
 		return COMMAND_FAILED;
-	tell_total(u);
+	if (!o.already) /* counters of a job that has ended may have expired, and should */
+		tell_total(u);
 	if (wait && wait_for_end(u, &job, err) < 0)
 		return COMMAND_FAILED;
 	if (read_outcome(u, &o, err) < 0)

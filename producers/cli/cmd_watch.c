@@ -142,7 +142,7 @@ static int reopen_ledger(struct watch *w)
 
 static int failed(struct watch *w)
 {
-	return ledger_retryable(w->viewer.ledger) ? no_ledger(w) : -1;
+	return ledger_fault(w->viewer.ledger) == LEDGER_BUSY ? no_ledger(w) : -1;
 }
 
 static bool is_live(const struct watch *w)

@@ -12,23 +12,23 @@
 
 #define TURN 50
 
-/* An item that was delivered too often without an end. Who is to blame is not known (its neighbours
- * in the same hands came back as often), so it gets another message, and a mark in weir.trials;
- * only one that has earned the limit of these is failed. */
+/* An item whose message the broker gave up. When it was delivered too often ($7 = 1), who is to
+ * blame is not known (its neighbours in the same hands came back as often), so it gets another
+ * message, and a mark in weir.trials; only one that has earned the limit of these is failed. */
 static const char give_back[] =
 	"WITH t AS (INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
-	"  SELECT i.job_id, i.stage, i.ordinal, 1 FROM weir.items i"
+	"  SELECT i.job_id, i.stage, i.ordinal, $7 FROM weir.items i"
 	"  WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = $3 AND i.custom_id = $4"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
 	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
-	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET starts = t.starts + 1"
+	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET starts = t.starts + $7"
 	"  RETURNING t.job_id, t.stage, t.ordinal, t.starts),"
 	" again AS (INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
 	"  SELECT job_id, stage, ordinal, $5, now() FROM t WHERE starts < $6"
 	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = now()),"
 	" poison AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts,"
 	"   error_class, error)"
-	"  SELECT job_id, stage, ordinal, 2, $5 + 1, 'poison',"
+	"  SELECT job_id, stage, ordinal, 2, $5, 'poison',"
 	"   'the broker gave its message up ' || starts || ' times: no consumer ended it'"
 	"  FROM t WHERE starts >= $6 ON CONFLICT DO NOTHING)"
 	" SELECT count(*) FROM t";
@@ -36,7 +36,7 @@ static const char give_back[] =
 /* An item whose message a consumer would not take. */
 static const char fail_item[] =
 	"INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, error_class, error)"
-	" SELECT i.job_id, i.stage, i.ordinal, 2, $5 + 1, 'rejected', $6 FROM weir.items i"
+	" SELECT i.job_id, i.stage, i.ordinal, 2, $5, 'rejected', $6 FROM weir.items i"
 	" WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = $3 AND i.custom_id = $4"
 	" ON CONFLICT DO NOTHING";
 
@@ -99,18 +99,20 @@ static int judge_item(struct relay *r, const struct broker_event *event, const s
 {
 	const struct weir_item *item = &m->item;
 	struct params *p = &r->params;
-	bool given_up = strcmp(event->death_reason, "delivery_limit") == 0;
+	bool refused = strcmp(event->death_reason, "rejected") == 0;
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
-	if (given_up)
-		params_int(p, (int32_t)r->options.poison_limit);
-	else
+	if (refused) {
 		params_string(p, "a consumer refused its message");
-	log_event(LOG_WARN, given_up ? "item_given_back" : "item_rejected",
-		  "job=%.*s custom_id=%.*s", (int)item->job_id.size, item->job_id.data,
-		  (int)item->custom_id.size, item->custom_id.data);
+	} else {
+		params_int(p, (int32_t)r->options.poison_limit);
+		params_int(p, strcmp(event->death_reason, "delivery_limit") == 0);
+	}
+	log_event(LOG_WARN, refused ? "item_rejected" : "item_given_back",
+		  "job=%.*s custom_id=%.*s reason=%s", (int)item->job_id.size, item->job_id.data,
+		  (int)item->custom_id.size, item->custom_id.data, event->death_reason);
 	r->due = true;
-	return ledger_do(r->ledger, given_up ? give_back : fail_item, p, NULL, err);
+	return ledger_do(r->ledger, refused ? fail_item : give_back, p, NULL, err);
 }
 
 /* The same checks that the consumer made, and so the same reason. */
@@ -146,9 +148,25 @@ static int judge(struct relay *r, const struct broker_event *event, struct weir_
 	return rc;
 }
 
+/* A letter that the ledger will not have judged is kept as it is; one that it could not judge now
+ * comes again. */
+static int judge_or_keep(struct relay *r, const struct broker_event *event, bool *again,
+			 struct weir_error *err)
+{
+	struct weir_error why;
+	*again = false;
+	if (judge(r, event, &why) == 0)
+		return 0;
+	if (ledger_fault(r->ledger) == LEDGER_DATA && keep_letter(r, event, &why, err) == 0)
+		return 0;
+	*again = ledger_alive(r->ledger);
+	return weir_fail(err, why.code, "%s", why.text);
+}
+
 static int take_one(struct relay *r, struct broker_event *event)
 {
 	struct weir_error why;
+	bool again;
 	if (broker_next(r->dead_broker, 0, event, &why) < 0)
 		goto lost;
 	if (event->type == BROKER_CANCEL) {
@@ -157,10 +175,15 @@ static int take_one(struct relay *r, struct broker_event *event)
 	}
 	if (event->type != BROKER_DELIVERY)
 		return event->type == BROKER_NOTHING ? -1 : 0;
-	if (judge(r, event, &why) < 0) {
-		relay_lose_ledger(r, &why);
-		/* It comes again with the next connection. */
-		goto lost;
+	if (judge_or_keep(r, event, &again, &why) < 0) {
+		log_event(LOG_WARN, "dead_letter_put_back", "error=\"%s\"", why.text);
+		if (!again) {
+			relay_lose_ledger(r, &why); /* and with it this connection */
+			return -1;
+		}
+		if (broker_reject(r->dead_broker, event->tag, true, &why) < 0)
+			goto lost;
+		return -1;
 	}
 	failpoint("dead_letter_kept");
 	if (broker_ack(r->dead_broker, event->tag, false, &why) == 0)

@@ -8,8 +8,10 @@
 #include "relay.h"
 #include "weir/clock.h"
 #include "weir/log.h"
+#include "weir/topology.h"
 
 #define LOOK_US 1000000
+#define SLOW_US 60000000
 #define SHARE 20 /* counting a job takes at most one part in so many of the time */
 #define KEEP_S (7 * 24 * 3600)
 #define CHUNK 5000
@@ -17,11 +19,14 @@
 struct watched_job {
 	char job_id[65];
 	int64_t count_at_us; /* when to count its results again */
+	int64_t done;        /* items that were final when we last looked */
+	int64_t moved_us;    /* when that was last something else */
 	bool seen;
 };
 
 static const char open_jobs[] =
-	"SELECT job_id, sealed_at IS NOT NULL, completed_at IS NOT NULL, coalesce(total_items, 0)"
+	"SELECT job_id, sealed_at IS NOT NULL, completed_at IS NOT NULL, coalesce(total_items, 0),"
+	"  kind"
 	" FROM weir.jobs WHERE (status IN ('pending', 'running') OR NOT counted)"
 	" AND ($1::text IS NULL OR job_id = $1) ORDER BY created_at";
 
@@ -47,6 +52,28 @@ static const char count_job[] =
 static const char read_results[] =
 	"SELECT ordinal, status::int4 FROM weir.results"
 	" WHERE job_id = $1 AND stage = $2 AND ordinal > $3 ORDER BY ordinal LIMIT $4";
+
+/* What the broker has lost: batches that are queued and miss final items which do not wait for
+ * another try, and tries whose message went missing. */
+static const char revive_batches[] =
+	"UPDATE weir.job_batches b SET status = 'pending_queue', due_at = now()"
+	" FROM weir.jobs j WHERE j.job_id = b.job_id AND b.job_id = $1 AND b.status = 'queued'"
+	"  AND (SELECT count(*) FROM weir.results r WHERE r.job_id = b.job_id AND r.stage = b.stage"
+	"   AND r.ordinal >= b.n * j.batch_size AND r.ordinal < b.n * j.batch_size + b.size)"
+	"  + (SELECT count(*) FROM weir.retries w WHERE w.job_id = b.job_id AND w.stage = b.stage"
+	"   AND w.ordinal >= b.n * j.batch_size AND w.ordinal < b.n * j.batch_size + b.size"
+	"   AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
+	"    AND r.stage = w.stage AND r.ordinal = w.ordinal)) < b.size";
+
+static const char revive_retries[] =
+	"UPDATE weir.retries w SET due_at = now() WHERE w.job_id = $1 AND w.due_at = 'infinity'"
+	" AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
+	"  AND r.stage = w.stage AND r.ordinal = w.ordinal)";
+
+/* Nothing asks for these once the job has ended. */
+static const char clean_retries[] = "DELETE FROM weir.retries WHERE job_id = $1";
+static const char clean_trials[] = "DELETE FROM weir.trials WHERE job_id = $1";
+static const char job_counted[] = "UPDATE weir.jobs SET counted = true WHERE job_id = $1";
 
 /* ---- progress from the ledger ---- */
 
@@ -156,6 +183,7 @@ static struct watched_job *watch(struct relay *r, const char *job_id)
 	}
 	struct watched_job *job = &r->jobs[r->job_count++];
 	memset(job, 0, sizeof *job);
+	job->moved_us = clock_us();
 	snprintf(job->job_id, sizeof job->job_id, "%s", job_id);
 	return job;
 }
@@ -183,6 +211,7 @@ static int end_if_done(struct relay *r, struct watched_job *job, bool *ended,
 {
 	PGresult *rows = NULL;
 	int64_t began = clock_us();
+	job->count_at_us = began + SLOW_US; /* should it fail */
 	params_reset(&r->params);
 	params_string(&r->params, job->job_id);
 	if (ledger_query(r->ledger, end_job, &r->params, true, &rows, err) < 0)
@@ -198,39 +227,101 @@ static int end_if_done(struct relay *r, struct watched_job *job, bool *ended,
 	return 0;
 }
 
+static int tell_ledger(struct relay *r, const char *sql, const char *job_id, int64_t *rows,
+		       struct weir_error *err)
+{
+	params_reset(&r->params);
+	params_string(&r->params, job_id);
+	return ledger_do(r->ledger, sql, &r->params, rows, err);
+}
+
 /* The last word on a job's progress. */
 static int check_ended(struct relay *r, const char *job_id, struct weir_error *err)
 {
 	if (jobs_reconcile(r->ledger, r->progress, job_id, NULL, err) < 0 ||
-	    progress_expire(r->progress, job_id, 1, KEEP_S, err) < 0)
+	    progress_expire(r->progress, job_id, 1, KEEP_S, err) < 0 ||
+	    tell_ledger(r, clean_retries, job_id, NULL, err) < 0 ||
+	    tell_ledger(r, clean_trials, job_id, NULL, err) < 0)
 		return -1;
-	params_reset(&r->params);
-	params_string(&r->params, job_id);
-	return ledger_do(r->ledger, "UPDATE weir.jobs SET counted = true WHERE job_id = $1",
-			 &r->params, NULL, err);
+	return tell_ledger(r, job_counted, job_id, NULL, err);
+}
+
+/* Nothing of the job has ended for long: when nothing of it waits in the queue either, the broker has
+ * lost it. Should consumers be at work on it all the same, the second message finds the item final,
+ * or is one too many: that costs time and changes nothing. */
+static int revive(struct relay *r, struct watched_job *job, const char *kind,
+		  struct weir_error *err)
+{
+	struct weir_error why;
+	uint32_t waiting = 0;
+	int64_t batches = 0, retries = 0;
+	job->moved_us = clock_us();
+	if (!r->broker || r->blocked)
+		return 0;
+	if (topology_check_kind(r->broker, kind, &waiting, &why) < 0) {
+		relay_lose_broker(r, &why);
+		return weir_fail(err, why.code, "%s", why.text);
+	}
+	if (waiting > 0)
+		return 0;
+	if (tell_ledger(r, revive_batches, job->job_id, &batches, err) < 0 ||
+	    tell_ledger(r, revive_retries, job->job_id, &retries, err) < 0)
+		return -1;
+	if (batches + retries == 0)
+		return 0;
+	r->due = true;
+	log_event(LOG_WARN, "job_revived", "job=%s batches=%lld retries=%lld text=\"no item of it has "
+		  "ended for long and its queue is empty: what was queued is published again\"",
+		  job->job_id, (long long)batches, (long long)retries);
+	return 0;
 }
 
 /* Redis may have lost its keys, or not yet know how many items there are. */
-static int check_running(struct relay *r, const char *job_id, bool sealed, int64_t total,
-			 struct weir_error *err)
+static int check_running(struct relay *r, struct watched_job *job, const char *kind, bool sealed,
+			 int64_t total, struct weir_error *err)
 {
 	struct progress_counts counts;
 	bool known;
-	if (progress_read(r->progress, job_id, 1, &known, &counts, err) < 0)
+	if (progress_read(r->progress, job->job_id, 1, &known, &counts, err) < 0)
 		return -1;
 	if (!known) {
-		log_event(LOG_INFO, "progress_rebuilt", "job=%s", job_id);
-		return jobs_rebuild(r->ledger, r->progress, job_id, 1, err);
+		log_event(LOG_INFO, "progress_rebuilt", "job=%s", job->job_id);
+		return jobs_rebuild(r->ledger, r->progress, job->job_id, 1, err);
+	}
+	int64_t done = counts.success + counts.failed + counts.cancelled;
+	if (done != job->done) {
+		job->done = done;
+		job->moved_us = clock_us();
 	}
 	if (sealed && counts.total != total)
-		return progress_set_total(r->progress, job_id, 1, total, err);
+		return progress_set_total(r->progress, job->job_id, 1, total, err);
+	if (clock_us() - job->moved_us > r->options.lost_after_ms * 1000)
+		return revive(r, job, kind, err);
 	return 0;
+}
+
+static bool of_redis(const struct weir_error *why)
+{
+	return strncmp(why->code, "redis", 5) == 0;
+}
+
+/* One line when Redis goes, and one when it is back. */
+static void note_redis(struct relay *r, bool away, const struct weir_error *why)
+{
+	if (away == r->redis_away)
+		return;
+	r->redis_away = away;
+	if (away)
+		log_event(LOG_WARN, "redis_away", "error=\"%s\" text=\"work goes on, progress is "
+			  "rebuilt when it is back\"", why->text);
+	else
+		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
 }
 
 static void look_after(struct relay *r, const PGresult *rows, int row)
 {
-	struct weir_error why;
-	const char *job_id = PQgetvalue(rows, row, 0);
+	struct weir_error why = {"", ""};
+	const char *job_id = PQgetvalue(rows, row, 0), *kind = PQgetvalue(rows, row, 4);
 	bool sealed = ledger_bool(rows, row, 1), ended = ledger_bool(rows, row, 2);
 	struct watched_job *job = watch(r, job_id);
 	int rc = 0;
@@ -242,9 +333,10 @@ static void look_after(struct relay *r, const PGresult *rows, int row)
 		rc = end_if_done(r, job, &ended, &why);
 	if (rc == 0)
 		rc = ended ? check_ended(r, job_id, &why)
-			   : check_running(r, job_id, sealed, ledger_big(rows, row, 3), &why);
-	if (rc < 0)
-		log_event(LOG_DEBUG, "job_not_checked", "job=%s error=\"%s\"", job_id, why.text);
+			   : check_running(r, job, kind, sealed, ledger_big(rows, row, 3), &why);
+	note_redis(r, rc < 0 && of_redis(&why), &why);
+	if (rc < 0 && !of_redis(&why))
+		log_event(LOG_WARN, "job_not_checked", "job=%s error=\"%s\"", job_id, why.text);
 }
 
 void jobs_turn(struct relay *r)

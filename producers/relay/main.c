@@ -22,11 +22,16 @@ static const struct weir_option relay_options[] = {
 	{.name = "poison-limit", .type = WEIR_OPTION_INTEGER, .offset = AT(poison_limit),
 	 .preset = "3", .least = 2, .most = 15,
 	 .help = "An item that the broker has given up so often is failed as poison."},
+	{.name = "lost-after", .type = WEIR_OPTION_TIME, .offset = AT(lost_after_ms),
+	 .preset = "10m", .least = 100, .most = 86400000 * INT64_C(30),
+	 .help = "When no item of a job has ended for so long and nothing waits in its queue, the "
+		 "broker has lost it: what was queued is published again. Longer than the slowest "
+		 "item takes."},
 	{.type = WEIR_OPTION_END},
 };
 
 static volatile int stop;
-static volatile int publish_fd = -1;
+static struct relay relay;
 
 static void on_stop(int number)
 {
@@ -40,8 +45,9 @@ static void on_stop(int number)
 static void on_alarm(int number)
 {
 	(void)number;
-	if (publish_fd >= 0)
-		broker_interrupt(publish_fd);
+	int fd = relay.publish_fd;
+	if (fd >= 0)
+		broker_interrupt(fd);
 	alarm(1);
 }
 
@@ -74,18 +80,14 @@ static int fail(const struct weir_error *err, int status)
 static int run(const struct settings *settings, const struct relay_options *options,
 	       struct weir_error *err)
 {
-	static struct relay r;
-	if (relay_open(&r, settings, options, NULL, &stop, err) < 0)
+	if (relay_open(&relay, settings, options, NULL, &stop, err) < 0)
 		return -1;
 	log_event(LOG_INFO, "relay_ready", "batches=%lld", (long long)options->batches);
-	while (!stop) {
-		publish_fd = relay_publish_fd(&r);
-		relay_turn(&r, (int)options->poll_ms);
-	}
-	publish_fd = -1;
+	while (!stop)
+		relay_turn(&relay, (int)options->poll_ms);
 	alarm(0);
-	log_event(LOG_INFO, "relay_stopped", "published=%llu", (unsigned long long)r.published);
-	relay_close(&r);
+	log_event(LOG_INFO, "relay_stopped", "published=%llu", (unsigned long long)relay.published);
+	relay_close(&relay);
 	return 0;
 }
 

@@ -154,10 +154,9 @@ enum outgoing_status outgoing_encode(struct outgoing *o, const PGresult *rows, i
 {
 	struct job_context *job = job_context(o, ledger_text(rows, row, COL_JOB),
 					      (uint32_t)ledger_int(rows, row, COL_STAGE), err);
-	if (!job)
-		return OUTGOING_FAILED;
-	if (pack(o, job, rows, row, err) == 0)
+	if (job && pack(o, job, rows, row, err) == 0)
 		return OUTGOING_READY;
-	/* A shortage of memory passes; everything else is the row's own fault. */
-	return strcmp(err->code, "out_of_memory") == 0 ? OUTGOING_FAILED : OUTGOING_BROKEN;
+	/* A ledger that is away or a shortage of memory passes; all else is the row's own fault. */
+	bool passes = strcmp(err->code, "out_of_memory") == 0 || strcmp(err->code, "database") == 0;
+	return passes ? OUTGOING_FAILED : OUTGOING_BROKEN;
 }

@@ -36,7 +36,7 @@ static const char claim_batches[] =
 static const char claim_retries[] =
 	"WITH d AS (SELECT w.job_id, w.stage, w.ordinal, j.kind, j.epoch, j.batch_size,"
 	"  w.attempts AS attempt FROM weir.retries w JOIN weir.jobs j USING (job_id)"
-	" WHERE w.due_at <= now() AND j.status IN ('pending', 'running')"
+	" WHERE w.due_at <= now() AND w.due_at < 'infinity' AND j.status IN ('pending', 'running')"
 	"  AND ($2::text IS NULL OR w.job_id = $2)"
 	" ORDER BY w.due_at LIMIT $1 FOR UPDATE OF w SKIP LOCKED)"
 	"SELECT d.job_id, d.stage::int4," ITEM_COLUMNS
@@ -159,6 +159,16 @@ static int take(struct relay *r, int timeout_ms)
 	return 0;
 }
 
+/* In an alarm nothing is confirmed: the run is given up, and waits in the ledger instead. */
+static int hear(struct relay *r, int timeout_ms, struct weir_error *err)
+{
+	if (take(r, timeout_ms) < 0)
+		return weir_fail(err, "broker", "the connection was lost");
+	if (r->blocked)
+		return weir_fail(err, "broker_blocked", "the broker is in alarm");
+	return 0;
+}
+
 void publish_take(struct relay *r)
 {
 	if (r->broker)
@@ -276,8 +286,8 @@ static int publish_rows(struct relay *r, struct run *run, int from, int to, stru
 	if (from == 0)
 		run->first = 0;
 	for (int row = from; row < to; row++) {
-		if (row % TAKE_EVERY == 0 && take(r, 0) < 0)
-			return weir_fail(err, "broker", "the connection was lost");
+		if (row % TAKE_EVERY == 0 && hear(r, 0, err) < 0)
+			return -1;
 		run->sent = row + 1;
 		if (publish_row(r, run, row, err) < 0)
 			return -1;
@@ -289,8 +299,8 @@ static int await_confirms(struct relay *r, struct run *run, struct weir_error *e
 {
 	int64_t until = clock_us() + (int64_t)CONFIRM_MS * 1000;
 	while (run->confirmed < run->count) {
-		if (take(r, 100) < 0)
-			return weir_fail(err, "broker", "the connection was lost");
+		if (hear(r, 100, err) < 0)
+			return -1;
 		if (clock_us() > until || *r->stop > 1)
 			return weir_fail(err, "broker", "%d of %d messages were not confirmed",
 					 run->count - run->confirmed, run->count);
@@ -496,8 +506,8 @@ void publish_due(struct relay *r)
 		return;
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
 	publish_abandon(r);
-	/* A broker that did not confirm in time may do so later, under numbers of the past. */
-	if (r->broker)
+	/* What it confirms later carries numbers of the past, which no run has. */
+	if (r->broker && !r->blocked)
 		relay_lose_broker(r, &why);
 }
 

@@ -32,6 +32,7 @@ static int open_broker(struct relay *r, struct weir_error *err)
 		return -1;
 	}
 	r->broker = b;
+	r->publish_fd = broker_fd(b);
 	r->broker_tries = 0;
 	r->blocked = false;
 	r->due = true;
@@ -40,8 +41,6 @@ static int open_broker(struct relay *r, struct weir_error *err)
 
 static int open_dead(struct relay *r, struct weir_error *err)
 {
-	if (r->only_job)
-		return 0;
 	if (broker_open(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
 			&r->dead_broker, err) < 0)
 		return -1;
@@ -68,6 +67,7 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 void relay_lose_broker(struct relay *r, const struct weir_error *why)
 {
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
+	r->publish_fd = -1;
 	broker_close(r->broker);
 	broker_close(r->dead_broker);
 	r->broker = r->dead_broker = NULL;
@@ -80,7 +80,9 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
 	publish_abandon(r);
 	ledger_close(r->ledger);
+	broker_close(r->dead_broker); /* nobody would read it */
 	r->ledger = NULL;
+	r->dead_broker = NULL;
 	r->ledger_at_us =
 		clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, r->ledger_tries++);
 }
@@ -96,11 +98,13 @@ static void come_back(struct relay *r)
 			log_event(LOG_INFO, "ledger_back", "connection=%s", "new");
 	}
 	if (!r->broker && now >= r->broker_at_us) {
-		if (open_broker(r, &why) < 0 || open_dead(r, &why) < 0)
+		if (open_broker(r, &why) < 0)
 			relay_lose_broker(r, &why);
 		else
 			log_event(LOG_INFO, "broker_back", "connection=%s", "new");
 	}
+	if (r->ledger && r->broker && !r->dead_broker && open_dead(r, &why) < 0)
+		relay_lose_broker(r, &why);
 }
 
 int relay_open(struct relay *r, const struct settings *settings,
@@ -110,7 +114,8 @@ int relay_open(struct relay *r, const struct settings *settings,
 	*r = (struct relay){.settings = settings,
 			    .options = *options,
 			    .only_job = only_job,
-			    .stop = stop};
+			    .stop = stop,
+			    .publish_fd = -1};
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
 	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && open_dead(r, err) == 0)
 		return 0;
@@ -120,6 +125,7 @@ int relay_open(struct relay *r, const struct settings *settings,
 
 void relay_close(struct relay *r)
 {
+	r->publish_fd = -1;
 	publish_release(r);
 	jobs_release(r);
 	broker_close(r->broker);
@@ -129,11 +135,6 @@ void relay_close(struct relay *r)
 	params_release(&r->params);
 	free(r->told_done);
 	*r = (struct relay){0};
-}
-
-int relay_publish_fd(const struct relay *r)
-{
-	return r->broker ? broker_fd(r->broker) : -1;
 }
 
 /* ---- what the ledger tells ---- */
@@ -199,6 +200,8 @@ static void wait_for(struct relay *r, int timeout_ms)
 
 void relay_turn(struct relay *r, int timeout_ms)
 {
+	if (r->ledger) /* what came in with the last answers does not wake poll() */
+		take_notifications(r);
 	wait_for(r, timeout_ms);
 	come_back(r);
 	if (r->ledger)

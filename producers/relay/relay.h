@@ -30,6 +30,7 @@ struct relay_options {
 	int64_t batches; /* in one run */
 	int64_t poll_ms;
 	int64_t poison_limit;
+	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };
 
 /* Some batches (or retries) on their way: claimed, published, confirmed, marked. */
@@ -53,6 +54,7 @@ struct relay {
 	volatile const int *stop;
 
 	struct broker *broker; /* publishes; NULL: away */
+	volatile int publish_fd; /* its socket, for broker_interrupt() from a signal; -1: none */
 	bool blocked;
 	int64_t broker_at_us;
 	unsigned broker_tries;
@@ -64,6 +66,7 @@ struct relay {
 
 	struct broker *dead_broker; /* consumes weir.dead */
 	struct progress *progress;
+	bool redis_away;
 
 	struct outgoing outgoing;
 	struct params params;
@@ -78,7 +81,7 @@ struct relay {
 };
 
 /* Connects to everything. only_job: publish and look after this job alone (as `weir submit --wait`
- * does); it then leaves dead letters to others. settings, only_job and stop outlive the relay.
+ * does). Dead letters are judged all the same, whoever's they are. settings, only_job and stop outlive the relay.
  * Blocks. On success the caller calls relay_close(). */
 int relay_open(struct relay *r, const struct settings *settings,
 	       const struct relay_options *options, const char *only_job,
@@ -88,9 +91,6 @@ void relay_close(struct relay *r);
 /* Does all that is due, then waits up to timeout_ms for more. Lost connections are opened again by
  * later turns; failures are logged. */
 void relay_turn(struct relay *r, int timeout_ms);
-
-/* The socket that broker_interrupt() ends a blocked publish with; -1: none. */
-int relay_publish_fd(const struct relay *r);
 
 /* publish.c: publishes until nothing is due. */
 void publish_due(struct relay *r);

@@ -14,7 +14,7 @@ CREATE SCHEMA IF NOT EXISTS weir;
 CREATE TABLE weir.jobs (
 	job_id          text COLLATE "C" PRIMARY KEY CHECK (job_id ~ '^[A-Za-z0-9_-]{1,64}$'),
 	kind            text COLLATE "C" NOT NULL,
-	context         json NOT NULL,
+	context         json NOT NULL CHECK (json_typeof(context) = 'object'),
 	config          json NOT NULL DEFAULT '{}',
 	batch_size      integer NOT NULL CHECK (batch_size BETWEEN 1 AND 1000),
 	status          text NOT NULL DEFAULT 'pending' CHECK (status IN

@@ -355,7 +355,7 @@ static void error_classes(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		params_string(&p, rows[i].sqlstate);
 		fails("SELECT fail_as($1)", rows[i].sqlstate);
-		EXPECT(ledger_retryable(l) == rows[i].passes, "%s", rows[i].sqlstate);
+		EXPECT((ledger_fault(l) == LEDGER_BUSY) == rows[i].passes, "%s", rows[i].sqlstate);
 		EXPECT(strcmp(ledger_detail(l), "its detail") == 0, "%s", ledger_detail(l));
 		EXPECT_PART(err.text, "made ");
 		EXPECT(ledger_alive(l), "dead after %s", rows[i].sqlstate);
@@ -367,13 +367,13 @@ static void data_that_is_refused(void)
 {
 	params_string(&p, "seven");
 	fails("SELECT $1::int", "22P02");
-	EXPECT(!ledger_retryable(l), "22P02 passes");
+	EXPECT(ledger_fault(l) != LEDGER_BUSY, "22P02 passes");
 	EXPECT_PART(err.text, "seven");
 	EXPECT(strcmp(ledger_detail(l), "") == 0, "detail: %s", ledger_detail(l));
 	run_sql("CREATE TABLE once (v int PRIMARY KEY CHECK (v < 10))");
 	run_sql("INSERT INTO once VALUES (1)");
 	fails("INSERT INTO once VALUES (1)", "23505");
-	EXPECT(!ledger_retryable(l), "23505 passes");
+	EXPECT(ledger_fault(l) != LEDGER_BUSY, "23505 passes");
 	EXPECT_PART(ledger_detail(l), "(v)=(1)");
 	fails("INSERT INTO once VALUES (11)", "23514");
 	params_text(&p, (struct weir_text){"a\0b", 3});
@@ -393,7 +393,7 @@ static void serialization(void)
 	EXPECT_INT(number("SELECT n FROM counter"), 0);
 	aside("UPDATE counter SET n = 10");
 	fails("UPDATE counter SET n = n + 1", "40001");
-	EXPECT(ledger_retryable(l), "40001 does not pass");
+	EXPECT(ledger_fault(l) == LEDGER_BUSY, "40001 does not pass");
 	fails("SELECT n FROM counter", "25P02");
 	run_sql("ROLLBACK");
 	EXPECT_INT(number("SELECT n FROM counter"), 10);
@@ -404,7 +404,7 @@ static void a_statement_that_takes_too_long(void)
 {
 	run_sql("SET statement_timeout = '20ms'");
 	fails("SELECT pg_sleep(600)", "57014");
-	EXPECT(ledger_retryable(l) && ledger_alive(l), "57014 does not pass");
+	EXPECT(ledger_fault(l) == LEDGER_BUSY && ledger_alive(l), "57014 does not pass");
 	run_sql("SET statement_timeout = '60s'");
 	EXPECT_INT(number("SELECT 2"), 2);
 }
@@ -416,7 +416,7 @@ static void a_lock_that_is_held(void)
 	aside("LOCK TABLE locked");
 	run_sql("SET lock_timeout = '20ms'");
 	fails("INSERT INTO locked VALUES (1)", "55P03");
-	EXPECT(ledger_retryable(l) && ledger_alive(l), "55P03 does not pass");
+	EXPECT(ledger_fault(l) == LEDGER_BUSY && ledger_alive(l), "55P03 does not pass");
 	aside("COMMIT");
 	run_sql("INSERT INTO locked VALUES (1)");
 	run_sql("DROP TABLE locked");
@@ -427,7 +427,7 @@ static void a_server_that_only_reads(void)
 {
 	run_sql("SET default_transaction_read_only = on");
 	fails("CREATE TABLE never_made (n int)", "25006");
-	EXPECT(ledger_retryable(l), "25006 does not pass");
+	EXPECT(ledger_fault(l) == LEDGER_BUSY, "25006 does not pass");
 }
 
 /* ---- the connection is lost ---- */
@@ -435,7 +435,7 @@ static void a_server_that_only_reads(void)
 static void is_lost(void)
 {
 	EXPECT(!ledger_alive(l), "it lives");
-	EXPECT(ledger_retryable(l), "a lost connection does not pass");
+	EXPECT(ledger_fault(l) == LEDGER_BUSY, "a lost connection does not pass");
 	EXPECT(strcmp(ledger_sqlstate(l), "") == 0, "sqlstate %s", ledger_sqlstate(l));
 	EXPECT(strcmp(ledger_detail(l), "") == 0, "detail %s", ledger_detail(l));
 	EXPECT(strcmp(err.code, "database") == 0 && *err.text, "%s: %s", err.code, err.text);
@@ -515,7 +515,7 @@ static void lost_in_a_script(void)
 	snprintf(why, sizeof why, "SELECT pg_terminate_backend(%d); SELECT pg_sleep(600)",
 		 pid_of());
 	EXPECT(ledger_script(l, why, &err) < 0, "the script ended well");
-	EXPECT(ledger_retryable(l), "a lost connection does not pass");
+	EXPECT(ledger_fault(l) == LEDGER_BUSY, "a lost connection does not pass");
 	PGresult *r = NULL;
 	EXPECT(ledger_query(l, "SELECT 1", NULL, true, &r, &err) < 0, "it answers");
 	is_lost();

@@ -65,6 +65,9 @@ bool broker_buffered(const struct broker *b);
 int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
 		struct weir_error *err) WEIR_MUST_CHECK;
 
+/* Keeps the connection alive while nobody calls broker_next(): to be called every few seconds. */
+int broker_beat(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
+
 /* ---- topology; these wait for the answer, at most 10 s ---- */
 
 struct broker_queue {

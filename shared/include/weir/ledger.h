@@ -72,9 +72,15 @@ PGconn *ledger_conn(struct ledger *l); /* for COPY and notifications */
 const char *ledger_sqlstate(const struct ledger *l);
 /* The detail of the last failure, "" when there was none. */
 const char *ledger_detail(const struct ledger *l);
-/* Whether the same may succeed later (SQLSTATE classes 08, 40, 53, 57 and a few single ones; a
- * lost connection). Source: PostgreSQL manual, appendix A. */
-bool ledger_retryable(const struct ledger *l);
+/* Whose fault the last failure was. BUSY: nobody's, the same may succeed later (a conflict, a
+ * timeout, a server that is short of something, a lost connection). DATA: what was sent. SETUP: the
+ * database is not as the statement needs it (a table or a right is missing, a migration has changed
+ * it); it stays so until a person or a migration acts, and no row is to blame. Source: PostgreSQL
+ * manual, appendix A. */
+enum ledger_fault { LEDGER_BUSY, LEDGER_DATA, LEDGER_SETUP };
+enum ledger_fault ledger_fault(const struct ledger *l);
+/* Whether the server gave a statement up because it took too long. */
+bool ledger_timed_out(const struct ledger *l);
 
 /* Sends one statement and waits. p may be NULL. Results are binary where `binary`, else text. On
  * success the caller PQclear()s *out. Error code: "database". */

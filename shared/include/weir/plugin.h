@@ -97,6 +97,7 @@ struct weir_verdict {
 };
 
 #define WEIR_NOTE_MAX 64
+#define WEIR_RESULT_MAX (1024 * 1024) /* bytes of a result; more is a bad_verdict */
 
 /* A handle for one call of process(). Safe to use too often or too late: the host ignores (and
  * logs) what no longer fits. */
