@@ -115,10 +115,10 @@ static int log_in(struct broker *b, const struct amqp_connection_info *at, const
 	about[2].value.kind = AMQP_FIELD_KIND_TABLE;
 	about[2].value.value.table = (amqp_table_t){sizeof able / sizeof *able, able};
 	amqp_table_t properties = {sizeof about / sizeof *about, about};
-	return check_reply(b, amqp_login_with_properties(b->state, at->vhost, 2, FRAME_MAX,
-							 BROKER_HEARTBEAT_S, &properties,
-							 AMQP_SASL_METHOD_PLAIN, at->user,
-							 at->password),
+	return check_reply(b,
+			   amqp_login_with_properties(
+				   b->state, at->vhost, 2, FRAME_MAX, BROKER_HEARTBEAT_S,
+				   &properties, AMQP_SASL_METHOD_PLAIN, at->user, at->password),
 			   "log in", err);
 }
 
@@ -179,7 +179,8 @@ int broker_open(const char *url, const char *name, uint64_t body_limit, struct b
 	b->fd = -1;
 	b->body_limit = body_limit;
 	if (amqp_parse_url(copy, &at) != AMQP_STATUS_OK) {
-		weir_fail(err, "bad_url", "WEIR_AMQP_URL is not amqp://user:password@host:port/vhost");
+		weir_fail(err, "bad_url",
+			  "WEIR_AMQP_URL is not amqp://user:password@host:port/vhost");
 		goto out;
 	}
 	if (at.ssl) {
@@ -214,25 +215,16 @@ void broker_close(struct broker *b)
 	free(b);
 }
 
-int broker_fd(const struct broker *b)
-{
-	return b->fd;
-}
+int broker_fd(const struct broker *b) { return b->fd; }
 
 bool broker_buffered(const struct broker *b)
 {
 	return amqp_frames_enqueued(b->state) || amqp_data_in_buffer(b->state);
 }
 
-void broker_interrupt(int fd)
-{
-	shutdown(fd, SHUT_RDWR);
-}
+void broker_interrupt(int fd) { shutdown(fd, SHUT_RDWR); }
 
-const char *broker_version(const struct broker *b)
-{
-	return b->version;
-}
+const char *broker_version(const struct broker *b) { return b->version; }
 
 /* ---- events ---- */
 
@@ -519,7 +511,8 @@ int broker_consume(struct broker *b, const char *queue, uint16_t prefetch, struc
 
 int broker_cancel(struct broker *b, const char *queue, struct weir_error *err)
 {
-	/* Not the library's call: that would wait for the answer behind all deliveries on the way. */
+	/* Not the library's call: that would wait for the answer behind all deliveries on the way.
+	 */
 	amqp_basic_cancel_t m = {amqp_cstring_bytes(queue), 0};
 	int status = amqp_send_method(b->state, CHANNEL, AMQP_BASIC_CANCEL_METHOD, &m);
 	return status == AMQP_STATUS_OK ? 0 : fail_status(b, err, "cancel", status);

@@ -23,9 +23,10 @@ struct statement {
 struct ledger {
 	PGconn *conn;
 	bool alive, pipeline, want_write;
-	bool more;             /* the current command may have more results */
-	uint64_t queued, taken; /* commands sent, and those whose results ended */
-	int16_t prepares[IN_FLIGHT_MAX]; /* ring: which statement the n-th command prepares, or -1 */
+	bool more;			 /* the current command may have more results */
+	uint64_t queued, taken;		 /* commands sent, and those whose results ended */
+	int16_t prepares[IN_FLIGHT_MAX]; /* ring: which statement the n-th command prepares, or -1
+					  */
 	struct statement statements[PREPARED_MAX];
 	unsigned names; /* given so far; none is used twice */
 	char sqlstate[6];
@@ -40,23 +41,32 @@ static void ignore_notice(void *arg, const PGresult *r)
 	(void)r;
 }
 
-#define SESSION                                                                                   \
+#define SESSION                                                                                    \
 	"-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=120s" \
 	" -c jit=off -c client_min_messages=warning"
 
 /* Each statement is a look-up by key, or walks an index in its order. What the planner believes
  * while it has no statistics of a table that has just begun to fill must not change that. */
-#define KEYED_PLANS                                                                               \
-	" -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off"   \
+#define KEYED_PLANS                                                                                \
+	" -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off"    \
 	" -c enable_sort=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
 static PGconn *connect_with(const char *url, const char *name, bool keyed)
 {
-	const char *keys[] = {"dbname", "application_name", "connect_timeout", "keepalives_idle",
-			      "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-			      "target_session_attrs", "options", NULL};
-	const char *values[] = {url, name, CONNECT_S, "15", "5", "3", "30000",
-				"read-write", keyed ? SESSION KEYED_PLANS : SESSION, NULL};
+	const char *keys[] = {"dbname",
+			      "application_name",
+			      "connect_timeout",
+			      "keepalives_idle",
+			      "keepalives_interval",
+			      "keepalives_count",
+			      "tcp_user_timeout",
+			      "target_session_attrs",
+			      "options",
+			      NULL};
+	const char *values[] = {url,	 name,	       CONNECT_S,
+				"15",	 "5",	       "3",
+				"30000", "read-write", keyed ? SESSION KEYED_PLANS : SESSION,
+				NULL};
 	return PQconnectdbParams(keys, values, 1);
 }
 
@@ -101,43 +111,28 @@ void ledger_close(struct ledger *l)
 	free(l);
 }
 
-bool ledger_alive(const struct ledger *l)
-{
-	return l->alive;
-}
+bool ledger_alive(const struct ledger *l) { return l->alive; }
 
-int ledger_fd(const struct ledger *l)
-{
-	return PQsocket(l->conn);
-}
+int ledger_fd(const struct ledger *l) { return PQsocket(l->conn); }
 
-PGconn *ledger_conn(struct ledger *l)
-{
-	return l->conn;
-}
+PGconn *ledger_conn(struct ledger *l) { return l->conn; }
 
 /* ---- failures ---- */
 
-const char *ledger_sqlstate(const struct ledger *l)
-{
-	return l->sqlstate;
-}
+const char *ledger_sqlstate(const struct ledger *l) { return l->sqlstate; }
 
-const char *ledger_detail(const struct ledger *l)
-{
-	return l->detail;
-}
+const char *ledger_detail(const struct ledger *l) { return l->detail; }
 
 /* By class, or whole; the first that fits. What is not here is SETUP. */
 static const struct fault_row {
 	const char *prefix;
 	enum ledger_fault fault;
 } faults[] = {
-	{"08", LEDGER_BUSY},    {"40", LEDGER_BUSY},    {"53", LEDGER_BUSY},
-	{"57", LEDGER_BUSY},    {"55P03", LEDGER_BUSY}, {"25006", LEDGER_BUSY},
+	{"08", LEDGER_BUSY},	{"40", LEDGER_BUSY},	{"53", LEDGER_BUSY},
+	{"57", LEDGER_BUSY},	{"55P03", LEDGER_BUSY}, {"25006", LEDGER_BUSY},
 	{"25P03", LEDGER_BUSY}, {"58030", LEDGER_BUSY}, {"21", LEDGER_DATA},
-	{"22", LEDGER_DATA},    {"23", LEDGER_DATA},    {"44", LEDGER_DATA},
-	{"54", LEDGER_DATA},    {"P0", LEDGER_DATA},    {"WE", LEDGER_DATA},
+	{"22", LEDGER_DATA},	{"23", LEDGER_DATA},	{"44", LEDGER_DATA},
+	{"54", LEDGER_DATA},	{"P0", LEDGER_DATA},	{"WE", LEDGER_DATA},
 };
 
 enum ledger_fault ledger_fault(const struct ledger *l)
@@ -186,10 +181,7 @@ static int flush_out(struct ledger *l, struct weir_error *err)
 	return 0;
 }
 
-bool ledger_wants_write(const struct ledger *l)
-{
-	return l->want_write;
-}
+bool ledger_wants_write(const struct ledger *l) { return l->want_write; }
 
 static int wait_ready(struct ledger *l, int64_t deadline, struct weir_error *err)
 {
@@ -452,7 +444,8 @@ int ledger_check_schema(struct ledger *l, struct weir_error *err)
 	if (version < LEDGER_SCHEMA)
 		return weir_fail(err, "old_schema",
 				 "the ledger has schema %d and this program needs %d: run "
-				 "`weir init`", version, LEDGER_SCHEMA);
+				 "`weir init`",
+				 version, LEDGER_SCHEMA);
 	return 0;
 }
 
@@ -462,8 +455,7 @@ struct weir_text ledger_text(const PGresult *r, int row, int column)
 {
 	if (PQgetisnull(r, row, column))
 		return (struct weir_text){NULL, 0};
-	return (struct weir_text){PQgetvalue(r, row, column),
-				  (size_t)PQgetlength(r, row, column)};
+	return (struct weir_text){PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column)};
 }
 
 int32_t ledger_int(const PGresult *r, int row, int column)

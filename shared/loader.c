@@ -25,7 +25,8 @@ int loader_dir(const char *dir, char *out, size_t room, struct weir_error *err)
 	}
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
 	if (n < 0)
-		return weir_fail(err, "plugin_dir", "cannot tell where this program is: use "
+		return weir_fail(err, "plugin_dir",
+				 "cannot tell where this program is: use "
 				 "--plugin-dir");
 	exe[n] = '\0';
 	*strrchr(exe, '/') = '\0';
@@ -34,10 +35,7 @@ int loader_dir(const char *dir, char *out, size_t room, struct weir_error *err)
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
+static int by_name(const void *a, const void *b) { return strcmp(a, b); }
 
 int loader_kinds(const char *dir, char (*kinds)[33], int most, struct weir_error *err)
 {
@@ -84,8 +82,10 @@ static int check_file(const char *path, struct weir_error *err)
 		return weir_fail(err, "plugin_file", "%.300s: others may write to it (chmod go-w)",
 				 path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return weir_fail(err, "plugin_file", "%.300s: belongs neither to root nor to this "
-				 "user", path);
+		return weir_fail(err, "plugin_file",
+				 "%.300s: belongs neither to root nor to this "
+				 "user",
+				 path);
 	return 0;
 }
 
@@ -106,7 +106,8 @@ static int copy_plugin(const struct weir_plugin *from, const char *kind, struct 
 	if (!from || from->abi_major != WEIR_ABI_MAJOR)
 		return weir_fail(err, "plugin_abi",
 				 "%s.so was built for version %u of the plugin interface, this "
-				 "program has %d", kind, from ? from->abi_major : 0, WEIR_ABI_MAJOR);
+				 "program has %d",
+				 kind, from ? from->abi_major : 0, WEIR_ABI_MAJOR);
 	size_t least = offsetof(struct weir_plugin, process) + sizeof from->process;
 	if (from->struct_size < least)
 		return weir_fail(err, "plugin_abi", "%s.so: struct_size %u is too small", kind,

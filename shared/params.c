@@ -135,7 +135,4 @@ void params_add_real(struct params *p, double v)
 	params_add_big(p, (int64_t)bits);
 }
 
-void params_array_end(struct params *p)
-{
-	end(p);
-}
+void params_array_end(struct params *p) { end(p); }

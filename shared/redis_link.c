@@ -266,7 +266,8 @@ static int handshake_command(redisContext *context, const struct redis_command *
 	return 0;
 }
 
-static int authenticate(redisContext *context, const struct redis_address *a, struct weir_error *fault)
+static int authenticate(redisContext *context, const struct redis_address *a,
+			struct weir_error *fault)
 {
 	struct redis_command c = {0};
 
@@ -332,7 +333,7 @@ static int connect_link(struct redis_link *l, struct weir_error *fault)
 
 /* Runs a command on a connection that is made when there is none. */
 int redis_link_run(struct redis_link *l, const struct redis_command *c, redisReply **out,
-		    struct weir_error *err)
+		   struct weir_error *err)
 {
 	bool kept = l->context != NULL;
 	struct weir_error fault;

@@ -5,16 +5,29 @@
 #define AT(field) offsetof(struct settings, field)
 
 const struct weir_option settings_options[] = {
-	{.name = "pg-url", .type = WEIR_OPTION_SECRET, .offset = AT(pg_url),
+	{.name = "pg-url",
+	 .type = WEIR_OPTION_SECRET,
+	 .offset = AT(pg_url),
 	 .help = "PostgreSQL, where the ledger is: postgresql://user:password@host:port/database."},
-	{.name = "amqp-url", .type = WEIR_OPTION_SECRET, .offset = AT(amqp_url),
+	{.name = "amqp-url",
+	 .type = WEIR_OPTION_SECRET,
+	 .offset = AT(amqp_url),
 	 .help = "RabbitMQ: amqp://user:password@host:port/vhost."},
-	{.name = "redis-url", .type = WEIR_OPTION_SECRET, .offset = AT(redis_url),
+	{.name = "redis-url",
+	 .type = WEIR_OPTION_SECRET,
+	 .offset = AT(redis_url),
 	 .help = "Redis, for live progress: redis://:password@host:port/db."},
-	{.name = "plugin-dir", .type = WEIR_OPTION_TEXT, .offset = AT(plugin_dir), .unit = "DIR",
+	{.name = "plugin-dir",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(plugin_dir),
+	 .unit = "DIR",
 	 .help = "Where the plugins are. Not given: ../lib/weir beside the program."},
-	{.name = "log-level", .type = WEIR_OPTION_TEXT, .offset = AT(log_level), .preset = "info",
-	 .unit = "LEVEL", .help = "debug, info, warn or error."},
+	{.name = "log-level",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(log_level),
+	 .preset = "info",
+	 .unit = "LEVEL",
+	 .help = "debug, info, warn or error."},
 	{.type = WEIR_OPTION_END},
 };
 
@@ -28,9 +41,11 @@ static int need(const char *value, const char *name, struct weir_error *err)
 {
 	if (value)
 		return 0;
-	return weir_fail(err, "missing_setting",
-			 "%s is not set: put the address there, or the name of a file that holds it "
-			 "into %s_FILE", name, name);
+	return weir_fail(
+		err, "missing_setting",
+		"%s is not set: put the address there, or the name of a file that holds it "
+		"into %s_FILE",
+		name, name);
 }
 
 int settings_check(const struct settings *s, int needs, struct weir_error *err)

@@ -137,8 +137,8 @@ static void wait_for(const struct consumer *c, struct pollfd fds[FDS])
 {
 	fds[FD_BROKER] = (struct pollfd){.fd = intake_hungry(c) ? broker_fd(c->broker) : -1,
 					 .events = POLLIN};
-	fds[FD_LEDGER] = (struct pollfd){.fd = c->ledger ? ledger_fd(c->ledger) : -1,
-					 .events = POLLIN};
+	fds[FD_LEDGER] =
+		(struct pollfd){.fd = c->ledger ? ledger_fd(c->ledger) : -1, .events = POLLIN};
 	if (c->ledger && ledger_wants_write(c->ledger))
 		fds[FD_LEDGER].events |= POLLOUT;
 	if (poll(fds, FDS, wait_ms(c)) < 0)
@@ -192,7 +192,8 @@ static bool in_hand(const struct consumer *c)
 {
 	const struct delivery_list *lists = c->deliveries.lists;
 	return lists[DELIVERY_WORKING].size + lists[DELIVERY_ENDED].size +
-	       lists[DELIVERY_STORING].size > 0;
+		       lists[DELIVERY_STORING].size >
+	       0;
 }
 
 static void stop_consuming(struct consumer *c)
@@ -232,7 +233,8 @@ static void drain(struct consumer *c, volatile const int *stop)
 	cancel_work(c);
 	if (*stop >= 2)
 		return;
-	if (c->flush.state != FLUSH_IDLE) { /* an open transaction: nothing else may be said there */
+	if (c->flush.state !=
+	    FLUSH_IDLE) { /* an open transaction: nothing else may be said there */
 		weir_fail(&why, "grace", "the time to stop is over");
 		consumer_lose_ledger(c, &why);
 		if (open_ledger(c, &why) < 0)

@@ -81,7 +81,7 @@ struct consumer {
 	struct broker *broker; /* NULL: away */
 	struct comeback broker_back;
 	uint64_t connection; /* counts the connections, so that no tag outlives its own */
-	int64_t beat_us; /* when the broker was last heard or told something */
+	int64_t beat_us;     /* when the broker was last heard or told something */
 
 	struct ledger *ledger; /* NULL: away */
 	struct comeback ledger_back;
@@ -103,10 +103,10 @@ void intake_turn(struct consumer *c);
 bool intake_hungry(const struct consumer *c); /* whether there is room for more */
 
 /* work.c */
-void work_lend(struct lane *lane);                          /* fills lane->host */
-void work_start(struct consumer *c, struct delivery *one);  /* HELD -> WORKING or ENDED */
-void work_timers(struct consumer *c);                       /* fires timers and deadlines */
-int64_t work_next_us(const struct consumer *c);             /* the next of them; INT64_MAX: none */
+void work_lend(struct lane *lane);			   /* fills lane->host */
+void work_start(struct consumer *c, struct delivery *one); /* HELD -> WORKING or ENDED */
+void work_timers(struct consumer *c);			   /* fires timers and deadlines */
+int64_t work_next_us(const struct consumer *c);		   /* the next of them; INT64_MAX: none */
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text);
 
 /* trials.c: lets the suspects among the HELD ones have their turn. */

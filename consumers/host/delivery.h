@@ -46,10 +46,10 @@ struct delivery {
 	struct message message;
 	struct lane *lane;
 
-	bool suspect;   /* was delivered before, to somebody who did not ack it */
+	bool suspect;	/* was delivered before, to somebody who did not ack it */
 	bool looked_up; /* a suspect whose row in weir.trials has been read */
-	bool tried;     /* has a row in weir.trials */
-	int starts;     /* that this row counted */
+	bool tried;	/* has a row in weir.trials */
+	int starts;	/* that this row counted */
 
 	int64_t began_us, ended_us, deadline_us;
 	int64_t timer_us; /* 0: none */
@@ -64,9 +64,9 @@ struct delivery {
 	struct weir_error error;
 
 	uint32_t group; /* deliveries of one group are stored together and apart from others */
-	bool claimed;   /* this flush made the item final */
-	bool unknown;   /* there is no such item in the ledger */
-	int final;      /* state of the item in the ledger after the flush; 0: not final */
+	bool claimed;	/* this flush made the item final */
+	bool unknown;	/* there is no such item in the ledger */
+	int final;	/* state of the item in the ledger after the flush; 0: not final */
 };
 
 struct delivery_list {

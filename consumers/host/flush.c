@@ -25,10 +25,7 @@ static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
 
 /* ---- which deliveries ---- */
 
-static const char *kind_of(const struct delivery *d)
-{
-	return d->lane->plugin.plugin.kind;
-}
+static const char *kind_of(const struct delivery *d) { return d->lane->plugin.plugin.kind; }
 
 static int compare_text(struct weir_text a, struct weir_text b)
 {
@@ -67,8 +64,8 @@ static void take_entries(struct consumer *c)
 	uint32_t group = ended->first->group;
 	size_t bytes = 0;
 	f->size = 0;
-	while (ended->first && ended->first->group == group &&
-	       f->size < (size_t)c->options.flush && bytes < BYTES_MAX) {
+	while (ended->first && ended->first->group == group && f->size < (size_t)c->options.flush &&
+	       bytes < BYTES_MAX) {
 		struct delivery *d = ended->first;
 		bytes += d->result.size;
 		d->claimed = d->unknown = false;
@@ -109,20 +106,14 @@ static bool to_claim(const struct flush *f, size_t i)
 	return is_final(f->entries[i]) && !is_twin(f, i);
 }
 
-static bool to_look_up(const struct flush *f, size_t i)
-{
-	return !f->entries[i]->claimed;
-}
+static bool to_look_up(const struct flush *f, size_t i) { return !f->entries[i]->claimed; }
 
 static bool to_put_off(const struct flush *f, size_t i)
 {
 	return f->entries[i]->fate == FATE_RETRY && !is_twin(f, i);
 }
 
-static bool to_end_trial(const struct flush *f, size_t i)
-{
-	return f->entries[i]->tried;
-}
+static bool to_end_trial(const struct flush *f, size_t i) { return f->entries[i]->tried; }
 
 typedef bool selection(const struct flush *f, size_t i);
 
@@ -384,7 +375,8 @@ static void wait_for_repair(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	struct weir_error why = f->error;
-	log_event(LOG_ERROR, "flush_refused", "kind=%s items=%zu sqlstate=%s error=\"%s\" text=\"the "
+	log_event(LOG_ERROR, "flush_refused",
+		  "kind=%s items=%zu sqlstate=%s error=\"%s\" text=\"the "
 		  "database is not as this kind needs it: run weir init, check tables and rights\"",
 		  kind_of(f->entries[0]), f->size, ledger_sqlstate(c->ledger), why.text);
 	pause_flush(c);
@@ -439,8 +431,8 @@ static void begin_storing(struct consumer *c)
 	f->state = FLUSH_STORING;
 	failpoint("claimed");
 	if (store_all(c) < 0) {
-		bool passes = !ledger_alive(c->ledger) ||
-			      strcmp(f->error.code, "out_of_memory") == 0;
+		bool passes =
+			!ledger_alive(c->ledger) || strcmp(f->error.code, "out_of_memory") == 0;
 		struct weir_error why = f->error;
 		drain(c);
 		f->error = why;
@@ -460,8 +452,7 @@ void flush_begin(struct consumer *c)
 	take_entries(c);
 	f->state = FLUSH_CLAIMING;
 	failpoint("processed");
-	if (send_plain(c, "BEGIN") < 0 ||
-	    send_for(c, STEP_CLAIM, &statement_claim, to_claim) < 0) {
+	if (send_plain(c, "BEGIN") < 0 || send_for(c, STEP_CLAIM, &statement_claim, to_claim) < 0) {
 		consumer_lose_ledger(c, &f->error);
 		return;
 	}
@@ -474,8 +465,8 @@ void flush_begin(struct consumer *c)
 static void take_result(struct consumer *c, PGresult *r)
 {
 	struct flush *f = &c->flush;
-	enum step_kind kind = f->step_next < f->step_count ? f->steps[f->step_next].kind
-							   : STEP_PLAIN;
+	enum step_kind kind =
+		f->step_next < f->step_count ? f->steps[f->step_next].kind : STEP_PLAIN;
 	f->step_next++;
 	if (kind == STEP_CLAIM) {
 		take_claims(c, r);

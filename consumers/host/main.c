@@ -13,35 +13,75 @@
 enum { EXIT_USAGE = 2 };
 
 static const struct weir_option consumer_options[] = {
-	{.name = "flush", .type = WEIR_OPTION_INTEGER, .offset = AT(flush), .preset = "500",
-	 .least = 1, .most = FLUSH_MAX, .unit = "ITEMS",
+	{.name = "flush",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(flush),
+	 .preset = "500",
+	 .least = 1,
+	 .most = FLUSH_MAX,
+	 .unit = "ITEMS",
 	 .help = "Most items that are stored in one transaction."},
-	{.name = "prefetch", .type = WEIR_OPTION_INTEGER, .offset = AT(prefetch), .preset = "0",
-	 .least = 0, .most = 2000, .unit = "ITEMS",
+	{.name = "prefetch",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(prefetch),
+	 .preset = "0",
+	 .least = 0,
+	 .most = 2000,
+	 .unit = "ITEMS",
 	 .help = "Messages in hand for each kind. 0: three flushes, one being stored, one being "
 		 "collected, one on its way."},
-	{.name = "linger", .type = WEIR_OPTION_TIME, .offset = AT(linger_ms), .preset = "50ms",
+	{.name = "linger",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(linger_ms),
+	 .preset = "50ms",
 	 .most = 60000,
 	 .help = "How long a finished item waits for others while some are still worked on."},
-	{.name = "work-timeout", .type = WEIR_OPTION_TIME, .offset = AT(work_timeout_ms),
-	 .preset = "5m", .least = 1, .most = 86400000,
+	{.name = "work-timeout",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(work_timeout_ms),
+	 .preset = "5m",
+	 .least = 1,
+	 .most = 86400000,
 	 .help = "An item that its plugin has not ended by then counts as a failed attempt."},
-	{.name = "grace", .type = WEIR_OPTION_TIME, .offset = AT(grace_ms), .preset = "25s",
+	{.name = "grace",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(grace_ms),
+	 .preset = "25s",
 	 .most = 3600000,
 	 .help = "After SIGTERM: how long to finish what is in hand before it is given back."},
-	{.name = "max-attempts", .type = WEIR_OPTION_INTEGER, .offset = AT(max_attempts),
-	 .preset = "3", .least = 1, .most = 1000,
+	{.name = "max-attempts",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(max_attempts),
+	 .preset = "3",
+	 .least = 1,
+	 .most = 1000,
 	 .help = "An item that has failed so often is failed for good."},
-	{.name = "backoff", .type = WEIR_OPTION_TIME, .offset = AT(backoff_ms), .preset = "1s",
+	{.name = "backoff",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(backoff_ms),
+	 .preset = "1s",
 	 .most = 86400000,
 	 .help = "The pause before the second attempt; it doubles each time, with full jitter."},
-	{.name = "backoff-cap", .type = WEIR_OPTION_TIME, .offset = AT(backoff_cap_ms),
-	 .preset = "10m", .most = 86400000, .help = "The longest pause between attempts."},
-	{.name = "poison-limit", .type = WEIR_OPTION_INTEGER, .offset = AT(poison_limit),
-	 .preset = "3", .least = 2, .most = 15,
+	{.name = "backoff-cap",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(backoff_cap_ms),
+	 .preset = "10m",
+	 .most = 86400000,
+	 .help = "The longest pause between attempts."},
+	{.name = "poison-limit",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(poison_limit),
+	 .preset = "3",
+	 .least = 2,
+	 .most = 15,
 	 .help = "An item that has ended so many consumers is failed as poison."},
-	{.name = "memory", .type = WEIR_OPTION_INTEGER, .offset = AT(memory_mb), .preset = "64",
-	 .least = 2, .most = 65536, .unit = "MB",
+	{.name = "memory",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(memory_mb),
+	 .preset = "64",
+	 .least = 2,
+	 .most = 65536,
+	 .unit = "MB",
 	 .help = "Stop reading from the broker while the messages in hand are larger than this."},
 	{.type = WEIR_OPTION_END},
 };
@@ -119,14 +159,16 @@ static int check_options(struct consumer *c, int kinds, struct weir_error *err)
 {
 	struct consumer_options *o = &c->options;
 	if (kinds == 0 || (size_t)kinds != c->lane_count)
-		return weir_fail(err, "usage", "name the kinds first: weir-consumer KIND... "
+		return weir_fail(err, "usage",
+				 "name the kinds first: weir-consumer KIND... "
 				 "[options] (see --help)");
 	if (o->prefetch == 0)
 		o->prefetch = 3 * o->flush;
 	if (o->prefetch < o->flush)
-		return weir_fail(err, "bad_value", "--prefetch %lld: less than --flush %lld, so "
-				 "no flush would ever be full", (long long)o->prefetch,
-				 (long long)o->flush);
+		return weir_fail(err, "bad_value",
+				 "--prefetch %lld: less than --flush %lld, so "
+				 "no flush would ever be full",
+				 (long long)o->prefetch, (long long)o->flush);
 	return settings_check(&c->settings, NEED_PG | NEED_AMQP | NEED_REDIS, err);
 }
 
@@ -174,7 +216,8 @@ int main(int argc, char **argv)
 	struct weir_error err;
 	char dir[4096];
 	int kinds = 0, status = EXIT_USAGE;
-	if (find_dir(argc, argv, dir, sizeof dir, &err) < 0 || load(&c, dir, argc, argv, &err) < 0) {
+	if (find_dir(argc, argv, dir, sizeof dir, &err) < 0 ||
+	    load(&c, dir, argc, argv, &err) < 0) {
 		unload(&c);
 		return fail(&err, EXIT_USAGE);
 	}

@@ -57,8 +57,8 @@ static void count_stage(struct consumer *c, struct delivery *const *entries, siz
 	if (count == 0)
 		return;
 	job_name(entries[0], job);
-	if (progress_count(c->progress, job, entries[0]->message.item.stage, ordinals, states, count,
-			   &known, &counts, &why) < 0) {
+	if (progress_count(c->progress, job, entries[0]->message.item.stage, ordinals, states,
+			   count, &known, &counts, &why) < 0) {
 		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job, why.text);
 		return;
 	}
@@ -133,9 +133,11 @@ lost:
 static void log_unknown(const struct delivery *d)
 {
 	const struct weir_item *item = &d->message.item;
-	log_event(LOG_WARN, "message_refused", "job=%.*s custom_id=%.*s code=unknown_item "
-		  "reason=\"the ledger has no such item\"", (int)item->job_id.size,
-		  item->job_id.data, (int)item->custom_id.size, item->custom_id.data);
+	log_event(LOG_WARN, "message_refused",
+		  "job=%.*s custom_id=%.*s code=unknown_item "
+		  "reason=\"the ledger has no such item\"",
+		  (int)item->job_id.size, item->job_id.data, (int)item->custom_id.size,
+		  item->custom_id.data);
 }
 
 void settle(struct consumer *c, struct delivery **entries, size_t n)

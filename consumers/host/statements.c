@@ -118,16 +118,16 @@ static double col_ms(const struct delivery *d)
 	return (double)(d->ended_us - d->began_us) / 1000.0;
 }
 
-#define KEY                                                                                       \
-	{.type = COLUMN_TEXT, .text = col_job}, {.type = COLUMN_INT, .number = col_stage},        \
-	{                                                                                         \
-		.type = COLUMN_INT, .number = col_ordinal                                         \
+#define KEY                                                                                        \
+	{.type = COLUMN_TEXT, .text = col_job}, {.type = COLUMN_INT, .number = col_stage},         \
+	{                                                                                          \
+		.type = COLUMN_INT, .number = col_ordinal                                          \
 	}
 
 static const struct column key[] = {KEY, {.type = COLUMN_END}};
 
-static const struct column key_and_id[] = {KEY, {.type = COLUMN_TEXT, .text = col_id},
-					   {.type = COLUMN_END}};
+static const struct column key_and_id[] = {
+	KEY, {.type = COLUMN_TEXT, .text = col_id}, {.type = COLUMN_END}};
 
 static const struct column results[] = {
 	KEY,
@@ -165,10 +165,7 @@ const struct host_statement statement_read_trials = {sql_read_trials, key};
 const struct host_statement statement_begin_trials = {sql_begin_trials, key};
 const struct host_statement statement_end_trials = {sql_end_trials, key};
 
-const char *statement_sql(const struct host_statement *s)
-{
-	return s->sql;
-}
+const char *statement_sql(const struct host_statement *s) { return s->sql; }
 
 static void add_value(struct params *p, const struct column *c, const struct delivery *d)
 {

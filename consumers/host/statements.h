@@ -9,12 +9,12 @@
 struct host_statement;
 
 extern const struct host_statement
-	statement_claim,        /* results -> job_id, stage, ordinal, table_name, record_id */
-	statement_look_up,      /* -> state of the item (0: not final), whether there is such an item */
-	statement_put_off,      /* waits as a row until it is due again */
-	statement_read_trials,  /* -> starts, state of the item */
+	statement_claim,   /* results -> job_id, stage, ordinal, table_name, record_id */
+	statement_look_up, /* -> state of the item (0: not final), whether there is such an item */
+	statement_put_off, /* waits as a row until it is due again */
+	statement_read_trials,	/* -> starts, state of the item */
 	statement_begin_trials, /* one start more */
-	statement_end_trials;   /* work has come to an end */
+	statement_end_trials;	/* work has come to an end */
 
 /* Rows come back in the order of the deliveries (of claim: those that were claimed, if the
  * deliveries were sorted by key). */

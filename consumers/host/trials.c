@@ -45,7 +45,8 @@ static int look_up(struct consumer *c, struct delivery **some, size_t n)
 	struct delivery *ended[FLUSH_MAX];
 	size_t ended_count = 0;
 	statement_fill(&statement_read_trials, &c->flush.params, some, n);
-	if (ledger_query(c->ledger, statement_sql(&statement_read_trials), &c->flush.params, true, &r, &why) < 0) {
+	if (ledger_query(c->ledger, statement_sql(&statement_read_trials), &c->flush.params, true,
+			 &r, &why) < 0) {
 		ledger_failed(c, &why);
 		return -1;
 	}
@@ -89,7 +90,8 @@ static void start(struct consumer *c, struct delivery **some, size_t n)
 {
 	struct weir_error why;
 	statement_fill(&statement_begin_trials, &c->flush.params, some, n);
-	if (ledger_do(c->ledger, statement_sql(&statement_begin_trials), &c->flush.params, NULL, &why) < 0) {
+	if (ledger_do(c->ledger, statement_sql(&statement_begin_trials), &c->flush.params, NULL,
+		      &why) < 0) {
 		ledger_failed(c, &why);
 		return;
 	}

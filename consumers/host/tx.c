@@ -70,7 +70,8 @@ static int account(const char *sql, char out[SQL_MAX], struct weir_error *err)
 {
 	int n = snprintf(out, SQL_MAX,
 			 "WITH written(pos) AS (%s)"
-			 " SELECT weir.expect(array_agg(pos), $1) FROM written", sql);
+			 " SELECT weir.expect(array_agg(pos), $1) FROM written",
+			 sql);
 	if (n < 0 || n >= SQL_MAX)
 		return weir_fail(err, "bad_statement", "the SQL is longer than %d bytes",
 				 SQL_MAX - 100);
@@ -81,7 +82,8 @@ int tx_exec(struct weir_tx *tx, const struct weir_statement *s, struct weir_erro
 {
 	char wrapped[SQL_MAX];
 	const char *sql = s->sql;
-	struct tx_statement note = {.each = s->missing_code, .first = tx->first, .count = tx->count};
+	struct tx_statement note = {
+		.each = s->missing_code, .first = tx->first, .count = tx->count};
 	if (check(s, err) < 0)
 		return -1;
 	if (note.each) {

@@ -90,8 +90,9 @@ static void complete(const struct weir_host *host, struct weir_work work,
 	struct consumer *c = lane->consumer;
 	struct delivery *one = delivery_find(&c->deliveries, work);
 	if (!one || one->lane != lane) {
-		log_event(LOG_WARN, "complete_ignored", "kind=%s work=%" PRIx64
-			  " text=\"this work has already ended\"", lane->plugin.plugin.kind, work.id);
+		log_event(LOG_WARN, "complete_ignored",
+			  "kind=%s work=%" PRIx64 " text=\"this work has already ended\"",
+			  lane->plugin.plugin.kind, work.id);
 		return;
 	}
 	switch (v->outcome) {

@@ -16,9 +16,9 @@ struct state {
 /* ---- the rows that scores belong to ---- */
 
 /* Records are locked in the order in which unnest gives them, which is sorted. */
-#define UPDATE_SCORES(table)                                                                      \
-	"UPDATE " table " t SET sentiment_score = v.score"                                        \
-	" FROM unnest($1::int4[], $2::int8[], $3::float8[]) AS v(pos, id, score)"                 \
+#define UPDATE_SCORES(table)                                                                       \
+	"UPDATE " table " t SET sentiment_score = v.score"                                         \
+	" FROM unnest($1::int4[], $2::int8[], $3::float8[]) AS v(pos, id, score)"                  \
 	" WHERE t.id = v.id RETURNING v.pos"
 
 static const struct target {
@@ -80,8 +80,8 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	return 0;
 }
 
-static int check_parameter(const struct state *s, const struct weir_map *context,
-			   const char *name, const char *only, struct weir_error *err)
+static int check_parameter(const struct state *s, const struct weir_map *context, const char *name,
+			   const char *only, struct weir_error *err)
 {
 	char text[128];
 	struct weir_text value;
@@ -217,9 +217,8 @@ static int update(const struct state *s, struct weir_tx *tx, const struct target
 		  struct score *scores, size_t n, const struct columns *c, struct weir_error *err)
 {
 	for (size_t count; (count = next_round(scores, n, c)) > 0;) {
-		const struct weir_column columns[] = {{WEIR_INT4, c->pos},
-						      {WEIR_INT8, c->id},
-						      {WEIR_FLOAT8, c->score}};
+		const struct weir_column columns[] = {
+			{WEIR_INT4, c->pos}, {WEIR_INT8, c->id}, {WEIR_FLOAT8, c->score}};
 		const struct weir_statement statement = {
 			.sql = target->update,
 			.columns = columns,
@@ -272,10 +271,7 @@ out:
 	return rc;
 }
 
-static void close_plugin(void *state)
-{
-	free(state);
-}
+static void close_plugin(void *state) { free(state); }
 
 const struct weir_plugin *weir_plugin(void);
 

@@ -24,17 +24,18 @@ static int check_size(struct checker *c, const struct weir_item *item,
 {
 	const char *kind = c->plugin->plugin.kind;
 	buffer_reset(&c->encoded);
-	message_encode(&c->encoded, &(struct message_fields){
-		.kind = {kind, strlen(kind)},
-		.job_id = item->job_id,
-		.batch_id = item->batch_id,
-		.custom_id = item->custom_id,
-		.stage = item->stage,
-		.ordinal = INT32_MAX,
-		.epoch = INT32_MAX,
-		.attempt = INT32_MAX,
-		.context = {context->transcoded.data, context->transcoded.size},
-		.payload = {payload->transcoded.data, payload->transcoded.size}});
+	message_encode(&c->encoded,
+		       &(struct message_fields){
+			       .kind = {kind, strlen(kind)},
+			       .job_id = item->job_id,
+			       .batch_id = item->batch_id,
+			       .custom_id = item->custom_id,
+			       .stage = item->stage,
+			       .ordinal = INT32_MAX,
+			       .epoch = INT32_MAX,
+			       .attempt = INT32_MAX,
+			       .context = {context->transcoded.data, context->transcoded.size},
+			       .payload = {payload->transcoded.data, payload->transcoded.size}});
 	if (buffer_failed(&c->encoded))
 		return weir_fail_memory(err);
 	if (c->encoded.size + MESSAGE_BATCH_ID_MAX > MESSAGE_MAX)

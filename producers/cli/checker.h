@@ -11,7 +11,7 @@ struct checker {
 	const struct loaded_plugin *plugin;
 	struct weir_text job_id;
 	struct weir_text context; /* the job's, JSON */
-	struct message decoded;   /* the same */
+	struct message decoded;	  /* the same */
 	const struct weir_map *map;
 	struct buffer encoded;
 };

@@ -35,8 +35,10 @@ static int apply(struct ledger *l, const struct schema_file *f, struct weir_erro
 {
 	struct weir_error ignored;
 	struct buffer sql = BUFFER_INIT;
-	buffer_printf(&sql, "BEGIN;\n%s\nINSERT INTO weir.migrations (version, name)"
-		      " VALUES (%d, '%s');COMMIT;", f->sql, f->number, f->name);
+	buffer_printf(&sql,
+		      "BEGIN;\n%s\nINSERT INTO weir.migrations (version, name)"
+		      " VALUES (%d, '%s');COMMIT;",
+		      f->sql, f->number, f->name);
 	const char *text = buffer_text(&sql);
 	int rc = text ? ledger_script(l, text, err) : weir_fail_memory(err);
 	buffer_release(&sql);
@@ -127,7 +129,8 @@ static int init_redis(struct call *call)
 	if (progress_server(p, version, policy, &why) < 0)
 		printf("redis     cannot be reached now: %s\n", why.text);
 	else if (*policy && strcmp(policy, "noeviction") != 0)
-		printf("redis     %s, maxmemory-policy %s: set noeviction, or counters may vanish\n",
+		printf("redis     %s, maxmemory-policy %s: set noeviction, or counters may "
+		       "vanish\n",
 		       version, policy);
 	else
 		printf("redis     %s\n", version);
@@ -146,7 +149,8 @@ const struct command command_init = {
 	.name = "init",
 	.arguments = "",
 	.summary = "make the tables, exchanges and queues, or bring them up to date",
-	.help = "Applies the ledger's schema to PostgreSQL, and declares the exchanges and, for each\n"
+	.help = "Applies the ledger's schema to PostgreSQL, and declares the exchanges and, for "
+		"each\n"
 		"kind that there is a plugin for, the queue. May be run again at any time, and by\n"
 		"two at once: what is there already stays as it is.\n",
 	.needs = NEED_PG | NEED_AMQP | NEED_REDIS,

@@ -23,26 +23,55 @@ struct submit_options {
 #define AT(field) offsetof(struct submit_options, field)
 
 static const struct weir_option options[] = {
-	{.name = "job", .type = WEIR_OPTION_TEXT, .offset = AT(job), .unit = "NAME",
+	{.name = "job",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(job),
+	 .unit = "NAME",
 	 .help = "The job's name, 1 to 64 of A-Z a-z 0-9 _ -. Given again it continues a submit "
 		 "that broke off, if the input is the same. Not given: one is made up."},
-	{.name = "context", .type = WEIR_OPTION_LIST, .offset = AT(context), .unit = "KEY=VALUE",
+	{.name = "context",
+	 .type = WEIR_OPTION_LIST,
+	 .offset = AT(context),
+	 .unit = "KEY=VALUE",
 	 .help = "A parameter that the items are processed under (model_key, ai_model, "
 		 "custom_instructions, ...); may be given several times."},
-	{.name = "from", .type = WEIR_OPTION_TEXT, .offset = AT(from), .unit = "db",
+	{.name = "from",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(from),
+	 .unit = "db",
 	 .help = "Read the rows of the kind's own tables instead of a file."},
-	{.name = "format", .type = WEIR_OPTION_TEXT, .offset = AT(format), .unit = "jsonl|csv",
+	{.name = "format",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(format),
+	 .unit = "jsonl|csv",
 	 .help = "What the file is. Not given: csv when its name ends so, else jsonl."},
-	{.name = "batch-size", .type = WEIR_OPTION_INTEGER, .offset = AT(batch_size),
-	 .preset = "100", .least = 1, .most = BATCH_MAX, .unit = "ITEMS",
+	{.name = "batch-size",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(batch_size),
+	 .preset = "100",
+	 .least = 1,
+	 .most = BATCH_MAX,
+	 .unit = "ITEMS",
 	 .help = "Items that are written, published and marked together."},
-	{.name = "skip-bad", .type = WEIR_OPTION_TEXT, .offset = AT(skip_bad), .unit = "FILE",
+	{.name = "skip-bad",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(skip_bad),
+	 .unit = "FILE",
 	 .help = "Write faulty records to this file and go on, instead of stopping at the first."},
-	{.name = "wait", .type = WEIR_OPTION_FLAG, .offset = AT(wait), .preset = "0",
+	{.name = "wait",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(wait),
+	 .preset = "0",
 	 .help = "Publish the job without a relay, and wait until it has ended."},
-	{.name = "json", .type = WEIR_OPTION_FLAG, .offset = AT(json), .preset = "0",
+	{.name = "json",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(json),
+	 .preset = "0",
 	 .help = "Print what was done as JSON."},
-	{.name = "sample", .type = WEIR_OPTION_FLAG, .offset = AT(sample), .preset = "0",
+	{.name = "sample",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(sample),
+	 .preset = "0",
 	 .help = "Print a line of input that this kind takes, and do nothing else."},
 	{.type = WEIR_OPTION_END},
 };
@@ -108,14 +137,17 @@ static int make_context(struct submit *u, struct weir_error *err)
 		char key[65];
 		if (!is || is == pair || is - pair > 64) {
 			json_decref(all);
-			return weir_fail(err, "usage", "--context %.100s: KEY=VALUE is wanted, with a "
-					 "key of at most 64 bytes", pair);
+			return weir_fail(err, "usage",
+					 "--context %.100s: KEY=VALUE is wanted, with a "
+					 "key of at most 64 bytes",
+					 pair);
 		}
 		snprintf(key, sizeof key, "%.*s", (int)(is - pair), pair);
 		json_t *value = json_string(is + 1);
 		if (!value || json_object_set_new(all, key, value) < 0) {
 			json_decref(all);
-			return weir_fail(err, "usage", "--context %.64s: the value is not UTF-8", key);
+			return weir_fail(err, "usage", "--context %.64s: the value is not UTF-8",
+					 key);
 		}
 	}
 	u->context = all ? json_dumps(all, JSON_COMPACT) : NULL;
@@ -237,8 +269,10 @@ static int copy_records(struct submit *u, struct weir_error *err)
 	u->said_us = clock_us();
 	for (;;) {
 		if (command_stop)
-			return weir_fail(err, "stopped", "stopped; the same command with --job %s "
-					 "continues", u->job);
+			return weir_fail(err, "stopped",
+					 "stopped; the same command with --job %s "
+					 "continues",
+					 u->job);
 		switch (u->source_kind->next(u->source, &record, &why)) {
 		case SOURCE_RECORD:
 			if (submission_add(u->submission, &record, err) < 0)
@@ -286,7 +320,8 @@ static int read_outcome(struct submit *u, struct outcome *out, struct weir_error
 			      " count(*) FILTER (WHERE status <> 'queued'),"
 			      " coalesce(sum(size) FILTER (WHERE status = 'queued'), 0)::int8,"
 			      " coalesce(sum(size) FILTER (WHERE status <> 'queued'), 0)::int8"
-			      " FROM weir.job_batches WHERE job_id = $1", &p, true, &r, err);
+			      " FROM weir.job_batches WHERE job_id = $1",
+			      &p, true, &r, err);
 	params_release(&p);
 	if (rc < 0)
 		return -1;
@@ -319,14 +354,14 @@ static int print_json(const struct submit *u, const struct outcome *o, const cha
 		      struct weir_error *err)
 {
 	const struct submission_counts *c = submission_counts(u->submission);
-	json_t *all = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"job_id", u->job, "kind", u->kind, "total_items", (json_int_t)c->items,
-		"total_batches", (json_int_t)c->batches, "new_items", (json_int_t)c->new_items,
-		"new_batches", (json_int_t)c->new_batches, "skipped", (json_int_t)c->skipped,
-		"queued_batches", (json_int_t)o->queued_batches,
-		"pending_batches", (json_int_t)o->pending_batches,
-		"queued_items", (json_int_t)o->queued_items,
-		"pending_items", (json_int_t)o->pending_items);
+	json_t *all = json_pack(
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "job_id", u->job, "kind",
+		u->kind, "total_items", (json_int_t)c->items, "total_batches",
+		(json_int_t)c->batches, "new_items", (json_int_t)c->new_items, "new_batches",
+		(json_int_t)c->new_batches, "skipped", (json_int_t)c->skipped, "queued_batches",
+		(json_int_t)o->queued_batches, "pending_batches", (json_int_t)o->pending_batches,
+		"queued_items", (json_int_t)o->queued_items, "pending_items",
+		(json_int_t)o->pending_items);
 	if (all && status)
 		json_object_set_new(all, "status", json_string(status));
 	char *text = all ? json_dumps(all, 0) : NULL;
@@ -445,8 +480,10 @@ const struct command command_submit = {
 	.arguments = "KIND [FILE|-] ",
 	.summary = "write a job into the ledger, from a file or the database",
 	.help = "Reads items, checks them, and writes them into the ledger in aligned batches. A\n"
-		"relay then publishes them. Input is JSON Lines (one object a line) or CSV (with a\n"
-		"header): custom_id says what the item is and is unique in the job, table_name and\n"
+		"relay then publishes them. Input is JSON Lines (one object a line) or CSV (with "
+		"a\n"
+		"header): custom_id says what the item is and is unique in the job, table_name "
+		"and\n"
 		"record_id name the row it came from, context is laid over the job's context, and\n"
 		"all other fields are the payload.\n\n"
 		"  weir submit sentiment items.jsonl --job monday \\\n"
@@ -454,7 +491,8 @@ const struct command command_submit = {
 		"  weir submit sentiment --from db --job all --context model_key=sentiment \\\n"
 		"      --context ai_model=local --wait\n"
 		"  weir submit sentiment --sample\n\n"
-		"A faulty record stops it, naming the line: mend it and give the same command again,\n"
+		"A faulty record stops it, naming the line: mend it and give the same command "
+		"again,\n"
 		"which continues. Exit status 3: with --wait, the job ended with failed items.\n",
 	.options = options,
 	.config_size = sizeof(struct submit_options),

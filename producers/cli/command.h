@@ -31,13 +31,13 @@ struct call {
 
 struct command {
 	const char *name;
-	const char *arguments; /* "[JOB]" */
-	const char *summary;   /* one line, for the list of commands */
-	const char *help;      /* some lines, with an example */
+	const char *arguments;		   /* "[JOB]" */
+	const char *summary;		   /* one line, for the list of commands */
+	const char *help;		   /* some lines, with an example */
 	const struct weir_option *options; /* NULL: none */
 	size_t config_size;
 	int least, most; /* plain arguments */
-	int needs;       /* NEED_PG ... of settings.h */
+	int needs;	 /* NEED_PG ... of settings.h */
 	enum command_status (*run)(struct call *call);
 };
 

@@ -7,7 +7,7 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-	&command_init,   &command_submit,    &command_status, &command_watch,
+	&command_init,	 &command_submit,    &command_status, &command_watch,
 	&command_report, &command_reconcile, &command_doctor,
 };
 
@@ -111,8 +111,11 @@ static enum command_status run(const struct command *c, int argc, char **argv)
 		return fail(&err, COMMAND_USAGE);
 	}
 	if (check_count(c, plain, &err) == 0 && settings_check(&settings, c->needs, &err) == 0)
-		status = c->run(&(struct call){.settings = &settings, .config = config,
-					       .argc = plain, .argv = argv, .error = &err});
+		status = c->run(&(struct call){.settings = &settings,
+					       .config = config,
+					       .argc = plain,
+					       .argv = argv,
+					       .error = &err});
 	if (status == COMMAND_FAILED || status == COMMAND_USAGE)
 		fail(&err, status);
 	options_release(first, n);

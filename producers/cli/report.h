@@ -14,8 +14,8 @@ struct report_summary {
 	char redis[12]; /* "equal", "different", "away", "expired" */
 
 	/* What is compared. */
-	int64_t results;	    /* rows */
-	int64_t batch_items, items; /* the sum of the batches' sizes; rows */
+	int64_t results;				   /* rows */
+	int64_t batch_items, items;			   /* the sum of the batches' sizes; rows */
 	int64_t told_success, told_failed, told_cancelled; /* by the job that has ended */
 };
 
@@ -30,8 +30,8 @@ struct report {
 	struct buffer differences; /* empty when the ledger adds up, else a text */
 };
 
-/* Begins a read-only transaction, in which everything is of one moment, and reads all but the single
- * items; the caller reads those in it, and ends it. On success the caller calls
+/* Begins a read-only transaction, in which everything is of one moment, and reads all but the
+ * single items; the caller reads those in it, and ends it. On success the caller calls
  * report_release(). An unknown job is a failure. */
 int report_begin(struct ledger *l, const char *job_id, struct report *out,
 		 struct weir_error *err) WEIR_MUST_CHECK;

@@ -20,18 +20,17 @@ struct submission {
 	struct submission_counts counts;
 	struct entry entries[BATCH_MAX];
 	int size;
-	int64_t there; /* batches that the ledger had when we began */
-	bool sealed;   /* it was sealed when we began */
-	bool on_way;   /* a batch whose commit has not been seen yet */
+	int64_t there;		      /* batches that the ledger had when we began */
+	bool sealed;		      /* it was sealed when we began */
+	bool on_way;		      /* a batch whose commit has not been seen yet */
 	struct entry sent[BATCH_MAX]; /* its entries, to name a duplicate by line */
 	int sent_size;
 	struct checker checker;
 	struct params params;
 };
 
-static const char make_job[] =
-	"INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
-	" VALUES ($1, $2, $3::text::json, $4) ON CONFLICT DO NOTHING";
+static const char make_job[] = "INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
+			       " VALUES ($1, $2, $3::text::json, $4) ON CONFLICT DO NOTHING";
 
 static const char take_over_job[] =
 	"UPDATE weir.jobs j SET kind = $2, context = $3::text::json, batch_size = $4"
@@ -54,9 +53,8 @@ static const char insert_items[] =
 static const char insert_batch[] =
 	"INSERT INTO weir.job_batches (job_id, stage, n, size) VALUES ($1, 1, $2, $3)";
 
-static const char seal_job[] =
-	"UPDATE weir.jobs SET sealed_at = now(), total_items = $2"
-	" WHERE job_id = $1 AND sealed_at IS NULL";
+static const char seal_job[] = "UPDATE weir.jobs SET sealed_at = now(), total_items = $2"
+			       " WHERE job_id = $1 AND sealed_at IS NULL";
 
 static const char read_batch[] =
 	"SELECT custom_id, table_name, record_id, context::text, payload::text FROM weir.items"
@@ -150,21 +148,27 @@ static int compare_job(struct submission *s, const PGresult *r, struct weir_erro
 	const char *job = s->plan.job_id, *kind = s->plan.plugin->plugin.kind;
 	struct weir_text was = ledger_text(r, 0, 0), context = ledger_text(r, 0, 1);
 	if (!same_text(was, (struct weir_text){kind, strlen(kind)}))
-		return weir_fail(err, "conflict", "the job %s exists, of kind %.*s: use another "
-				 "--job", job, (int)was.size, was.data);
+		return weir_fail(err, "conflict",
+				 "the job %s exists, of kind %.*s: use another "
+				 "--job",
+				 job, (int)was.size, was.data);
 	if (!same_context(context, s->plan.context))
-		return weir_fail(err, "conflict", "the job %s exists with the context %.*s: use "
-				 "another --job", job, (int)(context.size < 300 ? context.size : 300),
-				 context.data);
+		return weir_fail(err, "conflict",
+				 "the job %s exists with the context %.*s: use "
+				 "another --job",
+				 job, (int)(context.size < 300 ? context.size : 300), context.data);
 	if (ledger_int(r, 0, 2) != s->plan.batch_size)
-		return weir_fail(err, "conflict", "the job %s exists with batches of %d: use "
-				 "--batch-size %d", job, ledger_int(r, 0, 2), ledger_int(r, 0, 2));
+		return weir_fail(err, "conflict",
+				 "the job %s exists with batches of %d: use "
+				 "--batch-size %d",
+				 job, ledger_int(r, 0, 2), ledger_int(r, 0, 2));
 	s->sealed = ledger_bool(r, 0, 3);
 	s->there = ledger_big(r, 0, 4);
 	return 0;
 }
 
-/* A job that is still empty may be what a first try with a mistake has left: it becomes this one. */
+/* A job that is still empty may be what a first try with a mistake has left: it becomes this one.
+ */
 static int take_over(struct submission *s, struct weir_error *err)
 {
 	job_params(s);
@@ -181,8 +185,7 @@ static int make_or_find(struct submission *s, struct weir_error *err)
 	params_string(&s->params, s->plan.plugin->plugin.kind);
 	params_text(&s->params, s->plan.context);
 	params_int(&s->params, s->plan.batch_size);
-	if (ledger_do(s->plan.ledger, make_job, &s->params, NULL, err) < 0 ||
-	    take_over(s, err) < 0)
+	if (ledger_do(s->plan.ledger, make_job, &s->params, NULL, err) < 0 || take_over(s, err) < 0)
 		return -1;
 	job_params(s);
 	if (ledger_query(s->plan.ledger, read_job, &s->params, true, &r, err) < 0)
@@ -227,10 +230,7 @@ void submission_close(struct submission *s)
 	free(s);
 }
 
-const struct submission_counts *submission_counts(const struct submission *s)
-{
-	return &s->counts;
-}
+const struct submission_counts *submission_counts(const struct submission *s) { return &s->counts; }
 
 /* ---- bad records ---- */
 
@@ -277,8 +277,9 @@ static const struct entry *find_entry(const struct entry *entries, int n, struct
 static int fail_duplicate(struct weir_text id, uint64_t first, uint64_t second,
 			  struct weir_error *err)
 {
-	return weir_fail(err, "duplicate", "line %" PRIu64 ": custom_id %.*s stands on line %" PRIu64
-			 " already", second, (int)id.size, id.data, first);
+	return weir_fail(err, "duplicate",
+			 "line %" PRIu64 ": custom_id %.*s stands on line %" PRIu64 " already",
+			 second, (int)id.size, id.data, first);
 }
 
 static int ask_for_ids(struct submission *s, const struct entry *entries, int n, PGresult **out,
@@ -435,9 +436,10 @@ static int write_batch(struct submission *s, bool last, struct weir_error *err)
 {
 	struct ledger *l = s->plan.ledger;
 	if (s->sealed)
-		return weir_fail(err, "conflict", "the job %s is complete with %" PRId64 " items, "
-				 "and this input has more: use another --job", s->plan.job_id,
-				 s->counts.items);
+		return weir_fail(err, "conflict",
+				 "the job %s is complete with %" PRId64 " items, "
+				 "and this input has more: use another --job",
+				 s->plan.job_id, s->counts.items);
 	if (await_batch(s, err) < 0 || ledger_send(l, "BEGIN", NULL, true, err) < 0)
 		return -1;
 	if (s->size > 0 && (send_items(s, err) < 0 || send_batch(s, err) < 0))
@@ -459,9 +461,10 @@ static int fail_different(const struct submission *s, const struct entry *e, con
 			  struct weir_error *err)
 {
 	struct weir_error why;
-	weir_fail(&why, "conflict", "the job %s has another %s here (custom_id %.*s): it was "
-		  "submitted with other content; use another --job", s->plan.job_id, what,
-		  (int)e->custom_id.size, e->custom_id.data);
+	weir_fail(&why, "conflict",
+		  "the job %s has another %s here (custom_id %.*s): it was "
+		  "submitted with other content; use another --job",
+		  s->plan.job_id, what, (int)e->custom_id.size, e->custom_id.data);
 	return at_line(e->line, &why, err);
 }
 
@@ -489,9 +492,10 @@ static int compare_batch(struct submission *s, struct weir_error *err)
 	for (int i = 0; rc == 0 && i < s->size && i < rows; i++)
 		rc = compare_entry(s, &s->entries[i], r, i, err);
 	if (rc == 0 && rows != s->size)
-		rc = weir_fail(err, "conflict", "the job %s has %d items in its batch %" PRId64
-			       ", and this input %d: use another --job", s->plan.job_id, rows,
-			       s->counts.batches, s->size);
+		rc = weir_fail(err, "conflict",
+			       "the job %s has %d items in its batch %" PRId64
+			       ", and this input %d: use another --job",
+			       s->plan.job_id, rows, s->counts.batches, s->size);
 	PQclear(r);
 	if (rc == 0) {
 		count_batch(s, false);
@@ -513,8 +517,7 @@ static int end_batch(struct submission *s, struct weir_error *err)
 	return write_batch(s, false, err);
 }
 
-int submission_add(struct submission *s, const struct source_record *record,
-		   struct weir_error *err)
+int submission_add(struct submission *s, const struct source_record *record, struct weir_error *err)
 {
 	struct weir_error why;
 	const struct entry *twin = find_entry(s->entries, s->size, record->custom_id);
@@ -540,9 +543,10 @@ int submission_seal(struct submission *s, bool *already, struct weir_error *err)
 	if (s->size > 0 && s->counts.batches < s->there && compare_batch(s, err) < 0)
 		return -1;
 	if (s->counts.batches < s->there)
-		return weir_fail(err, "conflict", "the job %s has %" PRId64 " batches, and this input "
-				 "ends after %" PRId64 ": use another --job", s->plan.job_id,
-				 s->there, s->counts.batches);
+		return weir_fail(err, "conflict",
+				 "the job %s has %" PRId64 " batches, and this input "
+				 "ends after %" PRId64 ": use another --job",
+				 s->plan.job_id, s->there, s->counts.batches);
 	if (s->sealed && s->size == 0)
 		return 0;
 	if (write_batch(s, true, err) < 0 || await_batch(s, err) < 0)

@@ -1,6 +1,8 @@
-/* Dead letters: what consumers refused, and what the broker gave up after its delivery limit. An
- * item of the ledger gets its verdict there; everything else is kept as a row, with its bytes and
- * the reason. Each message is one transaction, and is acked after it. */
+/* Dead letters: what the broker gave up after its delivery limit (or for age, or for want of room),
+ * and what consumers refused. An item of the former gets another message, or its verdict; what was
+ * refused is kept as a row, with its bytes and the reason. Each is one statement, acked after it.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,13 +34,6 @@ static const char give_back[] =
 	"   'the broker gave its message up ' || starts || ' times: no consumer ended it'"
 	"  FROM t WHERE starts >= $6 ON CONFLICT DO NOTHING)"
 	" SELECT count(*) FROM t";
-
-/* An item whose message a consumer would not take. */
-static const char fail_item[] =
-	"INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, error_class, error)"
-	" SELECT i.job_id, i.stage, i.ordinal, 2, $5, 'rejected', $6 FROM weir.items i"
-	" WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = $3 AND i.custom_id = $4"
-	" ON CONFLICT DO NOTHING";
 
 static const char is_item[] =
 	"SELECT 1 FROM weir.items"
@@ -94,35 +89,57 @@ static int keep_letter(struct relay *r, const struct broker_event *event,
 	return ledger_do(r->ledger, keep, p, NULL, err);
 }
 
-static int judge_item(struct relay *r, const struct broker_event *event, const struct message *m,
-		      struct weir_error *err)
+static int give_item_back(struct relay *r, const struct broker_event *event,
+			  const struct message *m, struct weir_error *err)
 {
 	const struct weir_item *item = &m->item;
 	struct params *p = &r->params;
-	bool refused = strcmp(event->death_reason, "rejected") == 0;
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
-	if (refused) {
-		params_string(p, "a consumer refused its message");
-	} else {
-		params_int(p, (int32_t)r->options.poison_limit);
-		params_int(p, strcmp(event->death_reason, "delivery_limit") == 0);
-	}
-	log_event(LOG_WARN, refused ? "item_rejected" : "item_given_back",
-		  "job=%.*s custom_id=%.*s reason=%s", (int)item->job_id.size, item->job_id.data,
-		  (int)item->custom_id.size, item->custom_id.data, event->death_reason);
+	params_int(p, (int32_t)r->options.poison_limit);
+	params_int(p, strcmp(event->death_reason, "delivery_limit") == 0);
+	log_event(LOG_WARN, "item_given_back", "job=%.*s custom_id=%.*s reason=%s",
+		  (int)item->job_id.size, item->job_id.data, (int)item->custom_id.size,
+		  item->custom_id.data, event->death_reason);
 	r->due = true;
-	return ledger_do(r->ledger, refused ? fail_item : give_back, p, NULL, err);
+	return ledger_do(r->ledger, give_back, p, NULL, err);
 }
 
-/* The same checks that the consumer made, and so the same reason. */
+/* Why a consumer refused a message that can be decoded: the same checks, and so the same reason. */
+static void find_reason(const struct broker_event *event, const struct message *m, bool known,
+			struct weir_error *reason)
+{
+	char queue[KIND_MAX + 8], kind[KIND_MAX + 1];
+	snprintf(kind, sizeof kind, "%.*s", (int)m->kind.size, m->kind.data);
+	queue_of(kind, queue);
+	if (*event->death_queue && strcmp(queue, event->death_queue) != 0)
+		weir_fail(reason, "unknown_kind", "an item of kind \"%s\" on the queue %s", kind,
+			  event->death_queue);
+	else if (known)
+		weir_fail(reason, "refused", "a consumer refused it");
+	else
+		weir_fail(reason, "unknown_item", "the ledger has no such item");
+}
+
+/* A message that was refused says nothing about the item it names, which may have a good one. */
+static int judge_message(struct relay *r, const struct broker_event *event, const struct message *m,
+			 struct weir_error *err)
+{
+	struct weir_error reason;
+	bool known = false;
+	if (in_ledger(r, &m->item, &known, err) < 0)
+		return -1;
+	if (known && strcmp(event->death_reason, "rejected") != 0)
+		return give_item_back(r, event, m, err);
+	find_reason(event, m, known, &reason);
+	return keep_letter(r, event, &reason, err);
+}
+
 static int judge(struct relay *r, const struct broker_event *event, struct weir_error *err)
 {
 	struct weir_error reason;
 	struct message m;
-	char queue[KIND_MAX + 8], kind[KIND_MAX + 1];
 	struct weir_text type = {event->content_type, strlen(event->content_type)};
-	bool known = false;
 	if (!event->body) {
 		weir_fail(&reason, "oversized", "%llu bytes, at most %d",
 			  (unsigned long long)event->body_size, MESSAGE_MAX);
@@ -130,20 +147,7 @@ static int judge(struct relay *r, const struct broker_event *event, struct weir_
 	}
 	if (message_decode(&m, event->body, event->body_size, type, &reason) < 0)
 		return keep_letter(r, event, &reason, err);
-	int rc = in_ledger(r, &m.item, &known, err);
-	if (rc == 0 && known) {
-		rc = judge_item(r, event, &m, err);
-	} else if (rc == 0) {
-		memcpy(kind, m.kind.data, m.kind.size);
-		kind[m.kind.size] = '\0';
-		queue_of(kind, queue);
-		if (*event->death_queue && strcmp(queue, event->death_queue) != 0)
-			weir_fail(&reason, "unknown_kind", "an item of kind \"%s\" on the queue %s",
-				  kind, event->death_queue);
-		else
-			weir_fail(&reason, "unknown_item", "the ledger has no such item");
-		rc = keep_letter(r, event, &reason, err);
-	}
+	int rc = judge_message(r, event, &m, err);
 	message_release(&m);
 	return rc;
 }

@@ -19,7 +19,7 @@
 struct watched_job {
 	char job_id[65];
 	int64_t count_at_us; /* when to count its results again */
-	int64_t done;        /* items that were final when we last looked */
+	int64_t done;	     /* items that were final when we last looked */
 	int64_t moved_us;    /* when that was last something else */
 	bool seen;
 };
@@ -246,9 +246,9 @@ static int check_ended(struct relay *r, const char *job_id, struct weir_error *e
 	return tell_ledger(r, job_counted, job_id, NULL, err);
 }
 
-/* Nothing of the job has ended for long: when nothing of it waits in the queue either, the broker has
- * lost it. Should consumers be at work on it all the same, the second message finds the item final,
- * or is one too many: that costs time and changes nothing. */
+/* Nothing of the job has ended for long: when nothing of it waits in the queue either, the broker
+ * has lost it. Should consumers be at work on it all the same, the second message finds the item
+ * final, or is one too many: that costs time and changes nothing. */
 static int revive(struct relay *r, struct watched_job *job, const char *kind,
 		  struct weir_error *err)
 {
@@ -270,7 +270,8 @@ static int revive(struct relay *r, struct watched_job *job, const char *kind,
 	if (batches + retries == 0)
 		return 0;
 	r->due = true;
-	log_event(LOG_WARN, "job_revived", "job=%s batches=%lld retries=%lld text=\"no item of it has "
+	log_event(LOG_WARN, "job_revived",
+		  "job=%s batches=%lld retries=%lld text=\"no item of it has "
 		  "ended for long and its queue is empty: what was queued is published again\"",
 		  job->job_id, (long long)batches, (long long)retries);
 	return 0;
@@ -300,10 +301,7 @@ static int check_running(struct relay *r, struct watched_job *job, const char *k
 	return 0;
 }
 
-static bool of_redis(const struct weir_error *why)
-{
-	return strncmp(why->code, "redis", 5) == 0;
-}
+static bool of_redis(const struct weir_error *why) { return strncmp(why->code, "redis", 5) == 0; }
 
 /* One line when Redis goes, and one when it is back. */
 static void note_redis(struct relay *r, bool away, const struct weir_error *why)
@@ -312,8 +310,10 @@ static void note_redis(struct relay *r, bool away, const struct weir_error *why)
 		return;
 	r->redis_away = away;
 	if (away)
-		log_event(LOG_WARN, "redis_away", "error=\"%s\" text=\"work goes on, progress is "
-			  "rebuilt when it is back\"", why->text);
+		log_event(LOG_WARN, "redis_away",
+			  "error=\"%s\" text=\"work goes on, progress is "
+			  "rebuilt when it is back\"",
+			  why->text);
 	else
 		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
 }

@@ -13,17 +13,34 @@
 enum { EXIT_USAGE = 2, GRACE_S = 10 };
 
 static const struct weir_option relay_options[] = {
-	{.name = "batches", .type = WEIR_OPTION_INTEGER, .offset = AT(batches), .preset = "10",
-	 .least = 1, .most = RUN_BATCHES_MAX, .unit = "BATCHES",
+	{.name = "batches",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(batches),
+	 .preset = "10",
+	 .least = 1,
+	 .most = RUN_BATCHES_MAX,
+	 .unit = "BATCHES",
 	 .help = "Most batches that are claimed, published and marked in one transaction."},
-	{.name = "poll", .type = WEIR_OPTION_TIME, .offset = AT(poll_ms), .preset = "1s",
-	 .least = 10, .most = 60000,
+	{.name = "poll",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(poll_ms),
+	 .preset = "1s",
+	 .least = 10,
+	 .most = 60000,
 	 .help = "How often to look for due rows when nobody said that there are any."},
-	{.name = "poison-limit", .type = WEIR_OPTION_INTEGER, .offset = AT(poison_limit),
-	 .preset = "3", .least = 2, .most = 15,
+	{.name = "poison-limit",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(poison_limit),
+	 .preset = "3",
+	 .least = 2,
+	 .most = 15,
 	 .help = "An item that the broker has given up so often is failed as poison."},
-	{.name = "lost-after", .type = WEIR_OPTION_TIME, .offset = AT(lost_after_ms),
-	 .preset = "10m", .least = 100, .most = 86400000 * INT64_C(30),
+	{.name = "lost-after",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(lost_after_ms),
+	 .preset = "10m",
+	 .least = 100,
+	 .most = 86400000 * INT64_C(30),
 	 .help = "When no item of a job has ended for so long and nothing waits in its queue, the "
 		 "broker has lost it: what was queued is published again. Longer than the slowest "
 		 "item takes."},
@@ -64,7 +81,8 @@ static void set_signals(void)
 static void print_help(const struct option_group *groups, size_t n)
 {
 	printf("Usage: weir-relay [options]\n\n"
-	       "Takes what is due in the ledger to the broker, ends jobs whose items are all final,\n"
+	       "Takes what is due in the ledger to the broker, ends jobs whose items are all "
+	       "final,\n"
 	       "rebuilds progress counters that were lost, and gives dead letters back to the\n"
 	       "ledger. Any number may run. SIGTERM ends it after the batches in hand.\n\n");
 	options_help(groups, n, stdout);

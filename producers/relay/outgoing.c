@@ -132,16 +132,16 @@ static int pack(struct outgoing *o, const struct job_context *job, const PGresul
 	snprintf(batch, sizeof batch, "%s-s%u-b%d", job->job_id, stage,
 		 ledger_int(rows, row, COL_BATCH));
 	message_encode(&o->body, &(struct message_fields){
-		.kind = ledger_text(rows, row, COL_KIND),
-		.job_id = ledger_text(rows, row, COL_JOB),
-		.batch_id = {batch, strlen(batch)},
-		.custom_id = ledger_text(rows, row, COL_CUSTOM_ID),
-		.stage = stage,
-		.ordinal = (uint32_t)ledger_int(rows, row, COL_ORDINAL),
-		.epoch = (uint32_t)ledger_int(rows, row, COL_EPOCH),
-		.attempt = (uint32_t)ledger_int(rows, row, COL_ATTEMPT),
-		.context = context,
-		.payload = {o->payload.data, o->payload.size}});
+					 .kind = ledger_text(rows, row, COL_KIND),
+					 .job_id = ledger_text(rows, row, COL_JOB),
+					 .batch_id = {batch, strlen(batch)},
+					 .custom_id = ledger_text(rows, row, COL_CUSTOM_ID),
+					 .stage = stage,
+					 .ordinal = (uint32_t)ledger_int(rows, row, COL_ORDINAL),
+					 .epoch = (uint32_t)ledger_int(rows, row, COL_EPOCH),
+					 .attempt = (uint32_t)ledger_int(rows, row, COL_ATTEMPT),
+					 .context = context,
+					 .payload = {o->payload.data, o->payload.size}});
 	if (buffer_failed(&o->body))
 		return weir_fail_memory(err);
 	if (o->body.size <= MESSAGE_MAX)

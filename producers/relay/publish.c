@@ -1,5 +1,5 @@
-/* Publishing: rows that are due go to the broker. There are two runs, each with a transaction of its
- * own, so that one is claimed and marked in the database while the other is with the broker. */
+/* Publishing: rows that are due go to the broker. There are two runs, each with a transaction of
+ * its own, so that one is claimed and marked in the database while the other is with the broker. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +12,14 @@
 #include "weir/topology.h"
 
 #define CONFIRM_MS 30000
-#define TAKE_EVERY 200 /* rows published between two looks at what the broker says */
+#define TAKE_EVERY 200	/* rows published between two looks at what the broker says */
 #define PASS_US 1000000 /* then others have their turn: heartbeats, jobs, dead letters */
 #define REFUSED_PAUSE "5 seconds"
 
 enum row_state { ROW_UNSENT, ROW_SENT, ROW_CONFIRMED, ROW_REFUSED, ROW_BROKEN };
 
 #define ITEM_COLUMNS                                                                               \
-	" i.ordinal, i.custom_id, i.context::text, i.payload::text, d.kind, d.epoch, d.attempt,"    \
+	" i.ordinal, i.custom_id, i.context::text, i.payload::text, d.kind, d.epoch, d.attempt,"   \
 	" i.ordinal / d.batch_size"
 
 static const char claim_batches[] =
@@ -69,9 +69,8 @@ static const char fail_items[] =
 	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
 	" ON CONFLICT DO NOTHING";
 
-static const char start_jobs[] =
-	"UPDATE weir.jobs SET status = 'running', started_at = now()"
-	" WHERE job_id = ANY ($1::text[]) AND status = 'pending'";
+static const char start_jobs[] = "UPDATE weir.jobs SET status = 'running', started_at = now()"
+				 " WHERE job_id = ANY ($1::text[]) AND status = 'pending'";
 
 /* ---- what the broker says ---- */
 
@@ -385,8 +384,10 @@ static int send_marks(struct relay *r, struct run *run, int *rows, struct weir_e
 	}
 	n = select_units(run, true, rows);
 	if (n > 0)
-		log_event(LOG_ERROR, "batches_refused", "count=%d text=\"the broker did not take "
-			  "them: is the queue bound and not full? They are tried again\"", n);
+		log_event(LOG_ERROR, "batches_refused",
+			  "count=%d text=\"the broker did not take "
+			  "them: is the queue bound and not full? They are tried again\"",
+			  n);
 	if (send_units(r, run, run->retries ? put_off_retries : put_off_batches, unit, rows, n,
 		       err) < 0)
 		return -1;
@@ -500,7 +501,8 @@ void publish_due(struct relay *r)
 	struct weir_error why;
 	r->outgoing.ledger = r->ledger;
 	r->outgoing.progress = r->progress;
-	bool done = open_runs(r, &why) == 0 && pass(r, false, &why) == 0 && pass(r, true, &why) == 0;
+	bool done =
+		open_runs(r, &why) == 0 && pass(r, false, &why) == 0 && pass(r, true, &why) == 0;
 	outgoing_forget(&r->outgoing);
 	if (done)
 		return;

@@ -52,7 +52,8 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 	struct ledger *l;
 	if (ledger_open(r->settings->pg_url, "weir-relay", true, &l, err) < 0)
 		return -1;
-	if (ledger_check_schema(l, err) < 0 || ledger_do(l, "LISTEN weir_due", NULL, NULL, err) < 0 ||
+	if (ledger_check_schema(l, err) < 0 ||
+	    ledger_do(l, "LISTEN weir_due", NULL, NULL, err) < 0 ||
 	    ledger_do(l, "LISTEN weir_done", NULL, NULL, err) < 0) {
 		ledger_close(l);
 		return -1;
@@ -108,8 +109,8 @@ static void come_back(struct relay *r)
 }
 
 int relay_open(struct relay *r, const struct settings *settings,
-	       const struct relay_options *options, const char *only_job,
-	       volatile const int *stop, struct weir_error *err)
+	       const struct relay_options *options, const char *only_job, volatile const int *stop,
+	       struct weir_error *err)
 {
 	*r = (struct relay){.settings = settings,
 			    .options = *options,

@@ -1,6 +1,7 @@
-/* relay.h: the outbox relay. It takes what is due in the ledger to the broker, and looks after jobs:
- * ends those whose items are all final, rebuilds progress counters that were lost, and gives dead
- * letters back to the ledger. Any number of relays may run; a row lock decides who publishes what.
+/* relay.h: the outbox relay. It takes what is due in the ledger to the broker, and looks after
+ * jobs: ends those whose items are all final, rebuilds progress counters that were lost, and gives
+ * dead letters back to the ledger. Any number of relays may run; a row lock decides who publishes
+ * what.
  *
  * A batch is claimed, published and marked in one transaction, whose row locks are the claim: a
  * relay that dies gives up its batches at that moment, and they are published again. The
@@ -40,9 +41,9 @@ struct run {
 	bool retries;
 	PGresult *rows;
 	int count, sent;
-	uint64_t first;   /* confirm number of the first row sent */
-	uint8_t *states;  /* of each row */
-	int confirmed;    /* rows whose confirm has come */
+	uint64_t first;	 /* confirm number of the first row sent */
+	uint8_t *states; /* of each row */
+	int confirmed;	 /* rows whose confirm has come */
 };
 
 struct watched_job;
@@ -53,7 +54,7 @@ struct relay {
 	const char *only_job; /* NULL: all */
 	volatile const int *stop;
 
-	struct broker *broker; /* publishes; NULL: away */
+	struct broker *broker;	 /* publishes; NULL: away */
 	volatile int publish_fd; /* its socket, for broker_interrupt() from a signal; -1: none */
 	bool blocked;
 	int64_t broker_at_us;
@@ -75,17 +76,17 @@ struct relay {
 	size_t job_count, job_room;
 	int64_t jobs_at_us; /* when to look at the jobs again */
 	char *told_done;    /* a job that somebody says is done */
-	bool due;           /* something may be due */
+	bool due;	    /* something may be due */
 	int64_t due_at_us;  /* the next that will be */
 	uint64_t published;
 };
 
 /* Connects to everything. only_job: publish and look after this job alone (as `weir submit --wait`
- * does). Dead letters are judged all the same, whoever's they are. settings, only_job and stop outlive the relay.
- * Blocks. On success the caller calls relay_close(). */
+ * does). Dead letters are judged all the same, whoever's they are. settings, only_job and stop
+ * outlive the relay. Blocks. On success the caller calls relay_close(). */
 int relay_open(struct relay *r, const struct settings *settings,
-	       const struct relay_options *options, const char *only_job,
-	       volatile const int *stop, struct weir_error *err) WEIR_MUST_CHECK;
+	       const struct relay_options *options, const char *only_job, volatile const int *stop,
+	       struct weir_error *err) WEIR_MUST_CHECK;
 void relay_close(struct relay *r);
 
 /* Does all that is due, then waits up to timeout_ms for more. Lost connections are opened again by

@@ -47,7 +47,8 @@ int source_postgres_open(const char *pg_url, const struct weir_source_query *que
 static int open_cursor(struct source *s, struct weir_error *err)
 {
 	struct buffer sql = BUFFER_INIT;
-	buffer_printf(&sql, "DECLARE weir_source NO SCROLL CURSOR FOR"
+	buffer_printf(&sql,
+		      "DECLARE weir_source NO SCROLL CURSOR FOR"
 		      " SELECT q.a, q.b, q.c, q.d::text FROM (%s) AS q(a, b, c, d)",
 		      s->queries->query);
 	const char *text = buffer_text(&sql);

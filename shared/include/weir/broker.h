@@ -23,13 +23,13 @@
 struct broker;
 
 enum broker_event_type {
-	BROKER_NOTHING,   /* the time was over */
+	BROKER_NOTHING, /* the time was over */
 	BROKER_DELIVERY,
-	BROKER_ACK,       /* tag, multiple: published messages that are safe */
-	BROKER_NACK,      /* tag, multiple: published messages that were refused */
-	BROKER_RETURN,    /* message_id: unroutable; its ack follows */
-	BROKER_CANCEL,    /* the broker ended the consumer: its queue is gone */
-	BROKER_BLOCKED,   /* an alarm: publishing would wait */
+	BROKER_ACK,	/* tag, multiple: published messages that are safe */
+	BROKER_NACK,	/* tag, multiple: published messages that were refused */
+	BROKER_RETURN,	/* message_id: unroutable; its ack follows */
+	BROKER_CANCEL,	/* the broker ended the consumer: its queue is gone */
+	BROKER_BLOCKED, /* an alarm: publishing would wait */
 	BROKER_UNBLOCKED
 };
 
@@ -45,7 +45,7 @@ struct broker_event {
 	bool redelivered;
 	int64_t deliveries; /* before this one, as far as the broker counts them */
 	char content_type[64];
-	char message_id[160]; /* also RETURN */
+	char message_id[160];  /* also RETURN */
 	char death_reason[32]; /* of a dead-lettered message: rejected, delivery_limit, ... */
 	char death_queue[64];
 };

@@ -6,10 +6,7 @@
 #ifdef WEIR_FAILPOINTS
 void failpoint(const char *name);
 #else
-static inline void failpoint(const char *name)
-{
-	(void)name;
-}
+static inline void failpoint(const char *name) { (void)name; }
 #endif
 
 #endif

@@ -34,13 +34,19 @@ struct params {
 
 #define PARAMS_INIT ((struct params){0})
 
-enum { TYPE_BOOL = 16, TYPE_BYTEA = 17, TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_TEXT = 25,
-       TYPE_FLOAT8 = 701 };
+enum {
+	TYPE_BOOL = 16,
+	TYPE_BYTEA = 17,
+	TYPE_INT8 = 20,
+	TYPE_INT4 = 23,
+	TYPE_TEXT = 25,
+	TYPE_FLOAT8 = 701
+};
 
 void params_reset(struct params *p);
 void params_release(struct params *p);
 void params_text(struct params *p, struct weir_text text); /* absent: NULL */
-void params_string(struct params *p, const char *text);    /* NULL: NULL */
+void params_string(struct params *p, const char *text);	   /* NULL: NULL */
 void params_bytes(struct params *p, const void *data, size_t size);
 void params_int(struct params *p, int32_t v);
 void params_big(struct params *p, int64_t v);
@@ -107,7 +113,8 @@ enum ledger_status { LEDGER_WAIT, LEDGER_RESULT, LEDGER_SYNCED, LEDGER_FAILED };
 /* Takes what has arrived; never blocks. WAIT: nothing yet, poll ledger_fd() for reading (and for
  * writing while ledger_wants_write()). RESULT: the next statement's result, the caller PQclear()s
  * it. FAILED: a statement failed; err, sqlstate and detail say how, and the rest of the pipeline is
- * skipped up to SYNCED (or the connection is gone, see ledger_alive). SYNCED: the pipeline's end. */
+ * skipped up to SYNCED (or the connection is gone, see ledger_alive). SYNCED: the pipeline's end.
+ */
 enum ledger_status ledger_take(struct ledger *l, PGresult **out, struct weir_error *err);
 bool ledger_wants_write(const struct ledger *l);
 /* ledger_take() that waits. */
@@ -119,9 +126,9 @@ int ledger_check_schema(struct ledger *l, struct weir_error *err) WEIR_MUST_CHEC
 /* ---- reading results ---- */
 
 struct weir_text ledger_text(const PGresult *r, int row, int column); /* absent: NULL */
-int32_t ledger_int(const PGresult *r, int row, int column);           /* binary int4; NULL: 0 */
-int64_t ledger_big(const PGresult *r, int row, int column);           /* binary int8; NULL: 0 */
-bool ledger_bool(const PGresult *r, int row, int column);             /* binary; NULL: false */
-double ledger_real(const PGresult *r, int row, int column);           /* binary float8; NULL: 0 */
+int32_t ledger_int(const PGresult *r, int row, int column);	      /* binary int4; NULL: 0 */
+int64_t ledger_big(const PGresult *r, int row, int column);	      /* binary int8; NULL: 0 */
+bool ledger_bool(const PGresult *r, int row, int column);	      /* binary; NULL: false */
+double ledger_real(const PGresult *r, int row, int column);	      /* binary float8; NULL: 0 */
 
 #endif

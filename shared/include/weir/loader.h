@@ -36,6 +36,7 @@ int loader_open(struct loaded_plugin *p, const struct weir_host *host,
 void loader_unload(struct loaded_plugin *p);
 
 /* The kinds that dir holds, sorted; at most most. Returns how many, or -1. */
-int loader_kinds(const char *dir, char (*kinds)[33], int most, struct weir_error *err) WEIR_MUST_CHECK;
+int loader_kinds(const char *dir, char (*kinds)[33], int most,
+		 struct weir_error *err) WEIR_MUST_CHECK;
 
 #endif
