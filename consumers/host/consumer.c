@@ -179,6 +179,7 @@ static void turn(struct consumer *c)
 	if (c->ledger && fds[FD_LEDGER].revents)
 		watch_idle_ledger(c);
 	flush_turn(c);
+	settle_tell(c);
 	work_timers(c);
 	if (c->forget_trials && c->ledger && c->flush.state == FLUSH_IDLE)
 		trials_forget(c);

@@ -90,6 +90,7 @@ struct consumer {
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;
+	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
 	uint64_t done_count; /* items made final by this process */
 	bool stopping;
 };
@@ -124,6 +125,7 @@ void flush_abandon(struct consumer *c); /* the ledger is gone: everything back t
 
 /* settle.c: counts and acks the flush that was committed, and frees its deliveries. */
 void settle(struct consumer *c, struct delivery **entries, size_t n);
+void settle_tell(struct consumer *c); /* tells the relay of done_job, between flushes */
 
 /* consumer.c */
 void consumer_lose_broker(struct consumer *c, const struct weir_error *why);

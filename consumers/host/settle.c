@@ -26,16 +26,17 @@ static void job_name(const struct delivery *one, char out[JOB_NAME])
 }
 
 /* The relay looks at jobs now and then; this makes it look at once. */
-static void tell_done(struct consumer *c, const char *job)
+void settle_tell(struct consumer *c)
 {
 	struct weir_error why;
 	struct params *p = &c->flush.params;
-	if (!c->ledger)
+	if (!c->done_job[0] || !c->ledger || c->flush.state != FLUSH_IDLE)
 		return;
 	params_reset(p);
-	params_string(p, job);
+	params_string(p, c->done_job);
 	if (ledger_do(c->ledger, "SELECT pg_notify('weir_done', $1)", p, NULL, &why) < 0)
-		log_event(LOG_WARN, "notify_failed", "job=%s error=\"%s\"", job, why.text);
+		log_event(LOG_WARN, "notify_failed", "job=%s error=\"%s\"", c->done_job, why.text);
+	c->done_job[0] = '\0';
 }
 
 /* Counts the items of one stage among entries[0..n). */
@@ -64,7 +65,7 @@ static void count_stage(struct consumer *c, struct delivery *const *entries, siz
 	}
 	if (known && counts.total > 0 &&
 	    counts.success + counts.failed + counts.cancelled >= counts.total)
-		tell_done(c, job);
+		memcpy(c->done_job, job, sizeof job);
 }
 
 static void count_all(struct consumer *c, struct delivery *const *entries, size_t n)

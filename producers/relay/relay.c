@@ -18,7 +18,8 @@ static const char next_due[] =
 	"SELECT coalesce(ceil(extract(epoch FROM least("
 	" (SELECT min(due_at) FROM weir.retries WHERE due_at > now() AND due_at < 'infinity'),"
 	" (SELECT min(due_at) FROM weir.job_batches"
-	"  WHERE status = 'pending_queue' AND due_at > now())) - now()) * 1000), -1)::int8";
+	"  WHERE status = 'pending_queue' AND due_at > now() AND due_at < 'infinity'))"
+	" - now()) * 1000), -1)::int8";
 
 /* ---- connections ---- */
 
