@@ -83,9 +83,32 @@ static int fail_with(struct weir_error *err, const char *text)
 	return weir_fail(err, "database", "%s", n ? line : "the connection was lost");
 }
 
+/* libpq quotes what it cannot parse, and that may be the password: so the form is checked first,
+ * and what is wrong with it is said in words of our own. */
+static int check_url(const char *url, struct weir_error *err)
+{
+	char *why = NULL;
+	PQconninfoOption *parts = NULL;
+	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+		parts = PQconninfoParse(url, &why);
+	const char *at = strchr(url, '@');
+	bool ok = parts && (!at || !strchr(at + 1, '@'));
+	PQconninfoFree(parts);
+	if (why)
+		explicit_bzero(why, strlen(why));
+	PQfreemem(why);
+	if (ok)
+		return 0;
+	return weir_fail(err, "bad_url",
+			 "WEIR_PG_URL is not postgresql://user:password@host:port/database (in the "
+			 "password write %%25 for %%, %%40 for @, %%2F for /)");
+}
+
 int ledger_open(const char *url, const char *name, bool keyed, struct ledger **out,
 		struct weir_error *err)
 {
+	if (check_url(url, err) < 0)
+		return -1;
 	struct ledger *l = calloc(1, sizeof *l);
 	if (!l)
 		return weir_fail_memory(err);

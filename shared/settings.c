@@ -1,5 +1,9 @@
 #include "weir/settings.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+
 #include "weir/log.h"
 
 #define AT(field) offsetof(struct settings, field)
@@ -35,6 +39,14 @@ struct option_group settings_group(struct settings *s)
 {
 	return (struct option_group){
 		.title = "Servers and surroundings", .rows = settings_options, .config = s};
+}
+
+void settings_guard_process(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			abort();
+	signal(SIGPIPE, SIG_IGN);
 }
 
 static int need(const char *value, const char *name, struct weir_error *err)

@@ -99,7 +99,6 @@ static void set_signals(void)
 	struct sigaction a = {.sa_handler = on_signal};
 	sigaction(SIGTERM, &a, NULL);
 	sigaction(SIGINT, &a, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static bool given(int argc, char **argv, const char *flag)
@@ -216,6 +215,7 @@ int main(int argc, char **argv)
 	struct weir_error err;
 	char dir[4096];
 	int kinds = 0, status = EXIT_USAGE;
+	settings_guard_process();
 	if (find_dir(argc, argv, dir, sizeof dir, &err) < 0 ||
 	    load(&c, dir, argc, argv, &err) < 0) {
 		unload(&c);

@@ -290,8 +290,8 @@ const struct weir_plugin *weir_plugin(void)
 		.store = store,
 		.close = close_plugin,
 		.sources = sources,
-		.sample = "{\"custom_id\":\"news_id_42\",\"table_name\":\"news_articles\","
-			  "\"record_id\":42,\"text_type\":\"news\",\"title\":\"Profit beats "
+		.sample = "{\"custom_id\":\"news_id_42\","
+			  "\"text_type\":\"news\",\"title\":\"Profit beats "
 			  "forecasts\",\"summary\":\"Shares rose 8 %.\"}",
 	};
 	return &plugin;

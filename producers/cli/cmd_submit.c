@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -213,14 +214,25 @@ static void name_job(struct submit *u)
 	snprintf(u->job + n, sizeof u->job - (size_t)n, "-%d", (int)getpid());
 }
 
+/* Opening it for writing empties it: that must not be the input. */
+static int open_skipped(struct submit *u, struct weir_error *err)
+{
+	struct stat in, out;
+	const char *name = u->options->skip_bad;
+	if (u->in && fstat(fileno(u->in), &in) == 0 && stat(name, &out) == 0 &&
+	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+		return weir_fail(err, "skip_bad", "--skip-bad %.300s: that is the input", name);
+	u->skipped = fopen(name, "we");
+	return u->skipped ? 0 : weir_fail(err, "skip_bad", "%.300s: %s", name, strerror(errno));
+}
+
 static int open_submission(struct submit *u, struct weir_error *err)
 {
 	if (u->options->job && strlen(u->options->job) > MESSAGE_NAME_MAX)
 		return weir_fail(err, "bad_name", "--job: at most %d bytes", MESSAGE_NAME_MAX);
 	name_job(u);
-	if (u->options->skip_bad && !(u->skipped = fopen(u->options->skip_bad, "we")))
-		return weir_fail(err, "skip_bad", "%.300s: %s", u->options->skip_bad,
-				 strerror(errno));
+	if (u->options->skip_bad && open_skipped(u, err) < 0)
+		return -1;
 	if (command_ledger(u->call, &u->ledger) < 0)
 		return -1;
 	struct submission_plan plan = {.ledger = u->ledger,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -17,8 +18,9 @@ volatile int command_stop;
 
 static void on_signal(int number)
 {
-	(void)number;
 	command_stop = command_stop + 1;
+	if (command_stop > 1) /* asked twice: at once, whatever we are reading */
+		_exit(128 + number);
 }
 
 static void set_signals(void)
@@ -26,7 +28,6 @@ static void set_signals(void)
 	struct sigaction a = {.sa_handler = on_signal};
 	sigaction(SIGTERM, &a, NULL);
 	sigaction(SIGINT, &a, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static const struct command *find_command(const char *name)
@@ -72,7 +73,13 @@ static bool wants_help(int argc, char **argv)
 
 static enum command_status fail(const struct weir_error *err, enum command_status status)
 {
-	fprintf(stderr, "weir: %s\n", err->text);
+	fputs("weir: ", stderr);
+	for (const char *c = err->text; *c; c++) /* it may hold what somebody else has written */
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			fprintf(stderr, "\\x%02x", (unsigned)*c);
+		else
+			fputc(*c, stderr);
+	fputc('\n', stderr);
 	return status;
 }
 
@@ -125,6 +132,7 @@ static enum command_status run(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	settings_guard_process();
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		print_overview(argc < 2 ? stderr : stdout);
 		return argc < 2 ? COMMAND_USAGE : COMMAND_DONE;

@@ -253,6 +253,8 @@ static int write_out(struct submission *s, struct weir_text raw, struct weir_err
 int submission_bad(struct submission *s, const struct source_record *record,
 		   const struct weir_error *why, struct weir_error *err)
 {
+	if (s->plan.skipped && !record->raw.data)
+		fprintf(stderr, "weir: %s: not written to the file of bad records\n", why->text);
 	if (s->plan.skipped)
 		return write_out(s, record->raw, err);
 	return weir_fail(err, why->code, "%s", why->text);

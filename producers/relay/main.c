@@ -75,7 +75,6 @@ static void set_signals(void)
 	sigaction(SIGINT, &a, NULL);
 	a.sa_handler = on_alarm;
 	sigaction(SIGALRM, &a, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static void print_help(const struct option_group *groups, size_t n)
@@ -120,6 +119,7 @@ int main(int argc, char **argv)
 	};
 	size_t n = sizeof groups / sizeof *groups;
 	int status = EXIT_USAGE;
+	settings_guard_process();
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		print_help(groups, n);
 		return 0;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 64 * 1024, ROOM_MAX = SOURCE_LINE_MAX + BLOCK };
+enum { BLOCK = 64 * 1024, ROOM_MAX = SOURCE_LINE_MAX + BLOCK, SKIP_MAX = 256 << 20 };
 
 /* Makes room behind end: first from what the position has passed, then by growing. */
 static int make_room(struct input *in, struct weir_error *err)
@@ -108,7 +108,12 @@ void input_skip(struct input *in, size_t size)
 
 int input_skip_line(struct input *in, struct weir_error *err)
 {
-	for (;;) {
+	for (uint64_t skipped = 0;; skipped += in->end - in->at) {
+		if (skipped > SKIP_MAX)
+			return weir_fail(err, "read_failed",
+					 "a line goes on for more than %d MB: this is no file of "
+					 "lines",
+					 SKIP_MAX >> 20);
 		size_t size = in->end - in->at;
 		const char *newline = memchr(input_data(in), '\n', size);
 

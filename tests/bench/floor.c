@@ -84,7 +84,8 @@ static amqp_connection_state_t connect_broker(void)
 	check_status(amqp_parse_url(url, &at), "WEIR_AMQP_URL");
 	check_status(amqp_socket_open(s, at.host, at.port), "connect");
 	check(amqp_login(c, at.vhost, 2, AMQP_DEFAULT_FRAME_SIZE, 0, AMQP_SASL_METHOD_PLAIN,
-			 at.user, at.password), "log in");
+			 at.user, at.password),
+	      "log in");
 	free(url);
 	amqp_channel_open(c, CHANNEL);
 	check_rpc(c, "open a channel");
@@ -195,7 +196,8 @@ static void publish_one(amqp_connection_state_t c, uint32_t i, msgpack_sbuffer *
 	msgpack_packer_init(&to, body, msgpack_sbuffer_write);
 	encode(&to, i, custom_id);
 	check_status(amqp_basic_publish(c, CHANNEL, amqp_empty_bytes, amqp_cstring_bytes(QUEUE), 1,
-					0, &p, (amqp_bytes_t){body->size, body->data}), "publish");
+					0, &p, (amqp_bytes_t){body->size, body->data}),
+		     "publish");
 }
 
 /* What is confirmed: one flag a message, since confirms come out of turn and in groups. */
@@ -254,8 +256,8 @@ static double publish(uint32_t n)
 	double began = now_s();
 	for (uint32_t i = 0; i < n; i++) {
 		if (i % LOOK_EVERY == 0)
-			take_confirms(c, &seen, i > WINDOW - LOOK_EVERY ? i - (WINDOW - LOOK_EVERY)
-									: 0);
+			take_confirms(c, &seen,
+				      i > WINDOW - LOOK_EVERY ? i - (WINDOW - LOOK_EVERY) : 0);
 		publish_one(c, i, &body);
 	}
 	take_confirms(c, &seen, n);

@@ -82,10 +82,7 @@ static PGresult *run(PGconn *db, const char *sql, int n, const char *const *valu
 	return r;
 }
 
-static void run_plain(PGconn *db, const char *sql)
-{
-	PQclear(run(db, sql, 0, NULL));
-}
+static void run_plain(PGconn *db, const char *sql) { PQclear(run(db, sql, 0, NULL)); }
 
 static void make_trigger(PGconn *db)
 {
@@ -105,17 +102,21 @@ static void drop_trigger(PGconn *db)
 
 static void make_job(PGconn *db, const char *job)
 {
-	PQclear(run(db, "INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
-			" VALUES ($1, 'sentiment',"
-			"  '{\"model_key\":\"sentiment\",\"ai_model\":\"local\"}', 1)", 1, &job));
+	PQclear(run(db,
+		    "INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
+		    " VALUES ($1, 'sentiment',"
+		    "  '{\"model_key\":\"sentiment\",\"ai_model\":\"local\"}', 1)",
+		    1, &job));
 }
 
 static void seal_job(PGconn *db, const char *job, int count)
 {
 	char total[16];
 	snprintf(total, sizeof total, "%d", count);
-	PQclear(run(db, "UPDATE weir.jobs SET total_items = $2::bigint, sealed_at = now()"
-			" WHERE job_id = $1", 2, (const char *const[]){job, total}));
+	PQclear(run(db,
+		    "UPDATE weir.jobs SET total_items = $2::bigint, sealed_at = now()"
+		    " WHERE job_id = $1",
+		    2, (const char *const[]){job, total}));
 }
 
 /* ---- the producer ---- */
@@ -124,7 +125,8 @@ static const char add_item[] =
 	"WITH item AS (INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name,"
 	"   record_id, payload) VALUES ($1, 1, $2::int, $2::int + 1, 'news_id_' || $3,"
 	"   'news_articles', $3, $4::json)),"
-	" batch AS (INSERT INTO weir.job_batches (job_id, stage, n, size) VALUES ($1, 1, $2::int, 1))"
+	" batch AS (INSERT INTO weir.job_batches (job_id, stage, n, size)"
+	"   VALUES ($1, 1, $2::int, 1))"
 	"SELECT pg_notify('weir_due', '')";
 
 static void submit(PGconn *db, const char *job, const PGresult *rows, int i, struct item *item)
@@ -143,10 +145,11 @@ static PGresult *read_rows(PGconn *db, int count)
 {
 	char most[16];
 	snprintf(most, sizeof most, "%d", count);
-	PGresult *rows = run(db, "SELECT id, json_build_object('text_type', 'news',"
-				 " 'symbol', symbol, 'title', title, 'summary', summary)"
-				 " FROM news_articles ORDER BY id LIMIT $1::int", 1,
-			     (const char *const[]){most});
+	PGresult *rows = run(db,
+			     "SELECT id, json_build_object('text_type', 'news',"
+			     " 'symbol', symbol, 'title', title, 'summary', summary)"
+			     " FROM news_articles ORDER BY id LIMIT $1::int",
+			     1, (const char *const[]){most});
 	if (PQntuples(rows) < count)
 		die("news_articles", "has fewer rows than COUNT");
 	return rows;

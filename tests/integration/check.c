@@ -74,6 +74,7 @@ static void check_items(const struct job *job)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = '%s'", job->id),
 		   job->size);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.trials WHERE job_id = '%s'", job->id), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = '%s'", job->id), 0);
 }
 
 static void check_batches(const struct job *job)

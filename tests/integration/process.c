@@ -252,6 +252,30 @@ void server(const char *command, const char *name)
 	EXPECT(o->status == 0, "%s %s: %d: %s", command, name, o->status, o->err);
 }
 
+void rabbitmqctl(const char *command, const char *argument)
+{
+	char path[512];
+	const char *stack = getenv("WEIR_STACK_DIR");
+	snprintf(path, sizeof path, "%s/bin/rabbitmqctl", stack ? stack : "");
+	const struct outcome *o = run(NULL, path, command, argument, NULL);
+	EXPECT(o->status == 0, "rabbitmqctl %s: %d: %s", command, o->status, o->err);
+}
+
+/* Fields 14 and 15 of its stat, in ticks; the second field is the name, in parentheses. */
+int64_t cpu_ms(const struct process *p)
+{
+	char path[64], text[1024];
+	unsigned long long user = 0, system = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
+	read_file(path, text, sizeof text, false);
+	const char *rest = strrchr(text, ')');
+	int found = rest ? sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+				  &user, &system)
+			 : 0;
+	EXPECT(found == 2, "%s has no times", path);
+	return (int64_t)(user + system) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
 void end_all(void)
 {
 	for (int i = 0; i < process_count; i++)

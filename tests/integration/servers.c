@@ -208,17 +208,10 @@ void publish(const char *kind, const char *content_type, const void *body, size_
 	amqp_shut(c);
 }
 
-static int republish_one(amqp_connection_state_t c, const char *kind, int times,
-			 const amqp_message_t *m)
-{
-	for (int i = 0; i < times; i++)
-		if (amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
-				       amqp_cstring_bytes(kind), 0, 0, &m->properties, m->body) < 0)
-			return -1;
-	return 0;
-}
-
-int republish(const char *queue, const char *kind, int times)
+/* Takes what is in the queue now, message by message; each goes on as hand_on() does it. */
+static int take_all(const char *queue,
+		    int (*hand_on)(amqp_connection_state_t c, amqp_message_t *m, const void *how),
+		    const void *how)
 {
 	int64_t size = queue_size(queue);
 	amqp_connection_state_t c = amqp_open();
@@ -233,7 +226,7 @@ int republish(const char *queue, const char *kind, int times)
 		got = amqp_read_message(c, 1, &m, 0);
 		if (got.reply_type != AMQP_RESPONSE_NORMAL)
 			break;
-		int rc = republish_one(c, kind, times, &m);
+		int rc = hand_on(c, &m, how);
 		amqp_destroy_message(&m);
 		amqp_maybe_release_buffers(c);
 		if (rc < 0 || amqp_basic_ack(c, 1, tag, 0) < 0)
@@ -242,6 +235,60 @@ int republish(const char *queue, const char *kind, int times)
 	}
 	amqp_shut(c);
 	return taken;
+}
+
+struct copies {
+	const char *kind;
+	int times;
+};
+
+static int copy_one(amqp_connection_state_t c, amqp_message_t *m, const void *how)
+{
+	const struct copies *copies = how;
+	for (int i = 0; i < copies->times; i++)
+		if (amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
+				       amqp_cstring_bytes(copies->kind), 0, 0, &m->properties,
+				       m->body) < 0)
+			return -1;
+	return 0;
+}
+
+int republish(const char *queue, const char *kind, int times)
+{
+	return take_all(queue, copy_one, &(struct copies){kind, times});
+}
+
+static amqp_table_entry_t text_entry(const char *name, const char *value)
+{
+	amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+	e.value.kind = AMQP_FIELD_KIND_UTF8;
+	e.value.value.bytes = amqp_cstring_bytes(value);
+	return e;
+}
+
+struct death {
+	const char *queue, *reason;
+};
+
+static int bury_one(amqp_connection_state_t c, amqp_message_t *m, const void *how)
+{
+	const struct death *death = how;
+	amqp_table_entry_t about[] = {text_entry("queue", death->queue),
+				      text_entry("reason", death->reason)};
+	amqp_field_value_t one = {.kind = AMQP_FIELD_KIND_TABLE,
+				  .value.table = {sizeof about / sizeof *about, about}};
+	amqp_table_entry_t header = {
+		.key = amqp_cstring_bytes("x-death"),
+		.value = {.kind = AMQP_FIELD_KIND_ARRAY, .value.array = {1, &one}}};
+	m->properties._flags |= AMQP_BASIC_HEADERS_FLAG;
+	m->properties.headers = (amqp_table_t){1, &header};
+	return amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.dead"), amqp_cstring_bytes("dead"),
+				  0, 0, &m->properties, m->body);
+}
+
+int bury(const char *queue, const char *reason)
+{
+	return take_all(queue, bury_one, &(struct death){queue, reason});
 }
 
 /* ---- Redis ---- */
@@ -281,6 +328,18 @@ int64_t redis_count(const char *job, const char *field)
 	freeReplyObject(r);
 	redisFree(c);
 	return value;
+}
+
+int64_t redis_ttl(const char *job)
+{
+	int64_t seconds = INT64_MIN;
+	redisContext *c = redis_open();
+	redisReply *r = c ? redisCommand(c, "TTL weir:{%s}:s1:counts", job) : NULL;
+	if (r && r->type == REDIS_REPLY_INTEGER)
+		seconds = r->integer;
+	freeReplyObject(r);
+	redisFree(c);
+	return seconds;
 }
 
 /* Two bits each, the first in the highest bits of the first byte; what lies behind the end is 0. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/broker.h"
 #include "world.h"
 
 /* A consumer whose queue is deleted must neither end nor look healthy for ever: it comes back when
@@ -53,12 +54,7 @@ static void the_binding_is_gone(void)
 /* Memory is short, or so the broker thinks. */
 static void set_alarm(bool on)
 {
-	char path[512];
-	const char *stack = getenv("WEIR_STACK_DIR");
-	snprintf(path, sizeof path, "%s/bin/rabbitmqctl", stack ? stack : "");
-	const struct outcome *o =
-		run(NULL, path, "set_vm_memory_high_watermark", on ? "0.000001" : "0.4", NULL);
-	EXPECT(o->status == 0, "rabbitmqctl: %d: %s", o->status, o->err);
+	rabbitmqctl("set_vm_memory_high_watermark", on ? "0.000001" : "0.4");
 }
 
 /* It then reads from nobody who publishes. Acks must go on, and SIGTERM must not wait for it. */
@@ -84,6 +80,116 @@ static void an_alarm(void)
 	check_exact(before);
 }
 
+/* ---- connections of a consumer that is busy ---- */
+
+/* It has no room for more and does not read, for longer than the broker waits for a sign of life:
+ * that is two to three heartbeats. */
+static void a_full_consumer_stays_connected(void)
+{
+	struct job *job = job_new("full", "slow", 30);
+	for (int i = 0; i < 10; i++)
+		item_fails(&job->items[i], NULL, ",\"delay_ms\":%d",
+			   (3 * BROKER_HEARTBEAT_S + 5) * 1000);
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 1;
+	start(NULL, "weir-relay", NULL);
+	await_queued(job_submit(job));
+	struct process *consumer =
+		start(NULL, "weir-consumer", "slow", "--flush", "10", "--prefetch", "10", NULL);
+	queue_await_size("weir.slow", 20);
+	await(3 * BROKER_HEARTBEAT_S * 1000 + PATIENCE_MS,
+	      "SELECT count(*) >= 10 FROM weir.results");
+	finish(job);
+	EXPECT(strstr(log_of(consumer), "broker_lost") == NULL, "the connection was lost");
+}
+
+/* Items that came back because a consumer died are watched: each start that does not end counts
+ * against them. A connection that is lost under a consumer that lives is not such an end, though
+ * the messages come back once more. */
+static void a_connection_is_lost_in_a_trial(void)
+{
+	struct job *job = job_new("cut", "slow", 20);
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 1;
+	job_delay(job, 600000);
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job_submit(job));
+	stop(relay);
+	struct process *first = start(NULL, "weir-consumer", "slow", NULL);
+	queue_await_size("weir.slow", 0);
+	kill_hard(first);
+	struct process *second = start(NULL, "weir-consumer", "slow", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.trials");
+	rabbitmqctl("close_all_connections", "as if it were lost");
+	await_log(second, "broker_lost");
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.trials");
+	await_log(second, "broker_back");
+	EXPECT(is_alive(second), "the consumer ended with %d", second->status);
+	kill_hard(second);
+	/* One start that counts would be enough for this one. */
+	struct process *third =
+		start(NULL, "weir-consumer", "slow", "--poison-limit", "2", "--grace", "0s", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.trials");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 0);
+	stop(third);
+	job_hasten(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	finish(job);
+}
+
+/* ---- what the broker has lost ---- */
+
+/* Nothing of the job is left there, but for what a consumer has in hand. */
+static void the_queue_is_purged(void)
+{
+	struct job *job = job_new("purged", "sum", 100);
+	job_delay(job, 20);
+	struct process *relay = start(NULL, "weir-relay", "--lost-after", "1s", NULL);
+	await_queued(job_submit(job));
+	start(NULL, "weir-consumer", "sum", "--flush", "10", "--prefetch", "10", NULL);
+	await_final(job, 10);
+	queue_purge("weir.sum");
+	EXPECT(sql("SELECT count(*) FROM weir.results") < 100, "it was purged too late");
+	await_log(relay, "job_revived");
+	finish(job);
+}
+
+static void the_queue_is_deleted_with_its_messages(void)
+{
+	struct job *job = job_submit(job_new("emptied", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", "--lost-after", "1s", NULL);
+	await_queued(job);
+	queue_delete("weir.sum");
+	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_log(relay, "job_revived");
+	finish(job);
+}
+
+/* Their rows say that a message is on its way. */
+static void retries_are_purged(void)
+{
+	struct job *job = job_new("again", "sum", 40);
+	for (int i = 0; i < 10; i++) {
+		item_fails(&job->items[4 * i], NULL, ",\"fail\":\"retry_once\"");
+		job->items[4 * i].attempts = 2;
+	}
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job_submit(job));
+	stop(relay);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_final(job, 30);
+	await(PATIENCE_MS, "SELECT count(*) = 10 FROM weir.retries");
+	stop(consumer);
+	relay = start(NULL, "weir-relay", "--lost-after", "1s", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 10 FROM weir.retries WHERE due_at = 'infinity'");
+	queue_purge("weir.sum");
+	await_log(relay, "batches=0 retries=10");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
 void add_broker_suite(void);
 
 void add_broker_suite(void)
@@ -93,4 +199,11 @@ void add_broker_suite(void)
 	CU_add_test(s, "there is no queue", there_is_no_queue);
 	CU_add_test(s, "the binding is gone", the_binding_is_gone);
 	CU_add_test(s, "an alarm stops publishers", an_alarm);
+	if (getenv("WEIR_SLOW_TESTS"))
+		CU_add_test(s, "a full consumer stays connected", a_full_consumer_stays_connected);
+	CU_add_test(s, "a connection is lost in a trial", a_connection_is_lost_in_a_trial);
+	CU_add_test(s, "the queue is purged in the middle", the_queue_is_purged);
+	CU_add_test(s, "the queue is deleted with its messages",
+		    the_queue_is_deleted_with_its_messages);
+	CU_add_test(s, "the messages of retries are purged", retries_are_purged);
 }

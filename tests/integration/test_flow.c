@@ -130,6 +130,23 @@ static void failures_of_every_sort(void)
 	finish(job_submit(job));
 }
 
+/* Rows that only matter while a job runs are gone with it, whoever left them. */
+static void nothing_is_left_of_tries(void)
+{
+	struct job *job = job_new("tidy", "sum", 40);
+	for (int i = 0; i < 10; i++)
+		item_fails(&job->items[i], NULL, ",\"fail\":\"retry_once\"");
+	job_submit(job);
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal, starts)"
+		 " SELECT 'tidy', 1, n, 1 FROM generate_series(5, 30) n");
+	start_workers("sum");
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE attempts = 2"), 10);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials") +
+			   sql("SELECT count(*) FROM weir.retries"),
+		   0);
+}
+
 static void a_job_in_which_all_fails(void)
 {
 	struct job *job = job_new("lost", "sum", 30);
@@ -208,6 +225,7 @@ void add_flow_suite(void)
 	CU_add_test(s, "an item's own context", an_items_own_context);
 	CU_add_test(s, "no context, no work", no_context_no_work);
 	CU_add_test(s, "items that fail, for good, always, or once", failures_of_every_sort);
+	CU_add_test(s, "nothing is left of tries", nothing_is_left_of_tries);
 	CU_add_test(s, "a job in which all items fail", a_job_in_which_all_fails);
 	CU_add_test(s, "one bad row in a hundred", one_bad_row_in_a_hundred);
 	CU_add_test(s, "several bad rows in one flush", several_bad_rows);

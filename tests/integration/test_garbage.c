@@ -104,6 +104,83 @@ static void relay_dies_over_a_letter(void)
 	EXPECT(letters == 1 || letters == 2, "%lld letters", (long long)letters);
 }
 
+/* A message that was refused says nothing about the item that it names. */
+static void a_forged_message_names_a_real_item(void)
+{
+	static const char forged[] = FIELDS("1", "nosuch", "real", "item_00000") CONTEXT;
+	struct job *job = job_submit(job_new("real", "sum", 20));
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 1;
+	sql_text("UPDATE weir.job_batches SET due_at = 'infinity'");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	publish("sum", JSON, forged, strlen(forged));
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.dead_letters"
+			   " WHERE reason_code = 'unknown_kind'");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"), 0);
+	sql_text("UPDATE weir.job_batches SET due_at = now()");
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters"), 1);
+}
+
+/* Its item is still pending, and nobody is to blame. */
+static void messages_expire(void)
+{
+	struct job *job = job_submit(job_new("expired", "sum", 20));
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 1;
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	stop(relay);
+	EXPECT_INT(bury("weir.sum", "expired"), 20);
+	start(NULL, "weir-relay", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 20 FROM weir.retries");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials WHERE starts > 0"), 0);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters"), 0);
+}
+
+/* ---- rows that nobody should have written ---- */
+
+static void a_context_that_is_no_object(void)
+{
+	sql_text("DO $$ BEGIN"
+		 " INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
+		 "  VALUES ('list', 'sum', '[\"label\"]', 20);"
+		 " RAISE 'it was taken';"
+		 " EXCEPTION WHEN check_violation THEN NULL; END $$");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+}
+
+#define TOO_DEEP "(repeat('{\"a\":', 20) || '1' || repeat('}', 20))::json"
+
+/* They can never be a message. That ends them, and holds nobody up. */
+static void contexts_that_are_too_deep(void)
+{
+	struct job *item = job_submit(job_new("deep_item", "sum", 30));
+	struct job *whole = job_submit(job_new("deep_job", "sum", 30));
+	struct job *behind = job_submit(job_new("behind", "sum", 30));
+	sql_text("UPDATE weir.items SET context = " TOO_DEEP
+		 " WHERE job_id = 'deep_item' AND ordinal = 7");
+	sql_text("UPDATE weir.jobs SET context = " TOO_DEEP " WHERE job_id = 'deep_job'");
+	item->items[7].failure = "unpublishable";
+	for (int i = 0; i < whole->size; i++)
+		whole->items[i].failure = "unpublishable";
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(behind);
+	await_ended(whole);
+	await_ended(item);
+	EXPECT_PART(log_of(relay), "item_unpublishable");
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results WHERE status = 2"), 0);
+	stop_all();
+	check_exact(behind);
+	check_exact(whole);
+	check_exact(item);
+}
+
 void add_garbage_suite(void);
 
 void add_garbage_suite(void)
@@ -111,4 +188,8 @@ void add_garbage_suite(void)
 	CU_pSuite s = WORLD_SUITE("garbage");
 	CU_add_test(s, "garbage of all sorts between items", garbage_between_items);
 	CU_add_test(s, "a relay dies over a dead letter", relay_dies_over_a_letter);
+	CU_add_test(s, "a forged message names a real item", a_forged_message_names_a_real_item);
+	CU_add_test(s, "messages expire", messages_expire);
+	CU_add_test(s, "a context that is no object", a_context_that_is_no_object);
+	CU_add_test(s, "contexts that are too deep", contexts_that_are_too_deep);
 }

@@ -121,6 +121,68 @@ static void two_items_kill(void)
 	finish(job);
 }
 
+/* ---- what plugins store ---- */
+
+#define LARGEST_KB 1024 /* of a result */
+
+static void too_large_a_result(void)
+{
+	struct job *job = job_new("large", "sum", 40);
+	for (int i = 0; i < 3; i++)
+		item_fails(&job->items[i], NULL, ",\"result_kb\":%d", LARGEST_KB);
+	item_fails(&job->items[20], "bad_verdict", ",\"result_kb\":%d", LARGEST_KB + 1);
+	job->items[20].attempts = 1;
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job_submit(job));
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE length(result::text) = %d",
+		       LARGEST_KB * 1024),
+		   3);
+}
+
+/* A statement must answer for each item. As many answers as items are not enough. */
+static void left_out_by_a_statement(void)
+{
+	struct job *job = job_new("account", "slow", 40);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL, ",\"delay_ms\":100,\"account\":\"once\"");
+	for (int i = 4; i < job->size; i += 12) {
+		item_fails(&job->items[i], "left_out",
+			   ",\"delay_ms\":100,\"account\":\"left_out\"");
+		item_fails(&job->items[i + 3], NULL, ",\"delay_ms\":100,\"account\":\"twice\"");
+	}
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", "--linger", "10s", NULL);
+	finish(job_submit(job));
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+}
+
+/* A flush has room for 64 statements, the host's own among them. With so many items whose plugin
+ * uses one for each, that room is used up, more than used up, or up to the host's last. */
+static void statements_are_used_up(void)
+{
+	static const char *const names[] = {"used_56", "used_57", "used_58", "used_59",
+					    "used_60", "used_61", "used_62"};
+	struct job *jobs[sizeof names / sizeof *names];
+	size_t count = sizeof names / sizeof *names;
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", "--flush", "500", "--linger", "10s", NULL);
+	for (size_t i = 0; i < count; i++) {
+		jobs[i] = job_new(names[i], "slow", 57 + (int)i); /* one is tried twice */
+		for (int k = 0; k < jobs[i]->size; k++)
+			item_fails(&jobs[i]->items[k], NULL,
+				   ",\"delay_ms\":100,\"account\":\"apart\"");
+		item_fails(&jobs[i]->items[3], NULL, ",\"fail\":\"retry_once\"");
+		jobs[i]->batch_size = 100;
+		await_final(job_submit(jobs[i]), jobs[i]->size);
+	}
+	for (size_t i = 0; i < count; i++)
+		await_ended(jobs[i]);
+	stop_all();
+	for (size_t i = 0; i < count; i++)
+		check_exact(jobs[i]);
+}
+
 void add_plugins_suite(void);
 
 void add_plugins_suite(void)
@@ -133,6 +195,9 @@ void add_plugins_suite(void)
 	CU_add_test(s, "a file that others may write", writable_by_others);
 	CU_add_test(s, "some items are never ended", never_ends_an_item);
 	CU_add_test(s, "all items are ended too often", ends_items_twice);
+	CU_add_test(s, "a result that is too large", too_large_a_result);
+	CU_add_test(s, "a statement leaves items out", left_out_by_a_statement);
+	CU_add_test(s, "all statements of a flush are used up", statements_are_used_up);
 	CU_add_test(s, "one item kills every consumer", one_item_kills);
 	CU_add_test(s, "two items kill every consumer", two_items_kill);
 }

@@ -1,4 +1,6 @@
 /* Servers are wiped, stopped and killed in the middle of a job. */
+#include <string.h>
+
 #include "world.h"
 
 #define ITEMS 300
@@ -121,6 +123,59 @@ static void sessions_are_ended(void)
 	finish(job);
 }
 
+/* ---- what is no server's fault ---- */
+
+static int times_logged(const struct process *p, const char *part)
+{
+	int n = 0;
+	for (const char *at = log_of(p); (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+/* No item is to blame, so all wait; the log says for what. */
+static void a_plugins_table_is_away(void)
+{
+	struct job *job = job_new("table", "sum", 60);
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 1;
+	sql_text("ALTER TABLE effects RENAME TO effects_away");
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	job_submit(job);
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (times_logged(consumer, "flush_refused") < 4 && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT_PART(log_of(consumer), "flush_refused");
+	EXPECT_PART(log_of(consumer), "weir init");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 0);
+	sql_text("ALTER TABLE effects_away RENAME TO effects");
+	finish(job);
+}
+
+/* What it cannot do without its ledger must not keep it busy: a dead letter, rows that are due. */
+static void a_relay_without_its_ledger_rests(void)
+{
+	struct job *job = job_submit(job_new("rest", "sum", 40));
+	publish("sum", NULL, "x", 1);
+	queue_await_size("weir.sum", 1);
+	struct process *relay = start(NULL, "weir-relay", "--batches", "1", NULL);
+	await_queued(job);
+	server("down", "postgresql");
+	await_log(relay, "ledger_lost");
+	EXPECT_INT(bury("weir.sum", "rejected"), 41);
+	int64_t used = cpu_ms(relay);
+	pause_ms(2000);
+	used = cpu_ms(relay) - used;
+	EXPECT(used < 600, "it used %lld ms of CPU time in 2 s", (long long)used);
+	server("up", "postgresql");
+	await(PATIENCE_MS, "SELECT count(*) = 41 FROM weir.dead_letters");
+	EXPECT_PART(log_of(relay), "ledger_back");
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
 static void all_of_them_restart(void)
 {
 	static const char *const servers[] = {"rabbitmq", "redis", "postgresql"};
@@ -148,4 +203,6 @@ void add_servers_suite(void)
 	CU_add_test(s, "PostgreSQL is away for a while", ledger_is_away_for_a_while);
 	CU_add_test(s, "PostgreSQL ends all sessions, five times", sessions_are_ended);
 	CU_add_test(s, "all three restart", all_of_them_restart);
+	CU_add_test(s, "a relay without its ledger rests", a_relay_without_its_ledger_rests);
+	CU_add_test(s, "a plugin's table is away for a while", a_plugins_table_is_away);
 }

@@ -1,5 +1,6 @@
 /* Programs that are asked to stop while they are busy. */
 #include <signal.h>
+#include <stdio.h>
 
 #include "world.h"
 
@@ -37,11 +38,62 @@ static void consumer_with_open_items(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 20);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"), 0);
 	queue_await_size("weir.slow", 20);
-	EXPECT_INT(republish("weir.slow", "slow", 0), 20);
-	sql_text("UPDATE weir.items SET payload = json_build_object('key', payload->>'key',"
-		 " 'amount', (payload->>'amount')::int)");
-	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()");
+	job_hasten(job);
 	start(NULL, "weir-consumer", "slow", NULL);
+	finish(job);
+}
+
+/* A consumer was killed over these items, so that they are on trial. */
+static void kill_one_over(const struct job *job)
+{
+	char queue[64];
+	snprintf(queue, sizeof queue, "weir.%s", job->kind);
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	stop(relay);
+	struct process *p = start("working", "weir-consumer", job->kind, NULL);
+	EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+	queue_await_size(queue, job->size);
+}
+
+/* It leaves, but it did not die: that must not count against what it gives back. */
+static void consumer_with_a_trial(void)
+{
+	struct job *job = job_new("trial", "slow", 1);
+	job->items[0].attempts = 1;
+	job_delay(job, 600000);
+	kill_one_over(job_submit(job));
+	struct process *p = start(NULL, "weir-consumer", "slow", "--grace", "1s", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.trials");
+	stop(p);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"), 0);
+	queue_await_size("weir.slow", 1);
+	job_hasten(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", "--poison-limit", "2", NULL);
+	finish(job);
+}
+
+/* The same when the time is over in the middle of a flush. */
+static void consumer_in_a_flush(void)
+{
+	struct job *job = job_submit(job_new("flush", "sum", 1));
+	job->items[0].attempts = 1;
+	kill_one_over(job);
+	sql_text("BEGIN");
+	sql_text("LOCK TABLE weir.results IN SHARE MODE");
+	struct process *p = start(NULL, "weir-consumer", "sum", "--grace", "1s", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
+			   " AND relation = 'weir.results'::regclass");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials"), 1);
+	stop(p);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials"), 0);
+	queue_await_size("weir.sum", 1);
+	sql_text("ROLLBACK");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "--poison-limit", "2", NULL);
 	finish(job);
 }
 
@@ -52,7 +104,7 @@ static void consumer_twice(void)
 	job_submit(job);
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
-	struct process *p = start(NULL, "weir-consumer", "slow", NULL);
+	struct process *p = start(NULL, "weir-consumer", "slow", "--grace", "10m", NULL);
 	queue_await_size("weir.slow", 0);
 	kill(p->pid, SIGTERM);
 	pause_ms(100);
@@ -94,6 +146,8 @@ void add_stop_suite(void)
 	CU_pSuite s = WORLD_SUITE("SIGTERM");
 	CU_add_test(s, "a consumer under load, four times", consumer_under_load);
 	CU_add_test(s, "a consumer with open items", consumer_with_open_items);
+	CU_add_test(s, "a consumer with an item on trial", consumer_with_a_trial);
+	CU_add_test(s, "a consumer in the middle of a flush", consumer_in_a_flush);
 	CU_add_test(s, "a consumer, twice in a row", consumer_twice);
 	CU_add_test(s, "a relay under load, three times", relay_under_load);
 	CU_add_test(s, "idle ones", idle_ones);

@@ -196,6 +196,50 @@ static void a_row_that_is_gone(void)
 	queue_await_size("weir.sentiment", 0);
 }
 
+/* A statement writes a row once, so this takes more of them than a flush has. */
+static void one_row_for_many_items(void)
+{
+	struct job *job = job_new("same", "sentiment", 300);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL,
+			   ",\"table_name\":\"news_articles\",\"record_id\":7,"
+			   "\"title\":\"Profit rises\"");
+	job_write(job);
+	sql_text("INSERT INTO news_articles (id, title) VALUES (7, 'Profit rises')");
+	EXPECT_INT(run(NULL, "weir", "init", "--plugin-dir", REAL_PLUGINS, NULL)->status, 0);
+	const struct outcome *o = run(NULL, "weir", "submit", "sentiment", job->file, "--job",
+				      job->id, "--context", "model_key=sentiment", "--context",
+				      "ai_model=local", "--plugin-dir", REAL_PLUGINS, NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	start(NULL, "weir-consumer", "sentiment", "--flush", "500", "--plugin-dir", REAL_PLUGINS,
+	      NULL);
+	await_ended(job);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE status = 'success'"), 300);
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM news_articles WHERE sentiment_score > 0"), 1);
+}
+
+/* What Redis shows of a job that has ended goes after some days, and nobody makes it stay. */
+static void a_job_that_has_ended(void)
+{
+	struct job *job = job_new("ended", "sum", 50);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job_submit(job));
+	int64_t left = redis_ttl(job->id);
+	EXPECT(left > 0, "the counts expire in %lld s", (long long)left);
+	EXPECT_INT(submit(job, NULL, NULL)->status, 0);
+	int64_t now = redis_ttl(job->id);
+	EXPECT(now > 0 && now <= left, "the counts expire in %lld s, before in %lld s",
+	       (long long)now, (long long)left);
+	check_exact(job);
+	redis_flush(); /* gone, as after those days */
+	EXPECT_INT(submit(job, NULL, NULL)->status, 0);
+	EXPECT_INT(redis_ttl(job->id), -2);
+}
+
 void add_submit_suite(void);
 
 void add_submit_suite(void)
@@ -212,4 +256,6 @@ void add_submit_suite(void)
 	CU_add_test(s, "skipping again changes nothing", skipping_again_changes_nothing);
 	CU_add_test(s, "from standard input", from_standard_input);
 	CU_add_test(s, "a row that is gone fails its item alone", a_row_that_is_gone);
+	CU_add_test(s, "300 items that name one row", one_row_for_many_items);
+	CU_add_test(s, "a job that has ended, again: Redis stays as it is", a_job_that_has_ended);
 }

@@ -192,6 +192,19 @@ void job_delay(struct job *job, int ms)
 		snprintf(job->items[i].more, sizeof job->items[i].more, ",\"delay_ms\":%d", ms);
 }
 
+void job_hasten(const struct job *job)
+{
+	char queue[64];
+	snprintf(queue, sizeof queue, "weir.%s", job->kind);
+	queue_purge(queue);
+	sql_text("UPDATE weir.items SET payload = json_build_object('key', payload->>'key',"
+		 " 'amount', (payload->>'amount')::int) WHERE job_id = '%s'",
+		 job->id);
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()"
+		 " WHERE job_id = '%s'",
+		 job->id);
+}
+
 void item_fails(struct item *item, const char *failure, const char *fmt, ...)
 {
 	va_list args;

@@ -83,6 +83,10 @@ void end_all(void);   /* at once */
 
 /* command: up, down, or kill, which does not ask. */
 void server(const char *command, const char *name);
+/* One command of the broker's own tool, which must succeed. */
+void rabbitmqctl(const char *command, const char *argument);
+/* CPU time that it has used so far. */
+int64_t cpu_ms(const struct process *p);
 
 /* ---- jobs and what they must come to ---- */
 
@@ -110,6 +114,9 @@ void job_write(struct job *job);
 struct job *job_submit(struct job *job);
 /* Sets delay_ms for all items. */
 void job_delay(struct job *job, int ms);
+/* Takes the delays out of the ledger, and all messages out of its queue, so that it is published
+ * again without. Nobody may be at work on it. */
+void job_hasten(const struct job *job);
 void item_fails(struct item *item, const char *failure, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -149,10 +156,14 @@ void publish(const char *kind, const char *content_type, const void *body, size_
 /* Takes all messages of a queue and publishes each of them `times` times. Returns how many it
  * took. */
 int republish(const char *queue, const char *kind, int times);
+/* Takes all messages of a queue to weir.dead, as if they had died there. Returns how many. */
+int bury(const char *queue, const char *reason);
 
 void redis_flush(void);
 /* The fields of the job's counts; INT64_MIN: not there. */
 int64_t redis_count(const char *job, const char *field);
+/* Seconds until its counts expire; -1: never, -2: not there. */
+int64_t redis_ttl(const char *job);
 /* The states of its first n items as they lie in Redis. False: they are not there. */
 bool redis_states(const char *job, unsigned char *states, int n);
 

@@ -17,6 +17,10 @@ static const char keep_log[] =
 	"INSERT INTO effect_log (job_id, custom_id, label, bad)"
 	" SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[])";
 
+/* Writes nothing, and answers with each position as often as it is told to. */
+static const char account[] = "SELECT pos FROM unnest($1::int4[], $2::int4[]) AS u(pos, times)"
+			      " CROSS JOIN generate_series(1, times)";
+
 static int fail(struct weir_error *err, const char *code, const char *text)
 {
 	snprintf(err->code, sizeof err->code, "%s", code);
@@ -71,9 +75,35 @@ int effects_check(void *state, const struct weir_item *item, struct weir_error *
 	return 0;
 }
 
+/* A result of so many KB: a JSON text. The caller frees it. */
+static char *large_result(int64_t kb, size_t *size)
+{
+	*size = (size_t)kb * 1024;
+	char *text = malloc(*size);
+	if (text) {
+		memset(text, 'x', *size);
+		text[0] = text[*size - 1] = '"';
+	}
+	return text;
+}
+
+static void complete_large(const struct effects *e, struct weir_work work, int64_t kb)
+{
+	struct weir_verdict v = {.outcome = WEIR_DONE};
+	char *text = large_result(kb, &v.result.size);
+	v.result.data = text;
+	e->host->complete(e->host, work, &v);
+	free(text);
+}
+
 void effects_complete(const struct effects *e, struct weir_work work, const struct weir_item *item)
 {
 	struct weir_text wish = text_of(e, item->payload, "fail");
+	int64_t kb = effects_integer(e, item, "result_kb");
+	if (kb > 0) {
+		complete_large(e, work, kb);
+		return;
+	}
 	struct weir_verdict v = {.outcome = WEIR_DONE, .result = {"{\"added\":true}", 14}};
 	bool once = is(wish, "retry_once") && item->attempt == 0;
 	if (is(wish, "retry") || once || is(wish, "reject")) {
@@ -142,6 +172,44 @@ static int send_all(const struct effects *e, struct weir_tx *tx, const struct co
 	return 0;
 }
 
+static int send_account(const struct effects *e, struct weir_tx *tx, const int32_t *pos,
+			const int32_t *times, size_t n, struct weir_error *err)
+{
+	const struct weir_column columns[] = {{WEIR_INT4, pos}, {WEIR_INT4, times}};
+	const struct weir_statement statement = {.sql = account,
+						 .columns = columns,
+						 .column_count = 2,
+						 .count = n,
+						 .missing_code = "left_out",
+						 .missing_text = "the payload asks for it"};
+	return e->host->tx_exec(tx, &statement, err);
+}
+
+/* Of the items that want it: one statement for all, but one each for those that want that. */
+static int account_for(const struct effects *e, struct weir_tx *tx,
+		       const struct weir_result *results, size_t n, struct weir_error *err)
+{
+	int32_t *pos = calloc(n, sizeof *pos), *times = calloc(n, sizeof *times);
+	size_t count = 0;
+	int rc = pos && times ? 0 : fail(err, "out_of_memory", "out of memory");
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct weir_text wish = text_of(e, results[i].item->payload, "account");
+		if (!wish.data)
+			continue;
+		pos[count] = (int32_t)i;
+		times[count] = is(wish, "left_out") ? 0 : is(wish, "twice") ? 2 : 1;
+		if (is(wish, "apart"))
+			rc = send_account(e, tx, &pos[count], &times[count], 1, err);
+		else
+			count++;
+	}
+	if (count > 0 && rc == 0)
+		rc = send_account(e, tx, pos, times, count, err);
+	free(pos);
+	free(times);
+	return rc;
+}
+
 int effects_store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
 		  struct weir_error *err)
 {
@@ -156,5 +224,5 @@ int effects_store(void *state, struct weir_tx *tx, const struct weir_result *res
 		rc = send_all(e, tx, &c, n, err);
 	}
 	free_columns(&c);
-	return rc;
+	return rc < 0 ? rc : account_for(e, tx, results, n, err);
 }

@@ -16,6 +16,10 @@ extern const struct weir_option settings_options[];
 /* The group for options_parse(). */
 struct option_group settings_group(struct settings *s);
 
+/* The first thing in every main(): a standard descriptor that is closed is opened on /dev/null, so
+ * that what is printed never goes into a connection that got its number. Ignores SIGPIPE. */
+void settings_guard_process(void);
+
 enum { NEED_PG = 1, NEED_AMQP = 2, NEED_REDIS = 4 };
 
 /* Checks that the needed servers are named, and sets the log level. Error code: missing_setting,
