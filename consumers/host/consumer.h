@@ -45,7 +45,7 @@ struct comeback {
 
 enum flush_state { FLUSH_IDLE, FLUSH_CLAIMING, FLUSH_STORING };
 
-enum step_kind { STEP_PLAIN, STEP_CLAIM, STEP_LOOKUP, STEP_STORE };
+enum step_kind { STEP_PLAIN, STEP_CLAIM, STEP_INSERT, STEP_LOOKUP, STEP_STORE };
 
 /* One statement of the flush under way, in the order in which the results come. */
 struct step {
@@ -64,6 +64,9 @@ struct flush {
 	size_t step_count, step_next;
 	PGresult *claims; /* table_name and record_id of results point into it */
 	struct params params;
+	bool hopeful;  /* takes it that no item is final or unknown, which is seen in time */
+	bool mistaken; /* that was wrong */
+	int64_t careful_until_us;
 	bool failed;
 	size_t failed_step;
 	struct weir_error error;
@@ -91,7 +94,7 @@ struct consumer {
 	struct deliveries deliveries;
 	struct flush flush;
 	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
-	uint64_t done_count; /* items made final by this process */
+	uint64_t done_count;		     /* items made final by this process */
 	bool stopping;
 };
 

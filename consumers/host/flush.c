@@ -19,7 +19,8 @@
 #define BYTES_MAX (16u << 20) /* of results in one flush */
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
-#define PAUSES_WHOLE 3 /* a flush that takes too long so often is tried in two halves */
+#define CAREFUL_US 10000000 /* after a hopeful flush that was mistaken */
+#define PAUSES_WHOLE 3	    /* a flush that takes too long so often is tried in two halves */
 
 static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
 
@@ -104,6 +105,11 @@ static bool is_twin(const struct flush *f, size_t i)
 static bool to_claim(const struct flush *f, size_t i)
 {
 	return is_final(f->entries[i]) && !is_twin(f, i);
+}
+
+static bool to_claim_still(const struct flush *f, size_t i)
+{
+	return to_claim(f, i) && !f->entries[i]->claimed;
 }
 
 static bool to_look_up(const struct flush *f, size_t i) { return !f->entries[i]->claimed; }
@@ -260,6 +266,8 @@ static void take_claims(struct consumer *c, PGresult *r)
 			add_result(f, d, row);
 		row++;
 	}
+	if (f->hopeful)
+		f->failed = f->mistaken = any(f, to_claim_still);
 	if (row == rows)
 		return;
 	f->failed = true;
@@ -294,7 +302,7 @@ static void end_flush(struct consumer *c)
 	PQclear(f->claims);
 	f->claims = NULL;
 	f->size = f->result_count = f->step_count = f->step_next = 0;
-	f->failed = false;
+	f->failed = f->hopeful = f->mistaken = false;
 	f->state = FLUSH_IDLE;
 }
 
@@ -384,11 +392,32 @@ static void wait_for_repair(struct consumer *c)
 	consumer_lose_ledger(c, &why);
 }
 
+/* Somebody else has made one of the items final, or there is no such item: the same again, with the
+ * claim that sorts this out. */
+static bool was_mistaken(const struct consumer *c)
+{
+	const struct flush *f = &c->flush;
+	return f->mistaken ||
+	       (f->hopeful && f->state == FLUSH_CLAIMING && ledger_alive(c->ledger) &&
+		strcmp(ledger_sqlstate(c->ledger), "23505") == 0);
+}
+
+static void claim_carefully(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	f->careful_until_us = clock_us() + CAREFUL_US;
+	put_back(c, 0, f->size, f->entries[0]->group);
+}
+
 /* The transaction is undone; who is put back, and how, depends on whose fault it was. */
 static void fail_flush(struct consumer *c, enum ledger_fault fault, bool by_plugin)
 {
 	struct flush *f = &c->flush;
 	bool too_long = !by_plugin && ledger_timed_out(c->ledger) && f->pauses >= PAUSES_WHOLE;
+	if (was_mistaken(c)) {
+		claim_carefully(c);
+		goto out;
+	}
 	if (fault == LEDGER_SETUP) {
 		wait_for_repair(c);
 		return;
@@ -446,13 +475,36 @@ static void begin_storing(struct consumer *c)
 	failpoint("committing");
 }
 
+/* Work as it mostly is: of one stage, and delivered for the first time. */
+static bool may_hope(const struct flush *f)
+{
+	const struct weir_item *first = &f->entries[0]->message.item;
+	for (size_t i = 0; i < f->size; i++) {
+		const struct weir_item *item = &f->entries[i]->message.item;
+		if (f->entries[i]->suspect || item->stage != first->stage ||
+		    compare_text(item->job_id, first->job_id) != 0)
+			return false;
+	}
+	return clock_us() >= f->careful_until_us;
+}
+
+static int send_claim(struct consumer *c)
+{
+	c->flush.hopeful = may_hope(&c->flush);
+	if (!c->flush.hopeful)
+		return send_for(c, STEP_CLAIM, &statement_claim, to_claim);
+	if (send_for(c, STEP_CLAIM, &statement_find, to_claim) < 0)
+		return -1;
+	return send_for(c, STEP_INSERT, &statement_insert, to_claim);
+}
+
 void flush_begin(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	take_entries(c);
 	f->state = FLUSH_CLAIMING;
 	failpoint("processed");
-	if (send_plain(c, "BEGIN") < 0 || send_for(c, STEP_CLAIM, &statement_claim, to_claim) < 0) {
+	if (send_plain(c, "BEGIN") < 0 || send_claim(c) < 0) {
 		consumer_lose_ledger(c, &f->error);
 		return;
 	}

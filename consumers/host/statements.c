@@ -22,6 +22,25 @@ static const char sql_claim[] =
 	"  CROSS JOIN LATERAL (SELECT i.custom_id, i.table_name, i.record_id FROM weir.items i"
 	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal LIMIT 1) i";
 
+/* The two halves of the hopeful claim, for items of one stage of one job that nobody has claimed
+ * before: one look-up each, and an insert that knows no conflict, which is half the work of one
+ * that does. (One walk by "ordinal = ANY" would be cheaper still, but a planner without statistics
+ * reads the whole job for it.) */
+static const char sql_find[] =
+	"SELECT $1, $2::int4, i.ordinal, i.custom_id, i.table_name, i.record_id"
+	" FROM unnest($3::int4[]) AS u(ordinal)"
+	" CROSS JOIN LATERAL (SELECT i.ordinal, i.custom_id, i.table_name, i.record_id"
+	"  FROM weir.items i WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = u.ordinal LIMIT "
+	"1) i";
+
+static const char sql_insert[] =
+	"INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result, error_class,"
+	"  error, processing_ms)"
+	" SELECT $1, $2, ordinal, status, attempts, result::json, error_class, error, ms"
+	" FROM unnest($3::int4[], $4::int4[], $5::int4[], $6::text[], $7::text[], $8::text[],"
+	"  $9::float8[])"
+	"  AS u(ordinal, status, attempts, result, error_class, error, ms)";
+
 /* Of items that were not claimed: are they final already, or not in the ledger at all? */
 static const char sql_look_up[] =
 	"SELECT coalesce(r.status, 0)::int4, i.custom_id IS NOT NULL"
@@ -141,6 +160,17 @@ static const struct column results[] = {
 	{.type = COLUMN_END},
 };
 
+/* Of one stage: the job and the stage are no columns, but the first two parameters. */
+static const struct column ordinals[] = {{.type = COLUMN_INT, .number = col_ordinal},
+					 {.type = COLUMN_END}};
+
+static const struct column stage_results[] = {
+	{.type = COLUMN_INT, .number = col_ordinal},  {.type = COLUMN_INT, .number = col_status},
+	{.type = COLUMN_INT, .number = col_attempts}, {.type = COLUMN_TEXT, .text = col_result},
+	{.type = COLUMN_TEXT, .text = col_class},     {.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_REAL, .real = col_ms},	      {.type = COLUMN_END},
+};
+
 static const struct column retries[] = {
 	KEY,
 	{.type = COLUMN_TEXT, .text = col_id},
@@ -156,14 +186,17 @@ static const struct column retries[] = {
 struct host_statement {
 	const char *sql;
 	const struct column *columns;
+	bool one_stage; /* the job and the stage are single parameters, before the columns */
 };
 
-const struct host_statement statement_claim = {sql_claim, results};
-const struct host_statement statement_look_up = {sql_look_up, key_and_id};
-const struct host_statement statement_put_off = {sql_put_off, retries};
-const struct host_statement statement_read_trials = {sql_read_trials, key};
-const struct host_statement statement_begin_trials = {sql_begin_trials, key};
-const struct host_statement statement_end_trials = {sql_end_trials, key};
+const struct host_statement statement_claim = {sql_claim, results, false};
+const struct host_statement statement_find = {sql_find, ordinals, true};
+const struct host_statement statement_insert = {sql_insert, stage_results, true};
+const struct host_statement statement_look_up = {sql_look_up, key_and_id, false};
+const struct host_statement statement_put_off = {sql_put_off, retries, false};
+const struct host_statement statement_read_trials = {sql_read_trials, key, false};
+const struct host_statement statement_begin_trials = {sql_begin_trials, key, false};
+const struct host_statement statement_end_trials = {sql_end_trials, key, false};
 
 const char *statement_sql(const struct host_statement *s) { return s->sql; }
 
@@ -195,6 +228,10 @@ void statement_fill(const struct host_statement *s, struct params *p, struct del
 				    [COLUMN_BIG] = TYPE_INT8,
 				    [COLUMN_REAL] = TYPE_FLOAT8};
 	params_reset(p);
+	if (s->one_stage) {
+		params_text(p, col_job(d[0]));
+		params_int(p, (int32_t)col_stage(d[0]));
+	}
 	for (const struct column *c = s->columns; c->type != COLUMN_END; c++) {
 		params_array(p, types[c->type], n);
 		for (size_t i = 0; i < n; i++)

@@ -10,6 +10,8 @@ struct host_statement;
 
 extern const struct host_statement
 	statement_claim,   /* results -> job_id, stage, ordinal, table_name, record_id */
+	statement_find,	   /* of one stage: the rows that claim returns, but claims nothing */
+	statement_insert,  /* of one stage: the results; a conflict is an error */
 	statement_look_up, /* -> state of the item (0: not final), whether there is such an item */
 	statement_put_off, /* waits as a row until it is due again */
 	statement_read_trials,	/* -> starts, state of the item */
