@@ -234,8 +234,8 @@ static void drain(struct consumer *c, volatile const int *stop)
 	cancel_work(c);
 	if (*stop >= 2)
 		return;
-	if (c->flush.state !=
-	    FLUSH_IDLE) { /* an open transaction: nothing else may be said there */
+	/* In an open transaction nothing else may be said. */
+	if (c->flush.state != FLUSH_IDLE) {
 		weir_fail(&why, "grace", "the time to stop is over");
 		consumer_lose_ledger(c, &why);
 		if (open_ledger(c, &why) < 0)
