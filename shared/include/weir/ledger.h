@@ -16,7 +16,7 @@
 #include "weir/error.h"
 
 #define LEDGER_STATEMENT_MS 60000
-#define LEDGER_SCHEMA 10 /* number of the newest file in schemas/sql that this program needs */
+#define LEDGER_SCHEMA 20 /* number of the newest file in schemas/sql that this program needs */
 
 /* ---- parameters ---- */
 

@@ -9,6 +9,7 @@
  *
  * Changes of this interface:
  *   1.0  first version
+ *   1.1  WEIR_DEFER, weir_verdict.retry_after_ms
  *
  * A host refuses another major version. Within a major version structs only grow at their end: the
  * host copies min(struct_size, its own size) and treats what is missing as zero, which means
@@ -25,7 +26,7 @@ extern "C" {
 #endif
 
 #define WEIR_ABI_MAJOR 1
-#define WEIR_ABI_MINOR 0
+#define WEIR_ABI_MINOR 1
 
 /* A run of bytes, UTF-8, not NUL-terminated. data == NULL means "absent" (SQL NULL). */
 struct weir_text {
@@ -84,7 +85,8 @@ struct weir_item {
 enum weir_outcome {
 	WEIR_DONE = 1,
 	WEIR_RETRY, /* failed, may succeed later: charged as an attempt */
-	WEIR_REJECT /* failed for good */
+	WEIR_REJECT, /* failed for good */
+	WEIR_DEFER  /* not now (a limit of somebody else's is reached): tried again, not charged */
 };
 
 /* How an item ended. The host copies everything before complete() returns. */
@@ -93,8 +95,14 @@ struct weir_verdict {
 	struct weir_text result; /* DONE: a JSON document to keep with the item; absent: null */
 	const void *note;        /* DONE: bytes handed to store() with the result, not kept */
 	size_t note_size;        /* at most WEIR_NOTE_MAX */
-	struct weir_error error; /* RETRY, REJECT */
+	struct weir_error error; /* RETRY, REJECT, DEFER */
+
+	/* RETRY, DEFER: not before so many milliseconds have passed, as a Retry-After says; 0: the
+	 * job's own backoff. At most WEIR_RETRY_AFTER_MAX. Since 1.1. */
+	int64_t retry_after_ms;
 };
+
+#define WEIR_RETRY_AFTER_MAX (INT64_C(7) * 86400000)
 
 #define WEIR_NOTE_MAX 64
 #define WEIR_RESULT_MAX (1024 * 1024) /* bytes of a result; more is a bad_verdict */

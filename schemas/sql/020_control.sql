@@ -1,0 +1,566 @@
+-- What keeps a job under control: its retry policy and limits, its stages, every attempt that
+-- failed, counts by batch, and the events that others are told of.
+--
+-- Locks. Whoever changes several rows of a job locks them in this order: results, retries,
+-- job_batches (by stage, n), job_stages, jobs. Flushes, relays and the functions below all do, so
+-- that they wait for each other and never in a circle.
+
+ALTER TABLE weir.jobs
+	ADD COLUMN max_attempts   integer NOT NULL DEFAULT 3 CHECK (max_attempts BETWEEN 1 AND 1000),
+	ADD COLUMN backoff_ms     bigint NOT NULL DEFAULT 1000 CHECK (backoff_ms >= 0),
+	ADD COLUMN backoff_factor double precision NOT NULL DEFAULT 2 CHECK (backoff_factor >= 1),
+	ADD COLUMN backoff_cap_ms bigint NOT NULL DEFAULT 600000 CHECK (backoff_cap_ms >= 0),
+	ADD COLUMN max_concurrent integer CHECK (max_concurrent >= 1), -- of the whole fleet; NULL: no limit
+	ADD COLUMN paused_at      timestamptz;
+
+-- One row a stage. A stage begins when the one before it is finished, with that one's successes.
+CREATE TABLE weir.job_stages (
+	job_id          text COLLATE "C" NOT NULL REFERENCES weir.jobs ON DELETE CASCADE,
+	stage           smallint NOT NULL CHECK (stage >= 1),
+	kind            text COLLATE "C" NOT NULL,
+	step            text COLLATE "C",  -- what the kind is asked for here; NULL: all that it does
+	context         json NOT NULL CHECK (json_typeof(context) = 'object'), -- complete, the job's included
+	total_items     bigint,            -- stage 1: see the job; others: NULL until it begins
+	success_count   bigint,            -- these three: NULL until it is finished
+	failure_count   bigint,
+	cancelled_count bigint,
+	started_at      timestamptz,
+	completed_at    timestamptz,
+	PRIMARY KEY (job_id, stage)
+);
+
+INSERT INTO weir.job_stages (job_id, stage, kind, context, total_items, success_count, failure_count,
+                             cancelled_count, started_at, completed_at)
+SELECT job_id, 1, kind, context, CASE WHEN completed_at IS NOT NULL THEN total_items END,
+       success_count, failure_count, cancelled_count, started_at, completed_at FROM weir.jobs;
+
+-- A program of the version before makes jobs without stages; they get theirs here.
+CREATE FUNCTION weir.add_first_stage() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO weir.job_stages (job_id, stage, kind, context)
+	VALUES (NEW.job_id, 1, NEW.kind, NEW.context)
+	ON CONFLICT (job_id, stage) DO UPDATE SET kind = excluded.kind, step = NULL,
+	                                          context = excluded.context;
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER first_stage AFTER INSERT OR UPDATE OF kind, context ON weir.jobs
+	FOR EACH ROW EXECUTE FUNCTION weir.add_first_stage();
+
+-- How many items of the batch are final. Changed in the transaction that makes them so.
+ALTER TABLE weir.job_batches
+	ADD COLUMN success   smallint NOT NULL DEFAULT 0,
+	ADD COLUMN failed    smallint NOT NULL DEFAULT 0,
+	ADD COLUMN cancelled smallint NOT NULL DEFAULT 0;
+
+UPDATE weir.job_batches b SET success = c.good, failed = c.bad, cancelled = c.off
+  FROM (SELECT r.job_id, r.stage, r.ordinal / j.batch_size AS n,
+               count(*) FILTER (WHERE r.status = 1) AS good,
+               count(*) FILTER (WHERE r.status = 2) AS bad,
+               count(*) FILTER (WHERE r.status = 3) AS off
+          FROM weir.results r JOIN weir.jobs j USING (job_id) GROUP BY 1, 2, 3) c
+ WHERE b.job_id = c.job_id AND b.stage = c.stage AND b.n = c.n;
+
+-- Attempts that failed and were followed by another. The last one's error is in the result.
+CREATE TABLE weir.attempts (
+	job_id      text COLLATE "C" NOT NULL,
+	stage       smallint NOT NULL,
+	ordinal     integer NOT NULL,
+	attempt     integer NOT NULL,
+	error_class text,
+	error       text,
+	ended_at    timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX attempts_of_item ON weir.attempts (job_id, stage, ordinal);
+
+-- What others are to be told. The relay publishes them in this order and deletes them; who gets one
+-- twice knows it by its event_id.
+CREATE TABLE weir.events (
+	id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	event_id   uuid NOT NULL DEFAULT gen_random_uuid(),
+	type       text NOT NULL,
+	job_id     text COLLATE "C" NOT NULL,
+	body       json NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- A dead letter that is given another chance is due; how often it had one.
+ALTER TABLE weir.dead_letters
+	ADD COLUMN due_at  timestamptz,
+	ADD COLUMN replays integer NOT NULL DEFAULT 0;
+
+CREATE INDEX dead_letters_due ON weir.dead_letters (due_at, id) WHERE due_at IS NOT NULL;
+
+-- ---- events ----
+
+CREATE FUNCTION weir.tell_batch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO weir.events (type, job_id, body) VALUES ('batch.completed', NEW.job_id,
+		json_build_object('batch_id', weir.batch_id(NEW.job_id, NEW.stage, NEW.n),
+		                  'job_id', NEW.job_id, 'stage', NEW.stage, 'items', NEW.size,
+		                  'success', NEW.success, 'failed', NEW.failed,
+		                  'cancelled', NEW.cancelled));
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER tell_batch AFTER UPDATE OF success, failed, cancelled ON weir.job_batches
+	FOR EACH ROW WHEN (NEW.success + NEW.failed + NEW.cancelled = NEW.size
+	               AND OLD.success + OLD.failed + OLD.cancelled < OLD.size)
+	EXECUTE FUNCTION weir.tell_batch();
+
+CREATE FUNCTION weir.tell_item() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO weir.events (type, job_id, body)
+	SELECT 'item.failed', NEW.job_id,
+	       json_build_object('job_id', NEW.job_id, 'stage', NEW.stage,
+	                         'batch_id', weir.batch_id(NEW.job_id, NEW.stage,
+	                                                   NEW.ordinal / j.batch_size),
+	                         'custom_id', i.custom_id, 'error_class', NEW.error_class,
+	                         'error', NEW.error, 'attempts', NEW.attempts)
+	  FROM weir.items i JOIN weir.jobs j ON j.job_id = NEW.job_id
+	 WHERE i.job_id = NEW.job_id AND i.stage = NEW.stage AND i.ordinal = NEW.ordinal;
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER tell_item AFTER INSERT ON weir.results
+	FOR EACH ROW WHEN (NEW.status = 2) EXECUTE FUNCTION weir.tell_item();
+
+-- ---- making items final without a consumer ----
+
+-- Ends those of the given items that are not final, and counts them: how many. status as in
+-- weir.results.
+CREATE FUNCTION weir.end_items(job text, at_stage integer, ordinals integer[], as_status integer,
+                               class text, why text) RETURNS bigint LANGUAGE sql AS $$
+	WITH r AS (
+		INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, error_class, error)
+		SELECT job, at_stage, o.ordinal, as_status, coalesce(w.attempts, 0), class, why
+		  FROM (SELECT DISTINCT unnest(ordinals) AS ordinal ORDER BY 1) o
+		  LEFT JOIN weir.retries w ON w.job_id = job AND w.stage = at_stage
+		                          AND w.ordinal = o.ordinal
+		 ORDER BY o.ordinal
+		ON CONFLICT DO NOTHING RETURNING ordinal),
+	n AS (
+		SELECT r.ordinal / j.batch_size AS n, count(*) AS k
+		  FROM r, weir.jobs j WHERE j.job_id = job GROUP BY 1 ORDER BY 1),
+	b AS (
+		UPDATE weir.job_batches b
+		   SET success   = success   + CASE as_status WHEN 1 THEN n.k ELSE 0 END,
+		       failed    = failed    + CASE as_status WHEN 2 THEN n.k ELSE 0 END,
+		       cancelled = cancelled + CASE as_status WHEN 3 THEN n.k ELSE 0 END
+		  FROM n WHERE b.job_id = job AND b.stage = at_stage AND b.n = n.n)
+	SELECT count(*) FROM r
+$$;
+
+-- Counts the results of a job's batches anew, where somebody did not count: how many batches were
+-- wrong. The locks come first, in a statement of their own: what is committed by then is seen by the
+-- next one, and what is not counts itself when it gets the lock.
+CREATE FUNCTION weir.recount_batches(job text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	wrong bigint;
+BEGIN
+	PERFORM FROM weir.job_batches b
+	  WHERE b.job_id = job AND b.success + b.failed + b.cancelled < b.size
+	  ORDER BY stage, n FOR UPDATE;
+	UPDATE weir.job_batches b SET success = c.good, failed = c.bad, cancelled = c.off
+	  FROM (SELECT r.stage, r.ordinal / j.batch_size AS n,
+	               count(*) FILTER (WHERE r.status = 1) AS good,
+	               count(*) FILTER (WHERE r.status = 2) AS bad,
+	               count(*) FILTER (WHERE r.status = 3) AS off
+	          FROM weir.results r JOIN weir.jobs j USING (job_id)
+	         WHERE r.job_id = job GROUP BY 1, 2) c
+	 WHERE b.job_id = job AND b.stage = c.stage AND b.n = c.n
+	   AND b.success + b.failed + b.cancelled < b.size
+	   AND (b.success, b.failed, b.cancelled) <> (c.good, c.bad, c.off);
+	GET DIAGNOSTICS wrong = ROW_COUNT;
+	RETURN wrong;
+END $$;
+
+-- ---- stages and the end ----
+
+-- The successes of a stage become the items of the next: how many. They keep who they are, and under
+-- which context of their own; the payload holds the first one as "input", and what each stage made
+-- of it under the stage's name in "results". In a stage that has begun before (failed items were
+-- tried again) the new ones come in batches behind the others.
+CREATE FUNCTION weir.advance(job text, from_stage integer, name text, limited boolean)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	per    integer;
+	first  integer;
+	moved  bigint;
+BEGIN
+	SELECT batch_size INTO per FROM weir.jobs WHERE job_id = job;
+	SELECT coalesce(max(n) + 1, 0) INTO first FROM weir.job_batches
+	 WHERE job_id = job AND stage = from_stage + 1;
+	INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name, record_id, context,
+	                        payload)
+	SELECT job, from_stage + 1, first * per + row_number() OVER (ORDER BY i.ordinal) - 1,
+	       i.line, i.custom_id, i.table_name, i.record_id, i.context,
+	       json_build_object('input',
+	           CASE WHEN from_stage = 1 THEN i.payload ELSE i.payload -> 'input' END, 'results',
+	           CASE WHEN from_stage = 1 THEN json_build_object(name, r.result)
+	                ELSE (SELECT json_object_agg(x.key, x.value)
+	                        FROM (SELECT e.key, e.value FROM json_each(i.payload -> 'results') e
+	                              UNION ALL SELECT name, r.result) x) END)
+	  FROM weir.results r JOIN weir.items i USING (job_id, stage, ordinal)
+	 WHERE r.job_id = job AND r.stage = from_stage AND r.status = 1
+	   AND (first = 0 OR NOT EXISTS (SELECT FROM weir.items n WHERE n.custom_id = i.custom_id
+	        AND n.job_id = job AND n.stage = from_stage + 1));
+	GET DIAGNOSTICS moved = ROW_COUNT;
+	INSERT INTO weir.job_batches (job_id, stage, n, size, due_at)
+	SELECT job, from_stage + 1, first + g, least(per, moved - g * per),
+	       CASE WHEN limited THEN 'infinity' ELSE now() END
+	  FROM generate_series(0, (moved + per - 1) / per - 1) g;
+	UPDATE weir.job_stages SET total_items = coalesce(total_items, 0) + moved,
+	       started_at = coalesce(started_at, now()), completed_at = NULL
+	 WHERE job_id = job AND stage = from_stage + 1;
+	PERFORM pg_notify('weir_due', '');
+	RETURN moved;
+END $$;
+
+-- An item of a job counts as a success when it is one in the last stage, and as failed wherever it
+-- failed; what is left of a cancelled job was cancelled.
+CREATE FUNCTION weir.end_job(job text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs;
+BEGIN
+	UPDATE weir.jobs k
+	   SET success_count = c.good, failure_count = c.bad,
+	       cancelled_count = k.total_items - c.good - c.bad,
+	       completed_at = now(), started_at = coalesce(k.started_at, now()), counted = false,
+	       status = CASE WHEN k.status = 'cancelled' THEN 'cancelled'
+	                     WHEN c.good = 0 AND c.bad > 0 THEN 'failed' ELSE 'completed' END
+	  FROM (SELECT coalesce(sum(success) FILTER (WHERE stage = (SELECT max(stage)
+	                 FROM weir.job_stages WHERE job_id = job)), 0)::bigint AS good,
+	               coalesce(sum(failed), 0)::bigint AS bad
+	          FROM weir.job_batches WHERE job_id = job) c
+	 WHERE k.job_id = job AND k.completed_at IS NULL
+	RETURNING k.* INTO j;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	INSERT INTO weir.events (type, job_id, body) VALUES ('job.' || j.status, job,
+		json_build_object('job_id', job, 'kind', j.kind, 'status', j.status,
+		                  'total_items', j.total_items, 'success', j.success_count,
+		                  'failed', j.failure_count, 'cancelled', j.cancelled_count,
+		                  'started_at', j.started_at, 'completed_at', j.completed_at));
+	RETURN j.status;
+END $$;
+
+-- Finishes the stage that a job is in, if all of its items are final, and then begins the next one
+-- or ends the job: 'advanced', the status that the job ended with, or NULL when there was nothing to
+-- do, or somebody else is just doing it. All of it happens in the caller's transaction.
+CREATE FUNCTION weir.finish_stage(job text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	j     weir.jobs;
+	s     weir.job_stages;
+	total bigint;
+	c     record;
+BEGIN
+	SELECT * INTO s FROM weir.job_stages WHERE job_id = job AND completed_at IS NULL
+	 ORDER BY stage LIMIT 1 FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	SELECT * INTO j FROM weir.jobs WHERE job_id = job;
+	total := CASE WHEN s.stage = 1 THEN j.total_items ELSE s.total_items END;
+	IF j.completed_at IS NOT NULL OR j.status = 'paused' OR j.sealed_at IS NULL
+	   OR (total IS NULL AND j.status <> 'cancelled') THEN
+		RETURN NULL;
+	END IF;
+	SELECT coalesce(sum(success), 0)::bigint AS good, coalesce(sum(failed), 0)::bigint AS bad,
+	       coalesce(sum(cancelled), 0)::bigint AS off INTO c
+	  FROM weir.job_batches WHERE job_id = job AND stage = s.stage;
+	IF c.good + c.bad + c.off < coalesce(total, 0) THEN
+		RETURN NULL;
+	END IF;
+	UPDATE weir.job_stages SET total_items = coalesce(total, 0), success_count = c.good,
+	       failure_count = c.bad, cancelled_count = c.off, completed_at = now(),
+	       started_at = coalesce(started_at, j.started_at, now())
+	 WHERE job_id = job AND stage = s.stage;
+	IF EXISTS (SELECT FROM weir.job_stages WHERE job_id = job AND stage = s.stage + 1) THEN
+		IF j.status <> 'cancelled' THEN
+			PERFORM weir.advance(job, s.stage, coalesce(s.step, s.kind),
+			                     j.max_concurrent IS NOT NULL);
+		END IF;
+		RETURN 'advanced';
+	END IF;
+	RETURN weir.end_job(job);
+END $$;
+
+-- ---- what an operator does to a job ----
+--
+-- Each returns the status that the job has then, NULL when there is no such job, and may be called
+-- again without another effect.
+
+-- One operator at a time, whatever is done to the job.
+CREATE FUNCTION weir.control(job text) RETURNS weir.jobs LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs;
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('weir.control:' || job, 0));
+	SELECT * INTO j FROM weir.jobs WHERE job_id = job;
+	RETURN j;
+END $$;
+
+-- What is parked is not due for long, and still knows when it was: that is put off by as much.
+CREATE FUNCTION weir.parked() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN interval '1000 years';
+
+CREATE FUNCTION weir.is_parked(due timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN isfinite(due) AND due > timestamptz '2500-01-01 00:00:00+00';
+
+-- What consumers have in hand ends as it does; nothing more of the job is published or begun.
+CREATE FUNCTION weir.pause_job(job text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs := weir.control(job);
+BEGIN
+	IF j.status IS NULL OR j.status NOT IN ('pending', 'running') THEN
+		RETURN j.status;
+	END IF;
+	UPDATE weir.retries SET due_at = due_at + weir.parked()
+	 WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at);
+	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
+	  ORDER BY stage, n FOR UPDATE;
+	UPDATE weir.job_batches SET due_at = due_at + weir.parked()
+	 WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
+	   AND NOT weir.is_parked(due_at);
+	UPDATE weir.jobs SET status = 'paused', paused_at = now()
+	 WHERE job_id = job AND status IN ('pending', 'running');
+	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
+END $$;
+
+-- All that is not final becomes due, under the next epoch: what is still queued is of the one before,
+-- and consumers drop it. Not sooner than they have heard of the pause, and have written down what
+-- they hold (consumers look twice a second).
+CREATE FUNCTION weir.resume_job(job text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	j  weir.jobs := weir.control(job);
+	go timestamptz := greatest(now(), j.paused_at + interval '1500 ms');
+BEGIN
+	IF j.status IS NULL OR j.status <> 'paused' THEN
+		RETURN j.status;
+	END IF;
+	UPDATE weir.retries
+	   SET due_at = CASE WHEN weir.is_parked(due_at) THEN greatest(due_at - weir.parked(), go)
+	                     ELSE go END
+	 WHERE job_id = job AND (due_at = 'infinity' OR weir.is_parked(due_at));
+	PERFORM FROM weir.job_batches WHERE job_id = job
+	    AND (status = 'pending_queue' OR success + failed + cancelled < size)
+	  ORDER BY stage, n FOR UPDATE;
+	UPDATE weir.job_batches SET due_at = due_at - weir.parked()
+	 WHERE job_id = job AND status = 'pending_queue' AND weir.is_parked(due_at);
+	UPDATE weir.job_batches SET status = 'pending_queue', due_at = go
+	 WHERE job_id = job AND status = 'queued' AND success + failed + cancelled < size;
+	UPDATE weir.jobs SET epoch = epoch + 1, paused_at = NULL,
+	       status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
+	 WHERE job_id = job AND status = 'paused';
+	PERFORM pg_notify('weir_due', ''), pg_notify('weir_done', job);
+	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
+END $$;
+
+-- Terminal. What is final stays as it is; weir.cancel_items() then ends the rest.
+CREATE FUNCTION weir.cancel_job(job text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs := weir.control(job);
+BEGIN
+	IF j.status IS NULL OR j.status NOT IN ('pending', 'running', 'paused') THEN
+		RETURN j.status;
+	END IF;
+	DELETE FROM weir.retries WHERE job_id = job;
+	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
+	  ORDER BY stage, n FOR UPDATE;
+	UPDATE weir.job_batches SET due_at = 'infinity'
+	 WHERE job_id = job AND status = 'pending_queue' AND due_at < 'infinity';
+	-- Waits for a batch that is just being submitted; later ones find the job sealed.
+	PERFORM FROM weir.jobs WHERE job_id = job FOR UPDATE;
+	UPDATE weir.jobs SET status = 'cancelled', epoch = epoch + 1, paused_at = NULL,
+	       sealed_at = coalesce(sealed_at, now()), total_items = coalesce(total_items,
+	         (SELECT coalesce(sum(size), 0) FROM weir.job_batches
+	           WHERE job_id = job AND stage = 1))
+	 WHERE job_id = job AND completed_at IS NULL;
+	PERFORM pg_notify('weir_done', job);
+	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
+END $$;
+
+-- Cancels what is left of some batches of a cancelled job: how many batches; 0: none is left.
+CREATE FUNCTION weir.cancel_items(job text, batches integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	b    record;
+	done bigint := 0;
+BEGIN
+	IF NOT EXISTS (SELECT FROM weir.jobs WHERE job_id = job AND status = 'cancelled') THEN
+		RETURN 0;
+	END IF;
+	FOR b IN SELECT c.stage, array_agg(i.ordinal ORDER BY i.ordinal) AS ordinals,
+	                array_agg(DISTINCT c.n) AS ns
+	           FROM (SELECT k.stage, k.n, k.size, j.batch_size
+	                   FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
+	                  WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
+	                  ORDER BY k.stage, k.n LIMIT batches) c
+	           JOIN weir.items i ON i.job_id = job AND i.stage = c.stage
+	            AND i.ordinal >= c.n * c.batch_size AND i.ordinal < c.n * c.batch_size + c.size
+	          GROUP BY c.stage ORDER BY c.stage LOOP
+		PERFORM weir.end_items(job, b.stage, b.ordinals, 3, 'cancelled', 'the job was cancelled');
+		done := done + cardinality(b.ns);
+	END LOOP;
+	RETURN done;
+END $$;
+
+-- Gives failed items another round of attempts: how many; -1: there is no such job, -2: it was
+-- cancelled. class and id may be NULL: any. An item that waits for its next attempt and is named by
+-- its id need not wait any longer. A job that had ended goes on.
+CREATE FUNCTION weir.retry_items(job text, class text, id text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	j     weir.jobs := weir.control(job);
+	due   timestamptz := now() + CASE WHEN j.status = 'paused' THEN weir.parked()
+	                                  ELSE interval '0' END;
+	again bigint;
+	woken bigint := 0;
+BEGIN
+	IF j.status IS NULL OR j.status = 'cancelled' THEN
+		RETURN CASE WHEN j.status IS NULL THEN -1 ELSE -2 END;
+	END IF;
+	WITH gone AS (
+		DELETE FROM weir.results r
+		 WHERE r.job_id = job AND r.status = 2 AND (class IS NULL OR r.error_class = class)
+		   AND (id IS NULL OR (r.stage, r.ordinal) IN (SELECT i.stage, i.ordinal FROM weir.items i
+		        WHERE i.custom_id = id AND i.job_id = job))
+		RETURNING r.stage, r.ordinal, r.attempts, r.error_class, r.error, r.finished_at),
+	kept AS (
+		INSERT INTO weir.attempts (job_id, stage, ordinal, attempt, error_class, error, ended_at)
+		SELECT job, stage, ordinal, attempts, error_class, error, finished_at FROM gone),
+	w AS (
+		INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, error_class, error)
+		SELECT job, stage, ordinal, 0, due, error_class, error FROM gone ORDER BY stage, ordinal
+		ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = 0, due_at = excluded.due_at,
+		   error_class = excluded.error_class, error = excluded.error),
+	n AS (
+		SELECT stage, ordinal / j.batch_size AS n, count(*) AS k FROM gone GROUP BY 1, 2
+		 ORDER BY 1, 2),
+	b AS (
+		UPDATE weir.job_batches b SET failed = failed - n.k FROM n
+		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n),
+	s AS (
+		UPDATE weir.job_stages SET completed_at = NULL, success_count = NULL,
+		       failure_count = NULL, cancelled_count = NULL
+		 WHERE job_id = job AND completed_at IS NOT NULL
+		   AND stage IN (SELECT DISTINCT stage FROM gone))
+	SELECT count(*) INTO again FROM gone;
+	IF id IS NOT NULL AND again = 0 AND j.status <> 'paused' THEN
+		UPDATE weir.retries w SET due_at = now() FROM weir.items i
+		 WHERE i.custom_id = id AND i.job_id = job AND w.job_id = job AND w.stage = i.stage
+		   AND w.ordinal = i.ordinal AND isfinite(w.due_at) AND w.due_at > now();
+		GET DIAGNOSTICS woken = ROW_COUNT;
+	END IF;
+	IF again > 0 THEN -- old messages of a job that had ended are of the epoch before
+		UPDATE weir.jobs SET status = CASE WHEN completed_at IS NULL THEN status ELSE 'running' END,
+		       epoch = epoch + CASE WHEN completed_at IS NULL THEN 0 ELSE 1 END,
+		       completed_at = NULL, success_count = NULL, failure_count = NULL,
+		       cancelled_count = NULL, counted = false
+		 WHERE job_id = job;
+	END IF;
+	PERFORM pg_notify('weir_due', '');
+	RETURN again + woken;
+END $$;
+
+-- Adds a batch to a job that is not sealed, and ends the transaction if it is: somebody has cancelled
+-- it meanwhile, or has submitted it.
+CREATE FUNCTION weir.add_batch(job text, number integer, items integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO weir.job_batches (job_id, stage, n, size, due_at)
+	SELECT job, 1, number, items, CASE WHEN j.max_concurrent IS NOT NULL THEN 'infinity'
+	                                   WHEN j.status = 'paused' THEN now() + weir.parked()
+	                                   ELSE now() END
+	  FROM (SELECT * FROM weir.jobs WHERE job_id = job AND sealed_at IS NULL FOR KEY SHARE) j;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'the job is sealed: it was cancelled, or submitted by somebody else'
+			USING ERRCODE = 'WE002';
+	END IF;
+	PERFORM pg_notify('weir_due', '');
+END $$;
+
+-- ---- what people read ----
+
+DROP VIEW public.batch_jobs, public.batches, public.batch_items;
+
+-- One row a job. An item counts as a success when it is one in the last stage, and as failed wherever
+-- it failed.
+CREATE VIEW public.batch_jobs AS
+SELECT j.job_id, j.kind, j.status, t.total_items,
+       c.success + c.failed + c.cancelled AS processed_items,
+       c.success AS success_count, c.failed AS failure_count, c.cancelled AS cancelled_count,
+       j.created_at, j.sealed_at, j.started_at, j.completed_at, j.context, j.config, t.stages
+  FROM weir.jobs j
+ CROSS JOIN LATERAL (
+	SELECT coalesce(j.total_items,
+	       (SELECT coalesce(sum(size), 0) FROM weir.job_batches b
+	         WHERE b.job_id = j.job_id AND b.stage = 1)) AS total_items,
+	       (SELECT max(stage)::integer FROM weir.job_stages s WHERE s.job_id = j.job_id)
+	       AS stages) t
+ CROSS JOIN LATERAL (
+	SELECT j.success_count AS success, j.failure_count AS failed, j.cancelled_count AS cancelled
+	 WHERE j.completed_at IS NOT NULL
+	UNION ALL
+	SELECT coalesce(sum(b.success) FILTER (WHERE b.stage = t.stages), 0)::bigint,
+	       coalesce(sum(b.failed), 0)::bigint, coalesce(sum(b.cancelled), 0)::bigint
+	  FROM weir.job_batches b WHERE b.job_id = j.job_id
+	HAVING j.completed_at IS NULL) c;
+
+-- One row a stage.
+CREATE VIEW public.batch_stages AS
+SELECT s.job_id, s.stage::integer AS stage, s.kind, s.step,
+       CASE WHEN s.completed_at IS NOT NULL THEN 'completed'
+            WHEN b.items IS NULL THEN 'pending' ELSE 'running' END AS status,
+       CASE WHEN s.stage = 1 THEN coalesce(j.total_items, b.items, 0)
+            ELSE coalesce(s.total_items, 0) END AS total_items,
+       coalesce(b.success, 0) AS success_count, coalesce(b.failed, 0) AS failure_count,
+       coalesce(b.cancelled, 0) AS cancelled_count, s.context, s.started_at, s.completed_at
+  FROM weir.job_stages s
+  JOIN weir.jobs j USING (job_id)
+ CROSS JOIN LATERAL (
+	SELECT sum(size) AS items, sum(success)::bigint AS success, sum(failed)::bigint AS failed,
+	       sum(cancelled)::bigint AS cancelled
+	  FROM weir.job_batches b WHERE b.job_id = s.job_id AND b.stage = s.stage) b;
+
+-- One row a batch: done when all of its items are final.
+CREATE VIEW public.batches AS
+SELECT weir.batch_id(b.job_id, b.stage, b.n) AS batch_id, b.job_id, b.stage, b.n,
+       b.size AS items, b.success + b.failed + b.cancelled AS processed_items,
+       CASE WHEN b.success + b.failed + b.cancelled = b.size THEN 'done' ELSE b.status END AS status,
+       b.success AS success_count, b.failed AS failure_count, b.cancelled AS cancelled_count,
+       b.created_at, b.queued_at,
+       CASE WHEN b.success + b.failed + b.cancelled = b.size THEN d.last END AS done_at
+  FROM weir.job_batches b
+  JOIN weir.jobs j USING (job_id)
+ CROSS JOIN LATERAL (
+	SELECT max(r.finished_at) AS last
+	  FROM weir.results r
+	 WHERE r.job_id = b.job_id AND r.stage = b.stage
+	   AND r.ordinal >= b.n * j.batch_size AND r.ordinal < b.n * j.batch_size + b.size) d;
+
+-- One row an item and stage.
+CREATE VIEW public.batch_items AS
+SELECT weir.batch_id(i.job_id, i.stage, i.ordinal / j.batch_size) AS batch_id,
+       i.job_id, i.stage, i.ordinal, i.custom_id,
+       weir.status_name(r.status) AS status, r.result,
+       coalesce(r.error_class, w.error_class) AS error_class, coalesce(r.error, w.error) AS error,
+       coalesce(r.attempts, w.attempts, 0) AS attempts,
+       r.processing_ms / 1000.0 AS processing_time, r.finished_at, i.line, i.payload,
+       CASE WHEN r.job_id IS NULL AND isfinite(w.due_at) THEN w.due_at END AS due_at
+  FROM weir.items i
+  JOIN weir.jobs j USING (job_id)
+  LEFT JOIN weir.results r USING (job_id, stage, ordinal)
+  -- What went wrong before does not stand beside how it ended.
+  LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = i.job_id AND w.stage = i.stage
+                          AND w.ordinal = i.ordinal;
+
+-- One row an attempt that failed.
+CREATE VIEW public.batch_attempts AS
+SELECT a.job_id, a.stage, a.ordinal, i.custom_id, a.attempt, a.error_class, a.error, a.ended_at
+  FROM weir.attempts a JOIN weir.items i USING (job_id, stage, ordinal)
+UNION ALL
+SELECT r.job_id, r.stage, r.ordinal, i.custom_id, r.attempts, r.error_class, r.error, r.finished_at
+  FROM weir.results r JOIN weir.items i USING (job_id, stage, ordinal) WHERE r.status = 2;
