@@ -98,7 +98,7 @@ static bool is_texty(struct weir_text body)
 	for (size_t i = 0; i < body.size; i++)
 		controls +=
 			(unsigned char)body.data[i] < 0x20 && !memchr("\t\r\n", body.data[i], 3);
-	return controls * 20 <= body.size;
+	return controls * 8 <= body.size;
 }
 
 /* Newlines stay; a control character beyond ASCII is two bytes, the first of which is 0xC2. */
