@@ -55,8 +55,7 @@ static const char effect_tables[] =
 
 static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_batches, weir.items, weir.results, weir.retries, weir.trials,"
-	" weir.job_stages, weir.attempts, weir.events, weir.dead_letters, effects, effect_log, "
-	"news_articles, reddit_posts";
+	" weir.dead_letters, effects, effect_log, news_articles, reddit_posts";
 
 static void ignore(void *arg, const char *message)
 {
