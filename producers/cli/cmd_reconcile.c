@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "control.h"
-#include "relay.h"
+#include "tally.h"
 #include "view.h"
 
 #define REDIS_MS 5000
@@ -31,43 +31,26 @@ static int list_jobs(struct ledger *l, const char *job_id, PGresult **out, struc
 	return rc;
 }
 
-/* The counts of the stages that have begun, as the batches have them. */
-static const char stage_counts[] =
-	"SELECT s.stage::int4, CASE WHEN s.stage = 1 THEN coalesce(j.total_items, 0)"
-	"  ELSE coalesce(s.total_items, 0) END,"
-	" sum(b.success)::int8, sum(b.failed)::int8, sum(b.cancelled)::int8"
-	" FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
-	" JOIN weir.job_batches b USING (job_id, stage) WHERE j.job_id = $1"
-	" GROUP BY 1, 2 ORDER BY 1";
-
 /* What happened to a job's counters. */
 struct finding {
 	bool ended, wanted; /* wanted: even when they have expired */
 	bool seen, rebuilt;
 };
 
-static bool is_same(const struct progress_counts *told, const PGresult *r, int row)
-{
-	return told->total == ledger_big(r, row, 1) && told->success == ledger_big(r, row, 2) &&
-	       told->failed == ledger_big(r, row, 3) && told->cancelled == ledger_big(r, row, 4);
-}
-
-static int reconcile_stage(const struct viewer *v, const char *job_id, const PGresult *r, int row,
+static int reconcile_stage(const struct viewer *v, const char *job_id, const struct tally *t,
 			   struct finding *f, struct weir_error *err)
 {
 	struct progress_counts told;
-	bool known = false;
-	uint32_t stage = (uint32_t)ledger_int(r, row, 0);
+	bool known = false, same = false;
+	uint32_t stage = (uint32_t)t->stage;
 	if (progress_read(v->progress, job_id, stage, &known, &told, err) < 0)
 		return -1;
-	if (f->ended && !known && !f->wanted)
-		return 0; /* expired, as it should */
-	f->seen = true;
-	if (known && is_same(&told, r, row))
-		return 0;
-	f->rebuilt = true;
-	if (jobs_rebuild(v->ledger, v->progress, job_id, stage, err) < 0)
+	if (!t->begun || (f->ended && !known && !f->wanted))
+		return 0; /* not yet there, or expired, as it should */
+	if (tally_reconcile(v->ledger, v->progress, job_id, t, &same, err) < 0)
 		return -1;
+	f->seen = true;
+	f->rebuilt |= !same;
 	return f->ended ? progress_expire(v->progress, job_id, stage, KEEP_S, err) : 0;
 }
 
@@ -88,12 +71,14 @@ static int reconcile(const struct viewer *v, const char *job_id, struct finding 
 		     struct weir_error *err)
 {
 	PGresult *r = NULL;
-	if (recount(v->ledger, job_id, f, err) < 0 ||
-	    view_query(v->ledger, stage_counts, job_id, &r, err) < 0)
+	if (recount(v->ledger, job_id, f, err) < 0 || tally_stages(v->ledger, job_id, &r, err) < 0)
 		return -1;
 	int rc = 0;
-	for (int i = 0; i < PQntuples(r) && rc == 0; i++)
-		rc = reconcile_stage(v, job_id, r, i, f, err);
+	for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+		struct tally t;
+		tally_read(r, i, &t);
+		rc = reconcile_stage(v, job_id, &t, f, err);
+	}
 	PQclear(r);
 	if (rc == 0 && f->seen)
 		printf("%-24s %s\n", job_id, f->rebuilt ? "rebuilt" : "equal");

@@ -209,10 +209,9 @@ void control_settle_counts(const struct controller *c, const char *job_id, int64
 {
 	struct weir_error ignored;
 	struct progress *p = open_progress(c->settings);
-	bool there = p != NULL;
+	bool there = p && jobs_reconcile(c->ledger, p, job_id, NULL, &ignored) == 0;
 	for (int64_t stage = 1; there && stage <= stages; stage++)
-		there = jobs_rebuild(c->ledger, p, job_id, (uint32_t)stage, &ignored) == 0 &&
-			progress_expire(p, job_id, (uint32_t)stage, JOBS_KEEP_S, &ignored) == 0;
+		there = progress_expire(p, job_id, (uint32_t)stage, JOBS_KEEP_S, &ignored) == 0;
 	progress_close(p);
 }
 

@@ -164,12 +164,15 @@ BEGIN
 	  WHERE b.job_id = job AND b.success + b.failed + b.cancelled < b.size
 	  ORDER BY stage, n FOR UPDATE;
 	UPDATE weir.job_batches b SET success = c.good, failed = c.bad, cancelled = c.off
-	  FROM (SELECT r.stage, r.ordinal / j.batch_size AS n,
+	  FROM (SELECT k.stage, k.n,
 	               count(*) FILTER (WHERE r.status = 1) AS good,
 	               count(*) FILTER (WHERE r.status = 2) AS bad,
 	               count(*) FILTER (WHERE r.status = 3) AS off
-	          FROM weir.results r JOIN weir.jobs j USING (job_id)
-	         WHERE r.job_id = job GROUP BY 1, 2) c
+	          FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
+	          JOIN weir.results r ON r.job_id = job AND r.stage = k.stage
+	           AND r.ordinal >= k.n * j.batch_size AND r.ordinal < k.n * j.batch_size + k.size
+	         WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
+	         GROUP BY 1, 2) c
 	 WHERE b.job_id = job AND b.stage = c.stage AND b.n = c.n
 	   AND b.success + b.failed + b.cancelled < b.size
 	   AND (b.success, b.failed, b.cancelled) <> (c.good, c.bad, c.off);
@@ -258,7 +261,7 @@ DECLARE
 	total bigint;
 	c     record;
 BEGIN
-	-- The lowest, and no other when that one is taken.
+	-- The first one that is not finished, and no other when somebody else holds that.
 	SELECT * INTO s FROM weir.job_stages WHERE job_id = job AND completed_at IS NULL
 	   AND stage = (SELECT min(stage) FROM weir.job_stages
 	                 WHERE job_id = job AND completed_at IS NULL)
@@ -286,6 +289,11 @@ BEGIN
 		IF j.status <> 'cancelled' THEN
 			PERFORM weir.advance(job, s.stage, coalesce(s.step, s.kind),
 			                     j.max_concurrent IS NOT NULL);
+			-- It may have been paused meanwhile. Who pauses it from now on waits for this lock,
+			-- and then sees the new batches.
+			IF (SELECT status FROM weir.jobs WHERE job_id = job FOR SHARE) = 'paused' THEN
+				PERFORM weir.park(job);
+			END IF;
 		END IF;
 		RETURN 'advanced';
 	END IF;
@@ -314,6 +322,22 @@ RETURN interval '1000 years';
 CREATE FUNCTION weir.is_parked(due timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN isfinite(due) AND due > timestamptz '2500-01-01 00:00:00+00';
 
+-- Parks what is due. What somebody is just publishing is left to him: this waits for nobody.
+CREATE FUNCTION weir.park(job text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.retries w SET due_at = w.due_at + weir.parked()
+	  FROM (SELECT stage, ordinal FROM weir.retries
+	         WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at)
+	         ORDER BY stage, ordinal FOR UPDATE SKIP LOCKED) d
+	 WHERE w.job_id = job AND w.stage = d.stage AND w.ordinal = d.ordinal;
+	UPDATE weir.job_batches b SET due_at = b.due_at + weir.parked()
+	  FROM (SELECT stage, n FROM weir.job_batches
+	         WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
+	           AND NOT weir.is_parked(due_at)
+	         ORDER BY stage, n FOR UPDATE SKIP LOCKED) d
+	 WHERE b.job_id = job AND b.stage = d.stage AND b.n = d.n;
+END $$;
+
 -- What consumers have in hand ends as it does; nothing more of the job is published or begun.
 CREATE FUNCTION weir.pause_job(job text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -322,17 +346,10 @@ BEGIN
 	IF j.status IS NULL OR j.status NOT IN ('pending', 'running') THEN
 		RETURN j.status;
 	END IF;
-	PERFORM FROM weir.retries WHERE job_id = job AND isfinite(due_at)
-	  ORDER BY stage, ordinal FOR UPDATE;
-	UPDATE weir.retries SET due_at = due_at + weir.parked()
-	 WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at);
-	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
-	  ORDER BY stage, n FOR UPDATE;
-	UPDATE weir.job_batches SET due_at = due_at + weir.parked()
-	 WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
-	   AND NOT weir.is_parked(due_at);
+	PERFORM weir.park(job);
 	UPDATE weir.jobs SET status = 'paused', paused_at = now()
 	 WHERE job_id = job AND status IN ('pending', 'running');
+	PERFORM weir.park(job); -- what became due before others could see that
 	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
 END $$;
 
@@ -414,21 +431,23 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN 0;
 	END IF;
-	PERFORM weir.end_items(job, c.stage, c.ordinals, 3, 'cancelled', 'the job was cancelled');
+	IF weir.end_items(job, c.stage, c.ordinals, 3, 'cancelled', 'the job was cancelled') = 0 THEN
+		PERFORM weir.recount_batches(job); -- all were final, and somebody did not count
+	END IF;
 	RETURN c.count;
 END $$;
 
 -- Gives failed items another round of attempts: how many; -1: there is no such job, -2: it was
--- cancelled, -3: it is being purged. class and id may be NULL: any. An item that waits for its next attempt and is named by
--- its id need not wait any longer. A job that had ended goes on.
+-- cancelled, -3: it is being purged. class and id may be NULL: any. An item that waits for its next
+-- attempt and is named by its id need not wait any longer. A job that had ended goes on.
 CREATE FUNCTION weir.retry_items(job text, class text, id text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
 	j     weir.jobs := weir.control(job);
 	due   timestamptz := now() + CASE WHEN j.status = 'paused' THEN weir.parked()
 	                                  ELSE interval '0' END;
-	again bigint;
-	woken bigint := 0;
+	again  bigint;
+	woken  bigint := 0;
 	stages smallint[];
 BEGIN
 	IF j.status IS NULL OR j.status = 'cancelled' THEN
