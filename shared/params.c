@@ -83,6 +83,8 @@ void params_bool(struct params *p, bool v)
 static Oid array_of(Oid element)
 {
 	switch (element) {
+	case TYPE_BYTEA:
+		return 1001;
 	case TYPE_INT4:
 		return 1007;
 	case TYPE_INT8:
