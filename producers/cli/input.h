@@ -1,0 +1,29 @@
+/* input.h: what a submit reads: a file, standard input, or rows of the database. */
+#ifndef WEIR_INPUT_H
+#define WEIR_INPUT_H
+
+#include <stdio.h>
+
+#include "source.h"
+#include "weir/loader.h"
+
+/* Where the records are. */
+struct input_plan {
+	const char *file;   /* NULL or "-": standard input */
+	const char *format; /* NULL: by the file's name */
+	const char *from;   /* "db", or NULL */
+};
+
+struct input {
+	const struct source_kind *kind;
+	struct source *source;
+	FILE *file; /* NULL: no file */
+};
+
+/* The plan and pg_url outlive it. Error codes: usage (a plan that contradicts itself), input, those
+ * of the source. *in starts zeroed and is closed in any case. */
+int input_open(struct input *in, const struct input_plan *plan, const char *pg_url,
+	       const struct loaded_plugin *plugin, struct weir_error *err) WEIR_MUST_CHECK;
+void input_close(struct input *in);
+
+#endif
