@@ -21,7 +21,7 @@ struct submit {
 	struct weir_host host;
 	struct ledger *ledger;
 	struct submission *submission;
-	struct input input;
+	struct reader reader;
 	FILE *skipped;
 	int64_t said_us;
 };
@@ -91,7 +91,7 @@ static int open_skipped(struct submit *u, struct weir_error *err)
 {
 	struct stat in, out;
 	const char *name = u->options->skip_bad;
-	if (u->input.file && fstat(fileno(u->input.file), &in) == 0 && stat(name, &out) == 0 &&
+	if (u->reader.file && fstat(fileno(u->reader.file), &in) == 0 && stat(name, &out) == 0 &&
 	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
 		return weir_fail(err, "skip_bad", "--skip-bad %.300s: that is the input", name);
 	u->skipped = fopen(name, "we");
@@ -115,7 +115,7 @@ static int close_all(struct submit *u, struct weir_error *err)
 {
 	int rc = 0;
 	submission_close(u->submission);
-	input_close(&u->input);
+	reader_close(&u->reader);
 	if (u->skipped && fclose(u->skipped) != 0)
 		rc = weir_fail(err, "skip_bad", "%.300s: %s", u->options->skip_bad,
 			       strerror(errno));
@@ -148,7 +148,7 @@ static int copy_records(struct submit *u, struct weir_error *err)
 			return weir_fail(err, "stopped",
 					 "stopped; the same command with --job %s continues",
 					 u->request.job_id);
-		switch (u->input.kind->next(u->input.source, &record, &why)) {
+		switch (u->reader.kind->next(u->reader.source, &record, &why)) {
 		case SOURCE_RECORD:
 			if (submission_add(u->submission, &record, err) < 0)
 				return -1;
@@ -225,7 +225,7 @@ static enum command_status submit(struct submit *u, struct weir_error *err)
 	}
 	if (request_define(r, u->options, err) < 0)
 		return COMMAND_USAGE;
-	if (input_open(&u->input, &r->input, u->call->settings->pg_url, &u->plugin, err) < 0)
+	if (reader_open(&u->reader, &r->input, u->call->settings->pg_url, &u->plugin, err) < 0)
 		return strcmp(err->code, "usage") == 0 ? COMMAND_USAGE : COMMAND_FAILED;
 	if (open_submission(u, err) < 0 || copy_records(u, err) < 0)
 		return COMMAND_FAILED;

@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "definition.h"
-#include "input.h"
+#include "reader.h"
 #include "job_file.h"
 #include "weir/message.h"
 #include "weir/option.h"
@@ -24,7 +24,7 @@ struct request {
 	struct job_file file;
 	struct stages stages; /* with their contexts, after request_define() */
 	struct definition definition;
-	struct input_plan input;
+	struct reader_plan input;
 	char job_id[MESSAGE_NAME_MAX + 1];
 	char input_path[PATH_MAX];
 	char *context;

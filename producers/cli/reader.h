@@ -1,6 +1,6 @@
-/* input.h: what a submit reads: a file, standard input, or rows of the database. */
-#ifndef WEIR_INPUT_H
-#define WEIR_INPUT_H
+/* reader.h: what a submit reads: a file, standard input, or rows of the database. */
+#ifndef WEIR_READER_H
+#define WEIR_READER_H
 
 #include <stdio.h>
 
@@ -8,22 +8,22 @@
 #include "weir/loader.h"
 
 /* Where the records are. */
-struct input_plan {
+struct reader_plan {
 	const char *file;   /* NULL or "-": standard input */
 	const char *format; /* NULL: by the file's name */
 	const char *from;   /* "db", or NULL */
 };
 
-struct input {
+struct reader {
 	const struct source_kind *kind;
 	struct source *source;
 	FILE *file; /* NULL: no file */
 };
 
 /* The plan and pg_url outlive it. Error codes: usage (a plan that contradicts itself), input, those
- * of the source. *in starts zeroed and is closed in any case. */
-int input_open(struct input *in, const struct input_plan *plan, const char *pg_url,
-	       const struct loaded_plugin *plugin, struct weir_error *err) WEIR_MUST_CHECK;
-void input_close(struct input *in);
+ * of the source. *r starts zeroed and is closed in any case. */
+int reader_open(struct reader *r, const struct reader_plan *plan, const char *pg_url,
+		const struct loaded_plugin *plugin, struct weir_error *err) WEIR_MUST_CHECK;
+void reader_close(struct reader *r);
 
 #endif
