@@ -53,10 +53,9 @@ static const char effect_tables[] =
 	"CREATE TABLE effect_log (job_id text, custom_id text, label text,"
 	" bad integer CHECK (bad = 0), seen_at timestamptz DEFAULT clock_timestamp())";
 
-static const char clean_tables[] = "TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, "
-				   "weir.items, weir.results, weir.retries, weir.trials,"
-				   " weir.attempts, weir.events, weir.dead_letters, effects, "
-				   "effect_log, news_articles, reddit_posts";
+static const char clean_tables[] =
+	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"
+	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, effects, effect_log, news_articles, reddit_posts";
 
 static void ignore(void *arg, const char *message)
 {
