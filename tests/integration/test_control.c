@@ -616,8 +616,8 @@ static struct job *slow_job(const char *id, int n, int ms)
 static void pause_stops_work(void)
 {
 	int items;
-	struct job *job = slow_job("stops", 2000, 50);
-	start_slow(2, "0");
+	struct job *job = slow_job("stops", 2000, 200);
+	start_slow(2, "60");
 	await_final(job, 100);
 	command("pause", job);
 	queue_await_size("weir.slow", 0);
@@ -689,8 +689,8 @@ static void a_consumer_dies_in_a_pause(void)
 
 static void cancel_with_consumers_at_work(void)
 {
-	struct job *job = slow_job("ends", 2000, 50);
-	start_slow(2, "0");
+	struct job *job = slow_job("ends", 2000, 200);
+	start_slow(2, "60");
 	await_final(job, 100);
 	command("cancel", job);
 	await_ended(job);
