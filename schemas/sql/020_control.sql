@@ -163,12 +163,15 @@ BEGIN
 	  WHERE b.job_id = job AND b.success + b.failed + b.cancelled < b.size
 	  ORDER BY stage, n FOR UPDATE;
 	UPDATE weir.job_batches b SET success = c.good, failed = c.bad, cancelled = c.off
-	  FROM (SELECT r.stage, r.ordinal / j.batch_size AS n,
+	  FROM (SELECT k.stage, k.n,
 	               count(*) FILTER (WHERE r.status = 1) AS good,
 	               count(*) FILTER (WHERE r.status = 2) AS bad,
 	               count(*) FILTER (WHERE r.status = 3) AS off
-	          FROM weir.results r JOIN weir.jobs j USING (job_id)
-	         WHERE r.job_id = job GROUP BY 1, 2) c
+	          FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
+	          JOIN weir.results r ON r.job_id = job AND r.stage = k.stage
+	           AND r.ordinal >= k.n * j.batch_size AND r.ordinal < k.n * j.batch_size + k.size
+	         WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
+	         GROUP BY 1, 2) c
 	 WHERE b.job_id = job AND b.stage = c.stage AND b.n = c.n
 	   AND b.success + b.failed + b.cancelled < b.size
 	   AND (b.success, b.failed, b.cancelled) <> (c.good, c.bad, c.off);
@@ -257,8 +260,11 @@ DECLARE
 	total bigint;
 	c     record;
 BEGIN
+	-- The first one that is not finished, and no other when somebody else holds that.
 	SELECT * INTO s FROM weir.job_stages WHERE job_id = job AND completed_at IS NULL
-	 ORDER BY stage LIMIT 1 FOR UPDATE SKIP LOCKED;
+	   AND stage = (SELECT min(stage) FROM weir.job_stages
+	                 WHERE job_id = job AND completed_at IS NULL)
+	   FOR UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
@@ -282,6 +288,11 @@ BEGIN
 		IF j.status <> 'cancelled' THEN
 			PERFORM weir.advance(job, s.stage, coalesce(s.step, s.kind),
 			                     j.max_concurrent IS NOT NULL);
+			-- It may have been paused meanwhile. Who pauses it from now on waits for this lock,
+			-- and then sees the new batches.
+			IF (SELECT status FROM weir.jobs WHERE job_id = job FOR SHARE) = 'paused' THEN
+				PERFORM weir.park(job);
+			END IF;
 		END IF;
 		RETURN 'advanced';
 	END IF;
@@ -310,6 +321,22 @@ RETURN interval '1000 years';
 CREATE FUNCTION weir.is_parked(due timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN isfinite(due) AND due > timestamptz '2500-01-01 00:00:00+00';
 
+-- Parks what is due. What somebody is just publishing is left to him: this waits for nobody.
+CREATE FUNCTION weir.park(job text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.retries w SET due_at = w.due_at + weir.parked()
+	  FROM (SELECT stage, ordinal FROM weir.retries
+	         WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at)
+	         ORDER BY stage, ordinal FOR UPDATE SKIP LOCKED) d
+	 WHERE w.job_id = job AND w.stage = d.stage AND w.ordinal = d.ordinal;
+	UPDATE weir.job_batches b SET due_at = b.due_at + weir.parked()
+	  FROM (SELECT stage, n FROM weir.job_batches
+	         WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
+	           AND NOT weir.is_parked(due_at)
+	         ORDER BY stage, n FOR UPDATE SKIP LOCKED) d
+	 WHERE b.job_id = job AND b.stage = d.stage AND b.n = d.n;
+END $$;
+
 -- What consumers have in hand ends as it does; nothing more of the job is published or begun.
 CREATE FUNCTION weir.pause_job(job text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -318,15 +345,10 @@ BEGIN
 	IF j.status IS NULL OR j.status NOT IN ('pending', 'running') THEN
 		RETURN j.status;
 	END IF;
-	UPDATE weir.retries SET due_at = due_at + weir.parked()
-	 WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at);
-	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
-	  ORDER BY stage, n FOR UPDATE;
-	UPDATE weir.job_batches SET due_at = due_at + weir.parked()
-	 WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
-	   AND NOT weir.is_parked(due_at);
+	PERFORM weir.park(job);
 	UPDATE weir.jobs SET status = 'paused', paused_at = now()
 	 WHERE job_id = job AND status IN ('pending', 'running');
+	PERFORM weir.park(job); -- what became due before others could see that
 	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
 END $$;
 
@@ -386,8 +408,9 @@ END $$;
 -- Cancels what is left of some batches of a cancelled job: how many batches; 0: none is left.
 CREATE FUNCTION weir.cancel_items(job text, batches integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-	b    record;
-	done bigint := 0;
+	b     record;
+	done  bigint := 0;
+	ended bigint := 0;
 BEGIN
 	IF NOT EXISTS (SELECT FROM weir.jobs WHERE job_id = job AND status = 'cancelled') THEN
 		RETURN 0;
@@ -401,9 +424,13 @@ BEGIN
 	           JOIN weir.items i ON i.job_id = job AND i.stage = c.stage
 	            AND i.ordinal >= c.n * c.batch_size AND i.ordinal < c.n * c.batch_size + c.size
 	          GROUP BY c.stage ORDER BY c.stage LOOP
-		PERFORM weir.end_items(job, b.stage, b.ordinals, 3, 'cancelled', 'the job was cancelled');
+		ended := ended + weir.end_items(job, b.stage, b.ordinals, 3, 'cancelled',
+		                                'the job was cancelled');
 		done := done + cardinality(b.ns);
 	END LOOP;
+	IF done > 0 AND ended = 0 THEN -- all of them were final, and somebody did not count
+		PERFORM weir.recount_batches(job);
+	END IF;
 	RETURN done;
 END $$;
 
@@ -416,6 +443,7 @@ DECLARE
 	j     weir.jobs := weir.control(job);
 	due   timestamptz := now() + CASE WHEN j.status = 'paused' THEN weir.parked()
 	                                  ELSE interval '0' END;
+	begun smallint[];
 	again bigint;
 	woken bigint := 0;
 BEGIN
@@ -441,13 +469,14 @@ BEGIN
 		 ORDER BY 1, 2),
 	b AS (
 		UPDATE weir.job_batches b SET failed = failed - n.k FROM n
-		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n),
-	s AS (
+		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n)
+	SELECT count(*), array_agg(DISTINCT stage) INTO again, begun FROM gone;
+	IF again > 0 THEN -- a relay may just be finishing the stage: then this is after that
+		PERFORM FROM weir.job_stages WHERE job_id = job ORDER BY stage FOR UPDATE;
 		UPDATE weir.job_stages SET completed_at = NULL, success_count = NULL,
 		       failure_count = NULL, cancelled_count = NULL
-		 WHERE job_id = job AND completed_at IS NOT NULL
-		   AND stage IN (SELECT DISTINCT stage FROM gone))
-	SELECT count(*) INTO again FROM gone;
+		 WHERE job_id = job AND stage = ANY (begun);
+	END IF;
 	IF id IS NOT NULL AND again = 0 AND j.status <> 'paused' THEN
 		UPDATE weir.retries w SET due_at = now() FROM weir.items i
 		 WHERE i.custom_id = id AND i.job_id = job AND w.job_id = job AND w.stage = i.stage
