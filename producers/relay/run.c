@@ -193,7 +193,7 @@ static int await_confirms(struct relay *r, struct run *run, struct weir_error *e
 /* ---- marking ---- */
 
 /* The first row of each unit for which `refused` is right: a batch in which one message was refused
- * is refused as a whole. */
+ * is refused as a whole, and one in which one can never be a message is marked all the same. */
 static int select_units(const struct run *run, bool refused, int *first)
 {
 	bool (*same)(const PGresult *, int, int) = run->outbox->same_unit;
@@ -202,7 +202,8 @@ static int select_units(const struct run *run, bool refused, int *first)
 		bool bad = run->states[from] == ROW_REFUSED;
 		for (to = from + 1; to < run->count && same && same(run->rows, from, to); to++)
 			bad |= run->states[to] == ROW_REFUSED;
-		if (bad == refused)
+		bool alone_broken = !same && run->states[from] == ROW_BROKEN;
+		if (bad == refused && !alone_broken)
 			first[n++] = from;
 	}
 	return n;
