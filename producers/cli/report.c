@@ -185,8 +185,8 @@ static const char tell_batch[] =
 	" no_result AS (SELECT custom_id AS name FROM i, b"
 	"  WHERE b.success + b.failed + b.cancelled >= b.size"
 	"   AND ordinal NOT IN (SELECT ordinal FROM r) ORDER BY ordinal LIMIT 3)"
-	" SELECT format('batch %s: size %s, but %s item rows; success/failed/cancelled"
-	" %s/%s/%s, but results %s/%s/%s', weir.batch_id($1, $2, $3), b.size,"
+	" SELECT format('batch %s has %s items, and %s rows of items; it counts %s/%s/%s"
+	" (success/failed/cancelled), and its results are %s/%s/%s', weir.batch_id($1, $2, $3), b.size,"
 	"   (SELECT count(*) FROM i), b.success, b.failed, b.cancelled, c.success, c.failed,"
 	"   c.cancelled)"
 	"  || coalesce('; no result of ' || (SELECT string_agg(name, ', ') FROM no_result), '')"
@@ -229,7 +229,7 @@ static int read_all_stages(struct ledger *l, const char *job_id, struct report *
 	return r->stages ? 0 : weir_fail_memory(err);
 }
 
-/* The counters say that something is wrong; this says where. */
+/* Which batches, and what is missing there. */
 static int tell_batches(struct ledger *l, struct report *r, struct weir_error *err)
 {
 	for (int i = 0; i < r->stage_count; i++) {
@@ -388,7 +388,7 @@ static void check_stages(struct report *r)
 		s->cancelled += v->cancelled;
 		if (i + 1 < r->stage_count) {
 			int64_t left = check_passage(r, i, &r->differences);
-			s->cancelled += s->ended ? left : 0;
+			s->cancelled += s->ended && left > 0 ? left : 0;
 		}
 	}
 }
