@@ -17,7 +17,7 @@ static const struct weir_option options[] = {
 	{.name = "failures", .type = WEIR_OPTION_INTEGER, .offset = AT(failures), .preset = "100",
 	 .most = INT32_MAX, .unit = "ITEMS", .help = "How many failed items text and json list."},
 	{.name = "items", .type = WEIR_OPTION_FLAG, .offset = AT(items), .preset = "0",
-	 .help = "json: every item too; csv: a row for each item instead of the summary."},
+	 .help = "json: every item of every stage too; csv: a row for each, and no summary."},
 	{.type = WEIR_OPTION_END},
 };
 
@@ -97,13 +97,20 @@ const struct command command_report = {
 	.arguments = "JOB ",
 	.summary = "tells how a job went, as text, JSON or CSV",
 	.help = "Everything comes from the ledger and is of one moment, whether the job has\n"
-		"ended or not: counts, times, attempts, why items failed, and which. The\n"
-		"counts are checked against each other; when they do not add up the report\n"
-		"says so, and the command fails. Those in Redis are compared: equal,\n"
-		"different (normal for a moment while the job is at work), expired (gone;\n"
-		"`weir reconcile JOB` counts them again), away.\n\n"
-		"Times are in seconds in JSON and CSV. In CSV a cell that a spreadsheet would\n"
-		"take for a formula has a ' before it.\n\n"
+		"ended or not: counts, times, attempts, stages, models, why items failed, and\n"
+		"which, with every attempt. An item of the job is a success when it is one in\n"
+		"the last stage, and failed when it is in any. Times and models are of all\n"
+		"items that were worked for, in each stage; what is pending or was cancelled\n"
+		"is not counted there.\n\n"
+		"For each stage and batch the counters, the rows and the totals are checked\n"
+		"against each other; when they do not add up the report says where, and the\n"
+		"command fails. Those in Redis are compared, stage by stage: equal, different\n"
+		"(normal for a moment while the job is at work), expired (gone; `weir reconcile\n"
+		"JOB` counts them again), away.\n\n"
+		"Times are in seconds in JSON and CSV. CSV is UTF-8 and begins with U+FEFF, by\n"
+		"which Excel knows that. In it a text that a spreadsheet would take for a\n"
+		"formula has a ' before it. Spreadsheets show at most 1048576 rows, and 32767\n"
+		"characters of a cell.\n\n"
 		"  weir report first\n"
 		"  weir report first --format json --failures 1000 --out report.json\n"
 		"  weir report first --format csv --items --out items.csv\n\n"
