@@ -1,5 +1,6 @@
 /* What report, status and watch say of jobs in every state, and of ledgers that do not add up. The
- * items of these jobs are ended in SQL, as consumers end them, so that every state can be had. */
+ * items of most of these jobs are ended in SQL, as consumers end them, so that every state can be
+ * had. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -552,6 +553,82 @@ static void status_of_stages(void)
 	json_decref(s);
 }
 
+/* The second stage gets its late items in a batch behind the others, and is not full before it. */
+static void failed_items_tried_again(void)
+{
+	do_all();
+	EXPECT_INT(sql("SELECT weir.retry_items('" JOB "', 'timeout', NULL)"), 10);
+	json_t *r = report_of(0);
+	expect_counts(r, ITEMS, 40, 0, 0);
+	expect_stage(r, 0, "running", ITEMS, 45, 0, 0);
+	expect_stage(r, 1, "running", 45, 40, 0, 0);
+	json_decref(r);
+	work(1, 0, 5, 1);
+	expect_step("advanced");
+	r = report_of(0);
+	expect_counts(r, ITEMS, 40, 0, 0);
+	expect_stage(r, 1, "running", ITEMS, 40, 0, 0);
+	json_decref(r);
+	work(2, 0, 5, 2);
+	work(2, 5, 1000, 1);
+	expect_step("completed");
+	r = report_of(0);
+	expect_counts(r, ITEMS, 45, 5, 0);
+	expect_stage(r, 0, "completed", ITEMS, 50, 0, 0);
+	const json_t *failed = json_array_get(json_object_get(r, "failures"), 0);
+	EXPECT_INT((int64_t)json_array_size(json_object_get(failed, "history")), 2);
+	json_decref(r);
+}
+
+/* ---- jobs that are worked for ---- */
+
+/* A report is of one moment, so it adds up in every one. */
+static void while_at_work(void)
+{
+	int reports = 0;
+	struct job *job = job_new(JOB, "sum", 1500);
+	job_delay(job, 2);
+	for (int i = 0; i < job->size; i += 50)
+		item_fails(&job->items[i], "asked_to_fail", ",\"fail\":\"reject\"");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "--flush", "5", NULL);
+	start(NULL, "weir-consumer", "sum", "--flush", "5", NULL);
+	await_final(job, 10);
+	do {
+		const struct outcome *o =
+			run(NULL, "weir", "report", JOB, "--format", "json", NULL);
+		EXPECT(o->status == 0, "report %d: %d: %s", reports, o->status, o->err);
+		reports++;
+	} while (sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL") > 0 &&
+		 reports < 2000);
+	finish(job);
+}
+
+/* The consumer writes down each attempt that another follows. */
+static void attempts_of_consumers(void)
+{
+	struct job *job = job_new(JOB, "sum", 3);
+	item_fails(&job->items[0], "asked_to_fail", ",\"fail\":\"retry\"");
+	item_fails(&job->items[1], NULL, ",\"fail\":\"retry_once\"");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	json_t *r = report_of(0);
+	const json_t *items = json_object_get(r, "items");
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *item = json_array_get(items, i);
+		size_t attempts = (size_t)number(item, "attempts");
+		const json_t *history = json_object_get(item, "history");
+		EXPECT_INT((int64_t)json_array_size(history), (int64_t)attempts - (i > 0));
+		for (size_t k = 0; k < json_array_size(history); k++)
+			expect_word(json_array_get(history, k), "class", "asked_to_fail");
+	}
+	EXPECT_INT(number(json_array_get(items, 1), "attempts"), 2);
+	json_decref(r);
+}
+
 /* ---- watch ---- */
 
 static void a_paused_job_is_waited_for(void)
@@ -674,6 +751,9 @@ void add_report_suite(void)
 	CU_add_test(s, "a job cancelled in its last stage", cancelled_in_the_last_stage);
 	CU_add_test(s, "status of stages", status_of_stages);
 	CU_add_test(s, "status from Redis", status_from_redis);
+	CU_add_test(s, "failed items tried again", failed_items_tried_again);
+	CU_add_test(s, "a job at work adds up at every moment", while_at_work);
+	CU_add_test(s, "attempts as consumers write them", attempts_of_consumers);
 	CU_add_test(s, "watch waits for a paused job", a_paused_job_is_waited_for);
 	CU_add_test(s, "watch ends with a cancelled job", a_cancelled_job_ends_the_watch);
 	CU_add_test(s, "Redis is compared stage by stage", redis_is_compared_by_stage);
