@@ -186,12 +186,13 @@ static const char tell_batch[] =
 	"  WHERE b.success + b.failed + b.cancelled >= b.size"
 	"   AND ordinal NOT IN (SELECT ordinal FROM r) ORDER BY ordinal LIMIT 3)"
 	" SELECT format('batch %s has %s items, and %s rows of items; it counts %s/%s/%s"
-	" (success/failed/cancelled), and its results are %s/%s/%s', weir.batch_id($1, $2, $3), b.size,"
-	"   (SELECT count(*) FROM i), b.success, b.failed, b.cancelled, c.success, c.failed,"
-	"   c.cancelled)"
-	"  || coalesce('; no result of ' || (SELECT string_agg(name, ', ') FROM no_result), '')"
-	"  || coalesce('; no item has ordinal ' || (SELECT string_agg(name, ', ') FROM no_item),"
-	"   '')"
+	" (success/failed/cancelled), and its results are %s/%s/%s',"
+	"   weir.batch_id($1, $2, $3), b.size, (SELECT count(*) FROM i), b.success,"
+	"   b.failed, b.cancelled, c.success, c.failed, c.cancelled)"
+	"  || coalesce('; no result of ' ||"
+	"   (SELECT string_agg(name, ', ') FROM no_result), '')"
+	"  || coalesce('; no item has ordinal ' ||"
+	"   (SELECT string_agg(name, ', ') FROM no_item), '')"
 	" FROM b, c";
 
 /* ---- reading ---- */
@@ -229,31 +230,35 @@ static int read_all_stages(struct ledger *l, const char *job_id, struct report *
 	return r->stages ? 0 : weir_fail_memory(err);
 }
 
-/* Which batches, and what is missing there. */
-static int tell_batches(struct ledger *l, struct report *r, struct weir_error *err)
+/* Which batches of the stage, and what is missing in the first. */
+static int tell_stage(struct ledger *l, const char *job_id, const struct report_stage *s,
+		      struct buffer *out, struct weir_error *err)
 {
-	for (int i = 0; i < r->stage_count; i++) {
-		const struct report_stage *s = &r->stages[i];
-		struct params p = PARAMS_INIT;
-		PGresult *rows = NULL;
-		if (s->wrong_batches == 0)
-			continue;
-		params_string(&p, r->summary.job_id);
-		params_int(&p, (int32_t)s->view.stage);
-		params_int(&p, (int32_t)s->wrong_batch);
-		int rc = ledger_query(l, tell_batch, &p, true, &rows, err);
-		params_release(&p);
-		if (rc < 0)
-			return -1;
-		buffer_add_text(&r->differences, r->differences.size ? "; " : "");
-		if (s->wrong_batches > 1)
-			buffer_printf(&r->differences,
-				      "%" PRId64 " batches, the first: ", s->wrong_batches);
-		struct weir_text text = ledger_text(rows, 0, 0);
-		buffer_add(&r->differences, text.data, text.size);
-		PQclear(rows);
-	}
+	struct params p = PARAMS_INIT;
+	PGresult *rows = NULL;
+	params_string(&p, job_id);
+	params_int(&p, (int32_t)s->view.stage);
+	params_int(&p, (int32_t)s->wrong_batch);
+	int rc = ledger_query(l, tell_batch, &p, true, &rows, err);
+	params_release(&p);
+	if (rc < 0)
+		return -1;
+	struct weir_text text = ledger_text(rows, 0, 0);
+	buffer_add_text(out, out->size ? "; " : "");
+	if (s->wrong_batches > 1)
+		buffer_printf(out, "%" PRId64 " batches, the first: ", s->wrong_batches);
+	buffer_add(out, text.data, text.size);
+	PQclear(rows);
 	return 0;
+}
+
+static int tell_stages(struct ledger *l, struct report *r, struct weir_error *err)
+{
+	int rc = 0;
+	for (int i = 0; i < r->stage_count && rc == 0; i++)
+		if (r->stages[i].wrong_batches > 0)
+			rc = tell_stage(l, r->summary.job_id, &r->stages[i], &r->differences, err);
+	return rc;
 }
 
 static int read_models(struct ledger *l, const char *job_id, PGresult **out, struct weir_error *err)
@@ -278,7 +283,7 @@ static int read_all(struct ledger *l, const char *job_id, struct report *r, stru
 	    view_query(l, count_attempts, job_id, &r->attempts, err) < 0 ||
 	    read_models(l, job_id, &r->models, err) < 0 ||
 	    view_classes(l, job_id, LISTED_MOST, &r->classes, err) < 0 ||
-	    tell_batches(l, r, err) < 0)
+	    tell_stages(l, r, err) < 0)
 		return -1;
 	snprintf(s->redis, sizeof s->redis, "away");
 	report_check(r);

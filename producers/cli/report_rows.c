@@ -4,7 +4,7 @@
 #include "command.h"
 #include "report_write.h"
 
-/* As many rows as are in memory at a time: a result may have a megabyte. */
+/* So many rows are in memory at a time. Each may bring a result of WEIR_RESULT_MAX bytes. */
 #define PORTION "FETCH 100 FROM "
 
 struct cursor {

@@ -20,7 +20,8 @@ static void submit_two_stages(void)
 {
 	job_submit(job_new(JOB, "sum", ITEMS));
 	sql_text("INSERT INTO weir.job_stages (job_id, stage, kind, step, context) VALUES"
-		 " ('" JOB "', 2, 'sum', 'again', '{\"ai_model\":\"large\",\"model_key\":\"k2\"}')");
+		 " ('" JOB "', 2, 'sum', 'again',"
+		 " '{\"ai_model\":\"large\",\"model_key\":\"k2\"}')");
 	sql_text("UPDATE weir.job_stages SET context ="
 		 " '{\"ai_model\":\"small\",\"model_key\":\"k1\"}' WHERE stage = 1");
 	sql_text("UPDATE weir.items SET context = '{\"ai_model\":\"own\"}' WHERE ordinal < 10");
@@ -218,7 +219,8 @@ static void history_of_attempts(void)
 	sql_text("UPDATE weir.results SET attempts = 3, finished_at = clock_timestamp()");
 	work(1, 0, 3, 1);
 	json_t *r = report_of(0);
-	const json_t *failures = json_object_get(r, "failures"), *items = json_object_get(r, "items");
+	const json_t *failures = json_object_get(r, "failures");
+	const json_t *items = json_object_get(r, "items");
 	EXPECT_INT((int64_t)json_array_size(failures), 1);
 	expect_word(json_array_get(failures, 0), "id", "item_00003");
 	expect_word(json_array_get(failures, 0), "class", "timeout");
@@ -250,7 +252,7 @@ static void row_for_item_and_stage(void)
 /* ---- CSV as a spreadsheet reads it ---- */
 
 #define CELLS 12
-enum { ID, STAGE, CELL_KIND, STEP, STATUS, CLASS, ERROR, ATTEMPTS, TIME, FINISHED, RESULT, HISTORY };
+enum { ID, STAGE, KIND, STEP, STATUS, CLASS, ERROR, TRIES, TIME, FINISHED, RESULT, HISTORY };
 
 struct sheet {
 	char text[65536]; /* of the cells, each with its NUL */
@@ -399,7 +401,8 @@ static void a_counter_was_changed(void)
 {
 	do_all();
 	sql_text("UPDATE weir.job_batches SET failed = failed - 1 WHERE stage = 1 AND n = 0");
-	expect_found("told-s1-b0", "stage 1: the batches' failed is 4, but that of the results is 5");
+	expect_found("told-s1-b0",
+		     "stage 1: the batches' failed is 4, but that of the results is 5");
 }
 
 /* The sum is right. */
