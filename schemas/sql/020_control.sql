@@ -546,7 +546,9 @@ SELECT s.job_id, s.stage::integer AS stage, s.kind, s.step,
        CASE WHEN s.stage = 1 THEN coalesce(j.total_items, b.items, 0)
             ELSE coalesce(s.total_items, 0) END AS total_items,
        coalesce(b.success, 0) AS success_count, coalesce(b.failed, 0) AS failure_count,
-       coalesce(b.cancelled, 0) AS cancelled_count, s.context, s.started_at, s.completed_at
+       coalesce(b.cancelled, 0) AS cancelled_count, s.context,
+       coalesce(s.started_at, CASE s.stage WHEN 1 THEN j.started_at END) AS started_at,
+       s.completed_at
   FROM weir.job_stages s
   JOIN weir.jobs j USING (job_id)
  CROSS JOIN LATERAL (

@@ -153,6 +153,7 @@ void queue_purge(const char *queue);
 void queue_delete(const char *queue);
 void queue_unbind(const char *kind); /* from the exchange of the items */
 void publish(const char *kind, const char *content_type, const void *body, size_t size);
+void publish_dead(const void *body, size_t size); /* as if the broker had given it up */
 /* Takes all messages of a queue and publishes each of them `times` times. Returns how many it
  * took. */
 int republish(const char *queue, const char *kind, int times);
