@@ -14,11 +14,8 @@
 #define REFUSED_US 5000000
 
 static const char start_jobs[] =
-	"WITH j AS (UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, "
-	"now())"
-	"  WHERE job_id = ANY ($1::text[]) AND status = 'pending' RETURNING job_id)"
-	"UPDATE weir.job_stages s SET started_at = now() FROM j"
-	" WHERE s.job_id = j.job_id AND s.stage = 1 AND s.started_at IS NULL";
+	"UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, now())"
+	" WHERE job_id = ANY ($1::text[]) AND status = 'pending'";
 
 void run_end(struct run *run)
 {

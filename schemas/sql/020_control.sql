@@ -429,7 +429,7 @@ BEGIN
 		done := done + cardinality(b.ns);
 	END LOOP;
 	IF done > 0 AND ended = 0 THEN -- all of them were final, and somebody did not count
-		PERFORM weir.recount_batches(job);
+		RETURN weir.recount_batches(job);
 	END IF;
 	RETURN done;
 END $$;
@@ -492,6 +492,22 @@ BEGIN
 	END IF;
 	PERFORM pg_notify('weir_due', '');
 	RETURN again + woken;
+END $$;
+
+-- The last thing that happens to a job that has ended, when its progress is known to be right: what
+-- was kept for its items goes, and nothing of it is due any more. False: it goes on meanwhile.
+CREATE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs := weir.control(job);
+BEGIN
+	IF j.completed_at IS NULL THEN
+		RETURN false;
+	END IF;
+	DELETE FROM weir.retries WHERE job_id = job;
+	DELETE FROM weir.trials WHERE job_id = job;
+	UPDATE weir.job_batches SET status = 'queued' WHERE job_id = job AND status = 'pending_queue';
+	UPDATE weir.jobs SET counted = true WHERE job_id = job;
+	RETURN true;
 END $$;
 
 -- Adds a batch to a job that is not sealed, and ends the transaction if it is: somebody has cancelled
