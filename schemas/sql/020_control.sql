@@ -186,7 +186,11 @@ END $$;
 -- of it under the stage's name in "results". In a stage that has begun before (failed items were
 -- tried again) the new ones come in batches behind the others.
 CREATE FUNCTION weir.advance(job text, from_stage integer, name text, limited boolean)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql
+-- Both tables are read in the order of their keys: a merge, whatever the statistics of a table that
+-- was just filled say.
+SET enable_mergejoin = on SET enable_sort = on SET enable_nestloop = off SET enable_hashjoin = off
+AS $$
 DECLARE
 	per    integer;
 	first  integer;
