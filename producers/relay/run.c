@@ -39,7 +39,7 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 	    ledger_send(run->ledger, outbox_look, p, true, err) < 0)
 		return -1;
 	params_reset(p);
-	params_big(p, outbox->most > 0 ? outbox->most : r->options.batches);
+	params_big(p, outbox->most > 0 ? outbox->most : r->run_batches);
 	params_string(p, r->only_job);
 	if (ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
 	    ledger_sync(run->ledger, err) < 0)
