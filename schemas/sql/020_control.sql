@@ -11,7 +11,8 @@ ALTER TABLE weir.jobs
 	ADD COLUMN backoff_factor double precision NOT NULL DEFAULT 2 CHECK (backoff_factor >= 1),
 	ADD COLUMN backoff_cap_ms bigint NOT NULL DEFAULT 600000 CHECK (backoff_cap_ms >= 0),
 	ADD COLUMN max_concurrent integer CHECK (max_concurrent >= 1), -- of the whole fleet; NULL: no limit
-	ADD COLUMN paused_at      timestamptz;
+	ADD COLUMN paused_at      timestamptz,
+	ADD COLUMN purged_at      timestamptz; -- its rows are being deleted: it has no future
 
 -- One row a stage. A stage begins when the one before it is finished, with that one's successes.
 CREATE TABLE weir.job_stages (
@@ -125,6 +126,20 @@ END $$;
 
 CREATE TRIGGER tell_item AFTER INSERT ON weir.results
 	FOR EACH ROW WHEN (NEW.status = 2) EXECUTE FUNCTION weir.tell_item();
+
+CREATE FUNCTION weir.tell_job() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO weir.events (type, job_id, body) VALUES ('job.' || NEW.status, NEW.job_id,
+		json_build_object('job_id', NEW.job_id, 'kind', NEW.kind, 'status', NEW.status,
+		                  'total_items', NEW.total_items, 'success', NEW.success_count,
+		                  'failed', NEW.failure_count, 'cancelled', NEW.cancelled_count,
+		                  'started_at', NEW.started_at, 'completed_at', NEW.completed_at));
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER tell_job AFTER UPDATE OF completed_at ON weir.jobs
+	FOR EACH ROW WHEN (NEW.completed_at IS NOT NULL AND OLD.completed_at IS NULL)
+	EXECUTE FUNCTION weir.tell_job();
 
 -- ---- making items final without a consumer ----
 
@@ -246,11 +261,6 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
-	INSERT INTO weir.events (type, job_id, body) VALUES ('job.' || j.status, job,
-		json_build_object('job_id', job, 'kind', j.kind, 'status', j.status,
-		                  'total_items', j.total_items, 'success', j.success_count,
-		                  'failed', j.failure_count, 'cancelled', j.cancelled_count,
-		                  'started_at', j.started_at, 'completed_at', j.completed_at));
 	RETURN j.status;
 END $$;
 
@@ -302,6 +312,24 @@ BEGIN
 	END IF;
 	RETURN weir.end_job(job);
 END $$;
+
+-- A relay of the version before ends a job without its stages, and consumers of that version did not
+-- count in the batches: what they left out is made good here.
+CREATE FUNCTION weir.end_older() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.job_stages SET total_items = NEW.total_items, success_count = NEW.success_count,
+	       failure_count = NEW.failure_count, cancelled_count = NEW.cancelled_count,
+	       started_at = coalesce(started_at, NEW.started_at), completed_at = NEW.completed_at
+	 WHERE job_id = NEW.job_id AND completed_at IS NULL;
+	IF FOUND THEN
+		PERFORM weir.recount_batches(NEW.job_id);
+	END IF;
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER end_older AFTER UPDATE OF completed_at ON weir.jobs
+	FOR EACH ROW WHEN (NEW.completed_at IS NOT NULL AND OLD.completed_at IS NULL)
+	EXECUTE FUNCTION weir.end_older();
 
 -- ---- what an operator does to a job ----
 --
@@ -367,6 +395,7 @@ BEGIN
 	IF j.status IS NULL OR j.status <> 'paused' THEN
 		RETURN j.status;
 	END IF;
+	PERFORM FROM weir.retries WHERE job_id = job ORDER BY stage, ordinal FOR UPDATE;
 	UPDATE weir.retries
 	   SET due_at = CASE WHEN weir.is_parked(due_at) THEN greatest(due_at - weir.parked(), go)
 	                     ELSE go END
@@ -393,7 +422,9 @@ BEGIN
 	IF j.status IS NULL OR j.status NOT IN ('pending', 'running', 'paused') THEN
 		RETURN j.status;
 	END IF;
-	DELETE FROM weir.retries WHERE job_id = job;
+	-- They tell how often each item was tried, and stay until the job has ended.
+	PERFORM FROM weir.retries WHERE job_id = job ORDER BY stage, ordinal FOR UPDATE;
+	UPDATE weir.retries SET due_at = 'infinity' WHERE job_id = job AND due_at < 'infinity';
 	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
 	  ORDER BY stage, n FOR UPDATE;
 	UPDATE weir.job_batches SET due_at = 'infinity'
@@ -409,50 +440,52 @@ BEGIN
 	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
 END $$;
 
--- Cancels what is left of some batches of a cancelled job: how many batches; 0: none is left.
+-- Cancels what is left of some batches of a cancelled job, in one stage at a time: how many batches;
+-- 0: none is left.
 CREATE FUNCTION weir.cancel_items(job text, batches integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-	b     record;
-	done  bigint := 0;
-	ended bigint := 0;
+	c record;
 BEGIN
 	IF NOT EXISTS (SELECT FROM weir.jobs WHERE job_id = job AND status = 'cancelled') THEN
 		RETURN 0;
 	END IF;
-	FOR b IN SELECT c.stage, array_agg(i.ordinal ORDER BY i.ordinal) AS ordinals,
-	                array_agg(DISTINCT c.n) AS ns
-	           FROM (SELECT k.stage, k.n, k.size, j.batch_size
-	                   FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
-	                  WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
-	                  ORDER BY k.stage, k.n LIMIT batches) c
-	           JOIN weir.items i ON i.job_id = job AND i.stage = c.stage
-	            AND i.ordinal >= c.n * c.batch_size AND i.ordinal < c.n * c.batch_size + c.size
-	          GROUP BY c.stage ORDER BY c.stage LOOP
-		ended := ended + weir.end_items(job, b.stage, b.ordinals, 3, 'cancelled',
-		                                'the job was cancelled');
-		done := done + cardinality(b.ns);
-	END LOOP;
-	IF done > 0 AND ended = 0 THEN -- all of them were final, and somebody did not count
-		RETURN weir.recount_batches(job);
+	SELECT b.stage, array_agg(i.ordinal) AS ordinals, count(DISTINCT b.n) AS count INTO c
+	  FROM (SELECT k.stage, k.n, k.size, j.batch_size
+	          FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
+	         WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
+	           AND k.stage = (SELECT min(stage) FROM weir.job_batches WHERE job_id = job
+	                             AND success + failed + cancelled < size)
+	         ORDER BY k.n LIMIT batches) b
+	 CROSS JOIN LATERAL generate_series(b.n * b.batch_size, b.n * b.batch_size + b.size - 1)
+	    AS i(ordinal)
+	 GROUP BY b.stage;
+	IF NOT FOUND THEN
+		RETURN 0;
 	END IF;
-	RETURN done;
+	IF weir.end_items(job, c.stage, c.ordinals, 3, 'cancelled', 'the job was cancelled') = 0 THEN
+		RETURN weir.recount_batches(job); -- all were final, and somebody did not count
+	END IF;
+	RETURN c.count;
 END $$;
 
 -- Gives failed items another round of attempts: how many; -1: there is no such job, -2: it was
--- cancelled. class and id may be NULL: any. An item that waits for its next attempt and is named by
--- its id need not wait any longer. A job that had ended goes on.
+-- cancelled, -3: it is being purged. class and id may be NULL: any. An item that waits for its next
+-- attempt and is named by its id need not wait any longer. A job that had ended goes on.
 CREATE FUNCTION weir.retry_items(job text, class text, id text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
 	j     weir.jobs := weir.control(job);
 	due   timestamptz := now() + CASE WHEN j.status = 'paused' THEN weir.parked()
 	                                  ELSE interval '0' END;
-	begun smallint[];
-	again bigint;
-	woken bigint := 0;
+	again  bigint;
+	woken  bigint := 0;
+	stages smallint[];
 BEGIN
 	IF j.status IS NULL OR j.status = 'cancelled' THEN
 		RETURN CASE WHEN j.status IS NULL THEN -1 ELSE -2 END;
+	END IF;
+	IF j.purged_at IS NOT NULL THEN
+		RETURN -3;
 	END IF;
 	WITH gone AS (
 		DELETE FROM weir.results r
@@ -468,26 +501,31 @@ BEGIN
 		SELECT job, stage, ordinal, 0, due, error_class, error FROM gone ORDER BY stage, ordinal
 		ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = 0, due_at = excluded.due_at,
 		   error_class = excluded.error_class, error = excluded.error),
+	t AS ( -- else one that was poison is failed again at once
+		DELETE FROM weir.trials t USING gone g
+		 WHERE t.job_id = job AND t.stage = g.stage AND t.ordinal = g.ordinal),
 	n AS (
 		SELECT stage, ordinal / j.batch_size AS n, count(*) AS k FROM gone GROUP BY 1, 2
 		 ORDER BY 1, 2),
 	b AS (
 		UPDATE weir.job_batches b SET failed = failed - n.k FROM n
 		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n)
-	SELECT count(*), array_agg(DISTINCT stage) INTO again, begun FROM gone;
-	IF again > 0 THEN -- a relay may just be finishing the stage: then this is after that
-		PERFORM FROM weir.job_stages WHERE job_id = job ORDER BY stage FOR UPDATE;
-		UPDATE weir.job_stages SET completed_at = NULL, success_count = NULL,
-		       failure_count = NULL, cancelled_count = NULL
-		 WHERE job_id = job AND stage = ANY (begun);
-	END IF;
+	SELECT count(*), array_agg(DISTINCT stage) INTO again, stages FROM gone;
 	IF id IS NOT NULL AND again = 0 AND j.status <> 'paused' THEN
 		UPDATE weir.retries w SET due_at = now() FROM weir.items i
 		 WHERE i.custom_id = id AND i.job_id = job AND w.job_id = job AND w.stage = i.stage
 		   AND w.ordinal = i.ordinal AND isfinite(w.due_at) AND w.due_at > now();
 		GET DIAGNOSTICS woken = ROW_COUNT;
 	END IF;
-	IF again > 0 THEN -- old messages of a job that had ended are of the epoch before
+	IF again > 0 THEN
+		-- Somebody may just be finishing the stage: the lock waits for that, and what comes
+		-- after it sees the outcome.
+		PERFORM FROM weir.job_stages s WHERE s.job_id = job AND s.stage = ANY (stages)
+		  ORDER BY s.stage FOR UPDATE;
+		UPDATE weir.job_stages s SET completed_at = NULL, success_count = NULL,
+		       failure_count = NULL, cancelled_count = NULL
+		 WHERE s.job_id = job AND s.stage = ANY (stages) AND completed_at IS NOT NULL;
+		-- Old messages of a job that had ended are of the epoch before.
 		UPDATE weir.jobs SET status = CASE WHEN completed_at IS NULL THEN status ELSE 'running' END,
 		       epoch = epoch + CASE WHEN completed_at IS NULL THEN 0 ELSE 1 END,
 		       completed_at = NULL, success_count = NULL, failure_count = NULL,
@@ -512,6 +550,16 @@ BEGIN
 	UPDATE weir.job_batches SET status = 'queued' WHERE job_id = job AND status = 'pending_queue';
 	UPDATE weir.jobs SET counted = true WHERE job_id = job;
 	RETURN true;
+END $$;
+
+-- Whether a job that ended before this may be deleted, row by row: from then on it stays ended.
+CREATE FUNCTION weir.begin_purge(job text, before timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs := weir.control(job);
+BEGIN
+	UPDATE weir.jobs SET purged_at = coalesce(purged_at, now())
+	 WHERE job_id = job AND completed_at < before;
+	RETURN FOUND;
 END $$;
 
 -- Adds a batch to a job that is not sealed, and ends the transaction if it is: somebody has cancelled
