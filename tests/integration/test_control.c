@@ -1,5 +1,6 @@
 /* What an operator does to jobs: every command in every state, again, at once, and broken off.
  * Items end here by weir.end_items(), as consumers end them, so that a test knows what is final. */
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,6 +320,56 @@ static void retry_while_the_job_ends(void)
 		expect_counts(id, "60 0 0 of 60");
 		expect_counted(id);
 	}
+}
+
+/* Of two stages: all but one item of the first have gone on, and those are done. */
+static void make_two_stages(const char *id)
+{
+	job_submit(job_new(id, "sum", TOTAL));
+	sql_text("INSERT INTO weir.job_stages (job_id, stage, kind, step, context)"
+		 " VALUES ('%s', 2, 'sum', 'more', '{}')",
+		 id);
+	end_range(id, 0, TOTAL - 1, 1, NULL);
+	end_range(id, TOTAL - 1, 1, 2, "'refused'");
+	sql_text("SELECT weir.finish_stage('%s')", id);
+	sql_text("SELECT weir.end_items('%s', 2, (SELECT array_agg(n) FROM generate_series(0, %d)"
+		 " n), 1, NULL, NULL)",
+		 id, TOTAL - 2);
+}
+
+static void expect_reopened(const char *id)
+{
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = '%s'", id), 1);
+	EXPECT(strcmp(sql_text("SELECT coalesce(weir.finish_stage('%s'), 'nothing')", id),
+		      "nothing") == 0,
+	       "%s ended without the item", id);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE job_id = '%s'"
+		       " AND completed_at IS NULL",
+		       id),
+		   1);
+}
+
+/* A retry of the first stage, and the end of the last, in both orders. */
+static void retry_while_a_later_stage_ends(void)
+{
+	PGconn *other = PQconnectdb(getenv("WEIR_PG_URL"));
+	make_two_stages("first");
+	PQclear(PQexec(other, "BEGIN; SELECT weir.retry_items('first', NULL, NULL)"));
+	EXPECT(strcmp(sql_text("SELECT coalesce(weir.finish_stage('first'), 'nothing')"),
+		      "nothing") == 0,
+	       "the stage ended though it is held");
+	PQclear(PQexec(other, "COMMIT"));
+	expect_reopened("first");
+
+	make_two_stages("then");
+	PQclear(PQexec(other, "BEGIN; SELECT weir.finish_stage('then')"));
+	struct process *retry = start(NULL, "weir", "retry", "then", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM pg_stat_activity"
+			   " WHERE wait_event_type = 'Lock' AND application_name = 'weir'");
+	PQclear(PQexec(other, "COMMIT"));
+	EXPECT_INT(await_exit(retry, PATIENCE_MS), 0);
+	expect_reopened("then");
+	PQfinish(other);
 }
 
 /* ---- two operators at once ---- */
@@ -671,8 +722,7 @@ static void a_consumer_stops_in_a_pause(void)
 	struct job *job = slow_job("leaves", 40, 60000);
 	start_slow(0, "0");
 	calls_go_on();
-	struct process *consumer =
-		start(NULL, "weir-consumer", "slow", "--grace", "100ms", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", "--grace", "100ms", NULL);
 	calls_rest();
 	await_calls(40);
 	command("pause", job);
@@ -684,6 +734,43 @@ static void a_consumer_stops_in_a_pause(void)
 	command("resume", job);
 	finish(job);
 	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+}
+
+/* They wait for their turn, and their turn does not come. */
+static void suspects_hear_of_a_pause(void)
+{
+	int items;
+	struct job *job = slow_job("suspects", 12, 1500);
+	start_slow(0, "0");
+	calls_go_on();
+	for (int i = 1; i <= 2; i++) {
+		struct process *consumer =
+			start(NULL, "weir-consumer", "slow", "--poison-limit", "15", NULL);
+		await_calls(12 * i);
+		kill_hard(consumer);
+	}
+	start(NULL, "weir-consumer", "slow", "--poison-limit", "15", NULL);
+	calls_rest();
+	await_calls(25);
+	command("pause", job);
+	await_final(job, 1);
+	queue_await_size("weir.slow", 0);
+	stop_all();
+	int64_t final = sql("SELECT count(*) FROM weir.results");
+	EXPECT(calls_count(&items) == 24 + (int) final, "%d calls, %d items are final",
+	       calls_count(&items), (int) final);
+	EXPECT(final < 12, "the pause did not stop anything");
+}
+
+/* Nobody should do that. */
+static void a_job_whose_row_is_deleted(void)
+{
+	slow_job("gone", 40, 1000);
+	start_slow(1, "0");
+	await_calls(40);
+	sql_text("DELETE FROM weir.jobs WHERE job_id = 'gone'");
+	queue_await_size("weir.slow", 0);
+	finish(slow_job("after", 20, 1));
 }
 
 static void cancel_with_consumers_at_work(void)
@@ -912,6 +999,9 @@ void add_control_suite(void)
 {
 	CU_pSuite s = WORLD_SUITE("control");
 	CU_add_test(s, "pause in each state", pause_in_each_state);
+	CU_add_test(s, "retry while a later stage ends", retry_while_a_later_stage_ends);
+	CU_add_test(s, "suspects hear of a pause", suspects_hear_of_a_pause);
+	CU_add_test(s, "a job whose row is deleted", a_job_whose_row_is_deleted);
 	CU_add_test(s, "a consumer stops in a pause", a_consumer_stops_in_a_pause);
 	CU_add_test(s, "resume in each state", resume_in_each_state);
 	CU_add_test(s, "cancel in each state", cancel_in_each_state);
