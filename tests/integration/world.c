@@ -19,6 +19,8 @@ static struct {
 
 /* ---- checks ---- */
 
+void (*on_failed_check)(const char *text);
+
 bool expect_that(bool holds, const char *file, unsigned line, const char *fmt, ...)
 {
 	char text[1024];
@@ -28,6 +30,8 @@ bool expect_that(bool holds, const char *file, unsigned line, const char *fmt, .
 	va_end(args);
 	if (CU_get_current_test())
 		CU_assertImplementation(holds, line, text, file, "", CU_FALSE);
+	else if (!holds && on_failed_check)
+		on_failed_check(text);
 	else if (!holds) /* before the first test of a suite, or after its last */
 		fprintf(stderr, "%s:%u: %s\n", file, line, text);
 	return holds;
@@ -55,7 +59,8 @@ static const char effect_tables[] =
 
 static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_batches, weir.items, weir.results, weir.retries, weir.trials,"
-	" weir.dead_letters, effects, effect_log, news_articles, reddit_posts";
+	" weir.dead_letters, weir.job_stages, weir.attempts, weir.events, effects, effect_log,"
+	" news_articles, reddit_posts";
 
 static void ignore(void *arg, const char *message)
 {

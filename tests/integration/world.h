@@ -25,6 +25,9 @@ bool expect_number(int64_t seen, int64_t wanted, const char *what, const char *f
 bool expect_part(const char *text, const char *part, const char *what, const char *file,
 		 unsigned line);
 
+/* Told of each check that does not hold where CUnit runs no test; standard error otherwise. */
+extern void (*on_failed_check)(const char *text);
+
 #define EXPECT(holds, ...) expect_that(holds, __FILE__, __LINE__, __VA_ARGS__)
 #define EXPECT_INT(seen, wanted) expect_number(seen, wanted, #seen, __FILE__, __LINE__)
 #define EXPECT_PART(text, part) expect_part(text, part, #text, __FILE__, __LINE__)
@@ -66,6 +69,10 @@ struct process {
 
 /* failpoint: NAME[:N], or NULL. The process ends with the test at the latest. */
 struct process *start(const char *failpoint, const char *program, ...) __attribute__((sentinel));
+/* The environment of all programs from now on, not of the tests themselves. NULL: as it was. */
+void program_env(const char *name, const char *value);
+/* Of one that has ended: its place is for another. */
+void forget(struct process *p);
 /* STILL_RUNNING when it has not ended by then. */
 int await_exit(struct process *p, int timeout_ms);
 void kill_hard(struct process *p);
@@ -83,10 +90,15 @@ void end_all(void);   /* at once */
 
 /* command: up, down, or kill, which does not ask. */
 void server(const char *command, const char *name);
+/* The same in the background. */
+struct process *server_start(const char *command, const char *name);
 /* One command of the broker's own tool, which must succeed. */
 void rabbitmqctl(const char *command, const char *argument);
 /* CPU time that it has used so far. */
 int64_t cpu_ms(const struct process *p);
+/* The most memory that it has had; descriptors that it has open. -1: it is gone. */
+int64_t peak_kb(const struct process *p);
+int open_files(const struct process *p);
 
 /* ---- jobs and what they must come to ---- */
 
