@@ -8,9 +8,9 @@
 static const struct fault_case *const tables[] = {NULL};
 
 struct choice {
-	const char *only; /* part of a number or a name; NULL: all */
 	bool list, cases, mix;
-	struct mix_options mix_options;
+	const char *only; /* a number, or part of a name; NULL: all */
+	double seed, minutes, items, kills, peak_mb;
 };
 
 static bool is_chosen(const struct choice *c, const struct fault_case *one)
@@ -51,62 +51,86 @@ static int run_cases(const struct choice *c)
 	return n;
 }
 
-static double value_of(int argc, char **argv, int i)
+/* ---- arguments ---- */
+
+enum argument_type { FLAG, TEXT, NUMBER };
+
+static const struct argument {
+	const char *name;
+	enum argument_type type;
+	size_t offset;
+	bool of_mix; /* who gives it wants the mixed load alone */
+} arguments[] = {
+	{"--list", FLAG, offsetof(struct choice, list), false},
+	{"--cases", FLAG, offsetof(struct choice, cases), false},
+	{"--mix", FLAG, offsetof(struct choice, mix), true},
+	{"--case", TEXT, offsetof(struct choice, only), false},
+	{"--seed", NUMBER, offsetof(struct choice, seed), true},
+	{"--minutes", NUMBER, offsetof(struct choice, minutes), true},
+	{"--items", NUMBER, offsetof(struct choice, items), true},
+	{"--kills", NUMBER, offsetof(struct choice, kills), true},
+	{"--peak-mb", NUMBER, offsetof(struct choice, peak_mb), false},
+};
+
+static bool set(struct choice *c, const struct argument *a, const char *value)
 {
+	void *field = (char *)c + a->offset;
 	char *end = NULL;
-	double value = i + 1 < argc ? strtod(argv[i + 1], &end) : -1;
-	if (end == NULL || *end || value < 0) {
-		fprintf(stderr, "faults: %s wants a number\n", argv[i]);
-		exit(2);
-	}
-	return value;
+	if (a->type == FLAG)
+		*(bool *)field = true;
+	else if (!value)
+		return false;
+	else if (a->type == TEXT)
+		*(const char **)field = value;
+	else
+		*(double *)field = strtod(value, &end);
+	c->mix = c->mix || a->of_mix;
+	return !end || (end > value && !*end && *(double *)field >= 0);
 }
 
-static void parse(struct choice *c, int argc, char **argv)
+static bool parse(struct choice *c, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--list") == 0)
-			c->list = true;
-		else if (strcmp(argv[i], "--cases") == 0)
-			c->cases = true;
-		else if (strcmp(argv[i], "--mix") == 0)
-			c->mix = true;
-		else if (strcmp(argv[i], "--case") == 0 && i + 1 < argc)
-			c->only = argv[++i];
-		else if (strcmp(argv[i], "--seed") == 0)
-			c->mix_options.seed = (uint64_t)value_of(argc, argv, i++);
-		else if (strcmp(argv[i], "--minutes") == 0)
-			c->mix_options.minutes = value_of(argc, argv, i++);
-		else if (strcmp(argv[i], "--items") == 0)
-			c->mix_options.items = (int)value_of(argc, argv, i++);
-		else if (strcmp(argv[i], "--kills") == 0)
-			c->mix_options.kills = (int)value_of(argc, argv, i++);
-		else if (strcmp(argv[i], "--peak-mb") == 0)
-			c->mix_options.peak_mb = (int)value_of(argc, argv, i++);
-		else {
+		const struct argument *found = NULL;
+		for (size_t k = 0; k < sizeof arguments / sizeof *arguments; k++)
+			if (strcmp(argv[i], arguments[k].name) == 0)
+				found = &arguments[k];
+		if (!found || !set(c, found, i + 1 < argc ? argv[i + 1] : NULL)) {
 			fprintf(stderr, "faults: what is %s?\n", argv[i]);
-			exit(2);
+			return false;
 		}
+		i += found->type != FLAG;
 	}
+	return true;
+}
+
+/* ---- what is asked for ---- */
+
+static int run_all(const struct choice *c)
+{
+	const struct mix_options mix = {.seed = (uint64_t)c->seed,
+					.minutes = c->minutes,
+					.items = (int)c->items,
+					.kills = (int)c->kills,
+					.peak_mb = (int)c->peak_mb};
+	if (world_open() != 0 || proxy_start() < 0)
+		return 1;
+	if (!c->mix && run_cases(c) == 0)
+		fprintf(stderr, "faults: no case is called like that\n");
+	if (!c->cases && !c->only)
+		mix_run(&mix);
+	proxy_stop();
+	return world_close();
 }
 
 int main(int argc, char **argv)
 {
-	struct choice c = {
-		.mix_options = {.seed = 1, .minutes = 3, .items = 6000, .peak_mb = 1024}};
-	parse(&c, argc, argv);
+	struct choice c = {.seed = 1, .minutes = 3, .items = 6000, .peak_mb = 1024};
+	if (!parse(&c, argc, argv))
+		return 2;
 	if (c.list)
 		return run_cases(&c) > 0 ? 0 : 1;
 	table_open();
-	if (world_open() != 0 || proxy_start() < 0)
-		return 1;
-	if (!c.mix && run_cases(&c) == 0) {
-		fprintf(stderr, "faults: no case is called like that\n");
-		return 1;
-	}
-	if (!c.cases && !c.only)
-		mix_run(&c.mix_options);
-	proxy_stop();
-	int status = table_close();
-	return world_close() == 0 ? status : 1;
+	int failed = run_all(&c), status = table_close();
+	return failed ? 1 : status;
 }
