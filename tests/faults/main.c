@@ -5,7 +5,9 @@
 
 #include "faults.h"
 
-static const struct fault_case *const tables[] = {NULL};
+static const struct fault_case *const tables[] = {
+	publishing_cases, consuming_cases, retry_cases, ledger_cases,
+	redis_cases,	  process_cases,   NULL};
 
 struct choice {
 	bool list, cases, mix;

@@ -183,6 +183,14 @@ void queue_unbind(const char *kind)
 	amqp_shut(c);
 }
 
+void exchange_delete(const char *exchange)
+{
+	amqp_connection_state_t c = amqp_open();
+	EXPECT(c && amqp_exchange_delete(c, 1, amqp_cstring_bytes(exchange), 0),
+	       "the exchange %s was not deleted", exchange);
+	amqp_shut(c);
+}
+
 void queue_purge(const char *queue)
 {
 	amqp_connection_state_t c = amqp_open();
@@ -206,6 +214,26 @@ void publish(const char *kind, const char *content_type, const void *body, size_
 					(amqp_bytes_t){size, (void *)(uintptr_t)body});
 	EXPECT(rc == 0, "publishing to %s failed", kind);
 	amqp_shut(c);
+}
+
+void publish_deep(const char *kind, int depth)
+{
+	amqp_connection_state_t c = amqp_open();
+	amqp_table_entry_t *levels = calloc((size_t)depth, sizeof *levels);
+	for (int i = 0; levels && i < depth; i++) {
+		levels[i] = (amqp_table_entry_t){.key = amqp_cstring_bytes("x"),
+						 .value.kind = AMQP_FIELD_KIND_TABLE};
+		if (i + 1 < depth)
+			levels[i].value.value.table = (amqp_table_t){1, &levels[i + 1]};
+	}
+	amqp_basic_properties_t p = {._flags = AMQP_BASIC_HEADERS_FLAG, .headers = {1, levels}};
+	EXPECT(c && levels &&
+		       amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
+					  amqp_cstring_bytes(kind), 0, 0, &p,
+					  amqp_cstring_bytes("x")) == 0,
+	       "publishing to %s failed", kind);
+	amqp_shut(c);
+	free(levels);
 }
 
 /* Takes what is in the queue now, message by message; each goes on as hand_on() does it. */
@@ -309,14 +337,17 @@ static redisContext *redis_open(void)
 	return c;
 }
 
-void redis_flush(void)
+void redis_do(const char *command)
 {
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "FLUSHALL") : NULL;
-	EXPECT(r && r->type == REDIS_REPLY_STATUS, "FLUSHALL failed");
+	redisReply *r = c ? redisCommand(c, command) : NULL;
+	EXPECT(r && r->type != REDIS_REPLY_ERROR, "%s: %s", command,
+	       r && r->str ? r->str : "no answer");
 	freeReplyObject(r);
 	redisFree(c);
 }
+
+void redis_flush(void) { redis_do("FLUSHALL"); }
 
 int64_t redis_count(const char *job, const char *field)
 {

@@ -164,7 +164,10 @@ void queue_await_size(const char *queue, int64_t wanted);
 void queue_purge(const char *queue);
 void queue_delete(const char *queue);
 void queue_unbind(const char *kind); /* from the exchange of the items */
+void exchange_delete(const char *exchange);
 void publish(const char *kind, const char *content_type, const void *body, size_t size);
+/* A message whose headers hold a table in a table, so many times. */
+void publish_deep(const char *kind, int depth);
 /* Takes all messages of a queue and publishes each of them `times` times. Returns how many it
  * took. */
 int republish(const char *queue, const char *kind, int times);
@@ -172,6 +175,7 @@ int republish(const char *queue, const char *kind, int times);
 int bury(const char *queue, const char *reason);
 
 void redis_flush(void);
+void redis_do(const char *command); /* no blanks within arguments */
 /* The fields of the job's counts; INT64_MIN: not there. */
 int64_t redis_count(const char *job, const char *field);
 /* Seconds until its counts expire; -1: never, -2: not there. */
