@@ -230,9 +230,10 @@ const char *broker_version(const struct broker *b) { return b->version; }
 
 static void copy_bytes(char *out, size_t room, amqp_bytes_t from)
 {
+	const char *bytes = from.bytes;
 	size_t n = from.len < room - 1 ? from.len : room - 1;
-	if (n > 0)
-		memcpy(out, from.bytes, n);
+	for (size_t i = 0; i < n; i++)
+		out[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '?';
 	out[n] = '\0';
 }
 
@@ -302,7 +303,7 @@ static void begin_event(struct broker_event *event, enum broker_event_type type)
 	event->body = NULL;
 	event->body_size = 0;
 	event->deliveries = 0;
-	event->content_type[0] = event->message_id[0] = '\0';
+	event->queue[0] = event->content_type[0] = event->message_id[0] = '\0';
 	event->death_reason[0] = event->death_queue[0] = '\0';
 }
 
@@ -326,6 +327,8 @@ static int take_method(struct broker *b, const amqp_method_t *m, struct broker_e
 		begin_arriving(b, BROKER_DELIVERY);
 		b->arriving.event.tag = d->delivery_tag;
 		b->arriving.event.redelivered = d->redelivered != 0;
+		copy_bytes(b->arriving.event.queue, sizeof b->arriving.event.queue,
+			   d->consumer_tag); /* broker_consume() has named it so */
 		return 0;
 	}
 	case AMQP_BASIC_RETURN_METHOD:

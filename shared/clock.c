@@ -33,21 +33,30 @@ static uint64_t jitter(void)
 	return x ^ (x >> 31);
 }
 
-/* base * 2^tries, or cap when that is less or does not fit. */
-static int64_t grown(int64_t base, int64_t cap, unsigned tries)
+/* base * factor^tries, or cap when that is less. */
+static int64_t grown(int64_t base, int64_t cap, double factor, unsigned tries)
 {
-	if (tries >= 63 || base > (cap >> tries))
-		return cap;
-	return base << tries;
+	double pause = (double)base;
+
+	if (factor <= 1)
+		return base < cap ? base : cap;
+	while (tries-- > 0 && pause < (double)cap)
+		pause *= factor;
+	return pause < (double)cap ? (int64_t)pause : cap;
 }
 
 int64_t clock_backoff_us(int64_t base_us, int64_t cap_us, unsigned tries)
+{
+	return clock_backoff_by(base_us, cap_us, 2, tries);
+}
+
+int64_t clock_backoff_by(int64_t base_us, int64_t cap_us, double factor, unsigned tries)
 {
 	int64_t most, least;
 
 	if (base_us <= 0 || cap_us <= 0)
 		return 0;
-	most = grown(base_us, cap_us, tries);
+	most = grown(base_us, cap_us, factor, tries);
 	least = base_us / 2 < cap_us ? base_us / 2 : cap_us;
 	return least + (int64_t)(jitter() % (uint64_t)(most - least + 1));
 }

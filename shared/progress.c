@@ -20,7 +20,7 @@ enum {
 	SHA_SIZE = 41 /* 40 hexadecimal digits and a NUL */
 };
 
-/* ---- the scripts: KEYS are states and counts, ARGV[1] the channel ---- */
+/* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
 
 /* ARGV[2]: the total, or empty to leave it. */
 static const char begin_text[] =
@@ -66,9 +66,40 @@ static const char count_text[] =
 	"if changed then redis.call('PUBLISH', ARGV[1], table.concat(now, ' ')) end\n"
 	"return now\n";
 
-enum script { SCRIPT_BEGIN, SCRIPT_COUNT, SCRIPTS };
+/* KEYS[1] (and [2], the same): a hash of holder -> "share want expiry". ARGV[1]: who asks, ARGV[2]:
+ * what for. A share in use cannot be taken away, so it is never set lower. */
+static const char lease_text[] =
+	"local want, using, limit, ttl = string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+)')\n"
+	"want, using, limit = tonumber(want), tonumber(using), tonumber(limit)\n"
+	"local t = redis.call('TIME')\n"
+	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+	"local all = redis.call('HGETALL', KEYS[1])\n"
+	"local taken, hungry, holders = 0, 0, 1\n"
+	"for i = 1, #all, 2 do\n"
+	"  local s, w, e = string.match(all[i + 1], '(%d+) (%d+) (%d+)')\n"
+	"  s, w = tonumber(s), tonumber(w)\n"
+	"  if tonumber(e) <= now then\n"
+	"    redis.call('HDEL', KEYS[1], all[i])\n"
+	"  elseif all[i] ~= ARGV[1] then\n"
+	"    taken, holders = taken + s, holders + 1\n"
+	"    if s < w then hungry = hungry + 1 end\n"
+	"  end\n"
+	"end\n"
+	"local share = math.min(want, math.max(0, limit - taken))\n"
+	"if hungry > 0 then share = math.min(share, math.ceil(limit / holders)) end\n"
+	"share = math.max(share, using)\n"
+	"if share == 0 and want == 0 then\n"
+	"  redis.call('HDEL', KEYS[1], ARGV[1])\n"
+	"else\n"
+	"  redis.call('HSET', KEYS[1], ARGV[1],\n"
+	"    string.format('%d %d %.0f', share, want, now + ttl))\n"
+	"  redis.call('PEXPIRE', KEYS[1], ttl)\n"
+	"end\n"
+	"return share\n";
 
-static const char *const script_texts[SCRIPTS] = {begin_text, count_text};
+enum script { SCRIPT_BEGIN, SCRIPT_COUNT, SCRIPT_LEASE, SCRIPTS };
+
+static const char *const script_texts[SCRIPTS] = {begin_text, count_text, lease_text};
 
 /* ---- what there is ---- */
 
@@ -335,6 +366,33 @@ int progress_drop(struct progress *p, const char *job_id, uint32_t stage, struct
 	redis_command_text(&c, keys.states);
 	redis_command_text(&c, keys.counts);
 	return redis_link_do(&p->commands, &c, err);
+}
+
+/* ---- shares ---- */
+
+int progress_lease(struct progress *p, const char *job_id, const struct progress_lease *lease,
+		   uint32_t *share, struct weir_error *err)
+{
+	struct stage_keys keys;
+	redisReply *reply;
+	char text[64];
+	bool fits;
+
+	if (name_keys(job_id, 1, &keys, err) < 0)
+		return -1;
+	snprintf(keys.states, KEY_MAX, "weir:{%s}:shares", job_id);
+	snprintf(keys.counts, KEY_MAX, "%s", keys.states);
+	snprintf(keys.channel, KEY_MAX, "%s", lease->holder);
+	int size = snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %d", lease->want,
+			    lease->in_use, lease->limit, lease->ttl_ms);
+	if (script_run(p, SCRIPT_LEASE, &keys, text, (size_t)size, &reply, err) < 0)
+		return -1;
+	fits = reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&
+	       reply->integer <= UINT32_MAX;
+	if (fits)
+		*share = (uint32_t)reply->integer;
+	freeReplyObject(reply);
+	return fits ? 0 : weir_fail(err, "redis_error", "Redis gave something else than a share");
 }
 
 static int expire_key(struct progress *p, const char *key, int seconds, struct weir_error *err)

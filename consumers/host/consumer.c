@@ -62,13 +62,15 @@ static int open_ledger(struct consumer *c, struct weir_error *err)
  * their acks are void. */
 void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 {
-	struct delivery_list *held = &c->deliveries.lists[DELIVERY_HELD];
+	struct delivery_list *lists = c->deliveries.lists;
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
 	broker_close(c->broker);
 	c->broker = NULL;
 	c->forget_trials = true;
-	while (held->first)
-		delivery_move(&c->deliveries, held->first, DELIVERY_FREE, true);
+	while (lists[DELIVERY_HELD].first)
+		delivery_move(&c->deliveries, lists[DELIVERY_HELD].first, DELIVERY_FREE, true);
+	while (lists[DELIVERY_SUSPECT].first)
+		delivery_move(&c->deliveries, lists[DELIVERY_SUSPECT].first, DELIVERY_FREE, true);
 	put_off(&c->broker_back);
 }
 
@@ -122,6 +124,9 @@ static int wait_ms(const struct consumer *c)
 	if (flush_due(c, now, false) || (intake_hungry(c) && broker_buffered(c->broker)))
 		return 0;
 	sooner(&next, work_next_us(c));
+	sooner(&next, lease_next_us(c));
+	if (c->ledger && c->flush.state == FLUSH_IDLE)
+		sooner(&next, control_next_us(c));
 	if (ended && c->ledger && c->flush.state == FLUSH_IDLE) {
 		int64_t linger = ended->ended_us + c->options.linger_ms * 1000;
 		sooner(&next, linger > c->flush.pause_until_us ? linger : c->flush.pause_until_us);
@@ -181,6 +186,9 @@ static void turn(struct consumer *c)
 	flush_turn(c);
 	settle_tell(c);
 	work_timers(c);
+	control_turn(c);
+	lease_turn(c);
+	held_turn(c);
 	if (c->forget_trials && c->ledger && c->flush.state == FLUSH_IDLE)
 		trials_forget(c);
 	trials_turn(c);
@@ -242,6 +250,7 @@ static void drain(struct consumer *c, volatile const int *stop)
 			log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
 	}
 	trials_forget(c);
+	lease_end(c);
 }
 
 int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err)

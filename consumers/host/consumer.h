@@ -1,7 +1,10 @@
 /* consumer.h: the consumer host, one thread and one loop:
  *
- *   wait -> take deliveries (intake.c) -> process (work.c) -> flush (flush.c) -> count and ack
- *   (settle.c)
+ *   wait -> take deliveries (intake.c) -> may they begin? (held.c) -> process (work.c) -> flush
+ *   (flush.c) -> count and ack (settle.c)
+ *
+ * What an operator says to a job comes through control.c, and how many of its items the fleet may
+ * work on at once through lease.c.
  *
  * Deliveries that were given to somebody before who did not ack them may be the reason for that:
  * they are worked on apart (trials.c). The consumer only reads from the broker and acks; what must
@@ -18,9 +21,8 @@
 #include "weir/settings.h"
 
 #define LANES_MAX 16
-#define FLUSH_MAX 500
 #define STEPS_MAX 64
-#define STEPS_OWN 5 /* of these, what the host adds behind the plugins' */
+#define STEPS_OWN 9 /* of these, what the host adds behind the plugins' */
 
 struct consumer;
 
@@ -33,8 +35,7 @@ struct lane {
 
 struct consumer_options {
 	int64_t flush, prefetch, linger_ms, work_timeout_ms, grace_ms;
-	int64_t max_attempts, backoff_ms, backoff_cap_ms, poison_limit;
-	int64_t memory_mb;
+	int64_t poison_limit, memory_mb;
 };
 
 /* A connection that comes back: when to try next, and how often it failed in a row. */
@@ -90,6 +91,8 @@ struct consumer {
 	struct comeback ledger_back;
 	struct progress *progress;
 
+	struct jobs jobs;
+	char name[48]; /* of this process, under which it holds shares */
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;
@@ -106,16 +109,32 @@ int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error
 void intake_turn(struct consumer *c);
 bool intake_hungry(const struct consumer *c); /* whether there is room for more */
 
+/* held.c: lets a HELD delivery begin, drops it, refuses it, or leaves it where it is. */
+void held_offer(struct consumer *c, struct delivery *one, int64_t now);
+void held_turn(struct consumer *c); /* all of them */
+void held_refuse(struct consumer *c, struct delivery *one, const struct weir_error *why);
+
+/* control.c: asks the ledger about the jobs in hand, when that is due and no flush is under way. */
+void control_turn(struct consumer *c);
+bool control_due(const struct consumer *c, int64_t now);
+int64_t control_next_us(const struct consumer *c); /* INT64_MAX: not by itself */
+
+/* lease.c: asks Redis for shares of the jobs in hand that have a limit. */
+void lease_turn(struct consumer *c);
+int64_t lease_next_us(const struct consumer *c);
+void lease_end(struct consumer *c); /* gives all back */
+
 /* work.c */
 void work_lend(struct lane *lane);			   /* fills lane->host */
 void work_start(struct consumer *c, struct delivery *one); /* HELD -> WORKING or ENDED */
 void work_timers(struct consumer *c);			   /* fires timers and deadlines */
 int64_t work_next_us(const struct consumer *c);		   /* the next of them; INT64_MAX: none */
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text);
+/* Put off without having been started, and not charged. */
+void work_defer(struct consumer *c, struct delivery *one, int64_t pause_us, const char *text);
 
-/* trials.c: lets the suspects among the HELD ones have their turn. */
+/* trials.c: lets the SUSPECT ones have their turn. */
 void trials_turn(struct consumer *c);
-bool trials_waiting(const struct consumer *c);
 /* This process lives, so nobody killed it: what is in hand loses its start again. On the way out,
  * and after the broker was lost, since others now get the same messages. */
 void trials_forget(struct consumer *c);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/clock.h"
+
 static void list_add(struct delivery_list *list, struct delivery *one, bool front)
 {
 	one->before = front ? NULL : list->last;
@@ -48,6 +50,8 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 
 static void clear(struct deliveries *d, struct delivery *one)
 {
+	job_give_back(one->job);
+	one->job = NULL;
 	if (one->message.decoded)
 		message_release(&one->message);
 	free(one->body);
@@ -88,6 +92,7 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	one->tag = event->tag;
 	one->body = event->body;
 	one->body_size = event->body ? event->body_size : 0;
+	one->taken_us = clock_us();
 	one->suspect = event->redelivered || event->deliveries > 0;
 	event->body = NULL;
 	d->bytes += one->body_size;
@@ -95,9 +100,19 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	return one;
 }
 
+/* Whether it takes one of the items that its job may have worked on at once. */
+static bool takes_share(enum delivery_state state)
+{
+	return state == DELIVERY_SUSPECT || state == DELIVERY_WORKING;
+}
+
 void delivery_move(struct deliveries *d, struct delivery *one, enum delivery_state to, bool front)
 {
 	list_remove(&d->lists[one->state], one);
+	if (one->job && takes_share(one->state))
+		one->job->working--;
+	if (one->job && takes_share(to))
+		one->job->working++;
 	if (to == DELIVERY_FREE)
 		clear(d, one);
 	one->state = to;

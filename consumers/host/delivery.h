@@ -1,25 +1,29 @@
 /* delivery.h: the messages in hand. Each is in one state, and on the list of that state:
  *
- *   FREE -> HELD -> WORKING -> ENDED -> STORING -> FREE
+ *   FREE -> HELD -> [SUSPECT ->] WORKING -> ENDED -> STORING -> FREE
  *
- * HELD waits to be started, WORKING is with its plugin, ENDED has a verdict and waits for a flush,
- * STORING is in the flush under way. A flush that failed puts its deliveries back to ENDED. All
- * changes go through delivery_move(). */
+ * HELD waits until it may be started, SUSPECT until it may be started apart from others, WORKING is
+ * with its plugin, ENDED has a verdict and waits for a flush, STORING is in the flush under way. A
+ * flush that failed puts its deliveries back to ENDED. All changes go through delivery_move(). */
 #ifndef WEIR_DELIVERY_H
 #define WEIR_DELIVERY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "jobs.h"
 #include "weir/broker.h"
 #include "weir/buffer.h"
 #include "weir/message.h"
+
+#define FLUSH_MAX 500 /* deliveries that are stored together */
 
 struct lane;
 
 enum delivery_state {
 	DELIVERY_FREE,
 	DELIVERY_HELD,
+	DELIVERY_SUSPECT,
 	DELIVERY_WORKING,
 	DELIVERY_ENDED,
 	DELIVERY_STORING,
@@ -31,7 +35,9 @@ enum fate {
 	FATE_NONE,
 	FATE_SUCCESS, /* final */
 	FATE_FAILED,  /* final */
-	FATE_RETRY    /* waits as a row until it is due again */
+	FATE_RETRY,   /* waits as a row until it is due again */
+	FATE_DEFER,   /* the same, and no attempt is charged */
+	FATE_REFUSED  /* belongs to no item: kept as a dead letter */
 };
 
 struct delivery {
@@ -44,7 +50,9 @@ struct delivery {
 	char *body;
 	uint64_t body_size;
 	struct message message;
-	struct lane *lane;
+	struct lane *lane; /* of a decoded message, as is the job */
+	struct job *job;
+	int64_t taken_us;
 
 	bool suspect;	/* was delivered before, to somebody who did not ack it */
 	bool looked_up; /* a suspect whose row in weir.trials has been read */
@@ -56,9 +64,10 @@ struct delivery {
 	void (*fire)(void *state, struct weir_work);
 
 	enum fate fate;
-	uint32_t attempts; /* with this one */
-	int64_t retry_us;  /* RETRY: the pause */
-	struct buffer result;
+	uint32_t attempts; /* with this one, if it is charged */
+	int64_t retry_us;  /* RETRY, DEFER: the pause */
+	bool noted;	   /* has a row in weir.retries, though it is in hand */
+	struct buffer result; /* REFUSED: what the letter came with, see letters.c */
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;
 	struct weir_error error;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "consumer.h"
+#include "letter.h"
 #include "statements.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
@@ -50,10 +51,16 @@ static int compare_key(const struct delivery *a, const struct delivery *b)
 	return order;
 }
 
-/* By key, so that all consumers lock rows in one order; of twins the final one first. */
+static bool is_refused(const struct delivery *d) { return d->fate == FATE_REFUSED; }
+
+/* By key, so that all consumers lock rows in one order; of twins the final one first. Those that
+ * are refused have no key, and come last. */
 static int compare(const void *a, const void *b)
 {
 	const struct delivery *x = *(struct delivery *const *)a, *y = *(struct delivery *const *)b;
+	if (is_refused(x) || is_refused(y))
+		return is_refused(x) != is_refused(y) ? is_refused(x) - is_refused(y)
+						      : (int)x->slot - (int)y->slot;
 	int order = compare_key(x, y);
 	return order ? order : (int)x->fate - (int)y->fate;
 }
@@ -68,7 +75,7 @@ static void take_entries(struct consumer *c)
 	while (ended->first && ended->first->group == group && f->size < (size_t)c->options.flush &&
 	       bytes < BYTES_MAX) {
 		struct delivery *d = ended->first;
-		bytes += d->result.size;
+		bytes += d->result.size + (is_refused(d) ? d->body_size : 0);
 		d->claimed = d->unknown = false;
 		d->final = 0;
 		f->entries[f->size++] = d;
@@ -98,7 +105,8 @@ static bool is_final(const struct delivery *d)
 /* The same item twice in one flush: the first one stands for both. */
 static bool is_twin(const struct flush *f, size_t i)
 {
-	return i > 0 && compare_key(f->entries[i - 1], f->entries[i]) == 0;
+	return i > 0 && !is_refused(f->entries[i]) &&
+	       compare_key(f->entries[i - 1], f->entries[i]) == 0;
 }
 
 /* Selections among the entries; each makes one statement. */
@@ -112,11 +120,31 @@ static bool to_claim_still(const struct flush *f, size_t i)
 	return to_claim(f, i) && !f->entries[i]->claimed;
 }
 
-static bool to_look_up(const struct flush *f, size_t i) { return !f->entries[i]->claimed; }
+static bool to_look_up(const struct flush *f, size_t i)
+{
+	return !f->entries[i]->claimed && !is_refused(f->entries[i]);
+}
 
 static bool to_put_off(const struct flush *f, size_t i)
 {
 	return f->entries[i]->fate == FATE_RETRY && !is_twin(f, i);
+}
+
+static bool to_defer(const struct flush *f, size_t i)
+{
+	return f->entries[i]->fate == FATE_DEFER && !is_twin(f, i);
+}
+
+static bool to_keep(const struct flush *f, size_t i) { return is_refused(f->entries[i]); }
+
+static bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; }
+
+/* Those that have, or had, a row in weir.retries. */
+static bool to_end_retries(const struct flush *f, size_t i)
+{
+	const struct delivery *d = f->entries[i];
+	return d->claimed && (d->noted || d->suspect || d->message.item.attempt > 0 ||
+			      d->message.item.epoch > 0);
 }
 
 static bool to_end_trial(const struct flush *f, size_t i) { return f->entries[i]->tried; }
@@ -176,16 +204,39 @@ static bool any(const struct flush *f, selection *wanted)
 	return false;
 }
 
+static int send_counts(struct consumer *c)
+{
+	struct flush *f = &c->flush;
+	if (!any(f, to_count))
+		return 0;
+	if (add_step(f, STEP_PLAIN, NULL) < 0)
+		return weir_fail(&f->error, "bad_statement", "too many statements in one flush");
+	statement_fill_counts(&f->params, f->entries, f->size);
+	return ledger_send(c->ledger, statement_count_batches, &f->params, true, &f->error);
+}
+
 /* All that follows from the claim, but for what the plugins store. */
 static int send_rest(struct consumer *c)
 {
-	if (send_for(c, STEP_LOOKUP, &statement_look_up, to_look_up) < 0 ||
-	    send_for(c, STEP_PLAIN, &statement_put_off, to_put_off) < 0 ||
-	    send_for(c, STEP_PLAIN, &statement_end_trials, to_end_trial) < 0)
+	static const struct {
+		enum step_kind kind;
+		const struct host_statement *statement;
+		selection *wanted;
+	} rest[] = {
+		{STEP_LOOKUP, &statement_look_up, to_look_up},
+		{STEP_PLAIN, &statement_put_off, to_put_off},
+		{STEP_PLAIN, &statement_defer, to_defer},
+		{STEP_PLAIN, &statement_end_retries, to_end_retries},
+		{STEP_PLAIN, &statement_end_trials, to_end_trial},
+		{STEP_PLAIN, &statement_keep_letters, to_keep},
+	};
+	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+		if (send_for(c, rest[i].kind, rest[i].statement, rest[i].wanted) < 0)
+			return -1;
+	if ((any(&c->flush, to_put_off) || any(&c->flush, to_defer)) &&
+	    send_plain(c, wake_relay) < 0)
 		return -1;
-	if (any(&c->flush, to_put_off) && send_plain(c, wake_relay) < 0)
-		return -1;
-	if (send_plain(c, "COMMIT") < 0)
+	if (send_counts(c) < 0 || send_plain(c, "COMMIT") < 0)
 		return -1;
 	return ledger_sync(c->ledger, &c->flush.error);
 }
@@ -386,7 +437,7 @@ static void wait_for_repair(struct consumer *c)
 	log_event(LOG_ERROR, "flush_refused",
 		  "kind=%s items=%zu sqlstate=%s error=\"%s\" text=\"the "
 		  "database is not as this kind needs it: run weir init, check tables and rights\"",
-		  kind_of(f->entries[0]), f->size, ledger_sqlstate(c->ledger), why.text);
+		  is_refused(f->entries[0]) ? "" : kind_of(f->entries[0]), f->size, ledger_sqlstate(c->ledger), why.text);
 	pause_flush(c);
 	end_flush(c);
 	consumer_lose_ledger(c, &why);
@@ -481,7 +532,7 @@ static bool may_hope(const struct flush *f)
 	const struct weir_item *first = &f->entries[0]->message.item;
 	for (size_t i = 0; i < f->size; i++) {
 		const struct weir_item *item = &f->entries[i]->message.item;
-		if (f->entries[i]->suspect || item->stage != first->stage ||
+		if (is_refused(f->entries[i]) || f->entries[i]->suspect || item->stage != first->stage ||
 		    compare_text(item->job_id, first->job_id) != 0)
 			return false;
 	}
@@ -529,16 +580,36 @@ static void take_result(struct consumer *c, PGresult *r)
 	PQclear(r);
 }
 
+/* The ledger has no such item: that is to be kept, with the next flush. */
+static size_t refuse_unknown(struct consumer *c, struct delivery **stored)
+{
+	struct flush *f = &c->flush;
+	struct weir_error why;
+	size_t n = 0;
+	uint32_t group = ++f->groups;
+	weir_fail(&why, "unknown_item", "the ledger has no such item");
+	for (size_t i = 0; i < f->size; i++) {
+		struct delivery *d = f->entries[i];
+		if (!d->unknown) {
+			stored[n++] = d;
+			continue;
+		}
+		d->group = group;
+		d->tried = false;
+		held_refuse(c, d, &why);
+	}
+	return n;
+}
+
 static void finish(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	struct delivery *stored[FLUSH_MAX];
-	size_t n = f->size;
-	memcpy(stored, f->entries, n * sizeof *stored);
+	size_t n = refuse_unknown(c, stored);
 	f->pauses = 0;
 	end_flush(c);
 	/* The database gets its next flush first, and works on it while we count and ack. */
-	if (!c->done_job[0] && flush_due(c, clock_us(), true))
+	if (!c->done_job[0] && !control_due(c, clock_us()) && flush_due(c, clock_us(), true))
 		flush_begin(c);
 	settle(c, stored, n);
 }

@@ -1,24 +1,14 @@
-/* Intake: what the broker sends becomes deliveries. A message that nobody can work on is rejected;
- * the broker then hands it to weir.dead, and the relay keeps it with its reason. */
+/* Intake: what the broker sends becomes deliveries. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "consumer.h"
+#include "letter.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
 #define TURN 128
-
-static void refuse(struct consumer *c, uint64_t tag, const struct broker_event *event,
-		   const struct weir_error *why)
-{
-	struct weir_error err;
-	log_event(LOG_WARN, "message_refused", "message_id=\"%s\" code=%s reason=\"%s\"",
-		  event->message_id, why->code, why->text);
-	if (broker_reject(c->broker, tag, false, &err) < 0)
-		consumer_lose_broker(c, &err);
-}
 
 static struct lane *find_lane(struct consumer *c, struct weir_text kind)
 {
@@ -34,11 +24,18 @@ static int decode(struct consumer *c, struct delivery *one, const struct broker_
 		  struct weir_error *err)
 {
 	struct weir_text type = {event->content_type, strlen(event->content_type)};
+	if (!one->body)
+		return weir_fail(err, "oversized", "%" PRIu64 " bytes, at most %d",
+				 event->body_size, MESSAGE_MAX);
 	if (message_decode(&one->message, one->body, one->body_size, type, err) < 0)
 		return -1;
 	one->lane = find_lane(c, one->message.kind);
 	if (one->lane)
+		one->job = jobs_take(&c->jobs, one->message.item.job_id);
+	if (one->job)
 		return 0;
+	if (one->lane)
+		return weir_fail_memory(err);
 	return weir_fail(err, "unknown_kind", "this consumer does not work on \"%.*s\"",
 			 (int)one->message.kind.size, one->message.kind.data);
 }
@@ -46,26 +43,19 @@ static int decode(struct consumer *c, struct delivery *one, const struct broker_
 static void take(struct consumer *c, struct broker_event *event)
 {
 	struct weir_error why;
-	if (!event->body) {
-		weir_fail(&why, "oversized", "%" PRIu64 " bytes, at most %d", event->body_size,
-			  MESSAGE_MAX);
-		refuse(c, event->tag, event, &why);
-		return;
-	}
-	bool apart = trials_waiting(c) || c->stopping;
 	struct delivery *one = delivery_take(&c->deliveries, event, c->connection);
 	if (!one) /* intake_hungry() has seen a free place */
 		return;
 	failpoint("delivered");
-	if (decode(c, one, event, &why) < 0) {
-		uint64_t tag = one->tag;
-		delivery_move(&c->deliveries, one, DELIVERY_FREE, true);
-		refuse(c, tag, event, &why);
-		return;
+	if (decode(c, one, event, &why) == 0) {
+		held_offer(c, one, one->taken_us);
+	} else if (strcmp(why.code, "out_of_memory") == 0) { /* no fault of the message's */
+		consumer_lose_broker(c, &why);
+	} else {
+		letter_make(one, event->queue, event->content_type, event->message_id, &why);
+		one->began_us = one->ended_us = one->taken_us;
+		delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 	}
-	/* While suspects wait for their turn, nobody is started beside them. */
-	if (!one->suspect && !apart)
-		work_start(c, one);
 }
 
 static void handle(struct consumer *c, struct broker_event *event)

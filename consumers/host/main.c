@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "consumer.h"
+#include "weir/clock.h"
 #include "weir/log.h"
 
 #define AT(field) offsetof(struct consumer_options, field)
@@ -49,25 +50,6 @@ static const struct weir_option consumer_options[] = {
 	 .preset = "25s",
 	 .most = 3600000,
 	 .help = "After SIGTERM: how long to finish what is in hand before it is given back."},
-	{.name = "max-attempts",
-	 .type = WEIR_OPTION_INTEGER,
-	 .offset = AT(max_attempts),
-	 .preset = "3",
-	 .least = 1,
-	 .most = 1000,
-	 .help = "An item that has failed so often is failed for good."},
-	{.name = "backoff",
-	 .type = WEIR_OPTION_TIME,
-	 .offset = AT(backoff_ms),
-	 .preset = "1s",
-	 .most = 86400000,
-	 .help = "The pause before the second attempt; it doubles each time, with full jitter."},
-	{.name = "backoff-cap",
-	 .type = WEIR_OPTION_TIME,
-	 .offset = AT(backoff_cap_ms),
-	 .preset = "10m",
-	 .most = 86400000,
-	 .help = "The longest pause between attempts."},
 	{.name = "poison-limit",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(poison_limit),
@@ -171,8 +153,19 @@ static int check_options(struct consumer *c, int kinds, struct weir_error *err)
 	return settings_check(&c->settings, NEED_PG | NEED_AMQP | NEED_REDIS, err);
 }
 
+/* One of its own for each process, ever. */
+static void name_consumer(struct consumer *c)
+{
+	char host[17] = "";
+	if (gethostname(host, sizeof host - 1) != 0)
+		host[0] = '\0';
+	snprintf(c->name, sizeof c->name, "%s-%d-%llx", host, (int)getpid(),
+		 (unsigned long long)clock_wall_us());
+}
+
 static int open_all(struct consumer *c, struct weir_error *err)
 {
+	name_consumer(c);
 	for (size_t i = 0; i < c->lane_count; i++)
 		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)
 			return -1;
@@ -189,6 +182,7 @@ static void close_all(struct consumer *c)
 	PQclear(c->flush.claims);
 	params_release(&c->flush.params);
 	deliveries_release(&c->deliveries);
+	jobs_release(&c->jobs);
 }
 
 static int find_dir(int argc, char **argv, char *dir, size_t room, struct weir_error *err)

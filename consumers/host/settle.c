@@ -70,6 +70,8 @@ static void count_stage(struct consumer *c, struct delivery *const *entries, siz
 
 static void count_all(struct consumer *c, struct delivery *const *entries, size_t n)
 {
+	while (n > 0 && entries[n - 1]->fate == FATE_REFUSED)
+		n--; /* sorted last, and of no stage */
 	for (size_t from = 0, to; from < n; from = to) {
 		to = from + 1;
 		while (to < n && same_stage(entries[from], entries[to]))
@@ -108,7 +110,6 @@ static int ack_tags(struct consumer *c, const uint64_t *tags, size_t n, struct w
 	return 0;
 }
 
-/* Messages of no item go to weir.dead; the others are done with. */
 static void ack_all(struct consumer *c, struct delivery *const *entries, size_t n)
 {
 	uint64_t tags[FLUSH_MAX];
@@ -120,25 +121,10 @@ static void ack_all(struct consumer *c, struct delivery *const *entries, size_t 
 		if (d->connection != c->connection)
 			continue; /* its connection is gone, the message comes again */
 		d->tag = 0;
-		if (!d->unknown)
-			tags[count++] = tag;
-		else if (broker_reject(c->broker, tag, false, &why) < 0)
-			goto lost;
+		tags[count++] = tag;
 	}
-	if (!c->broker || ack_tags(c, tags, count, &why) == 0)
-		return;
-lost:
-	consumer_lose_broker(c, &why);
-}
-
-static void log_unknown(const struct delivery *d)
-{
-	const struct weir_item *item = &d->message.item;
-	log_event(LOG_WARN, "message_refused",
-		  "job=%.*s custom_id=%.*s code=unknown_item "
-		  "reason=\"the ledger has no such item\"",
-		  (int)item->job_id.size, item->job_id.data, (int)item->custom_id.size,
-		  item->custom_id.data);
+	if (c->broker && ack_tags(c, tags, count, &why) < 0)
+		consumer_lose_broker(c, &why);
 }
 
 void settle(struct consumer *c, struct delivery **entries, size_t n)
@@ -152,8 +138,6 @@ void settle(struct consumer *c, struct delivery **entries, size_t n)
 	failpoint("acked");
 	for (size_t i = 0; i < n; i++) {
 		c->done_count += entries[i]->claimed;
-		if (entries[i]->unknown)
-			log_unknown(entries[i]);
 		delivery_move(&c->deliveries, entries[i], DELIVERY_FREE, true);
 	}
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "letter.h"
 #include "weir/progress.h"
 
 /* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
@@ -53,22 +54,65 @@ static const char sql_look_up[] =
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
 
+#define PUT_OFF                                                                                    \
+	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"    \
+	"  error)"                                                                                 \
+	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"     \
+	"  u.error_class, u.error"                                                                 \
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"     \
+	"  $7::text[], $8::text[])"                                                                \
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error)"           \
+	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"      \
+	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"          \
+	"  LIMIT 1) i"                                                                             \
+	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"                  \
+	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"                                       \
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"        \
+	"  error_class = excluded.error_class, error = excluded.error, due_at = "
+
 /* A second delivery of the same attempt changes nothing. */
 static const char sql_put_off[] =
-	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"
-	"  error)"
-	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"
-	"  u.error_class, u.error"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"
-	"  $7::text[], $8::text[])"
-	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error)"
+	"WITH w AS (" PUT_OFF "excluded.due_at WHERE w.attempts < excluded.attempts"
+	"  RETURNING job_id, stage, ordinal, attempts, error_class, error)"
+	" INSERT INTO weir.attempts (job_id, stage, ordinal, attempt, error_class, error)"
+	" SELECT job_id, stage, ordinal, attempts, error_class, error FROM w";
+
+/* The row is there if its message was a retry, or if it was noted while in hand. */
+static const char sql_defer[] =
+	PUT_OFF "least(w.due_at, excluded.due_at) WHERE w.attempts <= excluded.attempts";
+
+static const char sql_note[] =
+	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
+	" SELECT DISTINCT ON (u.job_id, u.stage, u.ordinal) u.job_id, u.stage, u.ordinal,"
+	"  u.attempts, now() + $6::int8 * interval '1 us'"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempts)"
 	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
-	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id LIMIT 1) i"
+	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
+	"  LIMIT 1) i"
 	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
 	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
-	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"
-	"  due_at = excluded.due_at, error_class = excluded.error_class, error = excluded.error"
-	" WHERE w.attempts < excluded.attempts";
+	" ORDER BY u.job_id, u.stage, u.ordinal, u.attempts DESC"
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at"
+	" WHERE w.attempts <= excluded.attempts";
+
+static const char sql_end_retries[] =
+	"DELETE FROM weir.retries w"
+	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal";
+
+static const char sql_keep_letters[] =
+	"INSERT INTO weir.dead_letters (queue, reason_code, reason, content_type, message_id, body)"
+	" SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],"
+	"  $6::bytea[])";
+
+/* The last rows that a flush locks, and only until the commit that follows: consumers that share a
+ * batch hardly wait for each other. */
+const char statement_count_batches[] =
+	"UPDATE weir.job_batches b SET success = b.success + u.good, failed = b.failed + u.bad"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[], $5::int4[])"
+	"  AS u(job_id, stage, n, good, bad)"
+	" WHERE b.job_id = u.job_id AND b.stage = u.stage AND b.n = u.n";
 
 static const char sql_end_trials[] =
 	"DELETE FROM weir.trials t"
@@ -95,11 +139,18 @@ static const char sql_begin_trials[] =
 
 /* ---- columns ---- */
 
-enum column_type { COLUMN_END, COLUMN_TEXT, COLUMN_INT, COLUMN_BIG, COLUMN_REAL };
+enum column_type {
+	COLUMN_END,
+	COLUMN_TEXT,
+	COLUMN_BYTES,
+	COLUMN_INT,
+	COLUMN_BIG,
+	COLUMN_REAL
+};
 
 struct column {
 	enum column_type type;
-	struct weir_text (*text)(const struct delivery *d);
+	struct weir_text (*text)(const struct delivery *d); /* TEXT, BYTES */
 	int64_t (*number)(const struct delivery *d); /* INT, BIG */
 	double (*real)(const struct delivery *d);
 };
@@ -109,6 +160,7 @@ static struct weir_text col_id(const struct delivery *d) { return d->message.ite
 static int64_t col_stage(const struct delivery *d) { return d->message.item.stage; }
 static int64_t col_ordinal(const struct delivery *d) { return d->message.item.ordinal; }
 static int64_t col_attempts(const struct delivery *d) { return d->attempts; }
+static int64_t col_charged(const struct delivery *d) { return d->message.item.attempt; }
 static int64_t col_pause(const struct delivery *d) { return d->retry_us; }
 static int64_t col_status(const struct delivery *d)
 {
@@ -130,6 +182,15 @@ static struct weir_text col_error(const struct delivery *d)
 {
 	bool failed = d->fate != FATE_SUCCESS;
 	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
+}
+
+static struct weir_text col_queue(const struct delivery *d) { return letter_text(d, LETTER_QUEUE); }
+static struct weir_text col_type(const struct delivery *d) { return letter_text(d, LETTER_TYPE); }
+static struct weir_text col_message(const struct delivery *d) { return letter_text(d, LETTER_ID); }
+
+static struct weir_text col_body(const struct delivery *d)
+{
+	return (struct weir_text){d->body ? d->body : "", d->body ? d->body_size : 0};
 }
 
 static double col_ms(const struct delivery *d)
@@ -171,6 +232,30 @@ static const struct column stage_results[] = {
 	{.type = COLUMN_REAL, .real = col_ms},	      {.type = COLUMN_END},
 };
 
+static const struct column letters[] = {
+	{.type = COLUMN_TEXT, .text = col_queue}, {.type = COLUMN_TEXT, .text = col_class},
+	{.type = COLUMN_TEXT, .text = col_error}, {.type = COLUMN_TEXT, .text = col_type},
+	{.type = COLUMN_TEXT, .text = col_message}, {.type = COLUMN_BYTES, .text = col_body},
+	{.type = COLUMN_END},
+};
+
+static const struct column deferred[] = {
+	KEY,
+	{.type = COLUMN_TEXT, .text = col_id},
+	{.type = COLUMN_INT, .number = col_charged},
+	{.type = COLUMN_BIG, .number = col_pause},
+	{.type = COLUMN_TEXT, .text = col_class},
+	{.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_END},
+};
+
+static const struct column notes[] = {
+	KEY,
+	{.type = COLUMN_TEXT, .text = col_id},
+	{.type = COLUMN_INT, .number = col_charged},
+	{.type = COLUMN_END},
+};
+
 static const struct column retries[] = {
 	KEY,
 	{.type = COLUMN_TEXT, .text = col_id},
@@ -194,6 +279,10 @@ const struct host_statement statement_find = {sql_find, ordinals, true};
 const struct host_statement statement_insert = {sql_insert, stage_results, true};
 const struct host_statement statement_look_up = {sql_look_up, key_and_id, false};
 const struct host_statement statement_put_off = {sql_put_off, retries, false};
+const struct host_statement statement_defer = {sql_defer, deferred, false};
+const struct host_statement statement_note = {sql_note, notes, false};
+const struct host_statement statement_end_retries = {sql_end_retries, key, false};
+const struct host_statement statement_keep_letters = {sql_keep_letters, letters, false};
 const struct host_statement statement_read_trials = {sql_read_trials, key, false};
 const struct host_statement statement_begin_trials = {sql_begin_trials, key, false};
 const struct host_statement statement_end_trials = {sql_end_trials, key, false};
@@ -204,6 +293,7 @@ static void add_value(struct params *p, const struct column *c, const struct del
 {
 	switch (c->type) {
 	case COLUMN_TEXT:
+	case COLUMN_BYTES:
 		params_add_text(p, c->text(d));
 		break;
 	case COLUMN_INT:
@@ -224,6 +314,7 @@ void statement_fill(const struct host_statement *s, struct params *p, struct del
 		    size_t n)
 {
 	static const Oid types[] = {[COLUMN_TEXT] = TYPE_TEXT,
+				    [COLUMN_BYTES] = TYPE_BYTEA,
 				    [COLUMN_INT] = TYPE_INT4,
 				    [COLUMN_BIG] = TYPE_INT8,
 				    [COLUMN_REAL] = TYPE_FLOAT8};
@@ -238,4 +329,61 @@ void statement_fill(const struct host_statement *s, struct params *p, struct del
 			add_value(p, c, d[i]);
 		params_array_end(p);
 	}
+}
+
+/* ---- counts ---- */
+
+/* How many items of one batch this flush made final. */
+struct tally {
+	const struct delivery *of; /* one of them */
+	int32_t n, good, bad;
+};
+
+static bool same_batch(const struct tally *t, const struct delivery *d, int32_t n)
+{
+	const struct weir_item *a = &t->of->message.item, *b = &d->message.item;
+	return t->n == n && a->stage == b->stage && t->of->job == d->job;
+}
+
+static size_t tally(struct tally *out, struct delivery *const *d, size_t count)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (!d[i]->claimed)
+			continue;
+		int32_t n = (int32_t)(d[i]->message.item.ordinal / d[i]->job->batch_size);
+		if (size == 0 || !same_batch(&out[size - 1], d[i], n))
+			out[size++] = (struct tally){.of = d[i], .n = n};
+		if (d[i]->fate == FATE_SUCCESS)
+			out[size - 1].good++;
+		else
+			out[size - 1].bad++;
+	}
+	return size;
+}
+
+static void add_numbers(struct params *p, const struct tally *t, size_t size, size_t offset)
+{
+	params_array(p, TYPE_INT4, size);
+	for (size_t i = 0; i < size; i++)
+		params_add_int(p, *(const int32_t *)((const char *)&t[i] + offset));
+	params_array_end(p);
+}
+
+void statement_fill_counts(struct params *p, struct delivery *const *d, size_t n)
+{
+	struct tally tallies[FLUSH_MAX];
+	size_t size = tally(tallies, d, n);
+	params_reset(p);
+	params_array(p, TYPE_TEXT, size);
+	for (size_t i = 0; i < size; i++)
+		params_add_text(p, col_job(tallies[i].of));
+	params_array_end(p);
+	params_array(p, TYPE_INT4, size);
+	for (size_t i = 0; i < size; i++)
+		params_add_int(p, (int32_t)col_stage(tallies[i].of));
+	params_array_end(p);
+	add_numbers(p, tallies, size, offsetof(struct tally, n));
+	add_numbers(p, tallies, size, offsetof(struct tally, good));
+	add_numbers(p, tallies, size, offsetof(struct tally, bad));
 }

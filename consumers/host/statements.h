@@ -13,7 +13,11 @@ extern const struct host_statement
 	statement_find,	   /* of one stage: the rows that claim returns, but claims nothing */
 	statement_insert,  /* of one stage: the results; a conflict is an error */
 	statement_look_up, /* -> state of the item (0: not final), whether there is such an item */
-	statement_put_off, /* waits as a row until it is due again */
+	statement_put_off, /* a failed attempt is kept; waits as a row until it is due again */
+	statement_defer,   /* waits as a row, and the attempt does not count */
+	statement_note,	   /* in hand, not due before the microseconds of one more parameter */
+	statement_end_retries,	/* final: no further attempt */
+	statement_keep_letters, /* refused: kept as they came */
 	statement_read_trials,	/* -> starts, state of the item */
 	statement_begin_trials, /* one start more */
 	statement_end_trials;	/* work has come to an end */
@@ -21,6 +25,10 @@ extern const struct host_statement
 /* Rows come back in the order of the deliveries (of claim: those that were claimed, if the
  * deliveries were sorted by key). */
 const char *statement_sql(const struct host_statement *s);
+
+/* Counts the claimed ones of the n deliveries, sorted by key, in their batches. */
+extern const char statement_count_batches[];
+void statement_fill_counts(struct params *p, struct delivery *const *d, size_t n);
 
 /* Sets the parameters for n deliveries. */
 void statement_fill(const struct host_statement *s, struct params *p, struct delivery *const *d,

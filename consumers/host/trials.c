@@ -17,16 +17,11 @@
 static size_t suspects(const struct consumer *c, bool looked_up, struct delivery **out, size_t most)
 {
 	size_t n = 0;
-	struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first;
+	struct delivery *d = c->deliveries.lists[DELIVERY_SUSPECT].first;
 	for (; d && n < most; d = d->after)
-		if (d->suspect && d->looked_up == looked_up)
+		if (d->looked_up == looked_up)
 			out[n++] = d;
 	return n;
-}
-
-bool trials_waiting(const struct consumer *c)
-{
-	return c->deliveries.lists[DELIVERY_HELD].size > 0;
 }
 
 static void ledger_failed(struct consumer *c, const struct weir_error *why)
@@ -81,7 +76,7 @@ static size_t choose(struct consumer *c, struct delivery **some, size_t n)
 		else if (some[i]->starts == 0)
 			some[chosen++] = some[i];
 	for (size_t i = 0; chosen == 0 && i < n; i++)
-		if (some[i]->state == DELIVERY_HELD)
+		if (some[i]->state == DELIVERY_SUSPECT)
 			some[chosen++] = some[i];
 	return chosen;
 }
@@ -104,33 +99,19 @@ static void start(struct consumer *c, struct delivery **some, size_t n)
 	}
 }
 
-static void start_held(struct consumer *c)
-{
-	struct delivery *next;
-	for (struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first; d; d = next) {
-		next = d->after;
-		work_start(c, d);
-	}
-}
-
 void trials_turn(struct consumer *c)
 {
 	const struct delivery_list *lists = c->deliveries.lists;
 	struct delivery *some[FLUSH_MAX];
 	size_t n;
-	if (lists[DELIVERY_HELD].size == 0 || c->stopping || !c->ledger ||
+	if (lists[DELIVERY_SUSPECT].size == 0 || c->stopping || !c->ledger ||
 	    c->flush.state != FLUSH_IDLE ||
 	    lists[DELIVERY_WORKING].size + lists[DELIVERY_ENDED].size > 0)
 		return;
 	while ((n = suspects(c, false, some, FLUSH_MAX)) > 0)
 		if (look_up(c, some, n) < 0)
 			return;
-	n = suspects(c, true, some, FLUSH_MAX);
-	if (n == 0) {
-		start_held(c);
-		return;
-	}
-	n = choose(c, some, n);
+	n = choose(c, some, suspects(c, true, some, FLUSH_MAX));
 	if (n > 0)
 		start(c, some, n);
 }

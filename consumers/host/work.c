@@ -17,18 +17,24 @@ static void end(struct consumer *c, struct delivery *one)
 	delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 }
 
-/* A failed attempt: another one later, or the last. */
-static void charge(struct consumer *c, struct delivery *one)
+/* As long as the plugin asks for, or as the job's backoff says. */
+static int64_t pause_us(const struct delivery *one, int64_t asked_ms)
 {
-	const struct consumer_options *o = &c->options;
+	const struct job *job = one->job;
+	if (asked_ms > WEIR_RETRY_AFTER_MAX)
+		asked_ms = WEIR_RETRY_AFTER_MAX;
+	if (asked_ms > 0)
+		return asked_ms * 1000;
+	return clock_backoff_by(job->backoff_us, job->backoff_cap_us, job->backoff_factor,
+				one->message.item.attempt);
+}
+
+/* A failed attempt: another one later, or the last. */
+static void charge(struct delivery *one, int64_t asked_ms)
+{
 	one->attempts = one->message.item.attempt + 1;
-	if (one->attempts >= (uint32_t)o->max_attempts) {
-		one->fate = FATE_FAILED;
-		return;
-	}
-	one->fate = FATE_RETRY;
-	one->retry_us = clock_backoff_us(o->backoff_ms * 1000, o->backoff_cap_ms * 1000,
-					 one->message.item.attempt);
+	one->fate = one->attempts >= one->job->max_attempts ? FATE_FAILED : FATE_RETRY;
+	one->retry_us = pause_us(one, asked_ms);
 }
 
 /* weir_fail() makes valid UTF-8 of what a plugin says: the ledger takes nothing else. */
@@ -49,11 +55,29 @@ void work_fail(struct consumer *c, struct delivery *one, const char *code, const
 		end(c, one);
 }
 
-static void retry(struct consumer *c, struct delivery *one, const char *code, const char *text)
+static void retry(struct consumer *c, struct delivery *one, const char *code, const char *text,
+		  int64_t asked_ms)
 {
 	set_error(one, code, text);
-	charge(c, one);
+	charge(one, asked_ms);
 	end(c, one);
+}
+
+static void put_off(struct consumer *c, struct delivery *one, const struct weir_error *why,
+		    int64_t for_us)
+{
+	set_error(one, *why->code ? why->code : "deferred", why->text);
+	one->fate = FATE_DEFER;
+	one->retry_us = for_us;
+	end(c, one);
+}
+
+void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *text)
+{
+	struct weir_error why;
+	weir_fail(&why, "deferred", "%s", text);
+	one->began_us = clock_us();
+	put_off(c, one, &why, for_us);
 }
 
 /* ---- what plugins are lent ---- */
@@ -72,7 +96,7 @@ static void keep_result(struct consumer *c, struct delivery *one, const struct w
 	if (v->result.data)
 		buffer_add(&one->result, v->result.data, v->result.size);
 	if (buffer_failed(&one->result)) {
-		retry(c, one, "out_of_memory", "no memory for the result");
+		retry(c, one, "out_of_memory", "no memory for the result", 0);
 		return;
 	}
 	if (v->note_size)
@@ -81,6 +105,12 @@ static void keep_result(struct consumer *c, struct delivery *one, const struct w
 	one->fate = FATE_SUCCESS;
 	one->attempts = one->message.item.attempt + 1;
 	end(c, one);
+}
+
+/* A plugin of an older version has a shorter verdict. */
+static int64_t asked_ms(const struct lane *lane, const struct weir_verdict *v)
+{
+	return lane->plugin.plugin.abi_minor >= 1 && v->retry_after_ms > 0 ? v->retry_after_ms : 0;
 }
 
 static void complete(const struct weir_host *host, struct weir_work work,
@@ -100,13 +130,17 @@ static void complete(const struct weir_host *host, struct weir_work work,
 		keep_result(c, one, v);
 		break;
 	case WEIR_RETRY:
-		retry(c, one, v->error.code, v->error.text);
+		retry(c, one, v->error.code, v->error.text, asked_ms(lane, v));
 		break;
 	case WEIR_REJECT:
 		work_fail(c, one, v->error.code, v->error.text);
 		break;
+	case WEIR_DEFER:
+		put_off(c, one, &v->error, pause_us(one, asked_ms(lane, v)));
+		break;
 	default:
-		retry(c, one, "bad_verdict", "the plugin ended the item without a valid outcome");
+		retry(c, one, "bad_verdict", "the plugin ended the item without a valid outcome",
+		      0);
 	}
 }
 
@@ -166,7 +200,7 @@ static void give_up(struct consumer *c, struct delivery *one)
 {
 	const struct weir_plugin *p = &one->lane->plugin.plugin;
 	struct weir_work work = delivery_work(one);
-	retry(c, one, "timeout", "the plugin did not end the item in time (--work-timeout)");
+	retry(c, one, "timeout", "the plugin did not end the item in time (--work-timeout)", 0);
 	if (p->cancel)
 		p->cancel(one->lane->plugin.state, work);
 }

@@ -58,9 +58,9 @@ static const char effect_tables[] =
 	" bad integer CHECK (bad = 0), seen_at timestamptz DEFAULT clock_timestamp())";
 
 static const char clean_tables[] =
-	"TRUNCATE weir.jobs, weir.job_batches, weir.items, weir.results, weir.retries, weir.trials,"
-	" weir.dead_letters, weir.job_stages, weir.attempts, weir.events, effects, effect_log,"
-	" news_articles, reddit_posts";
+	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"
+	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, effects, "
+	"effect_log, news_articles, reddit_posts";
 
 static void ignore(void *arg, const char *message)
 {

@@ -44,6 +44,8 @@ struct broker_event {
 	uint64_t body_size;
 	bool redelivered;
 	int64_t deliveries; /* before this one, as far as the broker counts them */
+	/* Texts come as ASCII: whatever else the wire brings becomes '?'. */
+	char queue[64]; /* that it was consumed from */
 	char content_type[64];
 	char message_id[160];  /* also RETURN */
 	char death_reason[32]; /* of a dead-lettered message: rejected, delivery_limit, ... */

@@ -84,6 +84,21 @@ int progress_drop(struct progress *p, const char *job_id, uint32_t stage,
 int progress_expire(struct progress *p, const char *job_id, uint32_t stage, int seconds,
 		    struct weir_error *err) WEIR_MUST_CHECK;
 
+/* A share of how many items of a job the whole fleet may work on at once. */
+struct progress_lease {
+	const char *holder; /* who asks: one name a process */
+	uint32_t want;	    /* 0: gives back what is not in use */
+	uint32_t in_use;    /* of the share that it has */
+	uint32_t limit;	    /* of the job */
+	int ttl_ms;	    /* then the share expires */
+};
+
+/* Sets *share to what the holder may use from now on, until the time is over; ask again before. The
+ * shares of all holders are at most the limit; when others want more than they have, nobody keeps
+ * more than a fair part, once it is not in use any more. */
+int progress_lease(struct progress *p, const char *job_id, const struct progress_lease *lease,
+		   uint32_t *share, struct weir_error *err) WEIR_MUST_CHECK;
+
 /* Waits up to timeout_ms for a change of the stage to be published; *changed says whether one came
  * since the last call. It subscribes on a connection of its own on first use. That first call, and
  * the first after a lost connection, may have missed changes, so it reports one at once: read the

@@ -13,6 +13,7 @@
 void add_work_suite(void);
 
 static struct consumer c;
+static struct job job;
 
 /* ---- the plugin: what it is to do, and what it was asked ---- */
 
@@ -91,7 +92,7 @@ static void make_lane(struct lane *lane, const char *kind)
 {
 	lane->consumer = &c;
 	lane->plugin.plugin = (struct weir_plugin){
-		.kind = kind, .check = check, .process = process, .cancel = cancel};
+		.abi_minor = WEIR_ABI_MINOR, .kind = kind, .check = check, .process = process, .cancel = cancel};
 	lane->plugin.state = &plugin;
 	work_lend(lane);
 }
@@ -100,10 +101,11 @@ static void begin(void)
 {
 	memset(&c, 0, sizeof(c));
 	memset(&plugin, 0, sizeof(plugin));
-	c.options = (struct consumer_options){.work_timeout_ms = HOUR_MS,
-					      .max_attempts = 3,
-					      .backoff_ms = 100,
-					      .backoff_cap_ms = 1000};
+	c.options = (struct consumer_options){.work_timeout_ms = HOUR_MS};
+	job = (struct job){.max_attempts = 3,
+			   .backoff_us = 100000,
+			   .backoff_factor = 2,
+			   .backoff_cap_us = 1000000};
 	make_lane(&c.lanes[0], "sum");
 	make_lane(&c.lanes[1], "slow");
 	c.lane_count = 2;
@@ -132,6 +134,8 @@ static struct delivery *hold(int attempt)
 					     (struct weir_text){"application/json", 16}, &err),
 			      0);
 	one->lane = &c.lanes[0];
+	one->job = &job;
+	job.users++;
 	return one;
 }
 
@@ -290,7 +294,7 @@ static void the_pause_before_a_retry(void)
 	static const int64_t most[] = {100000, 200000, 400000, 800000, 1000000, 1000000};
 	struct weir_verdict v = failing(WEIR_RETRY, "busy", "");
 
-	c.options.max_attempts = 100;
+	job.max_attempts = 100;
 	plugin.verdict = &v;
 	plugin.verdicts = 1;
 	for (int i = 0; i < 600; i++) {
@@ -299,6 +303,58 @@ static void the_pause_before_a_retry(void)
 		CU_ASSERT(one->retry_us >= 50000);
 		CU_ASSERT(one->retry_us <= most[i % 6]);
 		delivery_move(&c.deliveries, one, DELIVERY_FREE, true);
+	}
+}
+
+static void a_factor_of_three(void)
+{
+	static const int64_t most[] = {100000, 300000, 900000, 1000000};
+	struct weir_verdict v = failing(WEIR_RETRY, "busy", "");
+
+	job.max_attempts = 100;
+	job.backoff_factor = 3;
+	plugin.verdict = &v;
+	plugin.verdicts = 1;
+	for (int i = 0; i < 400; i++) {
+		struct delivery *one = start(i % 4);
+
+		CU_ASSERT(one->retry_us >= 50000);
+		CU_ASSERT(one->retry_us <= most[i % 4]);
+		delivery_move(&c.deliveries, one, DELIVERY_FREE, true);
+	}
+}
+
+static void a_pause_that_was_asked_for(void)
+{
+	struct weir_verdict v = failing(WEIR_RETRY, "busy", "come back later");
+
+	v.retry_after_ms = 42000;
+	struct delivery *one = start(0);
+	complete(plugin.work[0], &v);
+	ended_as(one, FATE_RETRY, "busy");
+	CU_ASSERT_EQUAL(one->retry_us, 42000000);
+	v.retry_after_ms = INT64_MAX;
+	one = start(0);
+	complete(plugin.work[1], &v);
+	CU_ASSERT_EQUAL(one->retry_us, WEIR_RETRY_AFTER_MAX * 1000);
+	c.lanes[0].plugin.plugin.abi_minor = 0; /* its verdict ends before that */
+	one = start(0);
+	complete(plugin.work[2], &v);
+	CU_ASSERT(one->retry_us <= 100000);
+}
+
+/* However often: it is not the item's fault. */
+static void deferred(void)
+{
+	struct weir_verdict v = failing(WEIR_DEFER, "rate_limit", "429");
+
+	for (int attempt = 0; attempt < 5; attempt++) {
+		struct delivery *one = start(attempt);
+
+		v.retry_after_ms = 1000;
+		complete(plugin.work[attempt], &v);
+		ended_as(one, FATE_DEFER, "rate_limit");
+		CU_ASSERT_EQUAL(one->retry_us, 1000000);
 	}
 }
 
@@ -318,7 +374,7 @@ static void the_last_attempt(void)
 
 static void no_valid_outcome(void)
 {
-	static const int outcomes[] = {0, WEIR_REJECT + 1, -1};
+	static const int outcomes[] = {0, WEIR_DEFER + 1, -1};
 
 	for (int i = 0; i < 3; i++) {
 		struct weir_verdict v = failing((enum weir_outcome)outcomes[i], "mine", "my text");
@@ -645,6 +701,9 @@ void add_work_suite(void)
 	CU_ADD_TEST(suite, rejected);
 	CU_ADD_TEST(suite, charged_for_a_retry);
 	CU_ADD_TEST(suite, the_pause_before_a_retry);
+	CU_ADD_TEST(suite, a_factor_of_three);
+	CU_ADD_TEST(suite, a_pause_that_was_asked_for);
+	CU_ADD_TEST(suite, deferred);
 	CU_ADD_TEST(suite, the_last_attempt);
 	CU_ADD_TEST(suite, no_valid_outcome);
 	CU_ADD_TEST(suite, texts_become_utf8);

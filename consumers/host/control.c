@@ -1,0 +1,164 @@
+/* Control: what an operator has said of the jobs whose messages are in hand. */
+#include <string.h>
+
+#include "consumer.h"
+#include "statements.h"
+#include "weir/clock.h"
+#include "weir/log.h"
+
+#define FORGET_US 60000000
+#define KEEP_JOBS 1024
+
+static const char read_jobs[] =
+	"SELECT coalesce(j.status, ''), j.epoch, j.batch_size, j.max_attempts, j.backoff_ms,"
+	"  j.backoff_factor, j.backoff_cap_ms, coalesce(j.max_concurrent, 0)"
+	" FROM unnest($1::text[]) WITH ORDINALITY AS u(job_id, pos)"
+	" LEFT JOIN LATERAL (SELECT * FROM weir.jobs j WHERE j.job_id = u.job_id LIMIT 1) j ON true"
+	" ORDER BY u.pos";
+
+static const struct {
+	const char *status;
+	enum job_state state;
+} states[] = {{"", JOB_MISSING},      {"pending", JOB_OPEN},	{"running", JOB_OPEN},
+	      {"paused", JOB_PAUSED}, {"completed", JOB_ENDED}, {"failed", JOB_ENDED},
+	      {"cancelled", JOB_ENDED}};
+
+static enum job_state state_of(struct weir_text status)
+{
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+		if (strlen(states[i].status) == status.size &&
+		    memcmp(states[i].status, status.data, status.size) == 0)
+			return states[i].state;
+	return JOB_PAUSED; /* of a later version: not to be touched */
+}
+
+static bool in_use(const struct consumer *c)
+{
+	return c->deliveries.lists[DELIVERY_FREE].size < c->deliveries.capacity;
+}
+
+bool control_due(const struct consumer *c, int64_t now)
+{
+	return c->ledger && now >= control_next_us(c);
+}
+
+int64_t control_next_us(const struct consumer *c)
+{
+	if (c->jobs.wanted)
+		return c->jobs.again_us;
+	return in_use(c) ? c->jobs.ask_us : INT64_MAX;
+}
+
+static void ledger_failed(struct consumer *c, const struct weir_error *why)
+{
+	if (!ledger_alive(c->ledger))
+		consumer_lose_ledger(c, why);
+	else
+		log_event(LOG_WARN, "jobs_not_read", "error=\"%s\"", why->text);
+	c->jobs.again_us = clock_us() + JOBS_ASK_US;
+}
+
+/* ---- what is in hand of a job that goes on without it ---- */
+
+static size_t in_hand(struct consumer *c, const struct job *job, struct delivery **out)
+{
+	static const enum delivery_state hands[] = {DELIVERY_SUSPECT, DELIVERY_WORKING,
+						    DELIVERY_ENDED};
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof hands / sizeof *hands; i++) {
+		struct delivery *d = c->deliveries.lists[hands[i]].first;
+		for (; d && n < FLUSH_MAX; d = d->after)
+			if (d->job == job && !d->noted && d->fate != FATE_REFUSED)
+				out[n++] = d;
+	}
+	return n;
+}
+
+/* The items that are being worked on get a row each, so that a resume does not publish them as
+ * well. It is due when the work must be over: should this process end first, they come again. */
+static void note(struct consumer *c, const struct job *job)
+{
+	struct weir_error why;
+	struct delivery *some[FLUSH_MAX];
+	size_t n;
+	while ((n = in_hand(c, job, some)) > 0) {
+		statement_fill(&statement_note, &c->flush.params, some, n);
+		params_big(&c->flush.params, c->options.work_timeout_ms * 1000);
+		if (ledger_do(c->ledger, statement_sql(&statement_note), &c->flush.params, NULL,
+			      &why) < 0) {
+			ledger_failed(c, &why);
+			return;
+		}
+		for (size_t i = 0; i < n; i++)
+			some[i]->noted = true;
+	}
+}
+
+/* ---- asking ---- */
+
+static size_t choose(struct jobs *jobs, struct job **out, size_t most, int64_t now)
+{
+	size_t n = 0;
+	struct job *job = jobs_next(jobs, NULL);
+	for (; job && n < most; job = jobs_next(jobs, job))
+		if (job->users > 0 && (job->state == JOB_UNKNOWN || job->behind ||
+				       now - job->asked_us >= JOBS_ASK_US / 2))
+			out[n++] = job;
+	return n;
+}
+
+static void set_limit(struct jobs *jobs, struct job *job, uint32_t limit)
+{
+	jobs->limited += (size_t)(limit > 0) - (size_t)(job->limit > 0);
+	job->limit = limit;
+}
+
+static void learn(struct consumer *c, struct job *job, const PGresult *r, int row, int64_t now)
+{
+	enum job_state before = job->state;
+	uint32_t epoch = job->epoch;
+	job->state = state_of(ledger_text(r, row, 0));
+	job->epoch = (uint32_t)ledger_int(r, row, 1);
+	job->batch_size = (uint32_t)ledger_int(r, row, 2);
+	job->max_attempts = (uint32_t)ledger_int(r, row, 3);
+	job->backoff_us = ledger_big(r, row, 4) * 1000;
+	job->backoff_factor = ledger_real(r, row, 5);
+	job->backoff_cap_us = ledger_big(r, row, 6) * 1000;
+	set_limit(&c->jobs, job, (uint32_t)ledger_int(r, row, 7));
+	job->asked_us = now;
+	job->behind = false;
+	bool stopped = job->state == JOB_PAUSED && before != JOB_PAUSED;
+	if (before == JOB_OPEN && (stopped || job->epoch != epoch))
+		note(c, job);
+}
+
+void control_turn(struct consumer *c)
+{
+	struct weir_error why;
+	struct job *some[FLUSH_MAX];
+	PGresult *r = NULL;
+	int64_t now = clock_us();
+	if (c->flush.state != FLUSH_IDLE || !control_due(c, now))
+		return;
+	c->jobs.wanted = false;
+	c->jobs.ask_us = now + JOBS_ASK_US;
+	size_t n = choose(&c->jobs, some, FLUSH_MAX, now);
+	if (n == 0)
+		return;
+	c->jobs.wanted = n == FLUSH_MAX; /* there may be more */
+	params_reset(&c->flush.params);
+	params_array(&c->flush.params, TYPE_TEXT, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_text(&c->flush.params,
+				(struct weir_text){some[i]->id, strlen(some[i]->id)});
+	params_array_end(&c->flush.params);
+	if (ledger_query(c->ledger, read_jobs, &c->flush.params, true, &r, &why) < 0) {
+		ledger_failed(c, &why);
+		return;
+	}
+	for (size_t i = 0; i < n && (int)i < PQntuples(r) && c->ledger; i++)
+		learn(c, some[i], r, (int)i, now);
+	PQclear(r);
+	if (c->jobs.count > KEEP_JOBS)
+		jobs_forget(&c->jobs, now - FORGET_US);
+}

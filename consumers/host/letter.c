@@ -1,0 +1,50 @@
+#include "letter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "weir/log.h"
+
+struct weir_text letter_text(const struct delivery *one, enum letter_part part)
+{
+	const char *at = one->result.data, *end = at + one->result.size;
+	for (int i = 0; i < (int)part && at && at < end; i++)
+		at += strlen(at) + 1;
+	if (!at || at >= end) /* memory was short when it was written down */
+		return (struct weir_text){"", 0};
+	return (struct weir_text){at, strlen(at)};
+}
+
+void letter_make(struct delivery *one, const char *queue, const char *content_type,
+		 const char *message_id, const struct weir_error *why)
+{
+	const char *const parts[] = {queue, content_type, message_id};
+	buffer_release(&one->result);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		buffer_add(&one->result, parts[i], strlen(parts[i]) + 1);
+	if (buffer_failed(&one->result))
+		buffer_release(&one->result);
+	one->fate = FATE_REFUSED;
+	one->error = *why;
+	log_event(LOG_WARN, "message_refused", "queue=%s message_id=\"%s\" code=%s reason=\"%s\"",
+		  queue, message_id, why->code, why->text);
+}
+
+/* A MessagePack map does not begin like a JSON object. */
+static const char *type_of(const struct delivery *one)
+{
+	const char *at = one->body;
+	while (at < one->body + one->body_size && strchr(" \t\r\n", *at))
+		at++;
+	return at < one->body + one->body_size && *at == '{' ? MESSAGE_TYPE_JSON
+							     : MESSAGE_TYPE_MSGPACK;
+}
+
+void letter_make_again(struct delivery *one, const char *queue, const struct weir_error *why)
+{
+	char id[2 * MESSAGE_NAME_MAX + 16];
+	const struct weir_item *item = &one->message.item;
+	snprintf(id, sizeof id, "%.*s/%u/%.*s", (int)item->job_id.size, item->job_id.data,
+		 item->stage, (int)item->custom_id.size, item->custom_id.data);
+	letter_make(one, queue, type_of(one), id, why);
+}
