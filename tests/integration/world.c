@@ -223,7 +223,8 @@ void job_write(struct job *job)
 {
 	snprintf(job->file, sizeof job->file, "%s/%s.jsonl", LOGS, job->id);
 	FILE *f = fopen(job->file, "w");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	if (!EXPECT(f != NULL, "cannot write %s", job->file))
+		return;
 	for (int i = 0; i < job->size; i++) {
 		const struct item *it = &job->items[i];
 		fprintf(f, "{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%lld%s}\n", it->id,
