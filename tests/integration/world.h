@@ -15,7 +15,9 @@
 
 #define PATIENCE_MS 40000 /* for what takes a second or two on an idle machine */
 #define STEP_MS 5	  /* between two looks at what is waited for */
+#ifndef LOGS /* a folder */
 #define LOGS WEIR_BUILD_DIR "/tests/log"
+#endif
 
 /* ---- checks: a failure prints what was seen ---- */
 
