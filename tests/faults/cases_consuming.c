@@ -21,7 +21,7 @@ static void f14(void)
 		int status = await_exit(p, PATIENCE_MS);
 		EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", places[i], status);
 		start(NULL, "weir-consumer", "sum", "--poison-limit", "15", NULL);
-		finish(job);
+		end_well(job);
 		end_all();
 	}
 }
@@ -37,7 +37,7 @@ static void f15(void)
 	queue_await_size("weir.slow", 100);
 	server("kill", "rabbitmq");
 	server("up", "rabbitmq");
-	finish(job);
+	end_well(job);
 	EXPECT(!strstr(log_of(p), "PRECONDITION"), "old tags were acked, see %s", p->log);
 }
 
@@ -51,7 +51,7 @@ static void f16(void)
 	expect_rest(p, 2000);
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 	await_log(p, "broker_back");
-	finish(job_submit(job_new("back", "sum", 60)));
+	end_well(job_submit(job_new("back", "sum", 60)));
 }
 
 static void set_consumer_timeout(int ms, int tick_ms)
@@ -72,7 +72,7 @@ static void f17(void)
 	item_fails(&job->items[7], "timeout", ",\"never\":1");
 	start_relay();
 	struct process *p = start(NULL, "weir-consumer", "never", "--work-timeout", "500ms", NULL);
-	finish(job_submit(job));
+	end_well(job_submit(job));
 	EXPECT(!strstr(log_of(p), "broker_lost"), "the channel was closed, see %s", p->log);
 	end_all();
 	struct job *late = job_new("late", "slow", 10);
@@ -83,7 +83,7 @@ static void f17(void)
 	job_submit(late);
 	await_log(p, "broker_lost");
 	set_consumer_timeout(1800000, 60000);
-	finish(late);
+	end_well(late);
 }
 
 static void f19(void)
@@ -98,7 +98,7 @@ static void f19(void)
 	job_submit(job);
 	await(HEARTBEATS_MS, "SELECT count(*) = 10 FROM weir.results");
 	EXPECT(!strstr(log_of(p), "broker_lost"), "the connection was lost, see %s", p->log);
-	finish(job);
+	end_well(job);
 }
 
 /* Starts consumers as something that restarts them would. Returns how many died. */
@@ -128,7 +128,7 @@ static void f20(void)
 	int died = run_consumers(job_submit(job));
 	EXPECT(died <= 4, "%d consumers died", died);
 	row_saw("%d consumers died", died);
-	finish(job);
+	end_well(job);
 }
 
 static void f21(void)
@@ -138,7 +138,7 @@ static void f21(void)
 		item_fails(&job->items[i], "timeout", ",\"never\":1");
 	start_relay();
 	start(NULL, "weir-consumer", "never", "--work-timeout", "300ms", NULL);
-	finish(job_submit(job));
+	end_well(job_submit(job));
 }
 
 static char deep[1000], large[2 * 1024 * 1024];
@@ -177,7 +177,7 @@ static void f22(void)
 	int64_t grown = peak_kb(p) - before;
 	EXPECT(grown < 32 * 1024, "the consumer took %lld KB more", (long long)grown);
 	row_saw("%lld KB more", (long long)grown);
-	finish(job);
+	end_well(job);
 }
 
 static void f23(void)
@@ -187,7 +187,7 @@ static void f23(void)
 	EXPECT_INT(republish("weir.sum", "sum", 4), 100);
 	start_relay();
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 /* As deep as a frame is large. */
@@ -199,7 +199,7 @@ static void f24(void)
 	publish_deep("sum", 15000);
 	await(PATIENCE_MS, "SELECT count(*) = 2 FROM weir.dead_letters");
 	EXPECT(is_alive(p), "the consumer ended with %d, see %s", p->status, p->log);
-	finish(job_submit(job_new("after", "sum", 60)));
+	end_well(job_submit(job_new("after", "sum", 60)));
 }
 
 static void f25(void)
@@ -213,7 +213,7 @@ static void f25(void)
 	await_final(job, 30);
 	kill_hard(p);
 	start(NULL, "weir-consumer", "slow", "--flush", "10", NULL);
-	finish(job);
+	end_well(job);
 }
 
 static void f26(void)
@@ -230,7 +230,7 @@ static void f26(void)
 	start_relay();
 	await_final(job, 60);
 	kill(first->pid, SIGCONT);
-	finish(job);
+	end_well(job);
 }
 
 static void f28(void)
@@ -242,7 +242,7 @@ static void f28(void)
 	queue_await_size("weir.sum", 300);
 	start(NULL, "weir-relay", NULL);
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 const struct fault_case consuming_cases[] = {

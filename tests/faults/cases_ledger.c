@@ -29,7 +29,7 @@ static void f35(void)
 	server("down", "postgresql"); /* the lock goes with it */
 	server("up", "postgresql");
 	start_relay();
-	finish(job);
+	end_well(job);
 }
 
 static void f36(void)
@@ -41,7 +41,7 @@ static void f36(void)
 	await_log(p, "ledger_lost");
 	EXPECT(proxy_has_cut_answer(PROXY_PG), "no answer was cut");
 	start_relay();
-	finish(job);
+	end_well(job);
 }
 
 static void f37(void)
@@ -56,7 +56,7 @@ static void f37(void)
 	for (int i = 0; i < 3; i++)
 		start(NULL, "weir-consumer", "slow", "--flush", "100", NULL);
 	start_relay();
-	finish(job);
+	end_well(job);
 	EXPECT_INT(sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"),
 		   before);
 }
@@ -75,7 +75,7 @@ static void f38(void)
 	}
 	sql_text("ROLLBACK");
 	start_relay();
-	finish(job);
+	end_well(job);
 }
 
 /* Commits are answered before they are on disk; then the server is killed. */
@@ -84,7 +84,7 @@ static void f39(void)
 	sql_text(ALTER, "SET synchronous_commit = off");
 	struct job *job = job_new("lost", "sum", 300);
 	job_delay(job, 4);
-	start_relay();
+	start_suspicious_relay();
 	start_consumer("sum");
 	job_submit(job);
 	await_final(job, 100);
@@ -94,7 +94,7 @@ static void f39(void)
 	int64_t left = sql("SELECT count(*) FROM weir.results");
 	row_saw("%lld final items lost at the kill", (long long)(seen - left));
 	sql_text(ALTER, "RESET synchronous_commit");
-	finish(job);
+	end_well(job);
 }
 
 static void f40(void)
@@ -105,7 +105,7 @@ static void f40(void)
 	pause_ms(1500);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE error_class = 'store'"), 0);
 	sql_text(ALTER, "RESET default_transaction_read_only");
-	finish(job);
+	end_well(job);
 }
 
 static void f41(void)
@@ -119,7 +119,7 @@ static void f41(void)
 	pause_ms(1500);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), seen);
 	sql_text(ALTER, "CONNECTION LIMIT -1");
-	finish(job);
+	end_well(job);
 }
 
 static void f42(void)
@@ -130,7 +130,7 @@ static void f42(void)
 	publish_all(job);
 	struct process *p = start(NULL, "weir-consumer", "sum", "--flush", "100", NULL);
 	start_relay();
-	finish(job);
+	end_well(job);
 	EXPECT_PART(log_of(p), "flush_divided");
 }
 
@@ -149,7 +149,7 @@ static void f43(void)
 	sql_text("DROP TABLE versions");
 	start_relay();
 	start_consumer("sum");
-	finish(job_submit(job_new("right", "sum", 20)));
+	end_well(job_submit(job_new("right", "sum", 20)));
 }
 
 static void f44(void)
@@ -159,7 +159,7 @@ static void f44(void)
 	EXPECT_INT(republish("weir.sum", "sum", 2), 50);
 	struct process *p = start(NULL, "weir-consumer", "sum", "--flush", "100", NULL);
 	start_relay();
-	finish(job);
+	end_well(job);
 	EXPECT(!strstr(log_of(p), "flush_divided"), "the flush failed, see %s", p->log);
 }
 

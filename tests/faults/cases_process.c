@@ -45,7 +45,7 @@ static void f50(void)
 	job_hasten(job);
 	start_relay();
 	start_consumer("slow");
-	finish(job);
+	end_well(job);
 }
 
 static void f51(void)
@@ -60,7 +60,7 @@ static void f51(void)
 	pause_ms(45000); /* three heartbeats */
 	kill(relay->pid, SIGCONT);
 	kill(consumer->pid, SIGCONT);
-	finish(job);
+	end_well(job);
 	row_saw("the consumer reconnected %d times", times_logged(consumer, "broker_back"));
 }
 
@@ -73,7 +73,7 @@ static void f55(void)
 	EXPECT_INT(await_exit(p, PATIENCE_MS), 1);
 	pause_ms(3000);
 	rabbit("set_permissions weir '.*' '.*' '.*'");
-	finish(job);
+	end_well(job);
 }
 
 static void f57(void)
@@ -106,7 +106,7 @@ static void f58(void)
 	struct job *job = job_submit(job_new("versions", "sum", 60));
 	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.dead_letters"
 			   " WHERE reason_code = 'bad_version'");
-	finish(job);
+	end_well(job);
 }
 
 static void f59(void)
@@ -122,7 +122,7 @@ static void f59(void)
 	await_final(job, 300);
 	for (int i = 0; i < 8; i++)
 		stop(more[i]);
-	finish(job);
+	end_well(job);
 }
 
 static void f60(void)

@@ -18,7 +18,7 @@ static void relay_killed(const char *place)
 	EXPECT(copies >= 0 && copies <= job->size, "%lld copies", (long long)copies);
 	row_saw("%lld published twice", (long long)copies);
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 static void f1(void) { relay_killed("claimed"); }
@@ -38,13 +38,13 @@ static void f4(void)
 	await_log(relay, "broker_lost");
 	proxy_clear(PROXY_AMQP);
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 static void f5(void)
 {
 	struct process *relay = start_relay(), *consumer = start_consumer("sum");
-	finish(job_submit(job_new("before", "sum", 20)));
+	end_well(job_submit(job_new("before", "sum", 20)));
 	relay = start_relay();
 	consumer = start_consumer("sum");
 	await_log(relay, "relay_ready");
@@ -55,7 +55,7 @@ static void f5(void)
 	await_log_for(consumer, "broker_lost", HEARTBEATS_MS);
 	expect_rest(relay, 2000);
 	proxy_clear(PROXY_AMQP);
-	finish(job);
+	end_well(job);
 }
 
 static void f6(void)
@@ -68,9 +68,9 @@ static void f6(void)
 	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'") > 0,
 	       "no batch is left to be published");
 	expect_rest(relay, 2000);
+	start_consumer("sum"); /* makes room */
+	end_well(job);
 	rabbit("clear_policy full");
-	start_consumer("sum");
-	finish(job);
 }
 
 static void f7(void)
@@ -82,7 +82,7 @@ static void f7(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 3);
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 static void f8(void)
@@ -96,7 +96,7 @@ static void f8(void)
 	row_saw("%d lines in its log", times_logged(relay, "\n"));
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 /* The relay that is blocked goes on afterwards; another one is told to leave meanwhile. */
@@ -114,7 +114,7 @@ static void alarm_between(const char *on, const char *off)
 	EXPECT(is_alive(relay), "the relay ended with %d", relay->status);
 	rabbit(off);
 	await_ended(before);
-	finish(behind);
+	end_well(behind);
 	check_exact(before);
 }
 
@@ -135,9 +135,8 @@ static void f11(void)
 	start_consumer("sum");
 	job_submit(job);
 	await_log(relay, "batches_refused");
-	await_final(job, 100);
+	end_well(job);
 	rabbit("clear_policy full");
-	finish(job);
 }
 
 static void f12(void)
@@ -155,7 +154,7 @@ static void f12(void)
 	EXPECT(!strstr(log_of(relay), "broker_lost") && !strstr(log_of(consumer), "broker_lost"),
 	       "a connection was lost");
 	proxy_clear(PROXY_AMQP);
-	finish(few);
+	end_well(few);
 	check_exact(job);
 }
 
@@ -165,7 +164,7 @@ static void f13(void)
 	await_log(relay, "relay_ready");
 	await_log(consumer, "consumer_ready");
 	pause_ms(35000); /* two heartbeats, and some */
-	finish(job_submit(job_new("idle", "sum", 60)));
+	end_well(job_submit(job_new("idle", "sum", 60)));
 	EXPECT(!strstr(log_of(relay), "broker_lost"), "the connection was lost");
 }
 

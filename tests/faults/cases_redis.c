@@ -9,7 +9,7 @@ static void f45(void)
 	server("kill", "redis");
 	await(PATIENCE_MS, "SELECT bool_and(completed_at IS NOT NULL) FROM weir.jobs");
 	server("up", "redis");
-	finish(job);
+	end_well(job);
 }
 
 static void f46(void)
@@ -21,7 +21,7 @@ static void f46(void)
 	await_final(job, 180);
 	server("kill", "redis"); /* it keeps nothing */
 	server("up", "redis");
-	finish(job);
+	end_well(job);
 }
 
 /* As after a failover: the server they know is a replica now, and then a primary that misses the
@@ -33,7 +33,7 @@ static void f47(void)
 	await_final(job, 150);
 	redis_do("REPLICAOF NO ONE");
 	redis_flush();
-	finish(job);
+	end_well(job);
 }
 
 static void f48(void)
@@ -42,7 +42,7 @@ static void f48(void)
 	proxy_delay(PROXY_REDIS, TO_CLIENT, 1500);
 	await_final(job, 200);
 	proxy_clear(PROXY_REDIS);
-	finish(job);
+	end_well(job);
 }
 
 static void f49(void)
@@ -57,7 +57,7 @@ static void f49(void)
 	await_final(job, 240);
 	server("kill", "redis"); /* and the password is the old one */
 	server("up", "redis");
-	finish(job);
+	end_well(job);
 }
 
 const struct fault_case redis_cases[] = {

@@ -18,7 +18,7 @@ static void f29(void)
 	struct job *job = all_retry("transient", 60);
 	start_relay();
 	start_consumer("sum");
-	finish(job_submit(job));
+	end_well(job_submit(job));
 }
 
 static void f30(void)
@@ -30,7 +30,7 @@ static void f30(void)
 	}
 	start_relay();
 	start_consumer("sum");
-	finish(job_submit(job));
+	end_well(job_submit(job));
 }
 
 /* The row is committed, and the message not acked: it is delivered again as the first attempt. */
@@ -43,7 +43,7 @@ static void f31(void)
 	EXPECT(sql("SELECT count(*) FROM weir.retries") > 0, "no retry was written");
 	start_relay();
 	start(NULL, "weir-consumer", "sum", NULL);
-	finish(job);
+	end_well(job);
 }
 
 /* Rows wait while nobody is there to publish them, and everybody else dies. */
@@ -65,7 +65,7 @@ static void f32(void)
 	EXPECT_INT(await_exit(p, PATIENCE_MS), -9);
 	start_relay();
 	start_consumer("sum");
-	finish(job);
+	end_well(job);
 }
 
 static void f33(void)
@@ -80,10 +80,10 @@ static void f33(void)
 	stop(relay);
 	queue_delete("weir.sum");
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
-	relay = start_relay();
+	relay = start_suspicious_relay();
 	start_consumer("sum");
 	await_log(relay, "job_revived");
-	finish(job);
+	end_well(job);
 }
 
 /* One that is due in an hour, among others that are due one after the other. */
@@ -109,7 +109,7 @@ static void f34(void)
 			 " FROM weir.results r JOIN planned p USING (ordinal)"));
 	sql_text("DROP TABLE planned");
 	sql_text("UPDATE weir.retries SET due_at = now() WHERE ordinal = 0");
-	finish(job);
+	end_well(job);
 }
 
 const struct fault_case retry_cases[] = {

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-struct process *start_relay(void)
+struct process *start_relay(void) { return start(NULL, "weir-relay", "--batches", "2", NULL); }
+
+struct process *start_suspicious_relay(void)
 {
 	return start(NULL, "weir-relay", "--lost-after", "1s", "--batches", "2", NULL);
 }
@@ -33,6 +35,15 @@ void publish_all(struct job *job)
 	struct process *relay = start_relay();
 	await_queued(job_submit(job));
 	stop(relay);
+}
+
+void end_well(const struct job *job)
+{
+	char queue[64];
+	snprintf(queue, sizeof queue, "weir.%s", job->kind);
+	await_ended(job);
+	queue_await_size(queue, 0);
+	finish(job);
 }
 
 void end_within_grace(struct process *p, int status)

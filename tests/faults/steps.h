@@ -6,13 +6,16 @@
 
 #define HEARTBEATS_MS 75000 /* within which a dead connection must be known, with room */
 
-struct process *start_relay(void); /* that gives up lost messages soon */
+struct process *start_relay(void);
+struct process *start_suspicious_relay(void); /* messages are soon lost to it */
 struct process *start_consumer(const char *kind);
 /* A job that takes a second or two, some of whose items fail, with both at work on it, seen in its
  * middle. */
 struct job *in_the_middle(void);
 /* Publishes the job, and leaves no relay behind. */
 void publish_all(struct job *job);
+/* finish(), but not before the copies of messages are gone, too. */
+void end_well(const struct job *job);
 /* SIGTERM at any moment, ready or not: it must end within the grace, with this status. */
 void end_within_grace(struct process *p, int status);
 /* Waits longer than await_log(). */
