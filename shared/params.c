@@ -79,10 +79,21 @@ void params_bool(struct params *p, bool v)
 	end(p);
 }
 
+void params_real(struct params *p, double v)
+{
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	begin(p, TYPE_FLOAT8);
+	buffer_add_be64(&p->bytes, bits);
+	end(p);
+}
+
 /* The type of an array of `element`. Source: PostgreSQL, src/include/catalog/pg_type.dat. */
 static Oid array_of(Oid element)
 {
 	switch (element) {
+	case TYPE_BYTEA:
+		return 1001;
 	case TYPE_INT4:
 		return 1007;
 	case TYPE_INT8:

@@ -3,11 +3,13 @@
 #include <string.h>
 
 int checker_init(struct checker *c, const struct loaded_plugin *plugin, const char *job_id,
-		 struct weir_text context, struct weir_error *err)
+		 const struct stage *stage, struct weir_error *err)
 {
-	*c = (struct checker){
-		.plugin = plugin, .job_id = {job_id, strlen(job_id)}, .context = context};
-	return message_decode_map(&c->decoded, context.data, context.size, &c->map, err);
+	*c = (struct checker){.plugin = plugin,
+			      .job_id = {job_id, strlen(job_id)},
+			      .stage = stage,
+			      .context = {stage->context, strlen(stage->context)}};
+	return message_decode_map(&c->decoded, c->context.data, c->context.size, &c->map, err);
 }
 
 void checker_release(struct checker *c)
@@ -63,6 +65,17 @@ static int check_under(struct checker *c, const struct source_record *r,
 	return rc;
 }
 
+/* The step is the stage's: an item that changed it would be another's result in each stage. */
+static int check_step(const struct checker *c, const struct weir_map *map, struct weir_error *err)
+{
+	const char *step = c->stage->step;
+	struct weir_text text;
+	if (!*step || (map_text(map, "step", &text) == 0 && text.size == strlen(step) &&
+		       memcmp(text.data, step, text.size) == 0))
+		return 0;
+	return weir_fail(err, "bad_context", "the item's context must not change the step");
+}
+
 static int check_with_own_context(struct checker *c, const struct source_record *r,
 				  struct weir_error *err)
 {
@@ -73,7 +86,9 @@ static int check_with_own_context(struct checker *c, const struct source_record 
 	if (rc == 0)
 		rc = message_decode_map(&own, merged.data, merged.size, &map, err);
 	if (rc == 0) {
-		rc = check_under(c, r, &own, map, err);
+		rc = check_step(c, map, err);
+		if (rc == 0)
+			rc = check_under(c, r, &own, map, err);
 		message_release(&own);
 	}
 	buffer_release(&merged);

@@ -1,7 +1,6 @@
 #include "submission.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,27 +19,14 @@ struct submission {
 	struct submission_counts counts;
 	struct entry entries[BATCH_MAX];
 	int size;
-	int64_t there;		      /* batches that the ledger had when we began */
-	bool sealed;		      /* it was sealed when we began */
-	bool on_way;		      /* a batch whose commit has not been seen yet */
-	struct entry sent[BATCH_MAX]; /* its entries, to name a duplicate by line */
+	struct definition_found found; /* when we began */
+	bool on_way;		       /* a batch whose commit has not been seen yet */
+	bool sealing;		       /* with it the job is sealed */
+	struct entry sent[BATCH_MAX];  /* its entries, to name a duplicate by line */
 	int sent_size;
 	struct checker checker;
 	struct params params;
 };
-
-static const char make_job[] = "INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
-			       " VALUES ($1, $2, $3::text::json, $4) ON CONFLICT DO NOTHING";
-
-static const char take_over_job[] =
-	"UPDATE weir.jobs j SET kind = $2, context = $3::text::json, batch_size = $4"
-	" WHERE job_id = $1 AND sealed_at IS NULL AND NOT EXISTS"
-	"  (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id)";
-
-static const char read_job[] =
-	"SELECT j.kind, j.context::text, j.batch_size, j.sealed_at IS NOT NULL,"
-	" (SELECT count(*) FROM weir.job_batches b WHERE b.job_id = j.job_id AND b.stage = 1)"
-	" FROM weir.jobs j WHERE job_id = $1";
 
 static const char insert_items[] =
 	"INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name, record_id,"
@@ -50,11 +36,12 @@ static const char insert_items[] =
 	" FROM unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])"
 	"  WITH ORDINALITY AS u(line, custom_id, table_name, record_id, context, payload, pos)";
 
-static const char insert_batch[] =
-	"INSERT INTO weir.job_batches (job_id, stage, n, size) VALUES ($1, 1, $2, $3)";
+static const char add_batch[] = "SELECT weir.add_batch($1, $2, $3)";
 
-static const char seal_job[] = "UPDATE weir.jobs SET sealed_at = now(), total_items = $2"
-			       " WHERE job_id = $1 AND sealed_at IS NULL";
+/* No row: it was sealed meanwhile. */
+static const char seal_job[] = "WITH j AS (UPDATE weir.jobs SET sealed_at = now(), total_items = $2"
+			       "  WHERE job_id = $1 AND sealed_at IS NULL RETURNING job_id)"
+			       " SELECT pg_notify('weir_done', job_id) FROM j";
 
 static const char read_batch[] =
 	"SELECT custom_id, table_name, record_id, context::text, payload::text FROM weir.items"
@@ -114,7 +101,7 @@ static bool same_text(struct weir_text a, struct weir_text b)
 static void job_params(struct submission *s)
 {
 	params_reset(&s->params);
-	params_string(&s->params, s->plan.job_id);
+	params_string(&s->params, s->plan.job->job_id);
 }
 
 /* A job has one submitter at a time; the lock ends with its connection. */
@@ -131,87 +118,22 @@ static int lock_job(struct submission *s, struct weir_error *err)
 	if (locked)
 		return 0;
 	return weir_fail(err, "conflict", "somebody else is just submitting to the job %s",
-			 s->plan.job_id);
-}
-
-static bool same_context(struct weir_text a, struct weir_text b)
-{
-	json_t *x = json_loadb(a.data, a.size, 0, NULL), *y = json_loadb(b.data, b.size, 0, NULL);
-	bool same = x && y && json_equal(x, y);
-	json_decref(x);
-	json_decref(y);
-	return same;
-}
-
-static int compare_job(struct submission *s, const PGresult *r, struct weir_error *err)
-{
-	const char *job = s->plan.job_id, *kind = s->plan.plugin->plugin.kind;
-	struct weir_text was = ledger_text(r, 0, 0), context = ledger_text(r, 0, 1);
-	if (!same_text(was, (struct weir_text){kind, strlen(kind)}))
-		return weir_fail(err, "conflict",
-				 "the job %s exists, of kind %.*s: use another "
-				 "--job",
-				 job, (int)was.size, was.data);
-	if (!same_context(context, s->plan.context))
-		return weir_fail(err, "conflict",
-				 "the job %s exists with the context %.*s: use "
-				 "another --job",
-				 job, (int)(context.size < 300 ? context.size : 300), context.data);
-	if (ledger_int(r, 0, 2) != s->plan.batch_size)
-		return weir_fail(err, "conflict",
-				 "the job %s exists with batches of %d: use "
-				 "--batch-size %d",
-				 job, ledger_int(r, 0, 2), ledger_int(r, 0, 2));
-	s->sealed = ledger_bool(r, 0, 3);
-	s->there = ledger_big(r, 0, 4);
-	return 0;
-}
-
-/* A job that is still empty may be what a first try with a mistake has left: it becomes this one.
- */
-static int take_over(struct submission *s, struct weir_error *err)
-{
-	job_params(s);
-	params_string(&s->params, s->plan.plugin->plugin.kind);
-	params_text(&s->params, s->plan.context);
-	params_int(&s->params, s->plan.batch_size);
-	return ledger_do(s->plan.ledger, take_over_job, &s->params, NULL, err);
-}
-
-static int make_or_find(struct submission *s, struct weir_error *err)
-{
-	PGresult *r = NULL;
-	job_params(s);
-	params_string(&s->params, s->plan.plugin->plugin.kind);
-	params_text(&s->params, s->plan.context);
-	params_int(&s->params, s->plan.batch_size);
-	if (ledger_do(s->plan.ledger, make_job, &s->params, NULL, err) < 0 || take_over(s, err) < 0)
-		return -1;
-	job_params(s);
-	if (ledger_query(s->plan.ledger, read_job, &s->params, true, &r, err) < 0)
-		return -1;
-	int rc = PQntuples(r) == 1 ? compare_job(s, r, err)
-				   : weir_fail(err, "database", "the job is gone again");
-	PQclear(r);
-	return rc;
+			 s->plan.job->job_id);
 }
 
 int submission_open(const struct submission_plan *plan, struct submission **out,
 		    struct weir_error *err)
 {
-	struct weir_text name = {plan->job_id, strlen(plan->job_id)};
-	if (!message_name_ok(name))
-		return weir_fail(err, "bad_name", "--job %.80s: 1 to %d of A-Z a-z 0-9 _ -",
-				 plan->job_id, MESSAGE_NAME_MAX);
 	struct submission *s = calloc(1, sizeof *s);
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (checker_init(&s->checker, plan->plugin, plan->job_id, plan->context, err) < 0) {
+	if (checker_init(&s->checker, plan->plugin, plan->job->job_id, &plan->job->stages->list[0],
+			 err) < 0) {
 		free(s);
 		return -1;
 	}
-	if (lock_job(s, err) < 0 || make_or_find(s, err) < 0) {
+	if (lock_job(s, err) < 0 || definition_save(plan->job, plan->ledger, &s->found, err) < 0) {
 		submission_close(s);
 		return -1;
 	}
@@ -265,7 +187,7 @@ int submission_bad(struct submission *s, const struct source_record *record,
 /* Of the batch that is being collected. */
 static int64_t first_ordinal(const struct submission *s)
 {
-	return s->counts.batches * s->plan.batch_size;
+	return s->counts.batches * s->plan.job->batch_size;
 }
 
 static const struct entry *find_entry(const struct entry *entries, int n, struct weir_text id)
@@ -339,33 +261,65 @@ static int skip_duplicates(struct submission *s, struct weir_error *err)
 
 /* ---- batches ---- */
 
-static int await_batch(struct submission *s, struct weir_error *err)
+/* The job takes nothing more: since when, and why? */
+static int explain_ended(struct submission *s, struct weir_error *err)
 {
 	PGresult *r = NULL;
+	job_params(s);
+	if (ledger_query(s->plan.ledger, "SELECT status FROM weir.jobs WHERE job_id = $1",
+			 &s->params, true, &r, err) < 0)
+		return -1;
+	bool cancelled = PQntuples(r) == 1 && strcmp(PQgetvalue(r, 0, 0), "cancelled") == 0;
+	PQclear(r);
+	return weir_fail(err, cancelled ? "cancelled" : "conflict",
+			 "the job %s was %s meanwhile and takes no more items (see weir status %s)",
+			 s->plan.job->job_id, cancelled ? "cancelled" : "sealed by somebody else",
+			 s->plan.job->job_id);
+}
+
+static int explain_failure(struct submission *s, struct weir_error *err)
+{
+	struct weir_error ignored;
+	bool duplicate = strcmp(ledger_sqlstate(s->plan.ledger), "23505") == 0;
+	bool ended = strcmp(ledger_sqlstate(s->plan.ledger), "WE002") == 0;
+	if (ledger_do(s->plan.ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
+		return -1;
+	if (ended)
+		return explain_ended(s, err);
+	return duplicate ? explain_duplicate(s, err) : -1;
+}
+
+/* Takes the pipeline to its end. *rows: of the last statement that yields any. */
+static int take_results(struct submission *s, int *rows, struct weir_error *err)
+{
 	bool failed = false;
-	struct weir_error later, ignored;
-	if (!s->on_way)
-		return 0;
-	s->on_way = false;
+	struct weir_error later;
 	for (;;) {
+		PGresult *r = NULL;
 		enum ledger_status status = ledger_wait(s->plan.ledger, &r, failed ? &later : err);
-		if (status == LEDGER_RESULT)
-			PQclear(r);
-		else if (status == LEDGER_SYNCED)
-			break;
-		else
-			failed = true;
+		if (status == LEDGER_SYNCED)
+			return failed ? -1 : 0;
+		failed |= status != LEDGER_RESULT;
+		if (status == LEDGER_RESULT && PQresultStatus(r) == PGRES_TUPLES_OK)
+			*rows = PQntuples(r);
+		PQclear(r);
 		if (!ledger_alive(s->plan.ledger))
 			return -1;
 	}
-	if (!failed) {
-		failpoint("batch_written");
+}
+
+static int await_batch(struct submission *s, struct weir_error *err)
+{
+	int rows = 0;
+	if (!s->on_way)
 		return 0;
-	}
-	bool duplicate = strcmp(ledger_sqlstate(s->plan.ledger), "23505") == 0;
-	if (ledger_do(s->plan.ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
-		return -1;
-	return duplicate ? explain_duplicate(s, err) : -1;
+	s->on_way = false;
+	if (take_results(s, &rows, err) < 0)
+		return ledger_alive(s->plan.ledger) ? explain_failure(s, err) : -1;
+	if (s->sealing && rows == 0)
+		return explain_ended(s, err);
+	failpoint("batch_written");
+	return 0;
 }
 
 typedef struct weir_text entry_column(const struct entry *e);
@@ -405,20 +359,14 @@ static int send_batch(struct submission *s, struct weir_error *err)
 	job_params(s);
 	params_int(&s->params, (int32_t)s->counts.batches);
 	params_int(&s->params, s->size);
-	if (ledger_send(s->plan.ledger, insert_batch, &s->params, true, err) < 0)
-		return -1;
-	return ledger_send(s->plan.ledger, "SELECT pg_notify('weir_due', '')", NULL, true, err);
+	return ledger_send(s->plan.ledger, add_batch, &s->params, true, err);
 }
 
 static int send_seal(struct submission *s, struct weir_error *err)
 {
 	job_params(s);
 	params_big(&s->params, s->counts.items);
-	if (ledger_send(s->plan.ledger, seal_job, &s->params, true, err) < 0)
-		return -1;
-	job_params(s);
-	return ledger_send(s->plan.ledger, "SELECT pg_notify('weir_done', $1)", &s->params, true,
-			   err);
+	return ledger_send(s->plan.ledger, seal_job, &s->params, true, err);
 }
 
 static void count_batch(struct submission *s, bool is_new)
@@ -437,11 +385,11 @@ static void count_batch(struct submission *s, bool is_new)
 static int write_batch(struct submission *s, bool last, struct weir_error *err)
 {
 	struct ledger *l = s->plan.ledger;
-	if (s->sealed)
+	if (s->found.sealed)
 		return weir_fail(err, "conflict",
 				 "the job %s is complete with %" PRId64 " items, "
 				 "and this input has more: use another --job",
-				 s->plan.job_id, s->counts.items);
+				 s->plan.job->job_id, s->counts.items);
 	if (await_batch(s, err) < 0 || ledger_send(l, "BEGIN", NULL, true, err) < 0)
 		return -1;
 	if (s->size > 0 && (send_items(s, err) < 0 || send_batch(s, err) < 0))
@@ -456,6 +404,7 @@ static int write_batch(struct submission *s, bool last, struct weir_error *err)
 	s->sent_size = s->size;
 	s->size = 0;
 	s->on_way = true;
+	s->sealing = last;
 	return 0;
 }
 
@@ -466,7 +415,7 @@ static int fail_different(const struct submission *s, const struct entry *e, con
 	weir_fail(&why, "conflict",
 		  "the job %s has another %s here (custom_id %.*s): it was "
 		  "submitted with other content; use another --job",
-		  s->plan.job_id, what, (int)e->custom_id.size, e->custom_id.data);
+		  s->plan.job->job_id, what, (int)e->custom_id.size, e->custom_id.data);
 	return at_line(e->line, &why, err);
 }
 
@@ -487,7 +436,7 @@ static int compare_batch(struct submission *s, struct weir_error *err)
 	PGresult *r = NULL;
 	job_params(s);
 	params_int(&s->params, (int32_t)first_ordinal(s));
-	params_int(&s->params, s->plan.batch_size);
+	params_int(&s->params, s->plan.job->batch_size);
 	if (ledger_query(s->plan.ledger, read_batch, &s->params, true, &r, err) < 0)
 		return -1;
 	int rc = 0, rows = PQntuples(r);
@@ -497,7 +446,7 @@ static int compare_batch(struct submission *s, struct weir_error *err)
 		rc = weir_fail(err, "conflict",
 			       "the job %s has %d items in its batch %" PRId64
 			       ", and this input %d: use another --job",
-			       s->plan.job_id, rows, s->counts.batches, s->size);
+			       s->plan.job->job_id, rows, s->counts.batches, s->size);
 	PQclear(r);
 	if (rc == 0) {
 		count_batch(s, false);
@@ -511,10 +460,10 @@ static int end_batch(struct submission *s, struct weir_error *err)
 	if (s->plan.skipped) {
 		if (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0)
 			return -1;
-		if (s->size < s->plan.batch_size)
+		if (s->size < s->plan.job->batch_size)
 			return 0; /* more may come */
 	}
-	if (s->counts.batches < s->there)
+	if (s->counts.batches < s->found.batches)
 		return compare_batch(s, err);
 	return write_batch(s, false, err);
 }
@@ -530,7 +479,7 @@ int submission_add(struct submission *s, const struct source_record *record, str
 		return s->plan.skipped ? write_out(s, record->raw, err) : -1;
 	if (copy_record(&s->entries[s->size], record, s->plan.skipped, err) < 0)
 		return -1;
-	if (++s->size < s->plan.batch_size)
+	if (++s->size < s->plan.job->batch_size)
 		return 0;
 	return end_batch(s, err);
 }
@@ -538,18 +487,18 @@ int submission_add(struct submission *s, const struct source_record *record, str
 int submission_seal(struct submission *s, bool *already, struct weir_error *err)
 {
 	if (already)
-		*already = s->sealed;
+		*already = s->found.sealed;
 	if (s->plan.skipped && s->size > 0 &&
 	    (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0))
 		return -1;
-	if (s->size > 0 && s->counts.batches < s->there && compare_batch(s, err) < 0)
+	if (s->size > 0 && s->counts.batches < s->found.batches && compare_batch(s, err) < 0)
 		return -1;
-	if (s->counts.batches < s->there)
+	if (s->counts.batches < s->found.batches)
 		return weir_fail(err, "conflict",
 				 "the job %s has %" PRId64 " batches, and this input "
 				 "ends after %" PRId64 ": use another --job",
-				 s->plan.job_id, s->there, s->counts.batches);
-	if (s->sealed && s->size == 0)
+				 s->plan.job->job_id, s->found.batches, s->counts.batches);
+	if (s->found.sealed && s->size == 0)
 		return 0;
 	if (write_batch(s, true, err) < 0 || await_batch(s, err) < 0)
 		return -1;

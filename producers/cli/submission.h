@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "definition.h"
 #include "source.h"
 #include "weir/ledger.h"
 #include "weir/loader.h"
@@ -29,22 +30,19 @@ struct submission;
 /* What a submission is told. Everything outlives it. */
 struct submission_plan {
 	struct ledger *ledger;
-	const struct loaded_plugin *plugin; /* opened */
-	const char *job_id;
-	struct weir_text context; /* a JSON object */
-	int batch_size;
+	const struct loaded_plugin *plugin; /* of the first stage; opened */
+	const struct definition *job;
 	FILE *skipped; /* where bad records go; NULL: the first one is an error */
 };
 
-/* Makes the job, or finds it. Error codes: conflict (another kind, context or batch size; or
- * somebody else is just submitting to it), bad_name, database. On success the caller calls
- * submission_close(). */
+/* Makes the job, or finds it. Error codes: conflict (it is another one, or somebody else is just
+ * submitting to it), cancelled, database. On success the caller calls submission_close(). */
 int submission_open(const struct submission_plan *plan, struct submission **out,
 		    struct weir_error *err) WEIR_MUST_CHECK;
 void submission_close(struct submission *s); /* NULL is fine; seals nothing */
 
 /* Adds one record. Error codes: those of the plugin's check, bad_name, oversized, duplicate,
- * conflict, database; the text names the line. */
+ * conflict, cancelled (meanwhile), database; the text names the line. */
 int submission_add(struct submission *s, const struct source_record *record,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
@@ -52,7 +50,8 @@ int submission_add(struct submission *s, const struct source_record *record,
 int submission_bad(struct submission *s, const struct source_record *record,
 		   const struct weir_error *why, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Writes what is left and seals the job. *already (may be NULL): it was sealed before. */
+/* Writes what is left and seals the job. *already (may be NULL): it was sealed before. Error codes
+ * as before. */
 int submission_seal(struct submission *s, bool *already, struct weir_error *err) WEIR_MUST_CHECK;
 
 const struct submission_counts *submission_counts(const struct submission *s);

@@ -91,7 +91,7 @@ static void become(const char *failpoint, const char *input, const char *out, co
 {
 	set_environment(failpoint);
 	redirect(input ? input : "/dev/null", O_RDONLY, 0);
-	redirect(out, O_WRONLY | O_CREAT | O_TRUNC, 1);
+	redirect(out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 1);
 	redirect(err, O_WRONLY | O_CREAT | (out == err ? O_APPEND : O_TRUNC), 2);
 	execv(argv[0], argv);
 	_exit(127);

@@ -51,6 +51,7 @@ void params_bytes(struct params *p, const void *data, size_t size);
 void params_int(struct params *p, int32_t v);
 void params_big(struct params *p, int64_t v);
 void params_bool(struct params *p, bool v);
+void params_real(struct params *p, double v);
 
 /* One array parameter: begin, then exactly n elements, then end. type is that of an element. */
 void params_array(struct params *p, Oid type, size_t n);

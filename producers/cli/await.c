@@ -1,0 +1,84 @@
+#include "await.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "relay.h"
+#include "weir/clock.h"
+
+#define TURN_MS 200
+#define LOOK_US 200000
+#define SAY_US 2000000
+
+struct waiting {
+	struct ledger *ledger;
+	const char *job_id;
+	struct job_row *job;
+	int64_t looked_us, said_us;
+	bool paused;
+};
+
+/* At once when somebody pauses or resumes it: the wait is longer than it looks. */
+static void say_paused(struct waiting *w)
+{
+	bool paused = strcmp(w->job->status, "paused") == 0;
+	if (paused == w->paused)
+		return;
+	w->paused = paused;
+	if (paused)
+		fprintf(stderr, "weir: %s: paused; it goes on with weir resume %s\n", w->job_id,
+			w->job_id);
+	else
+		fprintf(stderr, "weir: %s: %s again\n", w->job_id, w->job->status);
+}
+
+static int say_counts(struct waiting *w, struct weir_error *err)
+{
+	const struct job_row *job = w->job;
+	int found = command_job(w->ledger, w->job_id, true, w->job, err);
+	if (found <= 0)
+		return found;
+	w->said_us = w->looked_us;
+	fprintf(stderr, "weir: %s: %" PRId64 " of %" PRId64 " items are final\n", w->job_id,
+		job->success + job->failed + job->cancelled, job->total);
+	return 1;
+}
+
+/* 1: it has ended, 0: not yet, -1: failed. */
+static int look(struct waiting *w, struct weir_error *err)
+{
+	int found = command_job(w->ledger, w->job_id, false, w->job, err);
+	w->looked_us = clock_us();
+	if (found > 0 && !w->job->ended) {
+		say_paused(w);
+		if (!w->paused && w->looked_us - w->said_us >= SAY_US)
+			found = say_counts(w, err);
+	}
+	if (found == 0)
+		return weir_fail(err, "unknown_job", "the job %s was deleted", w->job_id);
+	return found < 0 ? -1 : w->job->ended;
+}
+
+int await_job(const struct settings *settings, struct ledger *l, const char *job_id,
+	      struct job_row *out, struct weir_error *err)
+{
+	static struct relay relay;
+	const struct relay_options plan = {
+		.batches = 10, .poll_ms = 500, .poison_limit = 3, .lost_after_ms = 600000};
+	struct waiting w = {.ledger = l, .job_id = job_id, .job = out, .said_us = clock_us()};
+	int ended = 0;
+	if (relay_open(&relay, settings, &plan, job_id, &command_stop, err) < 0)
+		return -1;
+	while (ended == 0) {
+		relay_turn(&relay, TURN_MS);
+		if (command_stop)
+			ended = weir_fail(err, "stopped",
+					  "stopped waiting; the job goes on: weir watch %s",
+					  job_id);
+		else if (clock_us() - w.looked_us >= LOOK_US)
+			ended = look(&w, err);
+	}
+	relay_close(&relay);
+	return ended < 0 ? -1 : 0;
+}
