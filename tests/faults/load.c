@@ -53,7 +53,7 @@ static int size_of(const struct load *l, int left, struct chance *c)
 	return size < left ? size : left;
 }
 
-void load_plan(struct load *l, uint64_t seed, int items)
+void load_plan(struct load *l, uint64_t seed, int items, bool plain)
 {
 	*l = (struct load){.seed = seed, .items = items};
 	for (int left = items; left > 0 && l->count < ORDERS_MAX; l->count++) {
@@ -63,6 +63,10 @@ void load_plan(struct load *l, uint64_t seed, int items)
 		o->kind = chance_between(&c, 0, 2) ? "sum" : "slow";
 		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, left, &c);
 		snprintf(o->id, sizeof o->id, "mix_%03d", l->count);
+		o->staged = chance_between(&c, 0, 3) == 0 && !plain;
+		o->limit = chance_between(&c, 20, 200);
+		if (chance_between(&c, 0, 5) || plain)
+			o->limit = 0;
 		left -= o->size;
 	}
 }
@@ -92,12 +96,20 @@ static void path_of(const struct order *o, char path[256])
 
 static void begin_submit(struct order *o)
 {
-	char path[256], label[64], size[16];
+	char path[256], label[64], size[16], limit[16];
 	path_of(o, path);
 	snprintf(label, sizeof label, "label=%s", o->id);
 	snprintf(size, sizeof size, "%d", BATCH_SIZE);
-	o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id, "--context", label,
-			  "--batch-size", size, NULL);
+	snprintf(limit, sizeof limit, "%d", o->limit);
+	/* Without a limit the arguments end before it. */
+	const char *option = o->limit ? "--max-concurrent" : NULL;
+	if (o->staged)
+		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
+				  "--context", label, "--batch-size", size, "--stage", o->kind,
+				  "--stage", "pass", option, limit, NULL);
+	else
+		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
+				  "--context", label, "--batch-size", size, option, limit, NULL);
 }
 
 /* A submit that failed (a server was away) or was killed is given again, as its user would. */

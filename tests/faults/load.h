@@ -21,6 +21,8 @@ struct order {
 	char id[24];
 	const char *kind;
 	int number, size;
+	bool staged;		/* there is a second stage, in which all succeed */
+	int limit;		/* of items at work in the fleet; 0: none */
 	struct process *submit; /* while it runs */
 	bool submitted, cancelled, paused;
 	int64_t start_at_ms; /* not before */
@@ -34,7 +36,8 @@ struct load {
 	struct order orders[ORDERS_MAX];
 };
 
-void load_plan(struct load *l, uint64_t seed, int items);
+/* plain: no stages and no limits. */
+void load_plan(struct load *l, uint64_t seed, int items, bool plain);
 /* What item `ordinal` of the order must be and come to. */
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal);
 /* NULL: success. */

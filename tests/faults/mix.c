@@ -111,7 +111,9 @@ static void restore_progress(const struct load *l)
 {
 	for (int i = 0; i < l->count; i++) {
 		const char *id = l->orders[i].id;
-		if (redis_count(id, "total") != INT64_MIN)
+		bool there = redis_count(id, "total") != INT64_MIN;
+		if (there &&
+		    (!l->orders[i].staged || redis_stage_count(id, 2, "total") != INT64_MIN))
 			continue;
 		const struct outcome *o = run(NULL, "weir", "reconcile", id, NULL);
 		EXPECT(o->status == 0, "reconcile %s: %d: %s", id, o->status, o->err);
@@ -135,8 +137,8 @@ void mix_run(const struct mix_options *options)
 	row_begin("MIX", name, "every item final once, one effect, Redis = ledger, queues empty");
 	m->options = options;
 	world_clean();
-	load_plan(&m->load, options->seed, options->items);
 	havoc_open(&m->havoc, options->seed, &m->fleet, &m->load);
+	load_plan(&m->load, options->seed, options->items, !m->havoc.has_control);
 	suffer(m);
 	int64_t over_ms = now_ms();
 	bool rested = come_to_rest(m);

@@ -349,17 +349,20 @@ void redis_do(const char *command)
 
 void redis_flush(void) { redis_do("FLUSHALL"); }
 
-int64_t redis_count(const char *job, const char *field)
+int64_t redis_stage_count(const char *job, int stage, const char *field)
 {
 	int64_t value = INT64_MIN;
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "HGET weir:{%s}:s1:counts %s", job, field) : NULL;
+	redisReply *r =
+		c ? redisCommand(c, "HGET weir:{%s}:s%d:counts %s", job, stage, field) : NULL;
 	if (r && r->type == REDIS_REPLY_STRING)
 		value = strtoll(r->str, NULL, 10);
 	freeReplyObject(r);
 	redisFree(c);
 	return value;
 }
+
+int64_t redis_count(const char *job, const char *field) { return redis_stage_count(job, 1, field); }
 
 int64_t redis_ttl(const char *job)
 {
@@ -374,10 +377,10 @@ int64_t redis_ttl(const char *job)
 }
 
 /* Two bits each, the first in the highest bits of the first byte; what lies behind the end is 0. */
-bool redis_states(const char *job, unsigned char *states, int n)
+bool redis_stage_states(const char *job, int stage, unsigned char *states, int n)
 {
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s1:states", job) : NULL;
+	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s%d:states", job, stage) : NULL;
 	bool there = r && r->type == REDIS_REPLY_STRING;
 	for (int i = 0; i < n; i++) {
 		unsigned byte = there && i / 4 < (int)r->len ? (unsigned char)r->str[i / 4] : 0;
@@ -386,4 +389,9 @@ bool redis_states(const char *job, unsigned char *states, int n)
 	freeReplyObject(r);
 	redisFree(c);
 	return there;
+}
+
+bool redis_states(const char *job, unsigned char *states, int n)
+{
+	return redis_stage_states(job, 1, states, n);
 }

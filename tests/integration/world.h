@@ -15,7 +15,7 @@
 
 #define PATIENCE_MS 40000 /* for what takes a second or two on an idle machine */
 #define STEP_MS 5	  /* between two looks at what is waited for */
-#ifndef LOGS /* a folder */
+#ifndef LOGS		  /* a folder */
 #define LOGS WEIR_BUILD_DIR "/tests/log"
 #endif
 
@@ -178,12 +178,14 @@ int bury(const char *queue, const char *reason);
 
 void redis_flush(void);
 void redis_do(const char *command); /* no blanks within arguments */
-/* The fields of the job's counts; INT64_MIN: not there. */
+/* The fields of the job's counts, of the first stage or of any; INT64_MIN: not there. */
 int64_t redis_count(const char *job, const char *field);
+int64_t redis_stage_count(const char *job, int stage, const char *field);
 /* Seconds until its counts expire; -1: never, -2: not there. */
 int64_t redis_ttl(const char *job);
 /* The states of its first n items as they lie in Redis. False: they are not there. */
 bool redis_states(const char *job, unsigned char *states, int n);
+bool redis_stage_states(const char *job, int stage, unsigned char *states, int n);
 
 /* ---- time ---- */
 
