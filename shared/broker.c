@@ -45,20 +45,33 @@ static int fail_status(struct broker *b, struct weir_error *err, const char *doi
 	return fail(b, err, doing, amqp_error_string2(status));
 }
 
+/* A queue whose node is down is "not found" too, but with other words. */
+static const char *code_of(int reply, const char *why)
+{
+	if (reply == AMQP_NOT_FOUND && (strstr(why, " no queue ") || strstr(why, " no exchange ")))
+		return "broker_missing";
+	if (reply == AMQP_PRECONDITION_FAILED)
+		return "broker_differs";
+	return reply == AMQP_ACCESS_REFUSED ? "broker_denied" : "broker";
+}
+
 static int fail_close(struct broker *b, struct weir_error *err, const char *doing,
 		      const amqp_method_t *m)
 {
 	char why[256] = "the broker closed the connection";
+	const char *code = "broker";
 	if (m->id == AMQP_CHANNEL_CLOSE_METHOD) {
 		const amqp_channel_close_t *c = m->decoded;
 		snprintf(why, sizeof why, "%d %.*s", c->reply_code, (int)c->reply_text.len,
 			 (const char *)c->reply_text.bytes);
+		code = code_of(c->reply_code, why);
 	} else if (m->id == AMQP_CONNECTION_CLOSE_METHOD) {
 		const amqp_connection_close_t *c = m->decoded;
 		snprintf(why, sizeof why, "%d %.*s", c->reply_code, (int)c->reply_text.len,
 			 (const char *)c->reply_text.bytes);
 	}
-	return fail(b, err, doing, why);
+	b->dead = true;
+	return weir_fail(err, code, "%s: %s", doing, why);
 }
 
 static int check_reply(struct broker *b, amqp_rpc_reply_t reply, const char *doing,
@@ -452,6 +465,19 @@ int broker_beat(struct broker *b, struct weir_error *err)
 
 /* ---- topology ---- */
 
+int broker_reopen(struct broker *b, struct weir_error *err)
+{
+	amqp_channel_close_ok_t seen = {0};
+	int status = amqp_send_method(b->state, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &seen);
+	if (status != AMQP_STATUS_OK)
+		return fail_status(b, err, "open the channel again", status);
+	amqp_channel_open(b->state, CHANNEL);
+	if (check_rpc(b, "open the channel again", err) < 0)
+		return -1;
+	b->dead = false;
+	return 0;
+}
+
 static amqp_table_entry_t int_entry(const char *name, int32_t value)
 {
 	amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
@@ -561,7 +587,7 @@ int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *n
 	if (check_alive(b, err) < 0)
 		return -1;
 	int status = amqp_basic_publish(b->state, CHANNEL, amqp_cstring_bytes(m->exchange),
-					amqp_cstring_bytes(m->key), 1, 0, &p, body);
+					amqp_cstring_bytes(m->key), !m->optional, 0, &p, body);
 	if (status != AMQP_STATUS_OK)
 		return fail_status(b, err, "publish", status);
 	*number = ++b->published;

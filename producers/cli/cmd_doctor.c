@@ -409,8 +409,34 @@ static const struct stale {
 	 " AND completed_at < now() - interval '10 minutes'",
 	 "jobs that ended and whose counters were not checked",
 	 "is weir-relay running, and does it reach Redis? or run: weir reconcile"},
-	{"SELECT count(*), NULL::text FROM weir.dead_letters",
-	 "dead letters that belong to no item", "read them: table weir.dead_letters"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE status = 'paused'", "paused jobs",
+	 "`weir resume` lets them go on"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE j.status IN ('pending', 'running')"
+	 " AND (EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id"
+	 "   AND b.status = 'pending_queue' AND weir.is_parked(b.due_at))"
+	 "  OR EXISTS (SELECT FROM weir.retries w WHERE w.job_id = j.job_id"
+	 "   AND weir.is_parked(w.due_at)))",
+	 "jobs with work that waits for a resume, though they are not paused",
+	 "give `weir pause` and then `weir resume`"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE status = 'cancelled'"
+	 " AND completed_at IS NULL",
+	 "cancelled jobs that have not ended yet",
+	 "give `weir cancel` again, or start weir-relay"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE j.completed_at IS NULL"
+	 " AND (SELECT coalesce(sum(success + failed + cancelled), 0) FROM weir.job_batches b"
+	 "  WHERE b.job_id = j.job_id)"
+	 "  <> (SELECT count(*) FROM weir.results r WHERE r.job_id = j.job_id)",
+	 "jobs whose counts by batch differ from their results", "run: weir reconcile"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE purged_at < now() - interval '1 hour'",
+	 "jobs that are only deleted in part", "give the same `weir purge` again"},
+	{"SELECT count(*), min(job_id) FROM (SELECT job_id FROM weir.events"
+	 " WHERE created_at < now() - interval '1 minute' LIMIT 100000) e",
+	 "events not published for over a minute", "is weir-relay running? see its log"},
+	{"SELECT count(*), NULL::text FROM weir.dead_letters WHERE due_at IS NULL",
+	 "dead letters", "read them: weir dead list"},
+	{"SELECT count(*), NULL::text FROM weir.dead_letters"
+	 " WHERE due_at < now() - interval '1 minute'",
+	 "dead letters due again for over a minute", "is weir-relay running? see its log"},
 };
 
 static void check_stale(struct doctor *d)

@@ -1,7 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay.h"
+#include "control.h"
+#include "tally.h"
 #include "view.h"
 
 #define REDIS_MS 5000
@@ -30,20 +31,58 @@ static int list_jobs(struct ledger *l, const char *job_id, PGresult **out, struc
 	return rc;
 }
 
-static int reconcile(const struct viewer *v, const char *job_id, bool ended, bool wanted,
+/* What happened to a job's counters. */
+struct finding {
+	bool ended, wanted; /* wanted: even when they have expired */
+	bool seen, rebuilt;
+};
+
+static int reconcile_stage(const struct viewer *v, const char *job_id, const struct tally *t,
+			   struct finding *f, struct weir_error *err)
+{
+	struct progress_counts told;
+	bool known = false, same = false;
+	uint32_t stage = (uint32_t)t->stage;
+	if (progress_read(v->progress, job_id, stage, &known, &told, err) < 0)
+		return -1;
+	if (!t->begun || (f->ended && !known && !f->wanted))
+		return 0; /* not yet there, or expired, as it should */
+	if (tally_reconcile(v->ledger, v->progress, job_id, t, &same, err) < 0)
+		return -1;
+	f->seen = true;
+	f->rebuilt |= !same;
+	return f->ended ? progress_expire(v->progress, job_id, stage, KEEP_S, err) : 0;
+}
+
+/* The ledger's own counts of batches first. */
+static int recount(struct ledger *l, const char *job_id, struct finding *f, struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	int64_t wrong;
+	params_string(&p, job_id);
+	int rc = control_number(l, "SELECT weir.recount_batches($1)", &p, 0, &wrong, err);
+	params_release(&p);
+	if (rc == 0 && wrong > 0)
+		f->seen = f->rebuilt = true;
+	return rc;
+}
+
+static int reconcile(const struct viewer *v, const char *job_id, struct finding *f,
 		     struct weir_error *err)
 {
-	struct progress_counts counts;
-	bool known = false, same = false;
-	if (progress_read(v->progress, job_id, 1, &known, &counts, err) < 0)
+	PGresult *r = NULL;
+	if (recount(v->ledger, job_id, f, err) < 0 || tally_stages(v->ledger, job_id, &r, err) < 0)
 		return -1;
-	if (ended && !known && !wanted)
-		return 0; /* expired, as it should */
-	if (jobs_reconcile(v->ledger, v->progress, job_id, &same, err) < 0 ||
-	    (ended && progress_expire(v->progress, job_id, 1, KEEP_S, err) < 0))
-		return -1;
-	printf("%-24s %s\n", job_id, same ? "equal" : "rebuilt");
-	return 0;
+	int rc = 0;
+	for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+		struct tally t;
+		tally_read(r, i, &t);
+		rc = reconcile_stage(v, job_id, &t, f, err);
+	}
+	PQclear(r);
+	if (rc == 0 && f->seen)
+		printf("%-24s %s\n", job_id, f->rebuilt ? "rebuilt" : "equal");
+	return rc;
 }
 
 static int reconcile_all(const struct viewer *v, const char *only, struct weir_error *err)
@@ -55,11 +94,10 @@ static int reconcile_all(const struct viewer *v, const char *only, struct weir_e
 	if (PQntuples(jobs) == 0)
 		printf("no job has counters to compare\n");
 	for (int i = 0; i < PQntuples(jobs) && rc == 0; i++) {
-		if (command_stop)
-			rc = weir_fail(err, "interrupted", "interrupted");
-		else
-			rc = reconcile(v, PQgetvalue(jobs, i, 0), ledger_bool(jobs, i, 1),
-				       ledger_bool(jobs, i, 2), err);
+		struct finding f = {.ended = ledger_bool(jobs, i, 1),
+				    .wanted = ledger_bool(jobs, i, 2)};
+		rc = command_stop ? weir_fail(err, "interrupted", "interrupted")
+				  : reconcile(v, PQgetvalue(jobs, i, 0), &f, err);
 	}
 	PQclear(jobs);
 	return rc;
@@ -83,8 +121,9 @@ const struct command command_reconcile = {
 	.help = "The ledger is the truth, and Redis holds what can be counted again from it.\n"
 		"The relay sees to that by itself; this command does it now: for JOB, or for\n"
 		"every job that is at work, or has ended and was not checked yet, or has\n"
-		"ended within the last seven days and still has counters. It prints a line\n"
-		"for each job: equal, or rebuilt.\n\n"
+		"ended within the last seven days and still has counters. Every stage is\n"
+		"compared, and the ledger's own counts by batch are counted anew where they\n"
+		"are short. It prints a line for each job: equal, or rebuilt.\n\n"
 		"A job at work may be called rebuilt because items ended between the two\n"
 		"looks; that does no harm.\n\n"
 		"  weir reconcile\n"

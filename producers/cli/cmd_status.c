@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,8 @@ static int list_jobs(const struct viewer *v, const PGresult *jobs, bool json, st
 			return -1;
 		if (found)
 			(json ? list_json : list_row)(&job, b);
+		if (found)
+			job_view_release(&job);
 	}
 	return 0;
 }
@@ -117,6 +120,14 @@ static void detail_json(const struct job_view *job, const struct batch_counts *b
 		json_close(b, '}');
 	}
 	json_close(b, ']');
+	json_key(b, "by_stage");
+	buffer_add_char(b, '[');
+	for (int i = 0; i < job->stage_count; i++) {
+		buffer_add_char(b, '{');
+		fields_json(stage_view_fields, &job->stages[i], b);
+		json_close(b, '}');
+	}
+	json_close(b, ']');
 	json_end(b, '}');
 }
 
@@ -134,22 +145,71 @@ static void detail_pace(const struct job_view *job, struct buffer *b)
 	buffer_add_char(b, '\n');
 }
 
+static void detail_retries(const struct job_view *job, struct buffer *b)
+{
+	if (job->retries_waiting == 0)
+		return;
+	buffer_printf(b, "retries    %" PRId64 " waiting, ", job->retries_waiting);
+	if (!*job->next_retry_at)
+		buffer_add_text(b, "for the job to be resumed\n");
+	else if (!(job->next_retry > 0))
+		buffer_add_text(b, "the next is due\n");
+	else {
+		buffer_add_text(b, "the next is due in ");
+		print_duration(b, job->next_retry);
+		buffer_printf(b, " (%s)\n", job->next_retry_at);
+	}
+}
+
+static void detail_limits(const struct job_view *job, struct buffer *b)
+{
+	buffer_printf(b, "attempts   at most %" PRId64 ", the second after ", job->max_attempts);
+	print_duration(b, job->backoff);
+	buffer_add_text(b, ", each later one after ");
+	print_real(b, job->backoff_factor, 2);
+	buffer_add_text(b, " times as long, up to ");
+	print_duration(b, job->backoff_cap);
+	buffer_add_char(b, '\n');
+	if (job->max_concurrent > 0) {
+		buffer_add_text(b, "limit      ");
+		print_real(b, job->max_concurrent, 0);
+		buffer_add_text(b, " items at a time\n");
+	}
+}
+
+/* What the state means, where the word alone does not say it. */
+static const char *remark(const struct job_view *job)
+{
+	if (strcmp(job->status, "paused") == 0)
+		return " (nothing more is begun; `weir resume` goes on)";
+	if (strcmp(job->status, "cancelled") == 0 && !job->ended)
+		return " (what is left is being cancelled)";
+	return job->sealed ? "" : " (still being submitted)";
+}
+
 static void detail_text(const struct job_view *job, const struct batch_counts *batches,
 			const PGresult *classes, struct buffer *b)
 {
 	buffer_printf(b, "job        %s\nkind       %s\nstatus     %s%s\n", job->job_id, job->kind,
-		      job->status, job->sealed ? "" : " (still being submitted)");
+		      job->status, remark(job));
 	buffer_printf(b, "items      %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
 		      " cancelled, %" PRId64 " pending (counted by %s)\n", job->total, job->success,
 		      job->failed, job->cancelled, job->pending,
 		      strcmp(job->source, "redis") == 0 ? "Redis" : "the ledger");
-	buffer_printf(b, "batches    %" PRId64 ": %" PRId64 " waiting to be queued, %" PRId64
-		      " queued, %" PRId64 " done\n", batches->total, batches->pending_queue,
-		      batches->queued, batches->done);
+	for (int i = 0; i < job->stage_count && job->stage_count > 1; i++)
+		print_stage(&job->stages[i], NAN, b);
+	buffer_printf(b,
+		      "batches    %" PRId64 ": %" PRId64 " waiting to be queued, %" PRId64
+		      " queued, %" PRId64 " done\n",
+		      batches->total, batches->pending_queue, batches->queued, batches->done);
+	detail_retries(job, b);
+	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
 	if (*job->started_at)
 		buffer_printf(b, "started    %s\n", job->started_at);
+	if (*job->paused_at)
+		buffer_printf(b, "paused     %s\n", job->paused_at);
 	if (*job->completed_at)
 		buffer_printf(b, "ended      %s\n", job->completed_at);
 	if (PQntuples(classes) > 0) {
@@ -159,22 +219,33 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 	}
 }
 
-static int show_job(const struct viewer *v, const char *job_id, bool json, struct weir_error *err)
+static int show_found(const struct viewer *v, const struct job_view *job, bool json,
+		      struct weir_error *err)
 {
-	struct job_view job;
 	struct batch_counts batches;
 	struct buffer b = BUFFER_INIT;
 	PGresult *classes = NULL;
-	int found = view_job(v, job_id, &job, err);
-	if (found == 0)
-		view_no_job(job_id, err);
-	if (found != 1 || view_batches(v->ledger, job_id, &batches, err) < 0 ||
-	    view_classes(v->ledger, job_id, CLASSES_SHOWN, &classes, err) < 0)
+	if (view_batches(v->ledger, job->job_id, &batches, err) < 0 ||
+	    view_classes(v->ledger, job->job_id, job->failed > 0 ? CLASSES_SHOWN : 0, &classes,
+			 err) < 0)
 		return -1;
-	(json ? detail_json : detail_text)(&job, &batches, classes, &b);
+	(json ? detail_json : detail_text)(job, &batches, classes, &b);
 	PQclear(classes);
 	int rc = print(&b, err);
 	buffer_release(&b);
+	return rc;
+}
+
+static int show_job(const struct viewer *v, const char *job_id, bool json, struct weir_error *err)
+{
+	struct job_view job;
+	int found = view_job(v, job_id, &job, err);
+	if (found == 0)
+		view_no_job(job_id, err);
+	if (found != 1)
+		return -1;
+	int rc = show_found(v, &job, json, err);
+	job_view_release(&job);
 	return rc;
 }
 
@@ -195,10 +266,11 @@ const struct command command_status = {
 	.arguments = "[JOB] ",
 	.summary = "lists the latest jobs, or tells how far one is",
 	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches\n"
-		"by state, and why items have failed.\n\n"
+		"by state, its stages, retries that wait, limits, and why items have failed.\n\n"
 		"While a job is at work its counts come from Redis; when that is away, or has\n"
-		"lost them, they are counted in the ledger. JSON says which, as \"source\".\n"
-		"Always: success + failed + cancelled + pending = total.\n\n"
+		"lost them, from the ledger. JSON says which, as \"source\". Always: success +\n"
+		"failed + cancelled + pending = total. An item of the job is a success when it\n"
+		"is one in the last stage, and failed when it is in any.\n\n"
 		"  weir status                       # the latest 20\n"
 		"  weir status first                 # one job\n"
 		"  weir status first --json | jq .pending\n",

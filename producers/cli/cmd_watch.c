@@ -38,10 +38,12 @@ struct watch {
 	const char *job_id;
 	struct viewer viewer; /* its ledger is NULL while that is away */
 	struct job_view job;
-	struct meter meter;
+	int64_t stage;	    /* that the job is in */
+	struct meter meter; /* of that stage */
 	bool found, terminal, colour;
 	int64_t began_us, look_at_us, count_at_us, draw_at_us;
 	int64_t drawn; /* the processed items of the last plain line */
+	char drawn_status[16];
 	struct buffer line;
 };
 
@@ -74,40 +76,88 @@ static void put(struct watch *w, const char *before, const char *after)
 	fflush(stdout);
 }
 
-static void draw(struct watch *w)
+/* What is shown: the stage that the job is in, or the job when it has no others. */
+struct shown {
+	int64_t total, done, failed;
+	char stage[128]; /* "": there is only one */
+};
+
+static struct shown shown(const struct job_view *job)
+{
+	const struct stage_view *s = view_current(job);
+	struct shown now = {.total = job->total, .done = job->processed, .failed = job->failed};
+	if (!s || job->stage_count < 2)
+		return now;
+	now = (struct shown){.total = s->total, .done = s->total - s->pending, .failed = s->failed};
+	snprintf(now.stage, sizeof now.stage, "stage %" PRId64 "/%d %s%s%s", s->stage,
+		 job->stage_count, s->kind, *s->step ? "." : "", s->step);
+	return now;
+}
+
+static const char *note(const struct watch *w)
+{
+	if (!w->viewer.ledger)
+		return "the ledger is away";
+	if (strcmp(w->job.status, "paused") == 0)
+		return "`weir resume` goes on";
+	return w->job.retries_waiting > 0 && w->job.pending == w->job.retries_waiting
+		       ? "all that is left waits for its next attempt"
+		       : NULL;
+}
+
+static void draw(struct watch *w, const struct shown *now)
 {
 	const struct job_view *job = &w->job;
-	struct progress_line line = {
-		.job_id = job->job_id, .status = job->status, .total = job->total,
-		.done = job->processed, .failed = job->failed, .sealed = job->sealed,
-		.rate = meter_rate(&w->meter),
-		.note = w->viewer.ledger ? NULL : "the ledger is away"};
+	struct progress_line line = {.job_id = job->job_id,
+				     .status = job->status,
+				     .total = now->total,
+				     .done = now->done,
+				     .failed = now->failed,
+				     .sealed = job->sealed,
+				     .rate = meter_rate(&w->meter),
+				     .stage = *now->stage ? now->stage : NULL,
+				     .note = note(w)};
 	buffer_reset(&w->line);
 	progress_line(&line, w->terminal ? columns() : 0, w->colour, &w->line);
 	if (w->terminal)
 		put(w, "\r", "\x1b[K");
 	else
 		put(w, "", "\n");
-	w->drawn = job->processed;
+	w->drawn = now->done;
+	memcpy(w->drawn_status, job->status, sizeof w->drawn_status);
+}
+
+/* Counts what was done by now; a stage of its own begins a rate of its own. */
+static struct shown measure(struct watch *w, int64_t now_us)
+{
+	const struct stage_view *s = view_current(&w->job);
+	struct shown now = shown(&w->job);
+	if (s && s->stage != w->stage) {
+		w->stage = s->stage;
+		w->meter = (struct meter){0};
+		w->drawn = -1;
+	}
+	meter_add(&w->meter, now_us, now.done);
+	return now;
 }
 
 static void draw_when_due(struct watch *w)
 {
-	int64_t now = clock_us();
-	if (!w->found || now < w->draw_at_us)
+	int64_t now_us = clock_us();
+	if (!w->found || now_us < w->draw_at_us)
 		return;
-	meter_add(&w->meter, now, w->job.processed);
-	w->draw_at_us = now + (w->terminal ? DRAW_US : LINE_US);
-	if (w->terminal || w->job.processed != w->drawn)
-		draw(w);
+	struct shown now = measure(w, now_us);
+	w->draw_at_us = now_us + (w->terminal ? DRAW_US : LINE_US);
+	if (w->terminal || now.done != w->drawn || strcmp(w->drawn_status, w->job.status) != 0)
+		draw(w, &now);
 }
 
 static void show_end(struct watch *w)
 {
 	const struct job_view *job = &w->job;
-	meter_add(&w->meter, clock_us(), job->processed);
+	struct shown now = measure(w, clock_us());
 	if (w->terminal)
-		draw(w);
+		draw(w, &now);
 	buffer_reset(&w->line);
 	buffer_printf(&w->line, "%s %s: %" PRId64 " success, %" PRId64 " failed, %" PRId64
 		      " cancelled of %" PRId64 " items", job->job_id, job->status, job->success,
@@ -147,7 +197,8 @@ static int failed(struct watch *w)
 
 static bool is_live(const struct watch *w)
 {
-	return w->found && w->viewer.progress && strcmp(w->job.source, "redis") == 0;
+	return w->found && w->viewer.progress && w->job.stage_count > 0 &&
+	       strcmp(w->job.source, "redis") == 0;
 }
 
 /* Until the next count, unless Redis tells of a change. The end of the job is no change of its
@@ -163,9 +214,14 @@ static int64_t pause_us(const struct watch *w, int64_t took)
 static int count(struct watch *w)
 {
 	int64_t began = clock_us();
-	int found = view_job(&w->viewer, w->job_id, &w->job, w->call->error);
+	struct job_view job;
+	int found = view_job(&w->viewer, w->job_id, &job, w->call->error);
 	if (found < 0)
 		return failed(w);
+	if (found) {
+		job_view_release(&w->job);
+		w->job = job;
+	}
 	if (found == 0 && w->found)
 		return weir_fail(w->call->error, "unknown_job", "the job was deleted");
 	if (found == 0 && !w->config->wait_for_job)
@@ -176,7 +232,7 @@ static int count(struct watch *w)
 	return 0;
 }
 
-/* Between two counts that are far apart: has it ended? */
+/* Between two counts that are far apart: has it ended, was it paused? */
 static int look(struct watch *w)
 {
 	struct job_row row;
@@ -184,7 +240,7 @@ static int look(struct watch *w)
 	if (found < 0)
 		return failed(w);
 	w->look_at_us = clock_us() + LOOK_US;
-	return found == 0 || row.ended ? count(w) : 0;
+	return found == 0 || row.ended || strcmp(row.status, w->job.status) != 0 ? count(w) : 0;
 }
 
 /* Without the ledger there is still what Redis knows. */
@@ -193,11 +249,17 @@ static void count_live(struct watch *w)
 	struct progress_counts live;
 	struct weir_error ignored;
 	bool known;
-	if (!w->viewer.progress || progress_read(w->viewer.progress, w->job_id, 1, &known, &live,
+	struct stage_view *s = view_current(&w->job);
+	if (!s || !w->viewer.progress ||
+	    progress_read(w->viewer.progress, w->job_id, (uint32_t)s->stage, &known, &live,
 						 &ignored) < 0 || !known)
 		return;
 	int64_t done = live.success + live.failed + live.cancelled;
-	if (done <= w->job.total && done >= w->job.processed) {
+	if (done > s->total || done < s->total - s->pending)
+		return;
+	s->pending = s->total - done;
+	s->failed = live.failed;
+	if (w->job.stage_count == 1) {
 		w->job.processed = done;
 		w->job.failed = live.failed;
 	}
@@ -241,8 +303,9 @@ static void await_change(struct watch *w)
 		poll(NULL, 0, ms_until(clock_us() + DRAW_US));
 	if (command_stop)
 		return;
-	if (!live || progress_watch(w->viewer.progress, w->job_id, 1, ms_until(next_us(w)),
-				    &changed, &ignored) < 0)
+	if (!live ||
+	    progress_watch(w->viewer.progress, w->job_id, (uint32_t)view_current(&w->job)->stage,
+			   ms_until(next_us(w)), &changed, &ignored) < 0)
 		poll(NULL, 0, ms_until(next_us(w)));
 	if (changed)
 		w->count_at_us = clock_us();
@@ -254,13 +317,22 @@ static bool is_over(const struct watch *w)
 	       clock_us() - w->began_us >= w->config->timeout_ms * 1000;
 }
 
+static enum command_status ended(const struct watch *w)
+{
+	if (strcmp(w->job.status, "cancelled") == 0) {
+		weir_fail(w->call->error, "cancelled", "job %s was cancelled", w->job_id);
+		return COMMAND_FAILED;
+	}
+	return w->job.failed > 0 ? COMMAND_ITEMS_FAILED : COMMAND_DONE;
+}
+
 static enum command_status watch_job(struct watch *w)
 {
 	while (!command_stop) {
 		if (refresh(w) < 0)
 			return COMMAND_FAILED;
 		if (w->found && w->job.ended)
-			return w->job.failed > 0 ? COMMAND_ITEMS_FAILED : COMMAND_DONE;
+			return ended(w);
 		draw_when_due(w);
 		if (is_over(w)) {
 			weir_fail(w->call->error, "timeout", "job %s has not ended in time",
@@ -280,11 +352,12 @@ static enum command_status run(struct call *call)
 	if (viewer_open(call, &w.viewer) < 0)
 		return COMMAND_FAILED;
 	enum command_status status = watch_job(&w);
-	if (status == COMMAND_DONE || status == COMMAND_ITEMS_FAILED)
+	if (w.found && w.job.ended)
 		show_end(&w);
 	else if (w.terminal && w.found)
 		putchar('\n');
 	viewer_close(&w.viewer);
+	job_view_release(&w.job);
 	buffer_release(&w.line);
 	return status;
 }
@@ -296,13 +369,14 @@ const struct command command_watch = {
 	.help = "On a terminal: one line with a bar, the rate over the last ten seconds, and\n"
 		"the time that is left. Elsewhere: a line every two seconds in which\n"
 		"something has changed, and one at the end. Redis tells when to look; when it\n"
-		"is away the ledger is asked.\n\n"
+		"is away the ledger is asked. Of a job with several stages the one that it is\n"
+		"in is shown. A paused job is waited for, and the line says that it is paused.\n\n"
 		"  weir watch first\n"
 		"  weir watch first --timeout 10m && weir report first\n"
 		"  weir watch nightly --wait-for-job > nightly.log\n\n"
 		"Exit status: 0 the job ended and no item has failed, 3 it ended and some\n"
-		"have, 1 no such job, or the time was over, 130 interrupted (the job goes\n"
-		"on).\n",
+		"have, 1 it was cancelled, there is no such job, or the time was over, 130\n"
+		"interrupted (the job goes on).\n",
 	.options = options,
 	.config_size = sizeof(struct watch_config),
 	.least = 1,

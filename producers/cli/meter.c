@@ -81,11 +81,12 @@ static void add_pace(const struct progress_line *line, struct buffer *out)
 		print_real(out, line->rate, line->rate < 10 ? 1 : 0);
 		buffer_add_text(out, " items/s");
 	}
-	if (line->rate > 0 && line->sealed && left > 0) {
+	bool at_work = strcmp(line->status, "running") == 0;
+	if (line->rate > 0 && line->sealed && left > 0 && at_work) {
 		buffer_add_text(out, "  ETA ");
 		print_duration(out, (double)left / line->rate);
 	}
-	if (strcmp(line->status, "running") != 0)
+	if (!at_work)
 		buffer_printf(out, "  %s", line->status);
 	if (line->note)
 		buffer_printf(out, "  (%s)", line->note);
@@ -112,8 +113,10 @@ void progress_line(const struct progress_line *line, int columns, bool colour, s
 	struct buffer rest = BUFFER_INIT;
 	size_t begin = out->size;
 	add_rest(line, false, &rest);
-	int width = columns - 1 - (int)(strlen(line->job_id) + rest.size) - 3;
 	buffer_add_text(out, line->job_id);
+	if (line->stage)
+		buffer_printf(out, "  %s", line->stage);
+	int width = columns - 1 - (int)(out->size - begin + rest.size) - 3;
 	if (width >= BAR_LEAST)
 		add_bar(line, width < BAR_MOST ? width : BAR_MOST, out);
 	bool fits = columns <= 0 || out->size - begin + rest.size < (size_t)columns;

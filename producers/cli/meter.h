@@ -30,10 +30,12 @@ struct progress_line {
 	int64_t total, done, failed;
 	bool sealed; /* the total is final */
 	double rate;
+	const char *stage; /* which one this is about; NULL: there is only one */
 	const char *note; /* NULL: none */
 };
 
-/* Writes the line, without a newline: "JOB [####    ]  45.2 %  45200/100000  500 failed  ...". With
+/* Writes the line, without a newline: "JOB [####    ]  45.2 %  45200/100000  500 failed  ...", with
+ * the stage behind JOB. With
  * columns > 0 there is a bar when it fits, and the line is kept shorter than that; colour: what
  * failed is red. */
 void progress_line(const struct progress_line *line, int columns, bool colour, struct buffer *out);

@@ -173,15 +173,42 @@ static bool is_number(struct weir_text t)
 	return at == t.size;
 }
 
+static bool begins(struct weir_text t, const char *with)
+{
+	size_t n = strlen(with);
+	return t.size >= n && memcmp(t.data, with, n) == 0;
+}
+
 static bool is_formula(struct weir_text t)
 {
-	return t.size > 0 && memchr("=+-@\t\r\n", t.data[0], 7) && !is_number(t);
+	/* The last four are the first four in full width: U+FF1D, U+FF0B, U+FF0D, U+FF20. */
+	static const char *const signs[] = {"=",
+					    "+",
+					    "-",
+					    "@",
+					    "\t",
+					    "\r",
+					    "\n",
+					    "\xEF\xBC\x9D",
+					    "\xEF\xBC\x8B",
+					    "\xEF\xBC\x8D",
+					    "\xEF\xBC\xA0"};
+	if (is_number(t))
+		return false;
+	for (; t.size > 0 && *t.data == ' '; t.size--)
+		t.data++;
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+		if (begins(t, signs[i]))
+			return true;
+	return false;
 }
 
 static bool wants_quotes(struct weir_text t)
 {
-	return memchr(t.data, '"', t.size) || memchr(t.data, ',', t.size) ||
-	       memchr(t.data, '\n', t.size) || memchr(t.data, '\r', t.size);
+	for (const char *special = "\",;\t\n\r"; *special; special++)
+		if (memchr(t.data, *special, t.size))
+			return true;
+	return false;
 }
 
 static void add_doubling_quotes(struct buffer *b, const char *text, size_t size)
@@ -196,6 +223,8 @@ static void add_doubling_quotes(struct buffer *b, const char *text, size_t size)
 	}
 	buffer_add(b, text, size);
 }
+
+void csv_begin(struct buffer *b) { buffer_add_text(b, "\xEF\xBB\xBF"); }
 
 void csv_cell(struct buffer *b, struct weir_text cell)
 {

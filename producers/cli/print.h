@@ -45,8 +45,13 @@ void json_end(struct buffer *b, char bracket);
 
 /* ---- CSV: RFC 4180 ---- */
 
-/* A cell that a spreadsheet would take for a formula (= + - @ TAB CR LF in front) gets a ' before
- * it, unless it is a number. Source: OWASP, "CSV Injection". */
+/* Spreadsheets take a file that begins with U+FEFF for UTF-8; without, Excel takes it for the code
+ * page of the country. Source: Microsoft support, "Opening CSV UTF-8 files correctly in Excel". */
+void csv_begin(struct buffer *b);
+/* A cell that a spreadsheet would take for a formula gets a ' before it, unless it is a number:
+ * = + - @ TAB CR LF in front, or the full-width forms of the first four, be it behind blanks. What
+ * has a separator of another country in it (; TAB) is quoted too. Source: OWASP, "CSV Injection".
+ */
 void csv_cell(struct buffer *b, struct weir_text cell);
 void csv_end(struct buffer *b);
 

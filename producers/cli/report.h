@@ -4,7 +4,8 @@
 
 #include "view.h"
 
-/* Times are in seconds; NaN: not known. */
+/* Times are in seconds; NaN: not known. Those of processing are of every result of every stage that
+ * was worked for (success and failed). */
 struct report_summary {
 	char batch_id[65], job_id[65], kind[33], status[16];
 	int64_t total, processed, success, failed, cancelled, pending;
@@ -14,32 +15,62 @@ struct report_summary {
 	char redis[12]; /* "equal", "different", "away", "expired" */
 
 	/* What is compared. */
-	int64_t results;				   /* rows */
-	int64_t batch_items, items;			   /* the sum of the batches' sizes; rows */
 	int64_t told_success, told_failed, told_cancelled; /* by the job that has ended */
 };
 
 /* The part of the summary that is printed. */
 extern const struct field report_fields[];
 
+/* A stage: counts are those of its result rows. */
+struct report_stage {
+	struct stage_view view;
+	double average;
+
+	/* What is compared. */
+	int64_t results;	    /* rows, of whatever state */
+	int64_t batch_items, items; /* the sum of the batches' sizes; rows */
+	int64_t batch_success, batch_failed, batch_cancelled; /* the batches' counters */
+	int64_t told_success, told_failed, told_cancelled;    /* by the stage that is completed */
+	int64_t wrong_batches, wrong_batch; /* how many do not add up; the first of them */
+	bool ended;
+};
+
+extern const struct field report_stage_fields[]; /* those behind the view's */
+
 struct report {
 	struct report_summary summary;
+	struct report_stage *stages;
+	int stage_count;
 	struct batch_counts batches;
 	PGresult *attempts;	   /* rows of (attempts bigint, items bigint), binary */
 	PGresult *classes;	   /* as of view_classes() */
+	/* Rows of (by_key bool, name text or NULL, report_model_fields), binary, the largest first.
+	 * by_key: name is a model_key, else an ai_model. NULL: the context names none. */
+	PGresult *models;
 	struct buffer differences; /* empty when the ledger adds up, else a text */
 };
+
+/* What one ai_model, or one model_key, did: results of any stage that were worked for. An
+ * item belongs to the ai_model of its own context, or, where that says nothing, of its stage's. */
+struct report_model {
+	int64_t count, success, failed;
+	double average;
+	double tokens; /* NaN: nobody counts them yet */
+};
+
+extern const struct field report_model_fields[];
 
 /* Begins a read-only transaction, in which everything is of one moment, and reads all but the
  * single items; the caller reads those in it, and ends it. On success the caller calls
  * report_release(). An unknown job is a failure. */
 int report_begin(struct ledger *l, const char *job_id, struct report *out,
 		 struct weir_error *err) WEIR_MUST_CHECK;
-/* Compares with what Redis says now (v->progress may be NULL). */
+/* Compares with what Redis says now (v->progress may be NULL), stage by stage. */
 void report_compare(const struct viewer *v, struct report *r);
 void report_release(struct report *r);
 
-/* Writes into differences what does not add up; called by report_begin(). */
+/* Derives the job's counts from those of its stages, and writes into differences what does not add
+ * up; called by report_begin(). */
 void report_check(struct report *r);
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REDIS_MS 1000
@@ -15,7 +16,7 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_COUNT, struct job_view, "processed_items", processed),
 	FIELD(FIELD_COUNT, struct job_view, "success_count", success),
 	FIELD(FIELD_COUNT, struct job_view, "failure_count", failed),
-	FIELD(FIELD_COUNT, struct job_view, "cancelled_count", cancelled),
+	FIELD(FIELD_COUNT, struct job_view, "cancelled", cancelled),
 	FIELD(FIELD_COUNT, struct job_view, "pending", pending),
 	FIELD(FIELD_FLAG, struct job_view, "sealed", sealed),
 	FIELD(FIELD_FLAG, struct job_view, "ended", ended),
@@ -25,7 +26,31 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_REAL, struct job_view, "duration", seconds),
 	FIELD(FIELD_REAL, struct job_view, "age", age),
 	FIELD(FIELD_REAL, struct job_view, "throughput", rate),
+	FIELD(FIELD_TEXT, struct job_view, "paused_at", paused_at),
+	FIELD(FIELD_COUNT, struct job_view, "max_attempts", max_attempts),
+	FIELD(FIELD_REAL, struct job_view, "backoff", backoff),
+	FIELD(FIELD_REAL, struct job_view, "backoff_factor", backoff_factor),
+	FIELD(FIELD_REAL, struct job_view, "backoff_cap", backoff_cap),
+	FIELD(FIELD_REAL, struct job_view, "max_concurrent", max_concurrent),
+	FIELD(FIELD_COUNT, struct job_view, "retries_waiting", retries_waiting),
+	FIELD(FIELD_TEXT, struct job_view, "next_retry_at", next_retry_at),
+	FIELD(FIELD_REAL, struct job_view, "next_retry", next_retry),
 	FIELD(FIELD_TEXT, struct job_view, "source", source),
+	{.type = FIELD_END},
+};
+
+const struct field stage_view_fields[] = {
+	FIELD(FIELD_COUNT, struct stage_view, "stage", stage),
+	FIELD(FIELD_TEXT, struct stage_view, "kind", kind),
+	FIELD(FIELD_TEXT, struct stage_view, "step", step),
+	FIELD(FIELD_TEXT, struct stage_view, "status", status),
+	FIELD(FIELD_COUNT, struct stage_view, "total", total),
+	FIELD(FIELD_COUNT, struct stage_view, "success", success),
+	FIELD(FIELD_COUNT, struct stage_view, "failed", failed),
+	FIELD(FIELD_COUNT, struct stage_view, "cancelled", cancelled),
+	FIELD(FIELD_COUNT, struct stage_view, "pending", pending),
+	FIELD(FIELD_TEXT, struct stage_view, "started_at", started_at),
+	FIELD(FIELD_TEXT, struct stage_view, "completed_at", completed_at),
 	{.type = FIELD_END},
 };
 
@@ -37,46 +62,61 @@ const struct field batch_counts_fields[] = {
 	{.type = FIELD_END},
 };
 
-#define JOB_COLUMNS                                                                                \
-	"SELECT j.job_id, j.kind, j.status,"                                                       \
-	" coalesce(j.total_items, (SELECT sum(b.size) FROM weir.job_batches b"                     \
-	"  WHERE b.job_id = j.job_id AND b.stage = 1), 0)::int8 AS total_items,"                   \
-	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"                 \
-	" " SQL_TIME("j.created_at") " AS created_at,"                                             \
-	" " SQL_TIME("j.started_at") " AS started_at,"                                             \
-	" " SQL_TIME("j.completed_at") " AS completed_at,"                                         \
-	" extract(epoch FROM greatest(coalesce(j.completed_at, now()), j.started_at)"              \
-	"  - j.started_at)::float8 AS duration,"                                                   \
-	" greatest(extract(epoch FROM now() - j.created_at), 0)::float8 AS age,"
-
 static const char read_job[] =
-	JOB_COLUMNS
+	"SELECT j.job_id, j.kind, j.status,"
+	" coalesce(j.total_items, (SELECT sum(b.size) FROM weir.job_batches b"
+	"  WHERE b.job_id = j.job_id AND b.stage = 1), 0)::int8 AS total_items,"
+	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"
+	" " SQL_TIME("j.created_at") " AS created_at,"
+	" " SQL_TIME("j.started_at") " AS started_at,"
+	" " SQL_TIME("j.completed_at") " AS completed_at,"
+	" " SQL_TIME("j.paused_at") " AS paused_at,"
+	" extract(epoch FROM greatest(coalesce(j.completed_at, now()), j.started_at)"
+	"  - j.started_at)::float8 AS duration,"
+	" greatest(extract(epoch FROM now() - j.created_at), 0)::float8 AS age,"
 	" coalesce(j.success_count, 0) AS success_count,"
 	" coalesce(j.failure_count, 0) AS failure_count,"
-	" coalesce(j.cancelled_count, 0) AS cancelled_count"
-	" FROM weir.jobs j WHERE j.job_id = $1";
+	" coalesce(j.cancelled_count, 0) AS cancelled,"
+	" j.max_attempts::int8 AS max_attempts, (j.backoff_ms / 1000.0)::float8 AS backoff,"
+	" j.backoff_factor, (j.backoff_cap_ms / 1000.0)::float8 AS backoff_cap,"
+	" j.max_concurrent::float8 AS max_concurrent, w.waiting AS retries_waiting,"
+	" " SQL_TIME("w.next") " AS next_retry_at,"
+	" greatest(extract(epoch FROM w.next - now()), 0)::float8 AS next_retry"
+	" FROM weir.jobs j CROSS JOIN (SELECT count(*) AS waiting,"
+	"  min(due_at) FILTER (WHERE NOT weir.is_parked(due_at)) AS next"
+	"  FROM weir.retries WHERE job_id = $1 AND isfinite(due_at)) w"
+	" WHERE j.job_id = $1";
 
-static const char count_job[] =
-	JOB_COLUMNS
-	" coalesce(j.success_count, c.success) AS success_count,"
-	" coalesce(j.failure_count, c.failed) AS failure_count,"
-	" coalesce(j.cancelled_count, c.cancelled) AS cancelled_count"
-	" FROM weir.jobs j CROSS JOIN (SELECT count(*) FILTER (WHERE status = 1) AS success,"
-	"  count(*) FILTER (WHERE status = 2) AS failed,"
-	"  count(*) FILTER (WHERE status = 3) AS cancelled"
-	"  FROM weir.results WHERE job_id = $1) c WHERE j.job_id = $1";
+/* Without counting: an open stage has none yet. */
+static const char read_stages[] =
+	"SELECT s.stage::int8 AS stage, s.kind, s.step,"
+	" CASE WHEN s.completed_at IS NOT NULL THEN 'completed'"
+	"  WHEN EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = $1 AND b.stage = s.stage)"
+	"  THEN 'running' ELSE 'pending' END AS status,"
+	" coalesce(CASE WHEN s.stage > 1 THEN s.total_items ELSE coalesce(j.total_items,"
+	"  (SELECT sum(size) FROM weir.job_batches b WHERE b.job_id = $1 AND b.stage = 1))"
+	"  END, 0)::int8 AS total,"
+	" coalesce(s.success_count, 0) AS success, coalesce(s.failure_count, 0) AS failed,"
+	" coalesce(s.cancelled_count, 0) AS cancelled,"
+	" " SQL_TIME("coalesce(s.started_at, CASE s.stage WHEN 1 THEN j.started_at END)")
+	"  AS started_at,"
+	" " SQL_TIME("s.completed_at") " AS completed_at"
+	" FROM weir.job_stages s JOIN weir.jobs j USING (job_id) WHERE s.job_id = $1"
+	" ORDER BY s.stage";
+
+static const char count_stages[] =
+	"SELECT stage::int8, kind, step, status, total_items::int8 AS total,"
+	" success_count AS success, failure_count AS failed, cancelled_count AS cancelled,"
+	" " SQL_TIME("started_at") " AS started_at, " SQL_TIME("completed_at") " AS completed_at"
+	" FROM public.batch_stages WHERE job_id = $1 ORDER BY stage";
 
 static const char count_batches[] =
-	"WITH d AS (SELECT stage, ordinal / (SELECT batch_size FROM weir.jobs WHERE job_id = $1)"
-	"   AS n, count(*) AS done"
-	"  FROM weir.results WHERE job_id = $1 GROUP BY 1, 2)"
 	"SELECT count(*) AS total,"
-	" count(*) FILTER (WHERE b.status = 'pending_queue' AND NOT e.all_done) AS pending_queue,"
-	" count(*) FILTER (WHERE b.status = 'queued' AND NOT e.all_done) AS queued,"
-	" count(*) FILTER (WHERE e.all_done) AS done"
-	" FROM weir.job_batches b LEFT JOIN d USING (stage, n)"
-	" CROSS JOIN LATERAL (SELECT coalesce(d.done, 0) >= b.size AS all_done) e"
-	" WHERE b.job_id = $1";
+	" count(*) FILTER (WHERE status = 'pending_queue' AND NOT done) AS pending_queue,"
+	" count(*) FILTER (WHERE status = 'queued' AND NOT done) AS queued,"
+	" count(*) FILTER (WHERE done) AS done"
+	" FROM (SELECT status, success + failed + cancelled >= size AS done"
+	"  FROM weir.job_batches WHERE job_id = $1) b";
 
 static const char count_classes[] =
 	"SELECT coalesce(error_class, 'unknown') AS class, count(*) AS items FROM weir.results"
@@ -126,58 +166,149 @@ int view_no_job(const char *job_id, struct weir_error *err)
 
 /* ---- one job ---- */
 
-static int read_row(struct ledger *l, const char *sql, const char *job_id, struct job_view *out,
+static int read_row(struct ledger *l, const char *job_id, struct job_view *job,
 		    struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (view_query(l, read_job, job_id, &r, err) < 0)
+		return -1;
+	int found = PQntuples(r);
+	if (found)
+		fields_read(job_view_fields, r, 0, job);
+	PQclear(r);
+	return found;
+}
+
+static int read_rows(struct ledger *l, const char *sql, const char *job_id, struct job_view *job,
+		     struct weir_error *err)
 {
 	PGresult *r = NULL;
 	if (view_query(l, sql, job_id, &r, err) < 0)
 		return -1;
-	int found = PQntuples(r);
-	if (found)
-		fields_read(job_view_fields, r, 0, out);
+	int n = PQntuples(r);
+	struct stage_view *stages = calloc((size_t)n + 1, sizeof *stages);
+	for (int i = 0; stages && i < n; i++)
+		fields_read(stage_view_fields, r, i, &stages[i]);
 	PQclear(r);
-	snprintf(out->source, sizeof out->source, "ledger");
-	return found;
+	if (!stages)
+		return weir_fail_memory(err);
+	free(job->stages);
+	job->stages = stages;
+	job->stage_count = n;
+	return 0;
 }
 
-/* Takes what Redis counted, unless the ledger contradicts it. */
-static bool take_live(struct job_view *job, const struct progress_counts *live)
+/* Takes what Redis counted, unless it does not know the stage or the ledger contradicts it. */
+static bool take_live(const struct viewer *v, const struct job_view *job, struct stage_view *stage)
 {
-	if (live->success + live->failed + live->cancelled > job->total)
+	struct progress_counts live = {0};
+	struct weir_error ignored;
+	bool known = false;
+	if (strcmp(stage->status, "running") != 0)
+		return true;
+	if (!v->progress ||
+	    progress_read(v->progress, job->job_id, (uint32_t)stage->stage, &known, &live,
+			  &ignored) < 0 ||
+	    !known || live.success + live.failed + live.cancelled > stage->total)
 		return false;
-	job->success = live->success;
-	job->failed = live->failed;
-	job->cancelled = live->cancelled;
-	snprintf(job->source, sizeof job->source, "redis");
+	stage->success = live.success;
+	stage->failed = live.failed;
+	stage->cancelled = live.cancelled;
 	return true;
 }
 
+static bool take_all_live(const struct viewer *v, struct job_view *job)
+{
+	for (int i = 0; i < job->stage_count; i++)
+		if (!take_live(v, job, &job->stages[i]))
+			return false;
+	return true;
+}
+
+static int count(const struct viewer *v, struct job_view *job, struct weir_error *err)
+{
+	bool live = !job->ended && take_all_live(v, job);
+	snprintf(job->source, sizeof job->source, live ? "redis" : "ledger");
+	return job->ended || live ? 0 : read_rows(v->ledger, count_stages, job->job_id, job, err);
+}
+
+static void add_stages(struct job_view *job)
+{
+	for (int i = 0; i < job->stage_count; i++) {
+		struct stage_view *s = &job->stages[i];
+		s->pending = s->total - s->success - s->failed - s->cancelled;
+		if (job->ended)
+			continue;
+		job->success = s->success; /* the last one's stays */
+		job->failed += s->failed;
+		job->cancelled += s->cancelled;
+	}
+}
+
+/* The stages may have been read a moment later than the job. */
 static void derive(struct job_view *job)
 {
+	if (job->stage_count > 0 && job->stages[0].total > job->total)
+		job->total = job->stages[0].total;
 	job->processed = job->success + job->failed + job->cancelled;
 	job->pending = job->total - job->processed;
 	job->rate = job->seconds > 0 ? (double)job->processed / job->seconds : NAN;
 }
 
-/* Redis is asked first: an item is in the ledger before it is counted, so that the ledger's total,
- * read later, can only be the larger one. */
 int view_job(const struct viewer *v, const char *job_id, struct job_view *out,
 	     struct weir_error *err)
 {
-	struct progress_counts live = {0};
-	struct weir_error ignored;
 	struct job_view job = {0};
-	bool known = false;
-	if (v->progress && progress_read(v->progress, job_id, 1, &known, &live, &ignored) < 0)
-		known = false;
-	int found = read_row(v->ledger, read_job, job_id, &job, err);
-	if (found == 1 && !job.ended && !(known && take_live(&job, &live)))
-		found = read_row(v->ledger, count_job, job_id, &job, err);
+	int found = read_row(v->ledger, job_id, &job, err);
 	if (found != 1)
 		return found;
+	if (read_rows(v->ledger, read_stages, job_id, &job, err) < 0 || count(v, &job, err) < 0) {
+		job_view_release(&job);
+		return -1;
+	}
+	add_stages(&job);
 	derive(&job);
 	*out = job;
 	return 1;
+}
+
+void job_view_release(struct job_view *job)
+{
+	free(job->stages);
+	job->stages = NULL;
+	job->stage_count = 0;
+}
+
+struct stage_view *view_current(const struct job_view *job)
+{
+	int i = 0;
+	while (i + 1 < job->stage_count && *job->stages[i].completed_at)
+		i++;
+	return job->stage_count > 0 ? &job->stages[i] : NULL;
+}
+
+void print_stage_name(const struct stage_view *stage, struct buffer *b)
+{
+	print_plain(b, print_text(stage->kind));
+	buffer_add_text(b, *stage->step ? "." : "");
+	print_plain(b, print_text(stage->step));
+}
+
+void print_stage(const struct stage_view *stage, double average, struct buffer *b)
+{
+	buffer_printf(b, "stage %-4" PRId64 " ", stage->stage);
+	print_stage_name(stage, b);
+	buffer_printf(b,
+		      " %s, %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
+		      " cancelled, %" PRId64 " pending",
+		      stage->status, stage->total, stage->success, stage->failed, stage->cancelled,
+		      stage->pending);
+	if (!isnan(average)) {
+		buffer_add_text(b, ", avg ");
+		print_real(b, average * 1000, 3);
+		buffer_add_text(b, " ms");
+	}
+	buffer_add_char(b, '\n');
 }
 
 /* ---- what belongs to it ---- */

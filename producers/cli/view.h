@@ -20,7 +20,19 @@ struct viewer {
 int viewer_open(struct call *call, struct viewer *out) WEIR_MUST_CHECK;
 void viewer_close(struct viewer *v);
 
-/* success + failed + cancelled + pending = total, always. */
+/* One stage. success + failed + cancelled + pending = total, always. */
+struct stage_view {
+	int64_t stage; /* from 1 */
+	char kind[33], step[65];
+	char status[16]; /* pending: it has not begun; running, completed */
+	int64_t total, success, failed, cancelled, pending;
+	char started_at[TIME_ROOM], completed_at[TIME_ROOM];
+};
+
+extern const struct field stage_view_fields[];
+
+/* One job. success + failed + cancelled + pending = total, always: an item of the job is a success
+ * when it is one in the last stage, and failed when it is in any. */
 struct job_view {
 	char job_id[65], kind[33], status[16];
 	int64_t total, processed, success, failed, cancelled, pending;
@@ -29,15 +41,38 @@ struct job_view {
 	double age;	/* s since it was submitted */
 	double rate;	/* items/s over that time; NaN: none */
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
+	char paused_at[TIME_ROOM];
 	char source[8]; /* of the counts: "redis" or "ledger" */
+
+	int64_t max_attempts;
+	double backoff, backoff_factor, backoff_cap; /* s */
+	double max_concurrent;			     /* items; NaN: any number */
+	int64_t retries_waiting;		     /* items that wait for their next attempt */
+	char next_retry_at[TIME_ROOM];		     /* "": none, or they wait for a resume */
+	double next_retry;			     /* s until then */
+
+	struct stage_view *stages;
+	int stage_count;
 };
 
 extern const struct field job_view_fields[];
 
-/* Reads one job. While it has not ended its counts are taken from Redis, or, when that is away or
- * does not know the job, counted in the ledger. 1: found, 0: no such job, -1: failed. */
+/* Reads one job. While it has not ended the counts of its open stages are taken from Redis, or,
+ * when that is away or does not know them, from the ledger's batches. 1: found, and the caller
+ * calls job_view_release(); 0: no such job, -1: failed. */
 int view_job(const struct viewer *v, const char *job_id, struct job_view *out,
 	     struct weir_error *err) WEIR_MUST_CHECK;
+void job_view_release(struct job_view *job); /* may be zero, or released before */
+
+/* The stage that the job is in: the first that is not completed, else the last. NULL: it has none.
+ */
+struct stage_view *view_current(const struct job_view *job);
+
+/* "idea.title", or the kind alone. */
+void print_stage_name(const struct stage_view *stage, struct buffer *b);
+
+/* One line for people. average: seconds an item took; NaN: left out. */
+void print_stage(const struct stage_view *stage, double average, struct buffer *b);
 
 /* A batch whose items are all final is done. */
 struct batch_counts {

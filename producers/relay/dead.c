@@ -19,21 +19,22 @@
  * message, and a mark in weir.trials; only one that has earned the limit of these is failed. */
 static const char give_back[] =
 	"WITH t AS (INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
-	"  SELECT i.job_id, i.stage, i.ordinal, $7 FROM weir.items i"
-	"  WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = $3 AND i.custom_id = $4"
+	"  SELECT i.job_id, i.stage, i.ordinal, $7 FROM weir.items i JOIN weir.jobs j USING "
+	"(job_id)"
+	"  WHERE j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 AND i.stage = $2 "
+	"AND i.ordinal = $3 AND i.custom_id = $4"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
 	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
 	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET starts = t.starts + $7"
 	"  RETURNING t.job_id, t.stage, t.ordinal, t.starts),"
 	" again AS (INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
-	"  SELECT job_id, stage, ordinal, $5, now() FROM t WHERE starts < $6"
-	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = now()),"
-	" poison AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts,"
-	"   error_class, error)"
-	"  SELECT job_id, stage, ordinal, 2, $5, 'poison',"
-	"   'the broker gave its message up ' || starts || ' times: no consumer ended it'"
-	"  FROM t WHERE starts >= $6 ON CONFLICT DO NOTHING)"
-	" SELECT count(*) FROM t";
+	"  SELECT t.job_id, t.stage, t.ordinal, $5, now() + CASE WHEN j.status = 'paused'"
+	"   THEN weir.parked() ELSE interval '0' END"
+	"  FROM t JOIN weir.jobs j USING (job_id) WHERE t.starts < $6"
+	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at)"
+	" SELECT weir.end_items(job_id, stage, ARRAY[ordinal], 2, 'poison',"
+	"  'the broker gave its message up ' || starts || ' times: no consumer ended it')"
+	" FROM t WHERE starts >= $6";
 
 static const char is_item[] =
 	"SELECT 1 FROM weir.items"

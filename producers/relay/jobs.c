@@ -1,178 +1,80 @@
-/* Jobs: ends those whose items are all final, and sees to it that their progress counters are there
- * and right. Consumers say when a job seems done; without a word from them (Redis may be away) each
- * job is looked at now and then, the less often the longer that takes. */
+/* Jobs: each that is not done with is looked at now and then, the less often the longer that takes,
+ * and at once when somebody says that something has happened to it. Stages that are done are
+ * finished, what is left of cancelled jobs is cancelled, limited jobs get their next batches, what
+ * the broker or Redis has lost is brought back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "relay.h"
+#include "tally.h"
 #include "weir/clock.h"
 #include "weir/log.h"
-#include "weir/topology.h"
+#include "window.h"
 
 #define LOOK_US 1000000
-#define SLOW_US 60000000
-#define SHARE 20 /* counting a job takes at most one part in so many of the time */
+#define WINDOW_LOOK_US 250000 /* while a job has a limit */
+#define SHARE 20	      /* looking at a job takes at most one part in so many of the time */
 #define KEEP_S (7 * 24 * 3600)
-#define CHUNK 5000
+#define RATE_US 500000	  /* the least time to take a rate over */
+#define DIFFER_US 3000000 /* so long may progress differ from a ledger that does not move */
+#define CANCEL_US 1000000 /* who cancels a job does that himself, unless he has died */
+#define RECOUNT_US 5000000
+#define RECOUNT_CAP_US 600000000
+#define ERRANDS_US 200000
 
 struct watched_job {
 	char job_id[65];
-	int64_t count_at_us; /* when to count its results again */
-	int64_t done;	     /* items that were final when we last looked */
-	int64_t moved_us;    /* when that was last something else */
+	int64_t look_at_us;
+	int64_t done;	  /* items of all stages that were final when we last looked */
+	int64_t moved_us; /* when that was last something else */
+	int64_t recount_at_us, recount_pause_us;
+	int64_t rate_us, rate_done; /* since when, and how many there were then */
+	double rate;		    /* items that end in a second */
+	enum errand_kind wanted;
 	bool seen;
 };
 
+/* One job as it is now. */
+struct view {
+	const char *job_id;
+	bool sealed, ended, cancelled, paused, limited;
+	const PGresult *stages;
+	int stage_count;
+};
+
 static const char open_jobs[] =
-	"SELECT job_id, sealed_at IS NOT NULL, completed_at IS NOT NULL, coalesce(total_items, 0),"
-	"  kind"
-	" FROM weir.jobs WHERE (status IN ('pending', 'running') OR NOT counted)"
-	" AND ($1::text IS NULL OR job_id = $1) ORDER BY created_at";
+	"SELECT job_id, status, sealed_at IS NOT NULL, completed_at IS NOT NULL,"
+	"  max_concurrent IS NOT NULL FROM weir.jobs"
+	" WHERE NOT counted AND ($1::text IS NULL OR job_id = $1) ORDER BY created_at";
 
-/* A job of which no item succeeded has failed, unless it had none. */
-static const char end_job[] =
-	"WITH c AS (SELECT count(*) FILTER (WHERE status = 1) AS good,"
-	"  count(*) FILTER (WHERE status = 2) AS bad, count(*) FILTER (WHERE status = 3) AS off,"
-	"  count(*) AS done FROM weir.results WHERE job_id = $1)"
-	"UPDATE weir.jobs j SET completed_at = now(),"
-	"  started_at = coalesce(started_at, now()),"
-	"  status = CASE WHEN c.good = 0 AND c.bad > 0 THEN 'failed' ELSE 'completed' END,"
-	"  success_count = c.good, failure_count = c.bad, cancelled_count = c.off"
-	" FROM c WHERE j.job_id = $1 AND j.status IN ('pending', 'running')"
-	"  AND j.sealed_at IS NOT NULL AND c.done = j.total_items"
-	" RETURNING j.status, success_count, failure_count";
-
-static const char count_job[] =
-	"SELECT count(*) FILTER (WHERE r.status = 1), count(*) FILTER (WHERE r.status = 2),"
-	"  count(*) FILTER (WHERE r.status = 3),"
-	"  coalesce((SELECT total_items FROM weir.jobs WHERE job_id = $1), 0)"
-	" FROM weir.results r WHERE r.job_id = $1 AND r.stage = $2";
-
-static const char read_results[] =
-	"SELECT ordinal, status::int4 FROM weir.results"
-	" WHERE job_id = $1 AND stage = $2 AND ordinal > $3 ORDER BY ordinal LIMIT $4";
-
-/* What the broker has lost: batches that are queued and miss final items which do not wait for
- * another try, and tries whose message went missing. */
-static const char revive_batches[] =
-	"UPDATE weir.job_batches b SET status = 'pending_queue', due_at = now()"
-	" FROM weir.jobs j WHERE j.job_id = b.job_id AND b.job_id = $1 AND b.status = 'queued'"
-	"  AND (SELECT count(*) FROM weir.results r WHERE r.job_id = b.job_id AND r.stage = b.stage"
-	"   AND r.ordinal >= b.n * j.batch_size AND r.ordinal < b.n * j.batch_size + b.size)"
-	"  + (SELECT count(*) FROM weir.retries w WHERE w.job_id = b.job_id AND w.stage = b.stage"
-	"   AND w.ordinal >= b.n * j.batch_size AND w.ordinal < b.n * j.batch_size + b.size"
-	"   AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
-	"    AND r.stage = w.stage AND r.ordinal = w.ordinal)) < b.size";
-
-static const char revive_retries[] =
-	"UPDATE weir.retries w SET due_at = now() WHERE w.job_id = $1 AND w.due_at = 'infinity'"
-	" AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
-	"  AND r.stage = w.stage AND r.ordinal = w.ordinal)";
-
-/* Nothing asks for these once the job has ended. */
-static const char clean_retries[] = "DELETE FROM weir.retries WHERE job_id = $1";
-static const char clean_trials[] = "DELETE FROM weir.trials WHERE job_id = $1";
-static const char job_counted[] = "UPDATE weir.jobs SET counted = true WHERE job_id = $1";
-
-/* ---- progress from the ledger ---- */
-
-static void key_params(struct params *p, const char *job_id, uint32_t stage)
-{
-	params_reset(p);
-	params_string(p, job_id);
-	params_int(p, (int32_t)stage);
-}
-
-static int read_counts(struct ledger *l, const char *job_id, uint32_t stage,
-		       struct progress_counts *out, struct weir_error *err)
-{
-	struct params p = PARAMS_INIT;
-	PGresult *rows = NULL;
-	key_params(&p, job_id, stage);
-	int rc = ledger_query(l, count_job, &p, true, &rows, err);
-	params_release(&p);
-	if (rc < 0)
-		return -1;
-	*out = (struct progress_counts){.success = ledger_big(rows, 0, 0),
-					.failed = ledger_big(rows, 0, 1),
-					.cancelled = ledger_big(rows, 0, 2),
-					.total = ledger_big(rows, 0, 3)};
-	PQclear(rows);
-	return 0;
-}
-
-static int count_rows(struct progress *p, const char *job_id, uint32_t stage, const PGresult *rows,
-		      struct weir_error *err)
-{
-	uint32_t ordinals[CHUNK];
-	uint8_t states[CHUNK];
-	bool known;
-	int n = PQntuples(rows);
-	for (int i = 0; i < n; i++) {
-		ordinals[i] = (uint32_t)ledger_int(rows, i, 0);
-		states[i] = (uint8_t)ledger_int(rows, i, 1);
-	}
-	if (progress_count(p, job_id, stage, ordinals, states, (size_t)n, &known, NULL, err) < 0)
-		return -1;
-	return known ? 0 : weir_fail(err, "redis_lost", "the keys were lost again meanwhile");
-}
-
-/* The keys are made first and filled afterwards: whatever is committed from now on counts itself,
- * and what was committed before is read here. Counting twice changes nothing. */
-int jobs_rebuild(struct ledger *l, struct progress *p, const char *job_id, uint32_t stage,
-		 struct weir_error *err)
-{
-	struct params params = PARAMS_INIT;
-	struct progress_counts counts;
-	int rc = -1, last = -1, n = 0;
-	if (read_counts(l, job_id, stage, &counts, err) < 0 ||
-	    progress_drop(p, job_id, stage, err) < 0 ||
-	    progress_set_total(p, job_id, stage, counts.total, err) < 0)
-		return -1;
-	do {
-		PGresult *rows = NULL;
-		key_params(&params, job_id, stage);
-		params_int(&params, last);
-		params_big(&params, CHUNK);
-		if (ledger_query(l, read_results, &params, true, &rows, err) < 0)
-			goto out;
-		n = PQntuples(rows);
-		if (n > 0)
-			last = ledger_int(rows, n - 1, 0);
-		int counted = n > 0 ? count_rows(p, job_id, stage, rows, err) : 0;
-		PQclear(rows);
-		if (counted < 0)
-			goto out;
-	} while (n == CHUNK);
-	rc = 0;
-out:
-	params_release(&params);
-	return rc;
-}
-
-int jobs_reconcile(struct ledger *l, struct progress *p, const char *job_id, bool *same,
-		   struct weir_error *err)
-{
-	struct progress_counts told, real;
-	bool known;
-	if (progress_read(p, job_id, 1, &known, &told, err) < 0 ||
-	    read_counts(l, job_id, 1, &real, err) < 0)
-		return -1;
-	bool equal = known && told.total == real.total && told.success == real.success &&
-		     told.failed == real.failed && told.cancelled == real.cancelled;
-	if (same)
-		*same = equal;
-	return equal ? 0 : jobs_rebuild(l, p, job_id, 1, err);
-}
+/* Nothing asks for these once the job has ended, and what is due of it is so no more. `weir retry`
+ * may open it again at any moment: each statement sees all of that or nothing. */
+#define IF_ENDED                                                                                   \
+	" WHERE job_id = $1 AND EXISTS (SELECT FROM weir.jobs"                                     \
+	"  WHERE job_id = $1 AND completed_at IS NOT NULL)"
+static const char *const clean[] = {
+	"DELETE FROM weir.retries" IF_ENDED,
+	"DELETE FROM weir.trials" IF_ENDED,
+	"UPDATE weir.job_batches SET status = 'queued'" IF_ENDED " AND status = 'pending_queue'",
+	"UPDATE weir.jobs SET counted = true WHERE job_id = $1 AND completed_at IS NOT NULL",
+};
 
 /* ---- the list of open jobs ---- */
 
-static struct watched_job *watch(struct relay *r, const char *job_id)
+static struct watched_job *find(struct relay *r, const char *job_id)
 {
 	for (size_t i = 0; i < r->job_count; i++)
 		if (strcmp(r->jobs[i].job_id, job_id) == 0)
 			return &r->jobs[i];
+	return NULL;
+}
+
+static struct watched_job *watch(struct relay *r, const char *job_id)
+{
+	struct watched_job *job = find(r, job_id);
+	if (job)
+		return job;
 	if (r->job_count == r->job_room) {
 		size_t room = r->job_room ? 2 * r->job_room : 16;
 		struct watched_job *more = realloc(r->jobs, room * sizeof *more);
@@ -181,9 +83,10 @@ static struct watched_job *watch(struct relay *r, const char *job_id)
 		r->jobs = more;
 		r->job_room = room;
 	}
-	struct watched_job *job = &r->jobs[r->job_count++];
+	job = &r->jobs[r->job_count++];
 	memset(job, 0, sizeof *job);
-	job->moved_us = clock_us();
+	job->moved_us = job->rate_us = clock_us();
+	job->recount_pause_us = RECOUNT_US;
 	snprintf(job->job_id, sizeof job->job_id, "%s", job_id);
 	return job;
 }
@@ -204,102 +107,187 @@ void jobs_release(struct relay *r)
 	r->job_count = r->job_room = 0;
 }
 
-/* ---- one job ---- */
-
-static int end_if_done(struct relay *r, struct watched_job *job, bool *ended,
-		       struct weir_error *err)
+void jobs_told(struct relay *r, const char *job_id)
 {
-	PGresult *rows = NULL;
-	int64_t began = clock_us();
-	job->count_at_us = began + SLOW_US; /* should it fail */
-	params_reset(&r->params);
-	params_string(&r->params, job->job_id);
-	if (ledger_query(r->ledger, end_job, &r->params, true, &rows, err) < 0)
-		return -1;
-	*ended = PQntuples(rows) == 1;
-	if (*ended)
-		log_event(LOG_INFO, "job_ended", "job=%s status=%s success=%lld failed=%lld",
-			  job->job_id, PQgetvalue(rows, 0, 0), (long long)ledger_big(rows, 0, 1),
-			  (long long)ledger_big(rows, 0, 2));
-	PQclear(rows);
-	int64_t took = clock_us() - began;
-	job->count_at_us = clock_us() + (took * SHARE > LOOK_US ? took * SHARE : LOOK_US);
-	return 0;
+	struct watched_job *job = find(r, job_id);
+	if (job)
+		job->look_at_us = 0;
+	r->jobs_at_us = 0;
 }
 
-static int tell_ledger(struct relay *r, const char *sql, const char *job_id, int64_t *rows,
-		       struct weir_error *err)
+/* ---- how it moves ---- */
+
+static void note_done(struct watched_job *job, const struct view *v)
 {
-	params_reset(&r->params);
-	params_string(&r->params, job_id);
-	return ledger_do(r->ledger, sql, &r->params, rows, err);
+	int64_t now = clock_us(), done = 0;
+	struct tally t;
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, &t);
+		done += t.done;
+	}
+	if (now - job->rate_us >= RATE_US) {
+		double passed = (double)(now - job->rate_us) / 1e6;
+		job->rate = (double)(done - job->rate_done) / passed;
+		job->rate_done = done;
+		job->rate_us = now;
+	}
+	if (done == job->done)
+		return;
+	job->done = done;
+	job->moved_us = now;
+	job->recount_pause_us = RECOUNT_US;
+	job->recount_at_us = now + RECOUNT_US;
 }
+
+static bool still_for(const struct watched_job *job, int64_t us)
+{
+	return clock_us() - job->moved_us > us;
+}
+
+/* ---- an ended job ---- */
 
 /* The last word on a job's progress. */
-static int check_ended(struct relay *r, const char *job_id, struct weir_error *err)
+static int check_ended(struct relay *r, const struct view *v, struct weir_error *err)
 {
-	if (jobs_reconcile(r->ledger, r->progress, job_id, NULL, err) < 0 ||
-	    progress_expire(r->progress, job_id, 1, KEEP_S, err) < 0 ||
-	    tell_ledger(r, clean_retries, job_id, NULL, err) < 0 ||
-	    tell_ledger(r, clean_trials, job_id, NULL, err) < 0)
-		return -1;
-	return tell_ledger(r, job_counted, job_id, NULL, err);
+	struct tally t;
+	bool same;
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, &t);
+		if (t.begun &&
+		    (tally_reconcile(r->ledger, r->progress, v->job_id, &t, &same, err) < 0 ||
+		     progress_expire(r->progress, v->job_id, (uint32_t)t.stage, KEEP_S, err) < 0))
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof clean / sizeof *clean; i++) {
+		params_reset(&r->params);
+		params_string(&r->params, v->job_id);
+		if (ledger_do(r->ledger, clean[i], &r->params, NULL, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
-/* Nothing of the job has ended for long: when nothing of it waits in the queue either, the broker
+/* ---- an open job ---- */
+
+/* The first stage that is not finished; false when there is none. */
+static bool current_stage(const struct view *v, struct tally *t)
+{
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, t);
+		if (!t->finished)
+			return true;
+	}
+	return false;
+}
+
+/* Items that were released and are not final, of stages that have begun. */
+static int64_t outstanding(const struct view *v, bool *withheld)
+{
+	struct tally t;
+	int64_t sum = 0;
+	*withheld = false;
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, &t);
+		sum += t.released > t.done ? t.released - t.done : 0;
+		*withheld |= t.withheld;
+	}
+	return sum;
+}
+
+static enum errand_kind errand_for(const struct watched_job *job, const struct view *v)
+{
+	struct tally t;
+	bool some = current_stage(v, &t);
+	bool done = some && t.done >= t.counts.total && (t.begun || v->cancelled);
+	if (!v->sealed || v->ended || v->paused || !some)
+		return ERRAND_NONE;
+	if (done)
+		return ERRAND_FINISH;
+	return v->cancelled && still_for(job, CANCEL_US) ? ERRAND_CANCEL : ERRAND_NONE;
+}
+
+/* Nothing of the stage has ended for some time. When nothing of it waits in the queue either, work
+ * may be done that nobody has counted (by a program of another version); and after long, the broker
  * has lost it. Should consumers be at work on it all the same, the second message finds the item
  * final, or is one too many: that costs time and changes nothing. */
-static int revive(struct relay *r, struct watched_job *job, const char *kind,
-		  struct weir_error *err)
+static int look_for_lost(struct relay *r, struct watched_job *job, const struct tally *t,
+			 struct weir_error *err)
 {
-	struct weir_error why;
-	uint32_t waiting = 0;
-	int64_t batches = 0, retries = 0;
-	job->moved_us = clock_us();
-	if (!r->broker || r->blocked)
+	uint32_t waiting;
+	bool lost = still_for(job, r->options.lost_after_ms * 1000);
+	bool uncounted = clock_us() >= job->recount_at_us && still_for(job, RECOUNT_US);
+	if (!(lost || uncounted) || t->released <= t->done || !r->broker || r->blocked)
 		return 0;
-	if (topology_check_kind(r->broker, kind, &waiting, &why) < 0) {
-		relay_lose_broker(r, &why);
-		return weir_fail(err, why.code, "%s", why.text);
+	if (recover_survey(r, t->kind, &waiting, err) < 0)
+		return -1;
+	if (uncounted) {
+		job->recount_at_us = clock_us() + job->recount_pause_us;
+		if (job->recount_pause_us < RECOUNT_CAP_US)
+			job->recount_pause_us *= 2;
+		if (waiting == 0)
+			job->wanted = ERRAND_RECOUNT;
 	}
+	if (!lost)
+		return 0;
+	job->moved_us = clock_us();
 	if (waiting > 0)
 		return 0;
-	if (tell_ledger(r, revive_batches, job->job_id, &batches, err) < 0 ||
-	    tell_ledger(r, revive_retries, job->job_id, &retries, err) < 0)
-		return -1;
-	if (batches + retries == 0)
+	return recover_revive(r, job->job_id, t->stage,
+			      "no item of it has ended for long and its queue is empty", err);
+}
+
+static int look_at_work(struct relay *r, struct watched_job *job, const struct view *v,
+			struct weir_error *err)
+{
+	struct tally t;
+	bool withheld;
+	int64_t items = outstanding(v, &withheld);
+	if (v->cancelled || v->paused)
 		return 0;
-	r->due = true;
-	log_event(LOG_WARN, "job_revived",
-		  "job=%s batches=%lld retries=%lld text=\"no item of it has "
-		  "ended for long and its queue is empty: what was queued is published again\"",
-		  job->job_id, (long long)batches, (long long)retries);
+	if (withheld && window_release(r, v->job_id, items, job->rate, err) < 0)
+		return -1;
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, &t);
+		if (t.begun && !t.finished && look_for_lost(r, job, &t, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
-/* Redis may have lost its keys, or not yet know how many items there are. */
-static int check_running(struct relay *r, struct watched_job *job, const char *kind, bool sealed,
-			 int64_t total, struct weir_error *err)
+/* Redis may have lost its keys, or not know how many items there are, or have missed what was ended
+ * by others than consumers. */
+static int check_stage(struct relay *r, const struct watched_job *job, const struct view *v,
+		       const struct tally *t, struct weir_error *err)
 {
 	struct progress_counts counts;
-	bool known;
-	if (progress_read(r->progress, job->job_id, 1, &known, &counts, err) < 0)
+	bool known, same;
+	if (progress_read(r->progress, v->job_id, (uint32_t)t->stage, &known, &counts, err) < 0)
 		return -1;
 	if (!known) {
-		log_event(LOG_INFO, "progress_rebuilt", "job=%s", job->job_id);
-		return jobs_rebuild(r->ledger, r->progress, job->job_id, 1, err);
+		log_event(LOG_INFO, "progress_rebuilt", "job=%s stage=%d", v->job_id, t->stage);
+		return tally_rebuild(r->ledger, r->progress, v->job_id, t, err);
 	}
-	int64_t done = counts.success + counts.failed + counts.cancelled;
-	if (done != job->done) {
-		job->done = done;
-		job->moved_us = clock_us();
+	if (v->sealed && counts.total != t->counts.total)
+		return progress_set_total(r->progress, v->job_id, (uint32_t)t->stage,
+					  t->counts.total, err);
+	if (!still_for(job, DIFFER_US))
+		return 0;
+	return tally_reconcile(r->ledger, r->progress, v->job_id, t, &same, err);
+}
+
+static int check_progress(struct relay *r, const struct watched_job *job, const struct view *v,
+			  struct weir_error *err)
+{
+	struct tally t;
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, &t);
+		if (t.begun && check_stage(r, job, v, &t, err) < 0)
+			return -1;
 	}
-	if (sealed && counts.total != total)
-		return progress_set_total(r->progress, job->job_id, 1, total, err);
-	if (clock_us() - job->moved_us > r->options.lost_after_ms * 1000)
-		return revive(r, job, kind, err);
 	return 0;
 }
+
+/* ---- looking ---- */
 
 static bool of_redis(const struct weir_error *why) { return strncmp(why->code, "redis", 5) == 0; }
 
@@ -318,32 +306,71 @@ static void note_redis(struct relay *r, bool away, const struct weir_error *why)
 		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
 }
 
-static void look_after(struct relay *r, const PGresult *rows, int row)
+static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
+		       struct weir_error *err)
 {
-	struct weir_error why = {"", ""};
-	const char *job_id = PQgetvalue(rows, row, 0), *kind = PQgetvalue(rows, row, 4);
-	bool sealed = ledger_bool(rows, row, 1), ended = ledger_bool(rows, row, 2);
-	struct watched_job *job = watch(r, job_id);
-	int rc = 0;
-	if (!job)
-		return;
-	job->seen = true;
-	bool told = r->told_done && strcmp(r->told_done, job_id) == 0;
-	if (sealed && !ended && (told || clock_us() >= job->count_at_us))
-		rc = end_if_done(r, job, &ended, &why);
-	if (rc == 0)
-		rc = ended ? check_ended(r, job_id, &why)
-			   : check_running(r, job, kind, sealed, ledger_big(rows, row, 3), &why);
-	note_redis(r, rc < 0 && of_redis(&why), &why);
-	if (rc < 0 && !of_redis(&why))
-		log_event(LOG_WARN, "job_not_checked", "job=%s error=\"%s\"", job_id, why.text);
+	note_done(job, v);
+	if (v->ended)
+		return check_ended(r, v, err);
+	job->wanted = errand_for(job, v);
+	if (look_at_work(r, job, v, err) < 0)
+		return -1;
+	return check_progress(r, job, v, err); /* last: without Redis all else goes on */
 }
 
-void jobs_turn(struct relay *r)
+static void look_after(struct relay *r, struct watched_job *job, struct view *v)
+{
+	struct weir_error why = {"", ""};
+	PGresult *stages = NULL;
+	int64_t began = clock_us();
+	int rc = tally_stages(r->ledger, v->job_id, &stages, &why);
+	if (rc == 0) {
+		v->stages = stages;
+		v->stage_count = PQntuples(stages);
+		rc = look_at_job(r, job, v, &why);
+	}
+	PQclear(stages);
+	note_redis(r, rc < 0 && of_redis(&why), &why);
+	if (rc < 0 && !of_redis(&why))
+		log_event(LOG_WARN, "job_not_checked", "job=%s error=\"%s\"", v->job_id, why.text);
+	int64_t now = clock_us(), pause = (now - began) * SHARE;
+	int64_t least = v->limited ? WINDOW_LOOK_US : LOOK_US;
+	job->look_at_us = now + (pause > least ? pause : least);
+}
+
+static void read_view(const PGresult *rows, int row, struct view *v)
+{
+	const char *status = PQgetvalue(rows, row, 1);
+	*v = (struct view){.job_id = PQgetvalue(rows, row, 0),
+			   .sealed = ledger_bool(rows, row, 2),
+			   .ended = ledger_bool(rows, row, 3),
+			   .limited = ledger_bool(rows, row, 4),
+			   .cancelled = strcmp(status, "cancelled") == 0,
+			   .paused = strcmp(status, "paused") == 0};
+}
+
+/* Looks at those whose time has come; r->jobs_at_us is then when the next one's has. */
+static void look_at_all(struct relay *r, const PGresult *rows)
+{
+	r->jobs_at_us = clock_us() + LOOK_US;
+	for (int i = 0; i < PQntuples(rows) && ledger_alive(r->ledger); i++) {
+		struct view v;
+		read_view(rows, i, &v);
+		struct watched_job *job = watch(r, v.job_id);
+		if (!job)
+			return;
+		job->seen = true;
+		if (clock_us() >= job->look_at_us)
+			look_after(r, job, &v);
+		if (job->look_at_us < r->jobs_at_us)
+			r->jobs_at_us = job->look_at_us;
+	}
+}
+
+static void look(struct relay *r)
 {
 	struct weir_error why;
 	PGresult *rows = NULL;
-	r->jobs_at_us = clock_us() + LOOK_US;
 	params_reset(&r->params);
 	params_string(&r->params, r->only_job);
 	if (ledger_query(r->ledger, open_jobs, &r->params, true, &rows, &why) < 0) {
@@ -352,10 +379,41 @@ void jobs_turn(struct relay *r)
 	}
 	for (size_t i = 0; i < r->job_count; i++)
 		r->jobs[i].seen = false;
-	for (int i = 0; i < PQntuples(rows) && ledger_alive(r->ledger); i++)
-		look_after(r, rows, i);
+	look_at_all(r, rows);
 	PQclear(rows);
 	forget_unseen(r);
-	free(r->told_done);
-	r->told_done = NULL;
+	recover_end(r);
+}
+
+static struct watched_job *next_wanted(struct relay *r)
+{
+	for (size_t i = 0; i < r->job_count; i++)
+		if (r->jobs[i].wanted != ERRAND_NONE)
+			return &r->jobs[i];
+	return NULL;
+}
+
+/* Many short ones, or a part of a long one. */
+static void run_errands(struct relay *r)
+{
+	int64_t until = clock_us() + ERRANDS_US;
+	struct watched_job *job;
+	do {
+		errand_turn(r);
+		if (r->errand.kind != ERRAND_NONE || !(job = next_wanted(r)))
+			return;
+		enum errand_kind wanted = job->wanted;
+		job->wanted = ERRAND_NONE;
+		if (!errand_start(r, wanted, job->job_id))
+			return;
+	} while (clock_us() < until);
+}
+
+void jobs_turn(struct relay *r)
+{
+	run_errands(r);
+	if (r->ledger && clock_us() >= r->jobs_at_us) {
+		look(r);
+		run_errands(r);
+	}
 }

@@ -7,7 +7,8 @@
 #include "weir/message.h"
 
 static const char read_context[] =
-	"SELECT context::text, status = 'pending' FROM weir.jobs WHERE job_id = $1";
+	"SELECT s.context::text, j.status = 'pending' FROM weir.job_stages s"
+	" JOIN weir.jobs j USING (job_id) WHERE s.job_id = $1 AND s.stage = $2";
 
 static void release_context(struct job_context *c)
 {
@@ -38,12 +39,19 @@ void outgoing_id(const PGresult *rows, int row, char out[OUTGOING_ID_MAX])
 		 ledger_int(rows, row, COL_STAGE), (int)id.size, id.data);
 }
 
+const char *outgoing_key(struct outgoing *o, struct weir_text key)
+{
+	snprintf(o->key, sizeof o->key, "%.*s", (int)key.size, key.data);
+	return o->key;
+}
+
 static int fetch_context(struct outgoing *o, struct job_context *c, bool *fresh,
 			 struct weir_error *err)
 {
 	PGresult *rows = NULL;
 	params_reset(&o->params);
 	params_string(&o->params, c->job_id);
+	params_int(&o->params, c->stage);
 	if (ledger_query(o->ledger, read_context, &o->params, true, &rows, err) < 0)
 		return -1;
 	int rc = weir_fail(err, "database", "the job %s is gone", c->job_id);
@@ -57,10 +65,10 @@ static int fetch_context(struct outgoing *o, struct job_context *c, bool *fresh,
 	return rc;
 }
 
-static struct job_context *find_context(struct outgoing *o, struct weir_text job)
+static struct job_context *find_context(struct outgoing *o, struct weir_text job, int32_t stage)
 {
 	for (int i = 0; i < o->context_count; i++)
-		if (strlen(o->contexts[i].job_id) == job.size &&
+		if (o->contexts[i].stage == stage && strlen(o->contexts[i].job_id) == job.size &&
 		    memcmp(o->contexts[i].job_id, job.data, job.size) == 0)
 			return &o->contexts[i];
 	return NULL;
@@ -75,17 +83,17 @@ static void begin_progress(struct outgoing *o, const char *job_id, uint32_t stag
 		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job_id, why.text);
 }
 
-static struct job_context *job_context(struct outgoing *o, struct weir_text job, uint32_t stage,
+static struct job_context *job_context(struct outgoing *o, struct weir_text job, int32_t stage,
 				       struct weir_error *err)
 {
 	bool fresh = false;
-	struct job_context *c = find_context(o, job);
+	struct job_context *c = find_context(o, job, stage);
 	if (c)
 		return c;
 	if (o->context_count == CONTEXTS_MAX)
 		outgoing_forget(o);
 	c = &o->contexts[o->context_count];
-	*c = (struct job_context){{0}, BUFFER_INIT, BUFFER_INIT};
+	*c = (struct job_context){.stage = stage};
 	snprintf(c->job_id, sizeof c->job_id, "%.*s", (int)job.size, job.data);
 	if (fetch_context(o, c, &fresh, err) < 0) {
 		release_context(c);
@@ -93,7 +101,7 @@ static struct job_context *job_context(struct outgoing *o, struct weir_text job,
 	}
 	o->context_count++;
 	if (fresh)
-		begin_progress(o, c->job_id, stage);
+		begin_progress(o, c->job_id, (uint32_t)stage);
 	return c;
 }
 
@@ -153,7 +161,7 @@ enum outgoing_status outgoing_encode(struct outgoing *o, const PGresult *rows, i
 				     struct weir_error *err)
 {
 	struct job_context *job = job_context(o, ledger_text(rows, row, COL_JOB),
-					      (uint32_t)ledger_int(rows, row, COL_STAGE), err);
+					      ledger_int(rows, row, COL_STAGE), err);
 	if (job && pack(o, job, rows, row, err) == 0)
 		return OUTGOING_READY;
 	/* A ledger that is away or a shortage of memory passes; all else is the row's own fault. */

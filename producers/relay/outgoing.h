@@ -1,5 +1,5 @@
-/* outgoing.h: rows of the ledger as messages. A job's context is fetched and packed once, and kept
- * for as long as a pass takes. */
+/* outgoing.h: rows of the ledger as messages. The context of a job's stage is fetched and packed
+ * once, and kept for as long as a pass takes. */
 #ifndef WEIR_OUTGOING_H
 #define WEIR_OUTGOING_H
 
@@ -11,6 +11,7 @@
 
 struct job_context {
 	char job_id[65];
+	int32_t stage;
 	struct buffer json, packed;
 };
 
@@ -21,6 +22,7 @@ struct outgoing {
 	struct job_context contexts[CONTEXTS_MAX];
 	int context_count;
 	struct buffer body, payload, merged;
+	char key[64];
 };
 
 /* The columns of a claimed row. */
@@ -37,16 +39,19 @@ enum {
 	COL_BATCH
 };
 
-enum outgoing_status { OUTGOING_READY, OUTGOING_BROKEN, OUTGOING_FAILED };
+enum outgoing_status { OUTGOING_READY, OUTGOING_NOTHING, OUTGOING_BROKEN, OUTGOING_FAILED };
 
-/* Encodes the row into o->body. BROKEN: it can never be a message (err says why). FAILED: the
- * ledger did not answer. */
+/* Encodes the row into o->body. NOTHING: it stands for no message. BROKEN: it can never be one (err
+ * says why). FAILED: the ledger did not answer. */
 enum outgoing_status outgoing_encode(struct outgoing *o, const PGresult *rows, int row,
 				     struct weir_error *err);
 
 /* "<job>/<stage>/<custom_id>": the message_id of a row. */
 #define OUTGOING_ID_MAX 160
 void outgoing_id(const PGresult *rows, int row, char out[OUTGOING_ID_MAX]);
+
+/* A routing key, cut at 63 bytes; valid until the next call. */
+const char *outgoing_key(struct outgoing *o, struct weir_text key);
 
 void outgoing_forget(struct outgoing *o);  /* the contexts */
 void outgoing_release(struct outgoing *o); /* all memory */

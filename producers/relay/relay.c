@@ -9,17 +9,20 @@
 #include "weir/message.h"
 #include "weir/topology.h"
 
+#define POLL_MS 1000 /* nobody tells of events: at most so long */
 #define COMEBACK_US 200000
 #define COMEBACK_CAP_US 5000000
 
-/* Milliseconds until something becomes due, or -1. What is due already and was not taken (another
- * relay has it, or its job is paused) is looked at again with the next poll. */
+/* Milliseconds until something becomes due; what has become so since the last claim counts, what
+ * was due before and was not taken (another relay has it) is looked at again with the next poll. */
 static const char next_due[] =
 	"SELECT coalesce(ceil(extract(epoch FROM least("
-	" (SELECT min(due_at) FROM weir.retries WHERE due_at > now() AND due_at < 'infinity'),"
-	" (SELECT min(due_at) FROM weir.job_batches"
-	"  WHERE status = 'pending_queue' AND due_at > now() AND due_at < 'infinity'))"
-	" - now()) * 1000), -1)::int8";
+	" (SELECT min(due_at) FROM weir.retries WHERE due_at > now() - interval '50 ms'"
+	"  AND due_at < 'infinity'),"
+	" (SELECT min(due_at) FROM weir.job_batches WHERE status = 'pending_queue'"
+	"  AND due_at > now() - interval '50 ms' AND due_at < 'infinity'),"
+	" (SELECT min(due_at) FROM weir.dead_letters WHERE due_at > now() - interval '50 ms'))"
+	" - now()) * 1000), 3600000)::int8";
 
 /* ---- connections ---- */
 
@@ -28,13 +31,13 @@ static int open_broker(struct relay *r, struct weir_error *err)
 	struct broker *b;
 	if (broker_open(r->settings->amqp_url, "weir-relay", MESSAGE_MAX, &b, err) < 0)
 		return -1;
-	if (topology_check(b, NULL, err) < 0 || broker_confirm(b, err) < 0) {
+	if (broker_confirm(b, err) < 0) {
 		broker_close(b);
 		return -1;
 	}
+	r->topology_due = true;
 	r->broker = b;
 	r->publish_fd = broker_fd(b);
-	r->broker_tries = 0;
 	r->blocked = false;
 	r->due = true;
 	return 0;
@@ -66,6 +69,17 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 	return 0;
 }
 
+/* What must be there before anything is published, and where dead letters come from. */
+static int watch_broker(struct relay *r, struct weir_error *err)
+{
+	if (r->topology_due && recover_topology(r, err) < 0)
+		return -1;
+	if (!r->dead_broker && open_dead(r, err) < 0)
+		return -1;
+	r->broker_tries = 0;
+	return 0;
+}
+
 void relay_lose_broker(struct relay *r, const struct weir_error *why)
 {
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
@@ -81,6 +95,7 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 {
 	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
 	publish_abandon(r);
+	errand_release(&r->errand);
 	ledger_close(r->ledger);
 	broker_close(r->dead_broker); /* nobody would read it */
 	r->ledger = NULL;
@@ -105,7 +120,7 @@ static void come_back(struct relay *r)
 		else
 			log_event(LOG_INFO, "broker_back", "connection=%s", "new");
 	}
-	if (r->ledger && r->broker && !r->dead_broker && open_dead(r, &why) < 0)
+	if (r->ledger && r->broker && watch_broker(r, &why) < 0)
 		relay_lose_broker(r, &why);
 }
 
@@ -119,7 +134,7 @@ int relay_open(struct relay *r, const struct settings *settings,
 			    .stop = stop,
 			    .publish_fd = -1};
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
-	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && open_dead(r, err) == 0)
+	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && watch_broker(r, err) == 0)
 		return 0;
 	relay_close(r);
 	return -1;
@@ -130,12 +145,13 @@ void relay_close(struct relay *r)
 	r->publish_fd = -1;
 	publish_release(r);
 	jobs_release(r);
+	errand_release(&r->errand);
+	recover_end(r);
 	broker_close(r->broker);
 	broker_close(r->dead_broker);
 	ledger_close(r->ledger);
 	progress_close(r->progress);
 	params_release(&r->params);
-	free(r->told_done);
 	*r = (struct relay){0};
 }
 
@@ -150,13 +166,10 @@ static void take_notifications(struct relay *r)
 		return;
 	}
 	for (PGnotify *n; (n = PQnotifies(ledger_conn(r->ledger))); PQfreemem(n)) {
-		if (strcmp(n->relname, "weir_done") != 0) {
+		if (strcmp(n->relname, "weir_done") == 0)
+			jobs_told(r, n->extra);
+		else
 			r->due = true;
-			continue;
-		}
-		free(r->told_done);
-		r->told_done = strdup(n->extra);
-		r->jobs_at_us = 0;
 	}
 }
 
@@ -166,20 +179,23 @@ static void ask_next_due(struct relay *r)
 	struct weir_error why;
 	PGresult *rows = NULL;
 	int64_t now = clock_us();
-	r->due_at_us = now + r->options.poll_ms * 1000;
+	r->due_at_us = now + (r->options.poll_ms < POLL_MS ? r->options.poll_ms : POLL_MS) * 1000;
+	publish_when(r, &r->due_at_us);
 	if (ledger_query(r->ledger, next_due, NULL, true, &rows, &why) < 0) {
 		relay_lose_ledger(r, &why);
 		return;
 	}
 	int64_t ms = ledger_big(rows, 0, 0);
 	PQclear(rows);
-	if (ms >= 0 && now + ms * 1000 < r->due_at_us)
+	if (ms < 1) /* before the answer came */
+		ms = 1;
+	if (now + ms * 1000 < r->due_at_us)
 		r->due_at_us = now + ms * 1000;
 }
 
 /* ---- the loop ---- */
 
-enum { FD_LEDGER, FD_BROKER, FD_DEAD, FDS };
+enum { FD_LEDGER, FD_BROKER, FD_DEAD, FD_ERRAND, FDS };
 
 static void wait_for(struct relay *r, int timeout_ms)
 {
@@ -196,6 +212,7 @@ static void wait_for(struct relay *r, int timeout_ms)
 		[FD_BROKER] = {.fd = r->broker ? broker_fd(r->broker) : -1, .events = POLLIN},
 		[FD_DEAD] = {.fd = r->dead_broker ? broker_fd(r->dead_broker) : -1,
 			     .events = POLLIN},
+		[FD_ERRAND] = {.fd = errand_fd(&r->errand), .events = POLLIN},
 	};
 	poll(fds, FDS, until > now ? (int)((until - now + 999) / 1000) : 0);
 }
@@ -219,7 +236,7 @@ void relay_turn(struct relay *r, int timeout_ms)
 	}
 	if (r->ledger)
 		dead_turn(r);
-	if (r->ledger && clock_us() >= r->jobs_at_us)
+	if (r->ledger)
 		jobs_turn(r);
 	/* What cannot be done now is no reason to turn faster. */
 	if (!r->ledger || !r->broker || r->blocked)

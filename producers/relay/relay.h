@@ -8,8 +8,12 @@
  * transaction is short, since it ends with the broker's confirms: a run is at most `batches` long,
  * and it is given up when confirms take longer than CONFIRM_MS.
  *
- *   publish.c   what is due -> the broker
- *   jobs.c      ends jobs, watches over progress
+ *   publish.c   what is due -> the broker: batches, retries, events, dead letters (outbox.h, run.h)
+ *   jobs.c      looks after each open job
+ *   tally.c     how far the stages of a job are, in the ledger and in Redis
+ *   errands.c   long statements: finishing stages, cancelling, recounting
+ *   window.c    releases batches of jobs that have a limit
+ *   recover.c   what the broker has lost
  *   dead.c      weir.dead -> the ledger
  */
 #ifndef WEIR_RELAY_H
@@ -18,7 +22,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "errands.h"
 #include "outgoing.h"
+#include "run.h"
 #include "weir/broker.h"
 #include "weir/ledger.h"
 #include "weir/progress.h"
@@ -32,18 +38,6 @@ struct relay_options {
 	int64_t poll_ms;
 	int64_t poison_limit;
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
-};
-
-/* Some batches (or retries) on their way: claimed, published, confirmed, marked. */
-struct run {
-	struct ledger *ledger; /* its transaction */
-	bool claiming, open;   /* the claim is asked for; the transaction holds rows */
-	bool retries;
-	PGresult *rows;
-	int count, sent;
-	uint64_t first;	 /* confirm number of the first row sent */
-	uint8_t *states; /* of each row */
-	int confirmed;	 /* rows whose confirm has come */
 };
 
 struct watched_job;
@@ -60,7 +54,13 @@ struct relay {
 	int64_t broker_at_us;
 	unsigned broker_tries;
 
+	bool topology_due; /* something may be missing in the broker */
+
 	struct run runs[2];
+	unsigned due_outboxes; /* a bit for each outbox that has rows, as far as we know */
+	unsigned last_outbox;  /* whose turn it was */
+	int64_t rest_us[OUTBOXES];
+	int64_t lively_us;     /* until then more events are likely */
 	struct ledger *ledger; /* for everything but publishing; NULL: away */
 	int64_t ledger_at_us;
 	unsigned ledger_tries;
@@ -75,9 +75,10 @@ struct relay {
 	struct watched_job *jobs;
 	size_t job_count, job_room;
 	int64_t jobs_at_us; /* when to look at the jobs again */
-	char *told_done;    /* a job that somebody says is done */
-	bool due;	    /* something may be due */
-	int64_t due_at_us;  /* the next that will be */
+	struct errand errand;
+	struct broker *surveyor; /* asks after queues; opened when needed; NULL: not */
+	bool due;		 /* something may be due */
+	int64_t due_at_us;	 /* the next that will be */
 	uint64_t published;
 };
 
@@ -98,15 +99,31 @@ void publish_due(struct relay *r);
 void publish_release(struct relay *r);
 void publish_abandon(struct relay *r); /* gives up what is claimed */
 void publish_take(struct relay *r);    /* takes what the broker has to say */
+/* Leaves a outbox alone for a while. */
+void publish_rest(struct relay *r, const struct outbox *outbox, int64_t us);
+void publish_settled(struct relay *r, const struct run *run); /* run.c calls it */
+/* Lowers *at_us to when to look at what nobody tells of. */
+void publish_when(const struct relay *r, int64_t *at_us);
 
 /* jobs.c */
 void jobs_turn(struct relay *r);
 void jobs_release(struct relay *r);
-/* Sets the progress counters of a job anew from the ledger. */
-int jobs_rebuild(struct ledger *l, struct progress *p, const char *job_id, uint32_t stage,
-		 struct weir_error *err) WEIR_MUST_CHECK;
-/* Compares progress with the ledger; *same (may be NULL) tells. Rebuilds when they differ. */
+void jobs_told(struct relay *r, const char *job_id); /* something has happened to it */
+/* Compares the progress of all stages of a job with the ledger, and rebuilds where they differ;
+ * *same (may be NULL) tells. */
 int jobs_reconcile(struct ledger *l, struct progress *p, const char *job_id, bool *same,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+
+/* recover.c */
+/* Declares what is missing in the broker, the queues of open jobs included, and makes what was
+ * queued there due again. Needs the ledger. */
+int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
+/* How many messages wait in a kind's queue; declares it when it is missing. */
+int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+void recover_end(struct relay *r); /* of a turn: closes the surveyor */
+/* Makes what is queued of the job's stage and not final due again. */
+int recover_revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
 /* dead.c */

@@ -11,7 +11,8 @@ ALTER TABLE weir.jobs
 	ADD COLUMN backoff_factor double precision NOT NULL DEFAULT 2 CHECK (backoff_factor >= 1),
 	ADD COLUMN backoff_cap_ms bigint NOT NULL DEFAULT 600000 CHECK (backoff_cap_ms >= 0),
 	ADD COLUMN max_concurrent integer CHECK (max_concurrent >= 1), -- of the whole fleet; NULL: no limit
-	ADD COLUMN paused_at      timestamptz;
+	ADD COLUMN paused_at      timestamptz,
+	ADD COLUMN purged_at      timestamptz; -- its rows are being deleted: it has no future
 
 -- One row a stage. A stage begins when the one before it is finished, with that one's successes.
 CREATE TABLE weir.job_stages (
@@ -163,12 +164,15 @@ BEGIN
 	  WHERE b.job_id = job AND b.success + b.failed + b.cancelled < b.size
 	  ORDER BY stage, n FOR UPDATE;
 	UPDATE weir.job_batches b SET success = c.good, failed = c.bad, cancelled = c.off
-	  FROM (SELECT r.stage, r.ordinal / j.batch_size AS n,
+	  FROM (SELECT k.stage, k.n,
 	               count(*) FILTER (WHERE r.status = 1) AS good,
 	               count(*) FILTER (WHERE r.status = 2) AS bad,
 	               count(*) FILTER (WHERE r.status = 3) AS off
-	          FROM weir.results r JOIN weir.jobs j USING (job_id)
-	         WHERE r.job_id = job GROUP BY 1, 2) c
+	          FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
+	          JOIN weir.results r ON r.job_id = job AND r.stage = k.stage
+	           AND r.ordinal >= k.n * j.batch_size AND r.ordinal < k.n * j.batch_size + k.size
+	         WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
+	         GROUP BY 1, 2) c
 	 WHERE b.job_id = job AND b.stage = c.stage AND b.n = c.n
 	   AND b.success + b.failed + b.cancelled < b.size
 	   AND (b.success, b.failed, b.cancelled) <> (c.good, c.bad, c.off);
@@ -183,7 +187,11 @@ END $$;
 -- of it under the stage's name in "results". In a stage that has begun before (failed items were
 -- tried again) the new ones come in batches behind the others.
 CREATE FUNCTION weir.advance(job text, from_stage integer, name text, limited boolean)
-RETURNS bigint LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql
+-- Both tables are read in the order of their keys: a merge, whatever the statistics of a table that
+-- was just filled say.
+SET enable_mergejoin = on SET enable_sort = on SET enable_nestloop = off SET enable_hashjoin = off
+AS $$
 DECLARE
 	per    integer;
 	first  integer;
@@ -257,8 +265,11 @@ DECLARE
 	total bigint;
 	c     record;
 BEGIN
+	-- The first one that is not finished, and no other when somebody else holds that.
 	SELECT * INTO s FROM weir.job_stages WHERE job_id = job AND completed_at IS NULL
-	 ORDER BY stage LIMIT 1 FOR UPDATE SKIP LOCKED;
+	   AND stage = (SELECT min(stage) FROM weir.job_stages
+	                 WHERE job_id = job AND completed_at IS NULL)
+	   FOR UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
@@ -282,6 +293,11 @@ BEGIN
 		IF j.status <> 'cancelled' THEN
 			PERFORM weir.advance(job, s.stage, coalesce(s.step, s.kind),
 			                     j.max_concurrent IS NOT NULL);
+			-- It may have been paused meanwhile. Who pauses it from now on waits for this lock,
+			-- and then sees the new batches.
+			IF (SELECT status FROM weir.jobs WHERE job_id = job FOR SHARE) = 'paused' THEN
+				PERFORM weir.park(job);
+			END IF;
 		END IF;
 		RETURN 'advanced';
 	END IF;
@@ -310,6 +326,22 @@ RETURN interval '1000 years';
 CREATE FUNCTION weir.is_parked(due timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN isfinite(due) AND due > timestamptz '2500-01-01 00:00:00+00';
 
+-- Parks what is due. What somebody is just publishing is left to him: this waits for nobody.
+CREATE FUNCTION weir.park(job text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.retries w SET due_at = w.due_at + weir.parked()
+	  FROM (SELECT stage, ordinal FROM weir.retries
+	         WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at)
+	         ORDER BY stage, ordinal FOR UPDATE SKIP LOCKED) d
+	 WHERE w.job_id = job AND w.stage = d.stage AND w.ordinal = d.ordinal;
+	UPDATE weir.job_batches b SET due_at = b.due_at + weir.parked()
+	  FROM (SELECT stage, n FROM weir.job_batches
+	         WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
+	           AND NOT weir.is_parked(due_at)
+	         ORDER BY stage, n FOR UPDATE SKIP LOCKED) d
+	 WHERE b.job_id = job AND b.stage = d.stage AND b.n = d.n;
+END $$;
+
 -- What consumers have in hand ends as it does; nothing more of the job is published or begun.
 CREATE FUNCTION weir.pause_job(job text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -318,15 +350,10 @@ BEGIN
 	IF j.status IS NULL OR j.status NOT IN ('pending', 'running') THEN
 		RETURN j.status;
 	END IF;
-	UPDATE weir.retries SET due_at = due_at + weir.parked()
-	 WHERE job_id = job AND isfinite(due_at) AND NOT weir.is_parked(due_at);
-	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
-	  ORDER BY stage, n FOR UPDATE;
-	UPDATE weir.job_batches SET due_at = due_at + weir.parked()
-	 WHERE job_id = job AND status = 'pending_queue' AND isfinite(due_at)
-	   AND NOT weir.is_parked(due_at);
+	PERFORM weir.park(job);
 	UPDATE weir.jobs SET status = 'paused', paused_at = now()
 	 WHERE job_id = job AND status IN ('pending', 'running');
+	PERFORM weir.park(job); -- what became due before others could see that
 	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
 END $$;
 
@@ -341,6 +368,7 @@ BEGIN
 	IF j.status IS NULL OR j.status <> 'paused' THEN
 		RETURN j.status;
 	END IF;
+	PERFORM FROM weir.retries WHERE job_id = job ORDER BY stage, ordinal FOR UPDATE;
 	UPDATE weir.retries
 	   SET due_at = CASE WHEN weir.is_parked(due_at) THEN greatest(due_at - weir.parked(), go)
 	                     ELSE go END
@@ -367,7 +395,9 @@ BEGIN
 	IF j.status IS NULL OR j.status NOT IN ('pending', 'running', 'paused') THEN
 		RETURN j.status;
 	END IF;
-	DELETE FROM weir.retries WHERE job_id = job;
+	-- They tell how often each item was tried, and stay until the job has ended.
+	PERFORM FROM weir.retries WHERE job_id = job ORDER BY stage, ordinal FOR UPDATE;
+	UPDATE weir.retries SET due_at = 'infinity' WHERE job_id = job AND due_at < 'infinity';
 	PERFORM FROM weir.job_batches WHERE job_id = job AND status = 'pending_queue'
 	  ORDER BY stage, n FOR UPDATE;
 	UPDATE weir.job_batches SET due_at = 'infinity'
@@ -383,44 +413,52 @@ BEGIN
 	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
 END $$;
 
--- Cancels what is left of some batches of a cancelled job: how many batches; 0: none is left.
+-- Cancels what is left of some batches of a cancelled job, in one stage at a time: how many batches;
+-- 0: none is left.
 CREATE FUNCTION weir.cancel_items(job text, batches integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-	b    record;
-	done bigint := 0;
+	c record;
 BEGIN
 	IF NOT EXISTS (SELECT FROM weir.jobs WHERE job_id = job AND status = 'cancelled') THEN
 		RETURN 0;
 	END IF;
-	FOR b IN SELECT c.stage, array_agg(i.ordinal ORDER BY i.ordinal) AS ordinals,
-	                array_agg(DISTINCT c.n) AS ns
-	           FROM (SELECT k.stage, k.n, k.size, j.batch_size
-	                   FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
-	                  WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
-	                  ORDER BY k.stage, k.n LIMIT batches) c
-	           JOIN weir.items i ON i.job_id = job AND i.stage = c.stage
-	            AND i.ordinal >= c.n * c.batch_size AND i.ordinal < c.n * c.batch_size + c.size
-	          GROUP BY c.stage ORDER BY c.stage LOOP
-		PERFORM weir.end_items(job, b.stage, b.ordinals, 3, 'cancelled', 'the job was cancelled');
-		done := done + cardinality(b.ns);
-	END LOOP;
-	RETURN done;
+	SELECT b.stage, array_agg(i.ordinal) AS ordinals, count(DISTINCT b.n) AS count INTO c
+	  FROM (SELECT k.stage, k.n, k.size, j.batch_size
+	          FROM weir.job_batches k JOIN weir.jobs j USING (job_id)
+	         WHERE k.job_id = job AND k.success + k.failed + k.cancelled < k.size
+	           AND k.stage = (SELECT min(stage) FROM weir.job_batches WHERE job_id = job
+	                             AND success + failed + cancelled < size)
+	         ORDER BY k.n LIMIT batches) b
+	 CROSS JOIN LATERAL generate_series(b.n * b.batch_size, b.n * b.batch_size + b.size - 1)
+	    AS i(ordinal)
+	 GROUP BY b.stage;
+	IF NOT FOUND THEN
+		RETURN 0;
+	END IF;
+	IF weir.end_items(job, c.stage, c.ordinals, 3, 'cancelled', 'the job was cancelled') = 0 THEN
+		PERFORM weir.recount_batches(job); -- all were final, and somebody did not count
+	END IF;
+	RETURN c.count;
 END $$;
 
 -- Gives failed items another round of attempts: how many; -1: there is no such job, -2: it was
--- cancelled. class and id may be NULL: any. An item that waits for its next attempt and is named by
--- its id need not wait any longer. A job that had ended goes on.
+-- cancelled, -3: it is being purged. class and id may be NULL: any. An item that waits for its next
+-- attempt and is named by its id need not wait any longer. A job that had ended goes on.
 CREATE FUNCTION weir.retry_items(job text, class text, id text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
 	j     weir.jobs := weir.control(job);
 	due   timestamptz := now() + CASE WHEN j.status = 'paused' THEN weir.parked()
 	                                  ELSE interval '0' END;
-	again bigint;
-	woken bigint := 0;
+	again  bigint;
+	woken  bigint := 0;
+	stages smallint[];
 BEGIN
 	IF j.status IS NULL OR j.status = 'cancelled' THEN
 		RETURN CASE WHEN j.status IS NULL THEN -1 ELSE -2 END;
+	END IF;
+	IF j.purged_at IS NOT NULL THEN
+		RETURN -3;
 	END IF;
 	WITH gone AS (
 		DELETE FROM weir.results r
@@ -436,25 +474,31 @@ BEGIN
 		SELECT job, stage, ordinal, 0, due, error_class, error FROM gone ORDER BY stage, ordinal
 		ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = 0, due_at = excluded.due_at,
 		   error_class = excluded.error_class, error = excluded.error),
+	t AS ( -- else one that was poison is failed again at once
+		DELETE FROM weir.trials t USING gone g
+		 WHERE t.job_id = job AND t.stage = g.stage AND t.ordinal = g.ordinal),
 	n AS (
 		SELECT stage, ordinal / j.batch_size AS n, count(*) AS k FROM gone GROUP BY 1, 2
 		 ORDER BY 1, 2),
 	b AS (
 		UPDATE weir.job_batches b SET failed = failed - n.k FROM n
-		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n),
-	s AS (
-		UPDATE weir.job_stages SET completed_at = NULL, success_count = NULL,
-		       failure_count = NULL, cancelled_count = NULL
-		 WHERE job_id = job AND completed_at IS NOT NULL
-		   AND stage IN (SELECT DISTINCT stage FROM gone))
-	SELECT count(*) INTO again FROM gone;
+		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n)
+	SELECT count(*), array_agg(DISTINCT stage) INTO again, stages FROM gone;
 	IF id IS NOT NULL AND again = 0 AND j.status <> 'paused' THEN
 		UPDATE weir.retries w SET due_at = now() FROM weir.items i
 		 WHERE i.custom_id = id AND i.job_id = job AND w.job_id = job AND w.stage = i.stage
 		   AND w.ordinal = i.ordinal AND isfinite(w.due_at) AND w.due_at > now();
 		GET DIAGNOSTICS woken = ROW_COUNT;
 	END IF;
-	IF again > 0 THEN -- old messages of a job that had ended are of the epoch before
+	IF again > 0 THEN
+		-- Somebody may just be finishing the stage: the lock waits for that, and what comes
+		-- after it sees the outcome.
+		PERFORM FROM weir.job_stages s WHERE s.job_id = job AND s.stage = ANY (stages)
+		  ORDER BY s.stage FOR UPDATE;
+		UPDATE weir.job_stages s SET completed_at = NULL, success_count = NULL,
+		       failure_count = NULL, cancelled_count = NULL
+		 WHERE s.job_id = job AND s.stage = ANY (stages) AND completed_at IS NOT NULL;
+		-- Old messages of a job that had ended are of the epoch before.
 		UPDATE weir.jobs SET status = CASE WHEN completed_at IS NULL THEN status ELSE 'running' END,
 		       epoch = epoch + CASE WHEN completed_at IS NULL THEN 0 ELSE 1 END,
 		       completed_at = NULL, success_count = NULL, failure_count = NULL,
@@ -463,6 +507,16 @@ BEGIN
 	END IF;
 	PERFORM pg_notify('weir_due', '');
 	RETURN again + woken;
+END $$;
+
+-- Whether a job that ended before this may be deleted, row by row: from then on it stays ended.
+CREATE FUNCTION weir.begin_purge(job text, before timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs := weir.control(job);
+BEGIN
+	UPDATE weir.jobs SET purged_at = coalesce(purged_at, now())
+	 WHERE job_id = job AND completed_at < before;
+	RETURN FOUND;
 END $$;
 
 -- Adds a batch to a job that is not sealed, and ends the transaction if it is: somebody has cancelled
@@ -517,7 +571,9 @@ SELECT s.job_id, s.stage::integer AS stage, s.kind, s.step,
        CASE WHEN s.stage = 1 THEN coalesce(j.total_items, b.items, 0)
             ELSE coalesce(s.total_items, 0) END AS total_items,
        coalesce(b.success, 0) AS success_count, coalesce(b.failed, 0) AS failure_count,
-       coalesce(b.cancelled, 0) AS cancelled_count, s.context, s.started_at, s.completed_at
+       coalesce(b.cancelled, 0) AS cancelled_count, s.context,
+       coalesce(s.started_at, CASE s.stage WHEN 1 THEN j.started_at END) AS started_at,
+       s.completed_at
   FROM weir.job_stages s
   JOIN weir.jobs j USING (job_id)
  CROSS JOIN LATERAL (

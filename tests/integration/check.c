@@ -219,7 +219,7 @@ static void check_report(const struct job *job)
 	EXPECT_INT(member(report, "processed_items"), job->size);
 	EXPECT_INT(member(report, "success_count"), good);
 	EXPECT_INT(member(report, "failure_count"), job->size - good);
-	EXPECT_INT(member(report, "cancelled_count"), 0);
+	EXPECT_INT(member(report, "cancelled"), 0);
 	EXPECT_INT(member(report, "pending"), 0);
 	EXPECT_INT((int64_t)json_array_size(json_object_get(report, "failures")),
 		   job->size - good < 100 ? job->size - good : 100);

@@ -199,7 +199,8 @@ void queue_purge(const char *queue)
 	amqp_shut(c);
 }
 
-void publish(const char *kind, const char *content_type, const void *body, size_t size)
+static void publish_to(const char *exchange, const char *key, const char *content_type,
+		       const void *body, size_t size)
 {
 	amqp_connection_state_t c = amqp_open();
 	amqp_basic_properties_t p = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = 2};
@@ -209,10 +210,10 @@ void publish(const char *kind, const char *content_type, const void *body, size_
 	}
 	int rc = -1;
 	if (c)
-		rc = amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
-					amqp_cstring_bytes(kind), 0, 0, &p,
+		rc = amqp_basic_publish(c, 1, amqp_cstring_bytes(exchange),
+					amqp_cstring_bytes(key), 0, 0, &p,
 					(amqp_bytes_t){size, (void *)(uintptr_t)body});
-	EXPECT(rc == 0, "publishing to %s failed", kind);
+	EXPECT(rc == 0, "publishing to %s failed", key);
 	amqp_shut(c);
 }
 
@@ -234,6 +235,16 @@ void publish_deep(const char *kind, int depth)
 	       "publishing to %s failed", kind);
 	amqp_shut(c);
 	free(levels);
+}
+
+void publish(const char *kind, const char *content_type, const void *body, size_t size)
+{
+	publish_to("weir.items", kind, content_type, body, size);
+}
+
+void publish_dead(const void *body, size_t size)
+{
+	publish_to("weir.dead", "dead", NULL, body, size);
 }
 
 /* Takes what is in the queue now, message by message; each goes on as hand_on() does it. */

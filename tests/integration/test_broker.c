@@ -38,15 +38,15 @@ static void there_is_no_queue(void)
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 }
 
-/* The broker acks what it could not route, after it has returned it: that is no success. */
+/* The broker acks what it could not route, after it has returned it: that is no success. The relay
+ * then binds the queue again. */
 static void the_binding_is_gone(void)
 {
-	struct job *job = job_submit(job_new("unbound", "sum", 60));
-	queue_unbind("sum");
 	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "relay_ready");
+	queue_unbind("sum");
+	struct job *job = job_submit(job_new("unbound", "sum", 60));
 	await_log(relay, "batches_refused");
-	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 3);
-	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 	start(NULL, "weir-consumer", "sum", NULL);
 	finish(job);
 }

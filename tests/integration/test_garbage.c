@@ -93,7 +93,7 @@ static void garbage_between_items(void)
 /* The letter may be kept twice then, but it is not lost. */
 static void relay_dies_over_a_letter(void)
 {
-	publish("sum", NULL, "x", 1);
+	publish_dead("x", 1);
 	start(NULL, "weir-consumer", "sum", NULL);
 	struct process *relay = start("dead_letter_kept", "weir-relay", NULL);
 	EXPECT_INT(await_exit(relay, PATIENCE_MS), -9);

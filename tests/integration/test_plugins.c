@@ -33,7 +33,7 @@ static void unknown_kind(void)
 {
 	refused(WEIR_BUILD_DIR "/tests/plugins", "nosuch", "there is no kind \"nosuch\"");
 	refused(WEIR_BUILD_DIR "/tests/plugins", "nosuch", "segfault, slow, sum, twice");
-	refused(WEIR_BUILD_DIR "/tests/plugins", "../sum", "there is no kind");
+	refused(WEIR_BUILD_DIR "/tests/plugins", "../sum", "\"../sum\"");
 }
 
 /* A copy of the plugin `sum` under another name. */

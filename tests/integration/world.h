@@ -170,6 +170,7 @@ void exchange_delete(const char *exchange);
 void publish(const char *kind, const char *content_type, const void *body, size_t size);
 /* A message whose headers hold a table in a table, so many times. */
 void publish_deep(const char *kind, int depth);
+void publish_dead(const void *body, size_t size); /* as if the broker had given it up */
 /* Takes all messages of a queue and publishes each of them `times` times. Returns how many it
  * took. */
 int republish(const char *queue, const char *kind, int times);

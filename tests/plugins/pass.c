@@ -1,6 +1,14 @@
 /* The kind `pass`, for later stages: takes any item, does nothing, and succeeds. */
 #include "effects.h"
 
+static int check(void *state, const struct weir_item *item, struct weir_error *err)
+{
+	(void)state;
+	(void)item;
+	(void)err;
+	return 0;
+}
+
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	effects_complete(state, work, item);
@@ -16,6 +24,7 @@ const struct weir_plugin *weir_plugin(void)
 		.version = "1.0",
 		.summary = "a plugin of the tests",
 		.open = effects_open,
+		.check = check,
 		.process = process,
 		.close = effects_close,
 	};

@@ -1,5 +1,6 @@
 /* The kind `slow`: like `sum`, but ends each item from a timer, after delay_ms, so that many are
  * open at a time. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "effects.h"
@@ -33,9 +34,21 @@ static void fire(void *state, struct weir_work work)
 	free(one);
 }
 
+/* WEIR_CALLS names a file that gets a line for each call of process(), whatever becomes of it. */
+static void note_call(const struct weir_item *item)
+{
+	const char *path = getenv("WEIR_CALLS");
+	FILE *f = path ? fopen(path, "a") : NULL;
+	if (!f)
+		return;
+	fprintf(f, "%.*s\n", (int)item->custom_id.size, item->custom_id.data);
+	fclose(f);
+}
+
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	struct effects *e = state;
+	note_call(item);
 	struct open_item *one = malloc(sizeof *one);
 	if (!one)
 		return; /* the host gives it up in time */

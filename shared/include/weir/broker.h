@@ -70,7 +70,12 @@ int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
 /* Keeps the connection alive while nobody calls broker_next(): to be called every few seconds. */
 int broker_beat(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* ---- topology; these wait for the answer, at most 10 s ---- */
+/* ---- topology; these wait for the answer, at most 10 s ----
+ *
+ * Error codes besides "broker": broker_missing (there is no such queue or exchange), broker_differs
+ * (it is there with other arguments), broker_denied. After one of these three the connection may be
+ * used again with broker_reopen(); consumers, confirms and what was not acked are gone. */
+int broker_reopen(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 
 struct broker_queue {
 	const char *name;
@@ -111,9 +116,10 @@ struct broker_message {
 	const char *message_id;
 	const void *body;
 	size_t body_size;
+	bool optional; /* that nobody wants it is no failure; else it is mandatory */
 };
 
-/* Sends one persistent, mandatory message; *number is what its confirm will carry. Take all events
+/* Sends one persistent message; *number is what its confirm will carry. Take all events
  * with broker_next(b, 0, ...) before a run of these, and do not publish while blocked: it may wait
  * as long as the broker does not read, until broker_interrupt(). */
 int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *number,

@@ -1,9 +1,11 @@
-/* topology.h: the exchanges and queues that weir uses, as one table. `weir init` declares them;
- * everything else only checks that they are there, and refuses to start when they are not. */
+/* topology.h: the exchanges and queues that weir uses, as one table. `weir init` declares them, and
+ * relays restore what has gone missing; everything else only checks that they are there, and
+ * refuses to start when they are not. */
 #ifndef WEIR_TOPOLOGY_H
 #define WEIR_TOPOLOGY_H
 
 #include "weir/broker.h"
+#include "weir/buffer.h"
 
 #define EXCHANGE_ITEMS "weir.items"
 #define EXCHANGE_EVENTS "weir.events"
@@ -25,6 +27,15 @@ int topology_declare(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 /* Declares a kind's queue and binds it. */
 int topology_declare_kind(struct broker *b, const char *kind,
 			  struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Makes what is missing, and binds what is there; names (an initialised buffer) gets what was made,
+ * after commas. Blocks. Error code "topology": something is there with other arguments. The
+ * connection must be one that neither consumes nor has confirms. */
+int topology_restore(struct broker *b, struct buffer *names,
+		     struct weir_error *err) WEIR_MUST_CHECK;
+/* The same for a kind's queue. *messages: how many are ready. */
+int topology_restore_kind(struct broker *b, const char *kind, struct buffer *names, bool *made,
+			  uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Checks that the exchanges and the dead-letter queue are there; when one is not, the connection
  * is dead afterwards and the error says what to do. *dead (may be NULL): messages waiting there. */

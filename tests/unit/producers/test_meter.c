@@ -101,6 +101,13 @@ static void lines(void)
 	line = some_line();
 	line.status = "paused";
 	line_is(&line, 0, false, "first  45.2 %  452/1000  paused");
+	line.rate = 100; /* of the time before: nothing is left to be expected of it */
+	line_is(&line, 0, false, "first  45.2 %  452/1000  100 items/s  paused");
+	line = some_line();
+	line.stage = "stage 2/3 idea.title";
+	line_is(&line, 0, false, "first  stage 2/3 idea.title  45.2 %  452/1000");
+	line_is(&line, 59, false,
+		"first  stage 2/3 idea.title [####      ]  45.2 %  452/1000");
 	buffer_release(&b);
 }
 

@@ -128,6 +128,8 @@ static void csv_quotes(void)
 {
 	cell("", ",");
 	cell("plain text", "plain text,");
+	cell("a;b", "\"a;b\","); /* the separator of other countries */
+	cell("a\tb", "\"a\tb\",");
 	cell("a,b", "\"a,b\",");
 	cell("say \"no\"", "\"say \"\"no\"\"\",");
 	cell("\"", "\"\"\"\",");
@@ -145,7 +147,7 @@ static void csv_formulas(void)
 	cell("@sum", "'@sum,");
 	cell("-id", "'-id,");
 	cell("+49 30", "'+49 30,");
-	cell("\tx", "'\tx,");
+	cell("\tx", "\"'\tx\",");
 	cell("\r=x", "\"'\r=x\",");
 	cell("-", "'-,");
 	cell("-.", "'-.,");
@@ -153,6 +155,14 @@ static void csv_formulas(void)
 	cell("-1e+", "'-1e+,");
 	cell("-1-2", "'-1-2,");
 	cell("a=b", "a=b,");
+	cell(" =1+2", "' =1+2,");
+	cell(" -1", "' -1,");
+	cell("\xEF\xBC\x9D" "1", "'\xEF\xBC\x9D" "1,"); /* in full width */
+	cell("\xEF\xBC\x8B" "1", "'\xEF\xBC\x8B" "1,");
+	cell("\xEF\xBC\x8D" "1", "'\xEF\xBC\x8D" "1,");
+	cell("\xEF\xBC\xA0" "a", "'\xEF\xBC\xA0" "a,");
+	cell("\xEF\xBC\x8E", "\xEF\xBC\x8E,"); /* a full stop is none */
+	cell("   ", "   ,");
 	buffer_release(&b);
 }
 
@@ -170,6 +180,8 @@ static void csv_numbers(void)
 
 static void csv_rows(void)
 {
+	csv_begin(&b);
+	is("\xEF\xBB\xBF");
 	csv_cell(&b, print_text("a"));
 	csv_cell(&b, print_text("b"));
 	csv_end(&b);

@@ -1,0 +1,242 @@
+#include "errands.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "relay.h"
+#include "weir/clock.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+#define WAIT_MS 20
+#define CANCEL_BATCHES 1000
+
+static const char patience[] = "SET LOCAL statement_timeout = '2h'";
+
+/* A job that was advanced has a stage now whose number and size are not known yet. */
+static const char finish[] = "WITH f AS MATERIALIZED (SELECT weir.finish_stage($1) AS outcome)"
+			     " SELECT outcome FROM f";
+static const char next_stage[] = "SELECT stage::int4, total_items FROM weir.job_stages"
+				 " WHERE job_id = $1 AND completed_at IS NULL"
+				 " AND total_items IS NOT NULL ORDER BY stage LIMIT 1";
+static const char ended[] = "SELECT status, success_count, failure_count, cancelled_count"
+			    " FROM weir.jobs WHERE job_id = $1";
+static const char cancel[] = "SELECT weir.cancel_items($1, $2)";
+static const char recount[] = "SELECT weir.recount_batches($1)";
+
+int errand_fd(const struct errand *e)
+{
+	return e->ledger && e->kind != ERRAND_NONE ? ledger_fd(e->ledger) : -1;
+}
+
+static void end(struct errand *e)
+{
+	PQclear(e->answer);
+	e->answer = NULL;
+	e->kind = ERRAND_NONE;
+	e->committing = false;
+}
+
+void errand_release(struct errand *e)
+{
+	end(e);
+	ledger_close(e->ledger);
+	e->ledger = NULL;
+}
+
+static void failed(struct relay *r, const struct weir_error *why)
+{
+	struct errand *e = &r->errand;
+	log_event(LOG_WARN, "errand_failed", "job=%s error=\"%s\"", e->job_id, why->text);
+	errand_release(e); /* the one way out of its transaction that always works */
+}
+
+/* ---- asking ---- */
+
+static const char *statement_of(enum errand_kind kind)
+{
+	switch (kind) {
+	case ERRAND_CANCEL:
+		return cancel;
+	case ERRAND_RECOUNT:
+		return recount;
+	default:
+		return finish;
+	}
+}
+
+static int ask(struct relay *r, enum errand_kind kind, struct weir_error *err)
+{
+	struct errand *e = &r->errand;
+	struct params *p = &r->params;
+	e->kind = kind;
+	e->committing = false;
+	params_reset(p);
+	params_string(p, e->job_id);
+	if (kind == ERRAND_CANCEL)
+		params_int(p, CANCEL_BATCHES);
+	if (ledger_send(e->ledger, "BEGIN", NULL, true, err) < 0 ||
+	    ledger_send(e->ledger, patience, NULL, true, err) < 0 ||
+	    ledger_send(e->ledger, statement_of(kind), p, true, err) < 0)
+		return -1;
+	return ledger_sync(e->ledger, err);
+}
+
+static int commit(struct errand *e, struct weir_error *err)
+{
+	e->committing = true;
+	if (ledger_send(e->ledger, "COMMIT", NULL, true, err) < 0)
+		return -1;
+	return ledger_sync(e->ledger, err);
+}
+
+bool errand_start(struct relay *r, enum errand_kind kind, const char *job_id)
+{
+	struct errand *e = &r->errand;
+	struct weir_error why;
+	if (e->kind != ERRAND_NONE)
+		return false;
+	snprintf(e->job_id, sizeof e->job_id, "%s", job_id);
+	if ((!e->ledger &&
+	     ledger_open(r->settings->pg_url, "weir-relay", true, &e->ledger, &why) < 0) ||
+	    ask(r, kind, &why) < 0) {
+		failed(r, &why);
+		return false;
+	}
+	return true;
+}
+
+/* ---- answers ---- */
+
+static struct weir_text outcome(const struct errand *e)
+{
+	return e->answer ? ledger_text(e->answer, 0, 0) : (struct weir_text){NULL, 0};
+}
+
+static bool is_advanced(const struct errand *e)
+{
+	struct weir_text text = outcome(e);
+	return text.data && text.size == 8 && memcmp(text.data, "advanced", 8) == 0;
+}
+
+static int ask_job(struct relay *r, const char *sql, PGresult **rows, struct weir_error *err)
+{
+	params_reset(&r->params);
+	params_string(&r->params, r->errand.job_id);
+	return ledger_query(r->errand.ledger, sql, &r->params, true, rows, err);
+}
+
+/* Before the commit: the keys of the next stage are there when its first item is counted. */
+static int prepare_stage(struct relay *r, struct weir_error *err)
+{
+	struct errand *e = &r->errand;
+	struct weir_error why;
+	PGresult *rows = NULL;
+	if (ask_job(r, next_stage, &rows, err) < 0)
+		return -1;
+	e->next_stage = PQntuples(rows) == 1 ? ledger_int(rows, 0, 0) : 0;
+	if (e->next_stage > 0 && progress_set_total(r->progress, e->job_id, (uint32_t)e->next_stage,
+						    ledger_big(rows, 0, 1), &why) < 0)
+		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", e->job_id, why.text);
+	PQclear(rows);
+	failpoint("stage_finished");
+	return 0;
+}
+
+static int say_ended(struct relay *r, struct weir_error *err)
+{
+	PGresult *rows = NULL;
+	if (ask_job(r, ended, &rows, err) < 0)
+		return -1;
+	if (PQntuples(rows) == 1) {
+		struct weir_text status = ledger_text(rows, 0, 0);
+		log_event(LOG_INFO, "job_ended",
+			  "job=%s status=%.*s success=%lld failed=%lld cancelled=%lld",
+			  r->errand.job_id, (int)status.size, status.data,
+			  (long long)ledger_big(rows, 0, 1), (long long)ledger_big(rows, 0, 2),
+			  (long long)ledger_big(rows, 0, 3));
+	}
+	PQclear(rows);
+	return 0;
+}
+
+static int answered(struct relay *r, struct weir_error *err)
+{
+	struct errand *e = &r->errand;
+	if (e->kind == ERRAND_FINISH && is_advanced(e) && prepare_stage(r, err) < 0)
+		return -1;
+	if (e->kind == ERRAND_FINISH && !is_advanced(e))
+		failpoint("job_finished");
+	return commit(e, err);
+}
+
+/* Ends the errand, or goes on with what comes next. */
+static int committed(struct relay *r, struct weir_error *err)
+{
+	struct errand *e = &r->errand;
+	enum errand_kind next = ERRAND_NONE;
+	int rc = 0;
+	failpoint("stage_committed");
+	if (e->kind == ERRAND_CANCEL) {
+		next = ledger_big(e->answer, 0, 0) > 0 ? ERRAND_CANCEL : ERRAND_FINISH;
+	} else if (e->kind == ERRAND_RECOUNT && ledger_big(e->answer, 0, 0) > 0) {
+		log_event(LOG_WARN, "batches_recounted", "job=%s batches=%lld", e->job_id,
+			  (long long)ledger_big(e->answer, 0, 0));
+	} else if (e->kind == ERRAND_FINISH && is_advanced(e)) {
+		log_event(LOG_INFO, "stage_begun", "job=%s stage=%d", e->job_id, e->next_stage);
+		r->due = true;
+		next = ERRAND_FINISH; /* it may have no items */
+	} else if (e->kind == ERRAND_FINISH && outcome(e).data) {
+		rc = say_ended(r, err);
+	}
+	end(e);
+	if (rc < 0)
+		return -1;
+	if (next != ERRAND_NONE)
+		return ask(r, next, err);
+	jobs_told(r, e->job_id);
+	return 0;
+}
+
+/* 1: something has come; 0: not yet. */
+static int take(struct relay *r, struct weir_error *err)
+{
+	struct errand *e = &r->errand;
+	PGresult *result = NULL;
+	switch (ledger_take(e->ledger, &result, err)) {
+	case LEDGER_RESULT:
+		if (e->committing || PQresultStatus(result) != PGRES_TUPLES_OK) {
+			PQclear(result);
+			return 1;
+		}
+		PQclear(e->answer);
+		e->answer = result;
+		return 1;
+	case LEDGER_SYNCED:
+		return (e->committing ? committed(r, err) : answered(r, err)) < 0 ? -1 : 1;
+	case LEDGER_WAIT:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+void errand_turn(struct relay *r)
+{
+	struct weir_error why = {"", ""};
+	int64_t until = clock_us() + WAIT_MS * 1000;
+	while (r->errand.kind != ERRAND_NONE) {
+		int rc = take(r, &why);
+		if (rc < 0) {
+			failed(r, &why);
+			return;
+		}
+		int64_t left = until - clock_us();
+		if (left <= 0)
+			return;
+		struct pollfd fd = {.fd = errand_fd(&r->errand), .events = POLLIN};
+		if (rc == 0 && poll(&fd, 1, (int)(left / 1000) + 1) == 0)
+			return;
+	}
+}

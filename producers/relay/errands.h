@@ -1,0 +1,38 @@
+/* errands.h: statements that may take long (a stage of millions of items is begun in one
+ * transaction), on a connection of their own and one at a time, so that nobody waits for them. */
+#ifndef WEIR_ERRANDS_H
+#define WEIR_ERRANDS_H
+
+#include <stdbool.h>
+
+#include "weir/ledger.h"
+
+struct relay;
+
+enum errand_kind {
+	ERRAND_NONE,
+	ERRAND_FINISH, /* finishes the stage that a job is in, again and again until it cannot */
+	ERRAND_CANCEL, /* cancels what is left of a job, then finishes it */
+	ERRAND_RECOUNT /* counts the results of a job's batches anew */
+};
+
+struct errand {
+	struct ledger *ledger; /* NULL: not connected */
+	enum errand_kind kind; /* NONE: idle */
+	char job_id[65];
+	bool committing;
+	PGresult *answer; /* of the statement that matters */
+	int32_t next_stage;
+};
+
+/* Begins one; false when another one is under way, or the ledger is away. */
+bool errand_start(struct relay *r, enum errand_kind kind, const char *job_id);
+/* Goes on with it; waits a little, since most are short. The job is told of (jobs_told) at the end.
+ */
+void errand_turn(struct relay *r);
+/* To wait for, -1 when idle. */
+int errand_fd(const struct errand *e);
+/* Breaks it off. What the server has not committed did not happen. */
+void errand_release(struct errand *e);
+
+#endif

@@ -1,0 +1,67 @@
+/* Events: what others are told, in the order in which it was written down. Whoever gets one twice
+ * (a relay died between the confirm and the commit) knows it by its event_id. */
+#include <stdio.h>
+
+#include "outbox.h"
+#include "weir/message.h"
+#include "weir/topology.h"
+
+enum { COL_ID, COL_TYPE, COL_EVENT_ID, COL_AT, COL_BODY };
+
+static const char claim[] =
+	"SELECT id, type, event_id::text,"
+	" to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), body::text"
+	" FROM weir.events ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED";
+
+static const char forget[] = "DELETE FROM weir.events WHERE id = ANY ($1::int8[])";
+
+static void event_id(const PGresult *rows, int row, char out[OUTGOING_ID_MAX])
+{
+	struct weir_text id = ledger_text(rows, row, COL_EVENT_ID);
+	snprintf(out, OUTGOING_ID_MAX, "%.*s", (int)id.size, id.data);
+}
+
+/* What all events have comes before what this one is about; the body is a JSON object. */
+static enum outgoing_status encode(struct outgoing *o, const PGresult *rows, int row,
+				   struct broker_message *m, struct weir_error *err)
+{
+	struct weir_text type = ledger_text(rows, row, COL_TYPE);
+	struct weir_text body = ledger_text(rows, row, COL_BODY);
+	if (body.size < 2 || body.data[0] != '{') {
+		weir_fail(err, "bad_event", "the body is no object");
+		return OUTGOING_BROKEN;
+	}
+	buffer_reset(&o->body);
+	buffer_add_text(&o->body, "{\"event_id\":");
+	buffer_add_json(&o->body, ledger_text(rows, row, COL_EVENT_ID));
+	buffer_add_text(&o->body, ",\"type\":");
+	buffer_add_json(&o->body, type);
+	buffer_add_text(&o->body, ",\"at\":");
+	buffer_add_json(&o->body, ledger_text(rows, row, COL_AT));
+	if (body.data[1] != '}')
+		buffer_add_char(&o->body, ',');
+	buffer_add(&o->body, body.data + 1, body.size - 1);
+	if (buffer_failed(&o->body)) {
+		weir_fail_memory(err);
+		return OUTGOING_FAILED;
+	}
+	m->key = m->type = outgoing_key(o, type);
+	m->content_type = MESSAGE_TYPE_JSON;
+	m->body = o->body.data;
+	m->body_size = o->body.size;
+	return OUTGOING_READY;
+}
+
+const struct outbox outbox_events = {
+	.name = "events",
+	.exchange = EXCHANGE_EVENTS,
+	.optional = true,
+	.most = 500,
+	.claim = claim,
+	.mark = forget,
+	.fail = forget,
+	.unit_keys = outbox_id_keys,
+	.row_keys = outbox_id_keys,
+	.id = event_id,
+	.encode = encode,
+};

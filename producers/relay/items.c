@@ -1,0 +1,150 @@
+/* Items that are due: batches, and single ones that are tried again. */
+#include <string.h>
+
+#include "outbox.h"
+#include "weir/message.h"
+#include "weir/topology.h"
+
+#define REFUSED_PAUSE "5 seconds"
+
+#define ITEM_COLUMNS " i.custom_id, i.context::text, i.payload::text, d.kind, d.epoch,"
+
+#define BATCH_UNITS                                                                                \
+	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, n)"                  \
+	" WHERE b.job_id = u.job_id AND b.stage = u.stage AND b.n = u.n"
+#define RETRY_UNITS                                                                                \
+	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"            \
+	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
+
+/* Of a batch that may have been published before, what is final or waits for another try of its own
+ * stays out; where nothing is left, there is one row without an item. A first publish does not ask
+ * (the sub-selects are not run, and being no EXISTS they are never read as whole tables). */
+static const char claim_batches[] =
+	"WITH d AS (SELECT b.job_id, b.stage, b.n, b.size, s.kind, j.epoch, j.batch_size,"
+	"  b.queued_at IS NOT NULL OR j.epoch > 0 OR b.success + b.failed + b.cancelled > 0"
+	"   AS again"
+	"  FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
+	"  JOIN weir.job_stages s USING (job_id, stage)"
+	" WHERE b.status = 'pending_queue' AND b.due_at <= now()"
+	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR b.job_id = $2)"
+	" ORDER BY b.due_at, b.job_id, b.stage, b.n LIMIT $1 FOR UPDATE OF b SKIP LOCKED)"
+	"SELECT d.job_id, d.stage::int4, i.ordinal," ITEM_COLUMNS " 0, d.n"
+	" FROM d LEFT JOIN LATERAL (SELECT * FROM weir.items i WHERE i.job_id = d.job_id"
+	"  AND i.stage = d.stage AND i.ordinal >= d.n * d.batch_size"
+	"  AND i.ordinal < d.n * d.batch_size + d.size"
+	"  AND (NOT d.again OR ((SELECT r.ordinal FROM weir.results r WHERE r.job_id = i.job_id"
+	"    AND r.stage = i.stage AND r.ordinal = i.ordinal) IS NULL"
+	"   AND (SELECT w.ordinal FROM weir.retries w WHERE w.job_id = i.job_id"
+	"    AND w.stage = i.stage AND w.ordinal = i.ordinal) IS NULL))"
+	"  ORDER BY i.ordinal OFFSET 0) i ON true";
+
+/* The row of an item that has become final is of no use any more. */
+static const char claim_retries[] =
+	"WITH c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch, j.batch_size"
+	"  FROM weir.retries w JOIN weir.jobs j USING (job_id)"
+	"  JOIN weir.job_stages s USING (job_id, stage)"
+	"  WHERE w.due_at <= now() AND w.due_at < 'infinity' AND j.status IN ('pending', 'running')"
+	"   AND ($2::text IS NULL OR w.job_id = $2)"
+	"  ORDER BY w.due_at LIMIT $1 FOR UPDATE OF w SKIP LOCKED),"
+	" d AS MATERIALIZED (SELECT c.*, (SELECT r.ordinal FROM weir.results r"
+	"   WHERE r.job_id = c.job_id AND r.stage = c.stage AND r.ordinal = c.ordinal) IS NOT NULL"
+	"   AS final FROM c),"
+	" gone AS (DELETE FROM weir.retries w USING d WHERE d.final AND w.job_id = d.job_id"
+	"   AND w.stage = d.stage AND w.ordinal = d.ordinal)"
+	"SELECT d.job_id, d.stage::int4, d.ordinal," ITEM_COLUMNS
+	" d.attempts, d.ordinal / d.batch_size"
+	" FROM d LEFT JOIN weir.items i ON NOT d.final AND i.job_id = d.job_id"
+	"  AND i.stage = d.stage AND i.ordinal = d.ordinal";
+
+static const char mark_batches[] =
+	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()" BATCH_UNITS;
+static const char put_off_batches[] =
+	"UPDATE weir.job_batches b SET due_at = now() + interval '" REFUSED_PAUSE "'" BATCH_UNITS;
+static const char mark_retries[] = "UPDATE weir.retries w SET due_at = 'infinity'" RETRY_UNITS;
+static const char put_off_retries[] =
+	"UPDATE weir.retries w SET due_at = now() + interval '" REFUSED_PAUSE "'" RETRY_UNITS;
+
+static const char fail_items[] =
+	"SELECT weir.end_items(job_id, stage, array_agg(ordinal), 2, 'unpublishable',"
+	"  'the item cannot be written as a message: it is too large or too deep')"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" GROUP BY job_id, stage";
+
+static bool same_batch(const PGresult *rows, int a, int b)
+{
+	struct weir_text x = ledger_text(rows, a, COL_JOB), y = ledger_text(rows, b, COL_JOB);
+	return ledger_int(rows, a, COL_BATCH) == ledger_int(rows, b, COL_BATCH) &&
+	       ledger_int(rows, a, COL_STAGE) == ledger_int(rows, b, COL_STAGE) &&
+	       x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+}
+
+static void add_ints(struct params *p, const PGresult *rows, int at, const int *which, int n)
+{
+	params_array(p, TYPE_INT4, (size_t)n);
+	for (int i = 0; i < n; i++)
+		params_add_int(p, ledger_int(rows, which[i], at));
+	params_array_end(p);
+}
+
+static void add_keys(struct params *p, const PGresult *rows, int unit, const int *which, int n)
+{
+	params_array(p, TYPE_TEXT, (size_t)n);
+	for (int i = 0; i < n; i++)
+		params_add_text(p, ledger_text(rows, which[i], COL_JOB));
+	params_array_end(p);
+	add_ints(p, rows, COL_STAGE, which, n);
+	add_ints(p, rows, unit, which, n);
+}
+
+static void batch_keys(struct params *p, const PGresult *rows, const int *which, int n)
+{
+	add_keys(p, rows, COL_BATCH, which, n);
+}
+
+static void item_keys(struct params *p, const PGresult *rows, const int *which, int n)
+{
+	add_keys(p, rows, COL_ORDINAL, which, n);
+}
+
+static enum outgoing_status encode(struct outgoing *o, const PGresult *rows, int row,
+				   struct broker_message *m, struct weir_error *err)
+{
+	if (!ledger_text(rows, row, COL_CUSTOM_ID).data)
+		return OUTGOING_NOTHING;
+	enum outgoing_status status = outgoing_encode(o, rows, row, err);
+	m->key = m->type = outgoing_key(o, ledger_text(rows, row, COL_KIND));
+	m->content_type = MESSAGE_TYPE_MSGPACK;
+	m->body = o->body.data;
+	m->body_size = o->body.size;
+	return status;
+}
+
+const struct outbox outbox_batches = {
+	.name = "batches",
+	.exchange = EXCHANGE_ITEMS,
+	.starts_jobs = true,
+	.claim = claim_batches,
+	.mark = mark_batches,
+	.put_off = put_off_batches,
+	.fail = fail_items,
+	.same_unit = same_batch,
+	.unit_keys = batch_keys,
+	.row_keys = item_keys,
+	.id = outgoing_id,
+	.encode = encode,
+};
+
+const struct outbox outbox_retries = {
+	.name = "retries",
+	.exchange = EXCHANGE_ITEMS,
+	.starts_jobs = true,
+	.most = 1000,
+	.claim = claim_retries,
+	.mark = mark_retries,
+	.put_off = put_off_retries,
+	.fail = fail_items,
+	.unit_keys = item_keys,
+	.row_keys = item_keys,
+	.id = outgoing_id,
+	.encode = encode,
+};

@@ -1,0 +1,49 @@
+/* outbox.h: the tables whose rows go to the broker when they are due. All take one path (run.c):
+ * claimed, published, confirmed, marked; an outbox says in which words. */
+#ifndef WEIR_OUTBOX_H
+#define WEIR_OUTBOX_H
+
+#include "outgoing.h"
+#include "weir/broker.h"
+
+enum outbox_number { OUTBOX_BATCHES, OUTBOX_RETRIES, OUTBOX_EVENTS, OUTBOX_LETTERS, OUTBOXES };
+
+struct outbox {
+	const char *name;     /* in logs */
+	const char *exchange; /* where they go */
+	bool optional;	      /* that nobody wants them is no failure */
+	bool starts_jobs;     /* they are items: a job begins with its first */
+	int most;	      /* rows of one claim; 0: as many batches as a run may have */
+
+	/* $1: how many at most, $2: of which job, NULL: of all. Locks what it takes, and skips what
+	 * is locked. */
+	const char *claim;
+	const char *mark;    /* those that the broker has; parameters: unit_keys() */
+	const char *put_off; /* those that it refused; NULL: they stay due */
+	const char *fail;    /* those that can never be a message; parameters: row_keys() */
+
+	/* Whether two neighbours are marked together; NULL: each row is a unit of its own. */
+	bool (*same_unit)(const PGresult *rows, int a, int b);
+	void (*unit_keys)(struct params *p, const PGresult *rows, const int *which, int n);
+	void (*row_keys)(struct params *p, const PGresult *rows, const int *which, int n);
+	/* The message_id. */
+	void (*id)(const PGresult *rows, int row, char out[OUTGOING_ID_MAX]);
+	/* Fills all of the message but exchange, id and `optional`; it points into o and rows. */
+	enum outgoing_status (*encode)(struct outgoing *o, const PGresult *rows, int row,
+				       struct broker_message *m, struct weir_error *err);
+};
+
+extern const struct outbox outbox_batches, outbox_retries; /* items.c */
+extern const struct outbox outbox_events;		   /* events.c */
+extern const struct outbox outbox_letters;		   /* letters.c */
+
+/* What is due besides batches: one boolean each for retries, events and letters. $1: the only job,
+ * or NULL. */
+extern const char outbox_look[];
+/* The same kinds of rows, in the order of enum outbox_number. */
+extern const struct outbox *const outboxes[OUTBOXES];
+
+/* For outboxes whose rows have a number: column 0, int8. */
+void outbox_id_keys(struct params *p, const PGresult *rows, const int *which, int n);
+
+#endif

@@ -1,0 +1,305 @@
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay.h"
+#include "weir/clock.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+#define CONFIRM_MS 30000
+#define TAKE_EVERY 200 /* rows published between two looks at what the broker says */
+#define RESULTS_MAX 8
+#define REFUSED_US 5000000
+
+static const char start_jobs[] =
+	"WITH j AS (UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, "
+	"now())"
+	"  WHERE job_id = ANY ($1::text[]) AND status = 'pending' RETURNING job_id)"
+	"UPDATE weir.job_stages s SET started_at = now() FROM j"
+	" WHERE s.job_id = j.job_id AND s.stage = 1 AND s.started_at IS NULL";
+
+void run_end(struct run *run)
+{
+	PQclear(run->rows);
+	free(run->states);
+	run->rows = NULL;
+	run->states = NULL;
+	run->count = run->sent = run->confirmed = 0;
+	run->claiming = run->open = false;
+}
+
+/* ---- claiming ---- */
+
+int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, struct weir_error *err)
+{
+	struct params *p = &r->params;
+	run->outbox = outbox;
+	params_reset(p);
+	params_string(p, r->only_job);
+	if (ledger_send(run->ledger, "BEGIN", NULL, true, err) < 0 ||
+	    ledger_send(run->ledger, outbox_look, p, true, err) < 0)
+		return -1;
+	params_reset(p);
+	params_big(p, outbox->most > 0 ? outbox->most : r->options.batches);
+	params_string(p, r->only_job);
+	if (ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
+	    ledger_sync(run->ledger, err) < 0)
+		return -1;
+	run->claiming = true;
+	return 0;
+}
+
+/* Takes a pipeline to its end; its results, in order, are the caller's to clear. */
+static int take_pipeline(struct ledger *l, PGresult *results[RESULTS_MAX], struct weir_error *err)
+{
+	int n = 0;
+	bool failed = false;
+	for (;;) {
+		PGresult *result = NULL;
+		struct weir_error later;
+		switch (ledger_wait(l, &result, failed ? &later : err)) {
+		case LEDGER_RESULT:
+			if (n < RESULTS_MAX)
+				results[n++] = result;
+			else
+				PQclear(result);
+			break;
+		case LEDGER_SYNCED:
+			return failed ? -1 : 0;
+		default:
+			failed = true;
+			if (!ledger_alive(l))
+				return -1;
+		}
+	}
+}
+
+static void clear_all(PGresult *results[RESULTS_MAX])
+{
+	for (int i = 0; i < RESULTS_MAX; i++)
+		PQclear(results[i]);
+}
+
+static unsigned read_look(const PGresult *look)
+{
+	unsigned due = 0;
+	for (int i = 0; i < OUTBOXES - 1; i++)
+		due |= ledger_bool(look, 0, i) ? 1u << (i + 1) : 0;
+	return due;
+}
+
+int run_take(struct run *run, unsigned *due, struct weir_error *err)
+{
+	PGresult *results[RESULTS_MAX] = {NULL}; /* of BEGIN, the look, the claim */
+	run->claiming = false;
+	run->open = true;
+	int rc = take_pipeline(run->ledger, results, err);
+	if (rc == 0) {
+		*due = read_look(results[1]);
+		run->rows = results[2];
+		results[2] = NULL;
+		run->count = PQntuples(run->rows);
+	}
+	clear_all(results);
+	if (rc < 0)
+		return -1;
+	if (run->count == 0) {
+		rc = ledger_do(run->ledger, "COMMIT", NULL, NULL, err);
+		run_end(run);
+		return rc;
+	}
+	run->states = calloc((size_t)run->count, 1);
+	return run->states ? 0 : weir_fail_memory(err);
+}
+
+/* ---- publishing ---- */
+
+static int send_row(struct relay *r, struct run *run, int row, struct broker_message *m,
+		    struct weir_error *err)
+{
+	char id[OUTGOING_ID_MAX];
+	uint64_t number;
+	struct weir_error why;
+	run->outbox->id(run->rows, row, id);
+	m->exchange = run->outbox->exchange;
+	m->message_id = id;
+	m->optional = run->outbox->optional;
+	if (broker_publish(r->broker, m, &number, &why) < 0) {
+		relay_lose_broker(r, &why);
+		return weir_fail(err, why.code, "%s", why.text);
+	}
+	if (run->first == 0)
+		run->first = number;
+	run->states[row] = ROW_SENT;
+	failpoint("published");
+	return 0;
+}
+
+static void leave_out(struct run *run, int row, enum row_state state)
+{
+	run->states[row] = (uint8_t)state;
+	run->confirmed++;
+}
+
+static int publish_row(struct relay *r, struct run *run, int row, struct weir_error *err)
+{
+	char id[OUTGOING_ID_MAX];
+	struct broker_message m = {.body = NULL};
+	switch (run->outbox->encode(&r->outgoing, run->rows, row, &m, err)) {
+	case OUTGOING_READY:
+		return send_row(r, run, row, &m, err);
+	case OUTGOING_NOTHING:
+		leave_out(run, row, ROW_NOTHING);
+		return 0;
+	case OUTGOING_BROKEN:
+		run->outbox->id(run->rows, row, id);
+		log_event(LOG_ERROR, "item_unpublishable", "item=%s error=\"%s\"", id, err->text);
+		leave_out(run, row, ROW_BROKEN);
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+int run_publish(struct relay *r, struct run *run, int from, int to, struct weir_error *err)
+{
+	if (from == 0)
+		run->first = 0;
+	for (int row = from; row < to; row++) {
+		if (row % TAKE_EVERY == 0 && confirms_hear(r, 0, err) < 0)
+			return -1;
+		run->sent = row + 1;
+		if (publish_row(r, run, row, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int await_confirms(struct relay *r, struct run *run, struct weir_error *err)
+{
+	int64_t until = clock_us() + (int64_t)CONFIRM_MS * 1000;
+	while (run->confirmed < run->count) {
+		if (confirms_hear(r, 100, err) < 0)
+			return -1;
+		if (clock_us() > until || *r->stop > 1)
+			return weir_fail(err, "broker", "%d of %d messages were not confirmed",
+					 run->count - run->confirmed, run->count);
+	}
+	return 0;
+}
+
+/* ---- marking ---- */
+
+/* The first row of each unit for which `refused` is right: a batch in which one message was refused
+ * is refused as a whole, and one in which one can never be a message is marked all the same. */
+static int select_units(const struct run *run, bool refused, int *first)
+{
+	bool (*same)(const PGresult *, int, int) = run->outbox->same_unit;
+	int n = 0;
+	for (int from = 0, to; from < run->count; from = to) {
+		bool bad = run->states[from] == ROW_REFUSED;
+		for (to = from + 1; to < run->count && same && same(run->rows, from, to); to++)
+			bad |= run->states[to] == ROW_REFUSED;
+		bool alone_broken = !same && run->states[from] == ROW_BROKEN;
+		if (bad == refused && !alone_broken)
+			first[n++] = from;
+	}
+	return n;
+}
+
+static int select_broken(const struct run *run, int *which)
+{
+	int n = 0;
+	for (int row = 0; row < run->count; row++)
+		if (run->states[row] == ROW_BROKEN)
+			which[n++] = row;
+	return n;
+}
+
+static int send_start(struct relay *r, struct run *run, const int *which, int n,
+		      struct weir_error *err)
+{
+	struct params *p = &r->params;
+	if (!run->outbox->starts_jobs)
+		return 0;
+	params_reset(p);
+	params_array(p, TYPE_TEXT, (size_t)n);
+	for (int i = 0; i < n; i++)
+		params_add_text(p, ledger_text(run->rows, which[i], COL_JOB));
+	params_array_end(p);
+	return ledger_send(run->ledger, start_jobs, p, true, err);
+}
+
+static int send_marked(struct relay *r, struct run *run, int *which, struct weir_error *err)
+{
+	int n = select_units(run, false, which);
+	if (n == 0)
+		return 0;
+	params_reset(&r->params);
+	run->outbox->unit_keys(&r->params, run->rows, which, n);
+	if (ledger_send(run->ledger, run->outbox->mark, &r->params, true, err) < 0)
+		return -1;
+	return send_start(r, run, which, n, err);
+}
+
+static int send_refused(struct relay *r, struct run *run, int *which, struct weir_error *err)
+{
+	int n = select_units(run, true, which);
+	if (n == 0)
+		return 0;
+	log_event(LOG_ERROR, "batches_refused",
+		  "count=%d of=%s text=\"the broker did not take them: is the queue bound and not "
+		  "full? They are tried again\"",
+		  n, run->outbox->name);
+	if (!run->outbox->put_off) {
+		publish_rest(r, run->outbox, REFUSED_US);
+		return 0;
+	}
+	params_reset(&r->params);
+	run->outbox->unit_keys(&r->params, run->rows, which, n);
+	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);
+}
+
+/* After the marks: what locks a batch comes before what ends its items. */
+static int send_broken(struct relay *r, struct run *run, int *which, struct weir_error *err)
+{
+	int n = select_broken(run, which);
+	if (n == 0)
+		return 0;
+	params_reset(&r->params);
+	run->outbox->row_keys(&r->params, run->rows, which, n);
+	return ledger_send(run->ledger, run->outbox->fail, &r->params, true, err);
+}
+
+static int mark(struct relay *r, struct run *run, struct weir_error *err)
+{
+	PGresult *results[RESULTS_MAX] = {NULL};
+	int rc = -1;
+	int *which = calloc((size_t)run->count, sizeof *which);
+	if (!which)
+		return weir_fail_memory(err);
+	failpoint("confirmed");
+	if (send_marked(r, run, which, err) == 0 && send_refused(r, run, which, err) == 0 &&
+	    send_broken(r, run, which, err) == 0 &&
+	    ledger_send(run->ledger, "COMMIT", NULL, true, err) == 0 &&
+	    ledger_sync(run->ledger, err) == 0)
+		rc = take_pipeline(run->ledger, results, err);
+	failpoint("marked");
+	clear_all(results);
+	free(which);
+	return rc;
+}
+
+int run_settle(struct relay *r, struct run *run, struct weir_error *err)
+{
+	if (!run->open)
+		return 0;
+	if (await_confirms(r, run, err) < 0 || mark(r, run, err) < 0)
+		return -1;
+	r->published += (uint64_t)run->count;
+	publish_settled(r, run);
+	run_end(run);
+	return 0;
+}

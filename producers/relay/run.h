@@ -1,0 +1,41 @@
+/* run.h: some rows of one outbox on their way to the broker: claimed, published, confirmed, marked,
+ * in one transaction whose row locks are the claim. */
+#ifndef WEIR_RUN_H
+#define WEIR_RUN_H
+
+#include "outbox.h"
+
+struct relay;
+
+struct run {
+	struct ledger *ledger; /* its transaction */
+	const struct outbox *outbox;
+	bool claiming, open; /* the claim is asked for; the transaction holds rows */
+	PGresult *rows;
+	int count, sent;
+	uint64_t first;	 /* confirm number of the first row sent */
+	uint8_t *states; /* of each row */
+	int confirmed;	 /* rows of which nothing more is to be heard */
+};
+
+enum row_state { ROW_UNSENT, ROW_SENT, ROW_CONFIRMED, ROW_REFUSED, ROW_BROKEN, ROW_NOTHING };
+
+/* Asks for rows, and for what else is due; does not wait. */
+int run_claim(struct relay *r, struct run *run, const struct outbox *outbox,
+	      struct weir_error *err) WEIR_MUST_CHECK;
+/* Takes them. An empty run is ended at once. *due: a bit for each outbox of which the ledger says
+ * that it has rows (batches aside: these are asked for). */
+int run_take(struct run *run, unsigned *due, struct weir_error *err) WEIR_MUST_CHECK;
+int run_publish(struct relay *r, struct run *run, int from, int to,
+		struct weir_error *err) WEIR_MUST_CHECK;
+/* Awaits the confirms, marks, commits. Nothing to do for a run that holds no rows. */
+int run_settle(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
+/* Forgets the rows; the transaction is not this one's business. */
+void run_end(struct run *run);
+
+/* confirms.c: what the broker says, and which rows it speaks of. Blocks up to timeout_ms. Fails
+ * when the connection is lost (and tells the relay), and when the broker is in alarm: nothing is
+ * confirmed then, and the run waits in the ledger instead. */
+int confirms_hear(struct relay *r, int timeout_ms, struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

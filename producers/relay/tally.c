@@ -1,0 +1,151 @@
+#include "tally.h"
+
+#include <stdio.h>
+
+#include "relay.h"
+
+#define CHUNK 5000
+
+enum {
+	COL_NUMBER,
+	COL_OF_KIND,
+	COL_BEGUN,
+	COL_FINISHED,
+	COL_TOTAL,
+	COL_SUCCESS,
+	COL_FAILED,
+	COL_CANCELLED,
+	COL_RELEASED,
+	COL_WITHHELD
+};
+
+/* A batch of a job with a limit is withheld by a due time that never comes. */
+static const char count_stages[] =
+	"SELECT s.stage::int4, s.kind, s.stage = 1 OR s.total_items IS NOT NULL,"
+	"  s.completed_at IS NOT NULL,"
+	"  coalesce(CASE WHEN s.stage = 1 THEN j.total_items ELSE s.total_items END, 0)::int8,"
+	"  b.good, b.bad, b.off, b.released, b.withheld"
+	" FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
+	" CROSS JOIN LATERAL (SELECT coalesce(sum(success), 0)::int8 AS good,"
+	"   coalesce(sum(failed), 0)::int8 AS bad, coalesce(sum(cancelled), 0)::int8 AS off,"
+	"   coalesce(sum(size) FILTER (WHERE status = 'queued' OR due_at < 'infinity'), 0)::int8"
+	"    AS released,"
+	"   coalesce(bool_or(status = 'pending_queue' AND due_at = 'infinity'), false) AS withheld"
+	"  FROM weir.job_batches b WHERE b.job_id = s.job_id AND b.stage = s.stage) b"
+	" WHERE j.job_id = $1 ORDER BY s.stage";
+
+static const char read_results[] =
+	"SELECT ordinal, status::int4 FROM weir.results"
+	" WHERE job_id = $1 AND stage = $2 AND ordinal > $3 ORDER BY ordinal LIMIT $4";
+
+int tally_stages(struct ledger *l, const char *job_id, PGresult **rows, struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	params_string(&p, job_id);
+	int rc = ledger_query(l, count_stages, &p, true, rows, err);
+	params_release(&p);
+	return rc;
+}
+
+void tally_read(const PGresult *rows, int row, struct tally *out)
+{
+	struct weir_text kind = ledger_text(rows, row, COL_OF_KIND);
+	*out = (struct tally){.stage = ledger_int(rows, row, COL_NUMBER),
+			      .begun = ledger_bool(rows, row, COL_BEGUN),
+			      .finished = ledger_bool(rows, row, COL_FINISHED),
+			      .counts = {.total = ledger_big(rows, row, COL_TOTAL),
+					 .success = ledger_big(rows, row, COL_SUCCESS),
+					 .failed = ledger_big(rows, row, COL_FAILED),
+					 .cancelled = ledger_big(rows, row, COL_CANCELLED)},
+			      .released = ledger_big(rows, row, COL_RELEASED),
+			      .withheld = ledger_bool(rows, row, COL_WITHHELD)};
+	out->done = out->counts.success + out->counts.failed + out->counts.cancelled;
+	snprintf(out->kind, sizeof out->kind, "%.*s", (int)kind.size, kind.data);
+}
+
+static int count_rows(struct progress *p, const char *job_id, uint32_t stage, const PGresult *rows,
+		      struct weir_error *err)
+{
+	uint32_t ordinals[CHUNK];
+	uint8_t states[CHUNK];
+	bool known;
+	int n = PQntuples(rows);
+	for (int i = 0; i < n; i++) {
+		ordinals[i] = (uint32_t)ledger_int(rows, i, 0);
+		states[i] = (uint8_t)ledger_int(rows, i, 1);
+	}
+	if (progress_count(p, job_id, stage, ordinals, states, (size_t)n, &known, NULL, err) < 0)
+		return -1;
+	return known ? 0 : weir_fail(err, "redis_lost", "the keys were lost again meanwhile");
+}
+
+/* The keys are made first and filled afterwards: whatever is committed from now on counts itself,
+ * and what was committed before is read here. Counting twice changes nothing. */
+int tally_rebuild(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
+		  struct weir_error *err)
+{
+	struct params params = PARAMS_INIT;
+	uint32_t stage = (uint32_t)t->stage;
+	int rc = -1, last = -1, n = 0;
+	if (progress_drop(p, job_id, stage, err) < 0 ||
+	    progress_set_total(p, job_id, stage, t->counts.total, err) < 0)
+		return -1;
+	do {
+		PGresult *rows = NULL;
+		params_reset(&params);
+		params_string(&params, job_id);
+		params_int(&params, t->stage);
+		params_int(&params, last);
+		params_big(&params, CHUNK);
+		if (ledger_query(l, read_results, &params, true, &rows, err) < 0)
+			goto out;
+		n = PQntuples(rows);
+		if (n > 0)
+			last = ledger_int(rows, n - 1, 0);
+		int counted = n > 0 ? count_rows(p, job_id, stage, rows, err) : 0;
+		PQclear(rows);
+		if (counted < 0)
+			goto out;
+	} while (n == CHUNK);
+	rc = 0;
+out:
+	params_release(&params);
+	return rc;
+}
+
+static bool equal(const struct progress_counts *a, const struct progress_counts *b)
+{
+	return a->total == b->total && a->success == b->success && a->failed == b->failed &&
+	       a->cancelled == b->cancelled;
+}
+
+int tally_reconcile(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
+		    bool *same, struct weir_error *err)
+{
+	struct progress_counts told;
+	bool known;
+	if (progress_read(p, job_id, (uint32_t)t->stage, &known, &told, err) < 0)
+		return -1;
+	*same = known && equal(&told, &t->counts);
+	return *same ? 0 : tally_rebuild(l, p, job_id, t, err);
+}
+
+int jobs_reconcile(struct ledger *l, struct progress *p, const char *job_id, bool *same,
+		   struct weir_error *err)
+{
+	PGresult *rows = NULL;
+	bool all = true, one;
+	int rc = tally_stages(l, job_id, &rows, err);
+	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
+		struct tally t;
+		tally_read(rows, i, &t);
+		if (!t.begun)
+			continue;
+		rc = tally_reconcile(l, p, job_id, &t, &one, err);
+		all &= rc == 0 && one;
+	}
+	PQclear(rows);
+	if (rc == 0 && same)
+		*same = all;
+	return rc;
+}

@@ -1,0 +1,17 @@
+/* window.h: jobs with a limit for the whole fleet. Their batches are withheld, and released in
+ * order as others end, so that one job's backlog does not fill the queue in front of all others. */
+#ifndef WEIR_WINDOW_H
+#define WEIR_WINDOW_H
+
+#include <stdint.h>
+
+#include "weir/error.h"
+
+struct relay;
+
+/* outstanding: items that are released and not final; rate: items that end in a second. Releases
+ * what there is room for. */
+int window_release(struct relay *r, const char *job_id, int64_t outstanding, double rate,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,943 @@
+/* What an operator does to jobs: every command in every state, again, at once, and broken off.
+ * Items end here by weir.end_items(), as consumers end them, so that a test knows what is final. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+/* ---- states ---- */
+
+#define TOTAL 60
+#define GOOD 10 /* in the states that have begun */
+#define BAD 5
+
+static void end_range(const char *id, int first, int count, int status, const char *class)
+{
+	sql_text("SELECT weir.end_items('%s', 1, (SELECT array_agg(n) FROM generate_series(%d, %d)"
+		 " n), %d, %s, 'of the test')",
+		 id, first, first + count - 1, status, class ? class : "NULL");
+}
+
+static void begin(const char *id)
+{
+	sql_text("UPDATE weir.jobs SET status = 'running', started_at = now() WHERE job_id = '%s'",
+		 id);
+	sql_text("UPDATE weir.job_batches SET status = 'queued', queued_at = now()"
+		 " WHERE job_id = '%s'",
+		 id);
+	end_range(id, 0, GOOD, 1, NULL);
+	end_range(id, GOOD, BAD, 2, "'refused'");
+}
+
+static void make_pending(const char *id) { (void)id; }
+
+static void make_paused(const char *id)
+{
+	begin(id);
+	sql_text("SELECT weir.pause_job('%s')", id);
+}
+
+static void make_completed(const char *id)
+{
+	end_range(id, 0, TOTAL, 1, NULL);
+	sql_text("SELECT weir.finish_stage('%s')", id);
+}
+
+static void make_failed(const char *id)
+{
+	end_range(id, 0, TOTAL, 2, "'refused'");
+	sql_text("SELECT weir.finish_stage('%s')", id);
+}
+
+static void make_cancelled(const char *id)
+{
+	begin(id);
+	sql_text("SELECT weir.cancel_job('%s'), weir.cancel_items('%s', 1000)", id, id);
+	sql_text("SELECT weir.finish_stage('%s')", id);
+}
+
+static const struct state {
+	const char *name;
+	void (*make)(const char *id);
+} states[] = {
+	{"pending", make_pending},     {"running", begin},	{"paused", make_paused},
+	{"completed", make_completed}, {"failed", make_failed}, {"cancelled", make_cancelled},
+};
+
+#define STATES (sizeof states / sizeof *states)
+
+/* The ids of jobs are the names of their states. */
+static void make_states(void)
+{
+	for (size_t i = 0; i < STATES; i++) {
+		job_submit(job_new(states[i].name, "sum", TOTAL));
+		states[i].make(states[i].name);
+		EXPECT(strcmp(sql_text("SELECT status FROM weir.jobs WHERE job_id = '%s'",
+				       states[i].name),
+			      states[i].name) == 0,
+		       "a job made %s is %s", states[i].name,
+		       sql_text("SELECT status FROM weir.jobs WHERE job_id = '%s'",
+				states[i].name));
+	}
+}
+
+/* ---- what must hold ---- */
+
+/* What is counted is what is there, in each batch and in the job that has ended. */
+static void expect_counted(const char *id)
+{
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
+		       " CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE status = 1) AS good,"
+		       "  count(*) FILTER (WHERE status = 2) AS bad,"
+		       "  count(*) FILTER (WHERE status = 3) AS off FROM weir.results r"
+		       "  WHERE r.job_id = b.job_id AND r.stage = b.stage"
+		       "  AND r.ordinal / j.batch_size = b.n) r WHERE b.job_id = '%s'"
+		       " AND (b.success, b.failed, b.cancelled) <> (r.good, r.bad, r.off)",
+		       id),
+		   0);
+	EXPECT_INT(
+		sql("SELECT count(*) FROM batch_jobs b JOIN weir.jobs j USING (job_id)"
+		    " WHERE job_id = '%s' AND j.completed_at IS NOT NULL"
+		    " AND (b.success_count + b.failure_count + b.cancelled_count"
+		    "  <> b.total_items OR b.status NOT IN ('completed', 'failed', 'cancelled'))",
+		    id),
+		0);
+	EXPECT_INT(sql("SELECT count(*) FROM (SELECT FROM weir.results WHERE job_id = '%s'"
+		       " GROUP BY stage, ordinal HAVING count(*) > 1) r",
+		       id),
+		   0);
+}
+
+/* "success failed cancelled of total" */
+static void expect_counts(const char *id, const char *wanted)
+{
+	const char *seen = sql_text("SELECT concat_ws(' ', success_count, failure_count,"
+				    " cancelled_count, 'of', total_items) FROM batch_jobs"
+				    " WHERE job_id = '%s'",
+				    id);
+	EXPECT(strcmp(seen, wanted) == 0, "%s has %s, not %s", id, seen, wanted);
+}
+
+static void expect_status(const char *id, const char *wanted)
+{
+	const char *seen = sql_text("SELECT status FROM weir.jobs WHERE job_id = '%s'", id);
+	EXPECT(strcmp(seen, wanted) == 0, "%s is %s, not %s", id, seen, wanted);
+}
+
+struct expected {
+	const char *job;
+	int status;	   /* of the program */
+	const char *state; /* of the job then */
+	const char *part;  /* of what it prints, or complains */
+	int again;	   /* the status when it is given once more */
+};
+
+static void expect_each(const char *command, const struct expected *rows, size_t n)
+{
+	make_states();
+	for (size_t i = 0; i < n; i++) {
+		const struct expected *e = &rows[i];
+		const struct outcome *o = run(NULL, "weir", command, e->job, NULL);
+		EXPECT(o->status == e->status, "%s %s: %d, not %d: %s", command, e->job, o->status,
+		       e->status, o->err);
+		EXPECT_PART(o->status == 0 ? o->out : o->err, e->part);
+		expect_status(e->job, e->state);
+		o = run(NULL, "weir", command, e->job, NULL);
+		EXPECT(o->status == e->again, "%s %s again: %d, not %d: %s", command, e->job,
+		       o->status, e->again, o->err);
+		expect_status(e->job, e->state);
+		expect_counted(e->job);
+	}
+}
+
+#define EXPECT_EACH(command, rows) expect_each(command, rows, sizeof rows / sizeof *rows)
+
+static void pause_in_each_state(void)
+{
+	static const struct expected rows[] = {
+		{"nosuch", 1, "", "no job \"nosuch\"", 1},
+		{"pending", 0, "paused", "60 of 60 items are left", 0},
+		{"running", 0, "paused", "45 of 60 items are left", 0},
+		{"paused", 0, "paused", "already", 0},
+		{"completed", 1, "completed", "is completed", 1},
+		{"failed", 1, "failed", "is failed", 1},
+		{"cancelled", 1, "cancelled", "is cancelled", 1},
+	};
+	EXPECT_EACH("pause", rows);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'pending'"
+		       " AND NOT weir.is_parked(due_at)"),
+		   0);
+}
+
+static void resume_in_each_state(void)
+{
+	static const struct expected rows[] = {
+		{"nosuch", 1, "", "no job \"nosuch\"", 1},
+		{"pending", 0, "pending", "is not paused", 0},
+		{"running", 0, "running", "is not paused", 0},
+		{"paused", 0, "running", "45 of 60 items are left", 0},
+		{"completed", 1, "completed", "is completed", 1},
+		{"failed", 1, "failed", "is failed", 1},
+		{"cancelled", 1, "cancelled", "is cancelled", 1},
+	};
+	EXPECT_EACH("resume", rows);
+	EXPECT_INT(sql("SELECT epoch FROM weir.jobs WHERE job_id = 'paused'"), 1);
+	EXPECT_INT(sql("SELECT epoch FROM weir.jobs WHERE job_id = 'running'"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'paused'"
+		       " AND status = 'pending_queue' AND due_at < now() + interval '1 day'"),
+		   3);
+}
+
+static void cancel_in_each_state(void)
+{
+	static const struct expected rows[] = {
+		{"nosuch", 1, "", "no job \"nosuch\"", 1},
+		{"pending", 0, "cancelled", "0 success, 0 failed, 60 cancelled of 60", 0},
+		{"running", 0, "cancelled", "10 success, 5 failed, 45 cancelled of 60", 0},
+		{"paused", 0, "cancelled", "10 success, 5 failed, 45 cancelled of 60", 0},
+		{"completed", 1, "completed", "is completed", 1},
+		{"failed", 1, "failed", "is failed", 1},
+		{"cancelled", 0, "cancelled", "before", 0},
+	};
+	EXPECT_EACH("cancel", rows);
+	EXPECT_INT(redis_count("running", "success"), 10);
+	EXPECT_INT(redis_count("running", "cancelled"), 45);
+	EXPECT(redis_ttl("running") > 0, "the counts of a cancelled job do not expire");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events WHERE type = 'job.cancelled'"
+		       " AND job_id = 'running'"),
+		   1);
+}
+
+static void retry_in_each_state(void)
+{
+	static const struct expected rows[] = {
+		{"nosuch", 1, "", "no job \"nosuch\"", 1},
+		{"pending", 0, "pending", "0 items are tried again", 0},
+		{"running", 0, "running", "5 items are tried again", 0},
+		{"paused", 0, "paused", "5 items are tried again", 0},
+		{"completed", 0, "completed", "0 items are tried again", 0},
+		{"failed", 0, "running", "60 items are tried again", 0},
+		{"cancelled", 1, "cancelled", "is cancelled", 1},
+	};
+	EXPECT_EACH("retry", rows);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = 'paused'"
+		       " AND weir.is_parked(due_at)"),
+		   5);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = 'failed'"
+		       " AND due_at <= now() AND attempts = 0"),
+		   60);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_attempts WHERE job_id = 'failed'"
+		       " AND error_class = 'refused'"),
+		   60);
+}
+
+static void several_and_all(void)
+{
+	make_states();
+	const struct outcome *o = run(NULL, "weir", "pause", "pending", "nosuch", "running", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "no job \"nosuch\"");
+	EXPECT_PART(o->err, "1 of 3 jobs");
+	expect_status("pending", "paused");
+	expect_status("running", "paused");
+	EXPECT_INT(run(NULL, "weir", "resume", "--kind", "nosuch", NULL)->status, 0);
+	expect_status("pending", "paused");
+	EXPECT_INT(run(NULL, "weir", "resume", "--kind", "sum", NULL)->status, 0);
+	expect_status("pending", "pending");
+	expect_status("paused", "running");
+	EXPECT_INT(run(NULL, "weir", "cancel", "--all", NULL)->status, 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL"), 0);
+	expect_status("completed", "completed");
+	EXPECT_INT(run(NULL, "weir", "cancel", NULL)->status, 2);
+	EXPECT_INT(run(NULL, "weir", "cancel", "--all", "pending", NULL)->status, 2);
+}
+
+static void without_redis(void)
+{
+	make_states();
+	server("down", "redis");
+	EXPECT_INT(run(NULL, "weir", "cancel", "running", NULL)->status, 0);
+	EXPECT_INT(run(NULL, "weir", "retry", "failed", NULL)->status, 0);
+	server("up", "redis");
+	expect_counts("running", "10 5 45 of 60");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = 'failed'"), 60);
+}
+
+/* ---- retries ---- */
+
+static void retry_by_class_and_id(void)
+{
+	job_submit(job_new("some", "sum", TOTAL));
+	end_range("some", 0, 50, 1, NULL);
+	end_range("some", 50, 6, 2, "'timeout'");
+	end_range("some", 56, 4, 2, "'refused'");
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal, starts) VALUES ('some', 1, 51, "
+		 "3)");
+	sql_text("SELECT weir.finish_stage('some')");
+	expect_counts("some", "50 10 0 of 60");
+	const struct outcome *o = run(NULL, "weir", "retry", "some", "--class", "timeout", NULL);
+	EXPECT_PART(o->out, "6 items are tried again");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials"), 0);
+	expect_counts("some", "50 4 0 of 60");
+	expect_counted("some");
+	o = run(NULL, "weir", "retry", "some", "--id", "item_00057", NULL);
+	EXPECT_PART(o->out, "1 items are tried again");
+	o = run(NULL, "weir", "retry", "some", "--id", "item_00003", NULL);
+	EXPECT_INT(o->status, 0);
+	EXPECT_PART(o->out, "0 items are tried again");
+	o = run(NULL, "weir", "retry", "some", "--id", "item_99999", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "no item");
+	EXPECT_INT(run(NULL, "weir", "retry", "some", "--id", "a", "--failed", NULL)->status, 2);
+	end_range("some", 0, TOTAL, 1, NULL);
+	sql_text("SELECT weir.finish_stage('some')");
+	expect_status("some", "completed");
+	expect_counts("some", "57 3 0 of 60");
+	expect_counted("some");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_stages WHERE completed_at IS NULL"), 0);
+}
+
+/* It finishes the stage between the retry's reading and its writing, or the other way round. */
+static void retry_while_the_job_ends(void)
+{
+	for (int i = 0; i < 6; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "ending%d", i);
+		job_submit(job_new(id, "sum", TOTAL));
+		end_range(id, 0, 55, 1, NULL);
+		end_range(id, 55, 5, 2, "'refused'");
+		struct process *retry = start(NULL, "weir", "retry", id, NULL);
+		while (is_alive(retry))
+			sql_text("SELECT weir.finish_stage('%s')", id);
+		EXPECT_INT(retry->status, 0);
+		sql_text("SELECT weir.finish_stage('%s')", id);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = '%s'", id), 5);
+		end_range(id, 0, TOTAL, 1, NULL);
+		EXPECT(strcmp(sql_text("SELECT weir.finish_stage('%s')", id), "completed") == 0,
+		       "%s does not end again", id);
+		expect_counts(id, "60 0 0 of 60");
+		expect_counted(id);
+	}
+}
+
+/* ---- two operators at once ---- */
+
+static void same_command_at_once(void)
+{
+	static const char *const commands[] = {"pause", "resume", "retry", "cancel"};
+	struct process *p[4];
+	job_submit(job_new("both", "sum", TOTAL));
+	begin("both");
+	for (size_t c = 0; c < 4; c++) {
+		for (int i = 0; i < 4; i++)
+			p[i] = start(NULL, "weir", commands[c], "both", NULL);
+		for (int i = 0; i < 4; i++)
+			EXPECT(await_exit(p[i], PATIENCE_MS) == 0, "%s: %d: %s", commands[c],
+			       p[i]->status, log_of(p[i]));
+		expect_counted("both");
+	}
+	EXPECT_INT(sql("SELECT epoch FROM weir.jobs"), 2);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.attempts"), 5);
+	expect_status("both", "cancelled");
+	expect_counts("both", "10 0 50 of 60");
+}
+
+/* Items go on ending meanwhile. */
+static void a_storm_of_commands(void)
+{
+	static const char *const commands[] = {"pause", "resume", "retry", "pause", "resume"};
+	struct process *p[20];
+	job_submit(job_new("storm", "sum", 1000));
+	begin("storm");
+	for (int i = 0; i < 20; i++)
+		p[i] = start(NULL, "weir", i == 17 ? "cancel" : commands[i % 5], "storm", NULL);
+	for (int at = GOOD + BAD; at < 900 && is_alive(p[17]); at += 3) {
+		end_range("storm", at, 2, 1, NULL);
+		end_range("storm", at + 2, 1, 2, "'refused'");
+	}
+	for (int i = 0; i < 20; i++) {
+		int status = await_exit(p[i], PATIENCE_MS);
+		EXPECT(i == 17 ? status == 0 : status == 0 || status == 1, "%d: %s", status,
+		       log_of(p[i]));
+		if (status == 1)
+			EXPECT_PART(log_of(p[i]), "cancelled");
+	}
+	expect_status("storm", "cancelled");
+	expect_counted("storm");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 1000);
+	EXPECT_INT(sql("SELECT success_count + failure_count + cancelled_count FROM weir.jobs"),
+		   1000);
+}
+
+/* ---- a submit that is under way ---- */
+
+static struct job *half_submitted(void)
+{
+	struct job *job = job_new("half", "sum", TOTAL);
+	job_write(job);
+	struct process *submit =
+		start("batch_written:2", "weir", "submit", "sum", job->file, "--job", "half",
+		      "--context", "label=half", "--batch-size", "20", NULL);
+	EXPECT_INT(await_exit(submit, PATIENCE_MS), -9);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NULL"), 1);
+	return job;
+}
+
+static const struct outcome *submit_on(const struct job *job)
+{
+	return run(NULL, "weir", "submit", "sum", job->file, "--job", "half", "--context",
+		   "label=half", "--batch-size", "20", NULL);
+}
+
+static void pause_while_submitting(void)
+{
+	struct job *job = half_submitted();
+	EXPECT_INT(run(NULL, "weir", "pause", "half", NULL)->status, 0);
+	const struct outcome *o = submit_on(job);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	expect_status("half", "paused");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE NOT weir.is_parked(due_at)"),
+		   0);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	EXPECT_INT(run(NULL, "weir", "resume", "half", NULL)->status, 0);
+	finish(job);
+}
+
+static void cancel_while_submitting(void)
+{
+	struct job *job = half_submitted();
+	int64_t there = sql("SELECT count(*) FROM weir.items");
+	EXPECT_INT(run(NULL, "weir", "cancel", "half", NULL)->status, 0);
+	expect_status("half", "cancelled");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE status = 3"), there);
+	sql_text("DO $$ BEGIN PERFORM weir.add_batch('half', 9, 20); RAISE 'it was taken';"
+		 " EXCEPTION WHEN SQLSTATE 'WE002' THEN NULL; END $$");
+	const struct outcome *o = submit_on(job);
+	EXPECT(o->status == 1, "%d: %s", o->status, o->out);
+	EXPECT_PART(o->err, "cancelled");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), there);
+	expect_counted("half");
+}
+
+/* ---- cancel, broken off ---- */
+
+static void cancel_broken_off(const char *failpoint)
+{
+	struct job *job = job_new("broken", "sum", 2500);
+	job_submit(job);
+	begin("broken");
+	struct process *cancel = start(failpoint, "weir", "cancel", "broken", NULL);
+	EXPECT_INT(await_exit(cancel, PATIENCE_MS), -9);
+	expect_status("broken", "cancelled");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NOT NULL"), 0);
+	expect_counted("broken");
+	const struct outcome *o = run(NULL, "weir", "cancel", "broken", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	expect_counts("broken", "10 5 2485 of 2500");
+	expect_counted("broken");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events WHERE type = 'job.cancelled'"), 1);
+}
+
+static void cancel_killed_at_once(void) { cancel_broken_off("job_cancelled"); }
+
+static void cancel_killed_half_way(void) { cancel_broken_off("items_cancelled:2"); }
+
+/* How often an item was tried is not forgotten with it. */
+static void cancel_keeps_attempts(void)
+{
+	job_submit(job_new("tried", "sum", TOTAL));
+	begin("tried");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('tried', 1, 40, 2, now())");
+	EXPECT_INT(run(NULL, "weir", "cancel", "tried", NULL)->status, 0);
+	EXPECT_INT(sql("SELECT attempts FROM weir.results WHERE ordinal = 40 AND status = 3"), 2);
+}
+
+/* ---- purge ---- */
+
+/* A large job that ended in the year 2000, written as it would lie there. */
+static void make_old(const char *id, int items)
+{
+	sql_text("INSERT INTO weir.jobs (job_id, kind, context, batch_size, status, total_items,"
+		 " success_count, failure_count, cancelled_count, counted, sealed_at, started_at,"
+		 " completed_at) VALUES ('%s', 'sum', '{}', 100, 'completed', %d, %d, 0, 0, true,"
+		 " '2000-01-01', '2000-01-01', '2000-01-02')",
+		 id, items, items);
+	sql_text("INSERT INTO weir.items (job_id, stage, ordinal, custom_id, payload)"
+		 " SELECT '%s', 1, n, 'i' || n, '{}' FROM generate_series(0, %d) n",
+		 id, items - 1);
+	sql_text("INSERT INTO weir.results (job_id, stage, ordinal, status, attempts)"
+		 " SELECT '%s', 1, n, 1, 1 FROM generate_series(0, %d) n",
+		 id, items - 1);
+	sql_text("INSERT INTO weir.attempts (job_id, stage, ordinal, attempt)"
+		 " SELECT '%s', 1, n / 3, 1 FROM generate_series(0, %d) n",
+		 id, items - 1);
+	sql_text("INSERT INTO weir.job_batches (job_id, stage, n, size, success, status)"
+		 " SELECT '%s', 1, n, 100, 100, 'queued' FROM generate_series(0, %d) n",
+		 id, items / 100 - 1);
+}
+
+static int64_t rows_of(const char *id)
+{
+	return sql("SELECT (SELECT count(*) FROM weir.jobs WHERE job_id = '%s')"
+		   " + (SELECT count(*) FROM weir.job_stages WHERE job_id = '%s')"
+		   " + (SELECT count(*) FROM weir.job_batches WHERE job_id = '%s')"
+		   " + (SELECT count(*) FROM weir.items WHERE job_id = '%s')"
+		   " + (SELECT count(*) FROM weir.attempts WHERE job_id = '%s')"
+		   " + (SELECT count(*) FROM weir.results WHERE job_id = '%s')",
+		   id, id, id, id, id, id);
+}
+
+static const struct outcome *purge(const char *option)
+{
+	return run(NULL, "weir", "purge", "--older-than", "30d", option, NULL);
+}
+
+static void purge_killed_half_way(void)
+{
+	make_old("old", 30000);
+	sql_text("UPDATE weir.results SET status = 2 WHERE ordinal = 29999");
+	struct job *other = job_new("other", "sum", 600);
+	other->batch_size = 100;
+	job_submit(other);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	int64_t before = rows_of("old");
+	EXPECT_PART(purge("--dry-run")->out, "30000 items");
+	EXPECT_INT(rows_of("old"), before);
+	struct process *killed =
+		start("chunk_purged:2", "weir", "purge", "--older-than", "30d", NULL);
+	EXPECT_INT(await_exit(killed, PATIENCE_MS), -9);
+	EXPECT_INT(rows_of("old"), before - 20000);
+	const struct outcome *o = run(NULL, "weir", "retry", "old", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "being deleted");
+	o = purge(NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_PART(o->out, "1 jobs are deleted");
+	EXPECT_INT(rows_of("old"), 0);
+	EXPECT_PART(purge(NULL)->out, "no job ended that long ago");
+	finish(other);
+}
+
+static void purge_leaves_what_it_should(void)
+{
+	make_states();
+	EXPECT_PART(purge(NULL)->out, "no job ended that long ago");
+	sql_text("UPDATE weir.jobs SET created_at = '2000-01-01', completed_at = '2000-01-02'"
+		 " WHERE completed_at IS NOT NULL");
+	sql_text("UPDATE weir.jobs SET created_at = '2000-01-01'");
+	EXPECT_INT(run(NULL, "weir", "purge", NULL)->status, 2);
+	static const char *const refused[][2] = {{"nosuch", "no job"}, {"running", "is running"}};
+	for (size_t i = 0; i < 2; i++) {
+		const struct outcome *o = run(NULL, "weir", "purge", "--older-than", "30d", "--job",
+					      refused[i][0], NULL);
+		EXPECT_INT(o->status, 1);
+		EXPECT_PART(o->err, refused[i][1]);
+	}
+	int64_t events = sql("SELECT count(*) FROM weir.events");
+	EXPECT_INT(
+		run(NULL, "weir", "purge", "--older-than", "30d", "--job", "failed", NULL)->status,
+		0);
+	EXPECT_INT(rows_of("failed"), 0);
+	EXPECT_INT(redis_count("failed", "total"), INT64_MIN);
+	EXPECT_PART(purge(NULL)->out, "2 jobs are deleted");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 3);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 3 * TOTAL);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events"), events);
+	expect_counts("running", "10 5 0 of 60");
+	expect_counted("running");
+}
+
+/* ---- with consumers at work ---- */
+
+#define CALLS LOGS "/calls"
+
+static void start_slow(int consumers, const char *prefetch)
+{
+	remove(CALLS);
+	setenv("WEIR_CALLS", CALLS, 1);
+	start(NULL, "weir-relay", NULL);
+	for (int i = 0; i < consumers; i++)
+		start(NULL, "weir-consumer", "slow", "--prefetch", prefetch, NULL);
+	unsetenv("WEIR_CALLS");
+}
+
+/* How often process() was called, and for how many items. */
+static int calls(int *items)
+{
+	static unsigned char seen[100000];
+	char line[128];
+	int n = 0, at;
+	FILE *f = fopen(CALLS, "r");
+	memset(seen, 0, sizeof seen);
+	*items = 0;
+	while (f && fgets(line, sizeof line, f)) {
+		n++;
+		if (sscanf(line, "item_%d", &at) == 1 && at >= 0 && at < (int)sizeof seen)
+			*items += seen[at]++ == 0;
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void await_calls(int wanted)
+{
+	int items;
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (calls(&items) < wanted && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT(calls(&items) >= wanted, "%d calls, not %d", calls(&items), wanted);
+}
+
+static void expect_one_call_each(const struct job *job)
+{
+	int items, n = calls(&items);
+	EXPECT(n == job->size && items == job->size, "%d calls for %d of %d items", n, items,
+	       job->size);
+}
+
+static void command(const char *name, const struct job *job)
+{
+	const struct outcome *o = run(NULL, "weir", name, job->id, NULL);
+	EXPECT(o->status == 0, "%s: %d: %s", name, o->status, o->err);
+}
+
+static struct job *slow_job(const char *id, int n, int ms)
+{
+	struct job *job = job_new(id, "slow", n);
+	job_delay(job, ms);
+	return job_submit(job);
+}
+
+static void pause_stops_work(void)
+{
+	int items;
+	struct job *job = slow_job("stops", 2000, 200);
+	start_slow(2, "60");
+	await_final(job, 100);
+	command("pause", job);
+	queue_await_size("weir.slow", 0);
+	/* All that was begun is final, and nobody holds anything. */
+	await(PATIENCE_MS, "SELECT count(*) = (SELECT count(*) FROM weir.results)"
+			   " FROM effect_log WHERE job_id = 'stops'");
+	stop_all();
+	int begun = calls(&items);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), begun);
+	EXPECT(begun < job->size, "all %d items were worked on", begun);
+	expect_status("stops", "paused");
+	expect_counted("stops");
+	start(NULL, "weir-relay", NULL);
+	setenv("WEIR_CALLS", CALLS, 1);
+	start(NULL, "weir-consumer", "slow", NULL);
+	unsetenv("WEIR_CALLS");
+	command("resume", job);
+	finish(job);
+	expect_one_call_each(job);
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+}
+
+/* Longer than the pause of a resume: they are not begun a second time. */
+static void what_is_in_hand_is_not_begun_again(void)
+{
+	struct job *job = slow_job("hand", 40, 4000);
+	start_slow(2, "0");
+	await_calls(40);
+	command("pause", job);
+	command("resume", job);
+	finish(job);
+	expect_one_call_each(job);
+}
+
+static void pause_and_resume_all_the_time(void)
+{
+	struct job *job = slow_job("often", 3000, 200);
+	start_slow(2, "60");
+	await_final(job, 50);
+	for (int i = 0; i < 4; i++) {
+		command("pause", job);
+		command("resume", job);
+		await_final(job, (int)sql("SELECT count(*) + 50 FROM weir.results"));
+	}
+	EXPECT_INT(sql("SELECT epoch FROM weir.jobs"), 4);
+	finish(job);
+	expect_one_call_each(job);
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+}
+
+/* What it had in hand is begun again, by another. */
+static void a_consumer_dies_in_a_pause(void)
+{
+	struct job *job = slow_job("dies", 200, 2000);
+	start_slow(0, "0");
+	setenv("WEIR_CALLS", CALLS, 1);
+	setenv("WEIR_WORK_TIMEOUT", "5s", 1);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
+	await_calls(64);
+	command("pause", job);
+	pause_ms(100); /* long enough to write down what it holds, or not */
+	kill_hard(consumer);
+	start(NULL, "weir-consumer", "slow", NULL);
+	unsetenv("WEIR_CALLS");
+	unsetenv("WEIR_WORK_TIMEOUT");
+	command("resume", job);
+	finish(job);
+}
+
+static void cancel_with_consumers_at_work(void)
+{
+	struct job *job = slow_job("ends", 2000, 200);
+	start_slow(2, "60");
+	await_final(job, 100);
+	command("cancel", job);
+	await_ended(job);
+	queue_await_size("weir.slow", 0);
+	stop_all();
+	expect_status("ends", "cancelled");
+	expect_counted("ends");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 2000);
+	int64_t good = sql("SELECT success_count FROM weir.jobs");
+	EXPECT(good >= 100 && good < 2000, "%lld successes", (long long)good);
+	EXPECT_INT(sql("SELECT count(*) FROM effect_log"), good);
+	EXPECT_INT(sql("SELECT sum(times) FROM effects"), good);
+	EXPECT_INT(redis_count("ends", "success"), good);
+	EXPECT_INT(redis_count("ends", "cancelled"), 2000 - good);
+}
+
+/* Somebody mends the items and has them tried again; the job ends once more. */
+static void retry_with_consumers_at_work(void)
+{
+	struct job *job = job_new("again", "sum", 300);
+	for (int i = 100; i < 140; i++)
+		item_fails(&job->items[i], "rejected", ",\"fail\":\"reject\"");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	EXPECT_INT(sql("SELECT failure_count FROM weir.jobs"), 40);
+	EXPECT_PART(run(NULL, "weir", "retry", "again", "--id", "item_00139", NULL)->out,
+		    "1 items");
+	await_ended(job);
+	EXPECT_INT(sql("SELECT failure_count FROM weir.jobs"), 40);
+	sql_text("UPDATE weir.items SET payload = json_build_object('key', payload->>'key',"
+		 " 'amount', (payload->>'amount')::int)");
+	char class[80];
+	snprintf(class, sizeof class, "%s", sql_text("SELECT min(error_class) FROM weir.results"));
+	EXPECT_PART(run(NULL, "weir", "retry", "again", "--class", class, NULL)->out, "40 items");
+	for (int i = 100; i < 140; i++)
+		job->items[i].failure = NULL;
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.attempts"), 41);
+}
+
+/* ---- what the doctor finds ---- */
+
+static void the_doctor_tells(void)
+{
+	static const char *const found[] = {
+		"1 paused jobs, such as of paused",
+		"1 jobs with work that waits for a resume, though they are not paused",
+		"1 cancelled jobs that have not ended yet, such as of pending",
+		"1 jobs whose counts by batch differ from their results, such as of running",
+		"1 jobs that are only deleted in part, such as of failed",
+		"events not published for over a minute",
+		"1 dead letters due again for over a minute",
+	};
+	make_states();
+	sql_text("UPDATE weir.job_batches SET success = success - 1"
+		 " WHERE job_id = 'running' AND n = 0");
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()"
+		 " + weir.parked() WHERE job_id = 'running' AND n = 2");
+	sql_text("SELECT weir.cancel_job('pending')");
+	sql_text("UPDATE weir.jobs SET purged_at = '2000-01-01' WHERE job_id = 'failed'");
+	sql_text("UPDATE weir.events SET created_at = '2000-01-01'");
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, body, due_at)"
+		 " VALUES ('weir.sum', 'x', 'x', 'x', '2000-01-01')");
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+		EXPECT_PART(o->out, found[i]);
+	EXPECT_PART(run(NULL, "weir", "reconcile", "running", NULL)->out, "rebuilt");
+	expect_counted("running");
+	EXPECT_INT(redis_count("running", "success"), GOOD);
+	EXPECT_PART(run(NULL, "weir", "reconcile", "running", NULL)->out, "equal");
+}
+
+/* ---- dead letters ---- */
+
+#define MESSAGE "'{\"v\":1,\"kind\":\"sum\",\"payload\":{\"esc\":\"\\\\u001b[2J\"}}'"
+
+static void make_letters(void)
+{
+	static const char *const rows[] = {
+		"'weir.sum', 'bad_json', 'no JSON', 'application/json', 'gone/1/a', " MESSAGE,
+		"'weir.sum', 'truncated', 'half a map', NULL, NULL, '\\x8ba17601a46b696e'",
+		"'weir.sum', 'unknown_item', 'the ledger has none', NULL, 'gone/1/b',"
+		" '\\x82a17601a46b696e64a373756d'",
+		"'weir.slow', 'bad_content_type', 'text/plain', 'text/plain', 'other/1/c',"
+		" convert_to('hello ' || chr(27) || '[31m' || chr(10) || 'world', 'UTF8')",
+		"'weir.sum', 'oversized', 'too large', NULL, NULL, ''",
+		"'elsewhere', 'truncated', chr(27) || '[2Jclear', NULL, NULL, '\\x00ff'",
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, content_type,"
+			 " message_id, body) VALUES (%s)",
+			 rows[i]);
+}
+
+static int64_t letter(const char *code)
+{
+	return sql("SELECT min(id) FROM weir.dead_letters WHERE reason_code = '%s'", code);
+}
+
+static const struct outcome *dead(const char *action, const char *option, const char *value)
+{
+	return run(NULL, "weir", "dead", action, option, value, NULL);
+}
+
+static int lines(const char *text)
+{
+	int n = 0;
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void letters_are_listed(void)
+{
+	EXPECT_PART(dead("list", NULL, NULL)->out, "no dead letters");
+	make_letters();
+	const struct outcome *o = dead("list", NULL, NULL);
+	EXPECT_INT(lines(o->out), 6);
+	EXPECT(strchr(o->out, 27) == NULL, "an escape got through: %s", o->out);
+	EXPECT(strstr(o->out, "bad_json") < strstr(o->out, "oversized"), "not in order: %s",
+	       o->out);
+	EXPECT_INT(lines(dead("list", "--queue", "weir.sum")->out), 4);
+	EXPECT_INT(lines(dead("list", "--code", "truncated")->out), 2);
+	EXPECT_INT(lines(dead("list", "--job", "gone")->out), 2);
+	EXPECT_PART(dead("list", "--message-id", "gone/1/b")->out, "unknown_item");
+	EXPECT_PART(dead("list", "--older-than", "1h")->out, "no dead letters");
+	o = dead("list", "--limit", "2");
+	EXPECT_INT(lines(o->out), 3);
+	EXPECT_PART(o->out, "elsewhere");
+	EXPECT_PART(o->out, "4 older ones");
+	EXPECT_PART(dead("list", "--format", "json")->out, "\"reason_code\":\"bad_json\"");
+	EXPECT_INT(dead("list", "--format", "xml")->status, 2);
+	EXPECT_INT(dead("bury", NULL, NULL)->status, 2);
+}
+
+static const char *show(const char *code)
+{
+	char id[32];
+	snprintf(id, sizeof id, "%lld", (long long)letter(code));
+	const struct outcome *o = dead("show", id, NULL);
+	EXPECT(o->status == 0, "show %s: %d: %s", code, o->status, o->err);
+	EXPECT(strchr(o->out, 27) == NULL, "an escape got through: %s", o->out);
+	return o->out;
+}
+
+static void letters_are_shown(void)
+{
+	make_letters();
+	EXPECT_PART(show("bad_json"), "\"esc\": \"\\u001B[2J\"");
+	EXPECT_PART(show("unknown_item"), "\"kind\": \"sum\"");
+	EXPECT_PART(show("bad_content_type"), "hello \\x1b[31m\nworld");
+	EXPECT_PART(show("truncated"), "8b a1 76 01 a4 6b 69 6e");
+	EXPECT_PART(show("oversized"), "(empty)");
+	EXPECT_INT(dead("show", "99999999", NULL)->status, 1);
+	EXPECT_INT(dead("show", "abc", NULL)->status, 2);
+	char id[32], text[64] = "";
+	snprintf(id, sizeof id, "%lld", (long long)letter("truncated"));
+	EXPECT_INT(run(NULL, "weir", "dead", "show", id, "--body", LOGS "/body.bin", NULL)->status,
+		   0);
+	FILE *f = fopen(LOGS "/body.bin", "r");
+	size_t n = f ? fread(text, 1, sizeof text, f) : 0;
+	EXPECT(n == 8 && memcmp(text, "\x8b\xa1v\x01\xa4kin", 8) == 0, "%zu bytes: %s", n, text);
+	if (f)
+		fclose(f);
+}
+
+static void letters_are_retried_and_purged(void)
+{
+	make_letters();
+	EXPECT_INT(dead("retry", NULL, NULL)->status, 2);
+	EXPECT_INT(dead("purge", NULL, NULL)->status, 2);
+	EXPECT_PART(dead("retry", "--job", "gone")->out, "2 letters are due");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters WHERE due_at IS NOT NULL"), 2);
+	EXPECT_PART(dead("retry", "--code", "oversized")->out, "1 cannot be");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters WHERE due_at IS NOT NULL"), 2);
+	EXPECT_PART(dead("purge", "--code", "truncated")->out, "2 letters are deleted");
+	EXPECT_PART(run(NULL, "weir", "dead", "purge", "--all", "--limit", "1", NULL)->out,
+		    "1 letters are deleted");
+	EXPECT_INT(letter("bad_json"), INT64_MIN);
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, body)"
+		 " SELECT 'weir.sum', 'many', 'many', 'x' FROM generate_series(1, 2500)");
+	EXPECT_PART(dead("purge", "--all", NULL)->out, "2503 letters are deleted");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters"), 0);
+}
+
+/* One that was refused by mistake ends its item; what is still garbage comes back. */
+static void letters_are_published_again(void)
+{
+	struct job *job = job_submit(job_new("mended", "sum", 20));
+	sql_text("UPDATE weir.job_batches SET due_at = 'infinity'");
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, content_type, body)"
+		 " SELECT 'weir.sum', 'unknown_item', 'x', 'application/json', convert_to("
+		 "  json_build_object('v', 1, 'kind', 'sum', 'job_id', 'mended', 'batch_id',"
+		 "   'mended-s1-b0', 'stage', 1, 'ordinal', 0, 'custom_id', 'item_00000', 'epoch', "
+		 "0,"
+		 "   'attempt', 0, 'context', json_build_object('label', 'mended'), 'payload',"
+		 "   payload)::text, 'UTF8') FROM weir.items WHERE ordinal = 0");
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, body)"
+		 " VALUES ('weir.sum', 'truncated', 'x', '\\x81')");
+	int64_t last = sql("SELECT max(id) FROM weir.dead_letters");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	EXPECT_PART(dead("retry", "--all", NULL)->out, "2 letters are due");
+	await_final(job, 1);
+	await(PATIENCE_MS,
+	      "SELECT count(*) = 1 AND min(id) > %lld FROM weir.dead_letters"
+	      " WHERE reason_code = 'truncated'",
+	      (long long)last);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.dead_letters");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 1);
+	sql_text("UPDATE weir.job_batches SET due_at = now()");
+	finish(job);
+}
+
+void add_control_suite(void);
+
+void add_control_suite(void)
+{
+	CU_pSuite s = WORLD_SUITE("control");
+	CU_add_test(s, "pause in each state", pause_in_each_state);
+	CU_add_test(s, "resume in each state", resume_in_each_state);
+	CU_add_test(s, "cancel in each state", cancel_in_each_state);
+	CU_add_test(s, "retry in each state", retry_in_each_state);
+	CU_add_test(s, "several jobs, a kind, all", several_and_all);
+	CU_add_test(s, "without Redis", without_redis);
+	CU_add_test(s, "retry by class and by id", retry_by_class_and_id);
+	CU_add_test(s, "retry while the job ends", retry_while_the_job_ends);
+	CU_add_test(s, "the same command four times at once", same_command_at_once);
+	CU_add_test(s, "a storm of commands", a_storm_of_commands);
+	CU_add_test(s, "pause while a submit is under way", pause_while_submitting);
+	CU_add_test(s, "cancel while a submit is under way", cancel_while_submitting);
+	CU_add_test(s, "a cancel is killed at once", cancel_killed_at_once);
+	CU_add_test(s, "a cancel is killed half way", cancel_killed_half_way);
+	CU_add_test(s, "a cancelled item keeps its attempts", cancel_keeps_attempts);
+	CU_add_test(s, "a purge is killed half way", purge_killed_half_way);
+	CU_add_test(s, "purge leaves what it should", purge_leaves_what_it_should);
+	CU_add_test(s, "pause stops work, resume goes on", pause_stops_work);
+	CU_add_test(s, "what is in hand is not begun again", what_is_in_hand_is_not_begun_again);
+	CU_add_test(s, "pause and resume all the time", pause_and_resume_all_the_time);
+	CU_add_test(s, "a consumer dies in a pause", a_consumer_dies_in_a_pause);
+	CU_add_test(s, "cancel with consumers at work", cancel_with_consumers_at_work);
+	CU_add_test(s, "retry with consumers at work", retry_with_consumers_at_work);
+	CU_add_test(s, "what the doctor finds", the_doctor_tells);
+	CU_add_test(s, "dead letters are listed", letters_are_listed);
+	CU_add_test(s, "dead letters are shown", letters_are_shown);
+	CU_add_test(s, "dead letters are retried and purged", letters_are_retried_and_purged);
+	CU_add_test(s, "dead letters are published again", letters_are_published_again);
+}

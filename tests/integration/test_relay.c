@@ -1,0 +1,482 @@
+/* What relays do with jobs besides publishing them: stages, events, limits, cancelled jobs, and
+ * what others have lost. Where it does not matter who works, the tests end items themselves. */
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/broker.h"
+#include "weir/topology.h"
+#include "world.h"
+
+/* ---- a consumer that needs no time ---- */
+
+/* Ends the items of a stage with ordinals from `from` up to and without `to`. */
+static void end_items(const struct job *job, int stage, int from, int to, bool well)
+{
+	sql("SELECT weir.end_items('%s', %d, (SELECT array_agg(ordinal) FROM weir.items"
+	    " WHERE job_id = '%s' AND stage = %d AND ordinal >= %d AND ordinal < %d), %d, %s, %s)",
+	    job->id, stage, job->id, stage, from, to, well ? 1 : 2, well ? "NULL" : "'bad'",
+	    well ? "NULL" : "'it was asked to'");
+}
+
+static void await_items(const struct job *job, int stage, int count)
+{
+	await(PATIENCE_MS,
+	      "SELECT count(*) = %d FROM weir.items WHERE job_id = '%s' AND stage = %d", count,
+	      job->id, stage);
+}
+
+/* Its batches are published, and its messages are gone. */
+static void hand_over(const struct job *job)
+{
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	stop(relay);
+	queue_purge("weir.sum");
+}
+
+static int64_t job_number(const struct job *job, const char *column)
+{
+	return sql("SELECT %s FROM weir.jobs WHERE job_id = '%s'", column, job->id);
+}
+
+/* ---- stages ---- */
+
+static void add_stage(const struct job *job, int stage, const char *kind)
+{
+	sql_text("INSERT INTO weir.job_stages (job_id, stage, kind, step, context)"
+		 " VALUES ('%s', %d, '%s', 'part%d', '{\"label\":\"later\",\"step\":\"part%d\"}')",
+		 job->id, stage, kind, stage, stage);
+}
+
+/* What stage 2 must be when two of fifty items failed in stage 1. */
+static void check_second_stage(const struct job *job)
+{
+	await_items(job, 2, 48);
+	queue_await_size("weir.slow", 48);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE stage = 2"), 3);
+	EXPECT_INT(sql("SELECT max(ordinal) FROM weir.items WHERE stage = 2"), 47);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items a JOIN weir.items b USING (custom_id)"
+		       " WHERE a.stage = 1 AND b.stage = 2"
+		       " AND a.payload::jsonb = b.payload::jsonb -> 'input'"),
+		   48);
+	EXPECT_INT(sql("SELECT total_items FROM weir.job_stages WHERE stage = 2"), 48);
+}
+
+/* One relay is killed at this place; two others go on, and nothing happens twice. */
+static void advance_with_a_kill(const char *place)
+{
+	struct job *job = job_submit(job_new("staged", "sum", 50));
+	add_stage(job, 2, "slow");
+	add_stage(job, 3, "sum");
+	hand_over(job);
+	struct process *victim = start(place, "weir-relay", NULL);
+	end_items(job, 1, 0, 2, false);
+	end_items(job, 1, 2, 50, true);
+	EXPECT_INT(await_exit(victim, PATIENCE_MS), -SIGKILL);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	check_second_stage(job);
+	end_items(job, 2, 0, 48, true);
+	await_items(job, 3, 48);
+	end_items(job, 3, 0, 47, true);
+	end_items(job, 3, 47, 48, false);
+	await_ended(job);
+	EXPECT_INT(job_number(job, "success_count"), 47);
+	EXPECT_INT(job_number(job, "failure_count"), 3);
+	EXPECT_INT(job_number(job, "cancelled_count"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 50 + 48 + 48);
+	EXPECT(strcmp(sql_text("SELECT status FROM weir.jobs"), "completed") == 0, "not completed");
+}
+
+static void killed_before_the_commit(void) { advance_with_a_kill("stage_finished"); }
+static void killed_after_the_commit(void) { advance_with_a_kill("stage_committed"); }
+
+/* At the end of the job: the victim gets as far as it can alone. */
+static void killed_when_the_job_ends(void)
+{
+	struct job *job = job_submit(job_new("staged", "sum", 30));
+	add_stage(job, 2, "slow");
+	hand_over(job);
+	struct process *victim = start("job_finished:2", "weir-relay", NULL);
+	end_items(job, 1, 0, 30, false); /* nothing is left for stage 2 */
+	EXPECT_INT(await_exit(victim, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(job_number(job, "(completed_at IS NULL)::int"), 1);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	await_ended(job);
+	EXPECT_INT(job_number(job, "failure_count"), 30);
+	EXPECT(strcmp(sql_text("SELECT status FROM weir.jobs"), "failed") == 0, "not failed");
+}
+
+/* ---- events ---- */
+
+#define EVENTS_MAX 100
+
+/* A queue of its own at weir.events. */
+static struct broker *listener;
+static char heard[EVENTS_MAX][48]; /* event_ids, each once */
+static int heard_count, heard_types[3], heard_twice;
+static const char *const event_types[] = {"batch.completed", "item.failed", "job.completed"};
+
+static void listen_to_events(void)
+{
+	struct weir_error err = {"", ""};
+	static const struct broker_queue queue = {.name = "test.events"};
+	heard_count = heard_twice = 0;
+	memset(heard_types, 0, sizeof heard_types);
+	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &listener, &err) < 0 ||
+	    broker_declare_queue(listener, &queue, false, NULL, &err) < 0 ||
+	    broker_bind(listener, "test.events", EXCHANGE_EVENTS, "#", &err) < 0 ||
+	    broker_consume(listener, "test.events", 100, &err) < 0)
+		EXPECT(false, "%s", err.text);
+}
+
+static void listen_no_more(void)
+{
+	broker_close(listener);
+	listener = NULL;
+	queue_delete("test.events");
+}
+
+static bool heard_before(const char *id)
+{
+	for (int i = 0; i < heard_count; i++)
+		if (strcmp(heard[i], id) == 0)
+			return true;
+	return false;
+}
+
+static void hear_event(const struct broker_event *event)
+{
+	json_t *body = json_loadb(event->body, event->body_size, 0, NULL);
+	const char *id = json_string_value(json_object_get(body, "event_id"));
+	const char *type = json_string_value(json_object_get(body, "type"));
+	const char *job = json_string_value(json_object_get(body, "job_id"));
+	const char *at = json_string_value(json_object_get(body, "at"));
+	EXPECT(id && type && job && at && strcmp(id, event->message_id) == 0 &&
+		       strcmp(event->content_type, "application/json") == 0,
+	       "%s: %.*s", event->message_id, (int)event->body_size, event->body);
+	if (id && type && heard_before(id)) {
+		heard_twice++;
+	} else if (id && type && heard_count < EVENTS_MAX) {
+		snprintf(heard[heard_count++], sizeof heard[0], "%s", id);
+		for (int i = 0; i < 3; i++)
+			heard_types[i] += strcmp(type, event_types[i]) == 0;
+	}
+	json_decref(body);
+}
+
+/* Until so many different ones have come, and none is left in the ledger. */
+static void await_events(int count)
+{
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (now_ms() < until) {
+		struct broker_event event;
+		struct weir_error err;
+		if (!listener || broker_next(listener, 50, &event, &err) < 0)
+			break;
+		if (event.type == BROKER_DELIVERY) {
+			hear_event(&event);
+			free(event.body);
+			EXPECT(broker_ack(listener, event.tag, false, &err) == 0, "no ack");
+		} else if (event.type == BROKER_NOTHING && heard_count >= count &&
+			   sql("SELECT count(*) FROM weir.events") == 0) {
+			break;
+		}
+	}
+	EXPECT_INT(heard_count, count);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events"), 0);
+}
+
+/* The relay dies when the broker has them, and the ledger does not know it. */
+static void events_keep_their_ids(void)
+{
+	struct job *job = job_submit(job_new("told", "sum", 60));
+	listen_to_events();
+	hand_over(job);
+	end_items(job, 1, 0, 5, false);
+	end_items(job, 1, 5, 60, true);
+	struct process *victim = start("confirmed", "weir-relay", NULL);
+	EXPECT_INT(await_exit(victim, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events WHERE type <> 'job.completed'"), 3 + 5);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	await_ended(job);
+	await_events(3 + 5 + 1);
+	EXPECT(heard_twice >= 8, "%d events came again", heard_twice);
+	EXPECT_INT(heard_types[0], 3);
+	EXPECT_INT(heard_types[1], 5);
+	EXPECT_INT(heard_types[2], 1);
+	listen_no_more();
+}
+
+static void events_of_real_work(void)
+{
+	struct job *job = job_new("worked", "sum", 90);
+	for (int i = 0; i < 4; i++)
+		item_fails(&job->items[i * 20], "asked_to_fail", ",\"fail\":\"reject\"");
+	listen_to_events();
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	job_submit(job);
+	await_ended(job);
+	await_events(5 + 4 + 1);
+	EXPECT_INT(heard_twice, 0);
+	EXPECT_INT(heard_types[0], 5);
+	EXPECT_INT(heard_types[1], 4);
+	EXPECT_INT(heard_types[2], 1);
+	listen_no_more();
+	finish(job);
+}
+
+/* ---- what is published, and what not ---- */
+
+static void final_items_are_left_out(void)
+{
+	struct job *job = job_submit(job_new("again", "sum", 60));
+	hand_over(job);
+	end_items(job, 1, 0, 5, true);
+	end_items(job, 1, 20, 40, true);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('again', 1, 7, 1, 'infinity')");
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()");
+	start(NULL, "weir-relay", NULL);
+	await_queued(job); /* also the one of which nothing is left */
+	queue_await_size("weir.sum", 14 + 0 + 20);
+	sql_text("UPDATE weir.retries SET due_at = now()");
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	EXPECT_INT(sql("SELECT sum(total) FROM effects"),
+		   sql("SELECT sum((payload->>'amount')::int) FROM weir.items"
+		       " WHERE NOT (ordinal < 5 OR ordinal BETWEEN 20 AND 39)"));
+}
+
+/* Somebody has ended it otherwise. */
+static void tries_of_final_items_are_deleted(void)
+{
+	struct job *job = job_submit(job_new("late", "sum", 40));
+	hand_over(job);
+	end_items(job, 1, 0, 10, true);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT 'late', 1, g, 1, now() FROM generate_series(0, 14) g");
+	start(NULL, "weir-relay", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 5 AND bool_and(due_at = 'infinity')"
+			   " FROM weir.retries");
+	queue_await_size("weir.sum", 5);
+}
+
+/* A retry does not wait until the last batch of a backlog is published. */
+static void a_backlog_does_not_delay_tries(void)
+{
+	struct job *job = job_submit(job_new("behind", "sum", 20));
+	hand_over(job);
+	sql_text("INSERT INTO weir.jobs (job_id, kind, context, batch_size, total_items, sealed_at)"
+		 " VALUES ('backlog', 'slow', '{\"label\":\"x\"}', 10, 20000, now())");
+	sql_text("INSERT INTO weir.items (job_id, stage, ordinal, custom_id, payload)"
+		 " SELECT 'backlog', 1, g, 'b' || g, '{}' FROM generate_series(0, 19999) g");
+	sql_text("INSERT INTO weir.job_batches (job_id, stage, n, size, due_at)"
+		 " SELECT 'backlog', 1, g, 10, now() - interval '1 hour'"
+		 " FROM generate_series(0, 1999) g");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('behind', 1, 3, 1, now())");
+	struct process *relay = start("published:5000", "weir-relay", "--batches", "10", NULL);
+	EXPECT_INT(await_exit(relay, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE due_at = 'infinity'"), 1);
+	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'backlog'"
+		   " AND status = 'pending_queue'") >= 1500,
+	       "the backlog was gone");
+}
+
+/* A dead letter that is given another chance leaves the ledger when the broker has it. One for
+ * which there is no queue stays. */
+static void dead_letters_are_replayed(void)
+{
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, content_type,"
+		 "  message_id, body, due_at)"
+		 " VALUES ('weir.sum', 'test', 'test', 'text/plain', 'same', 'one', now()),"
+		 "  ('weir.sum', 'test', 'test', NULL, NULL, 'two', now()),"
+		 "  ('weir.sum', 'test', 'test', NULL, NULL, 'not asked for', NULL),"
+		 "  ('weir.nobody', 'test', 'test', NULL, 'other', 'three', now()),"
+		 "  ('elsewhere', 'test', 'test', NULL, 'none', 'four', now())");
+	start(NULL, "weir-relay", NULL);
+	queue_await_size("weir.sum", 2);
+	await(PATIENCE_MS, "SELECT count(*) = 3 FROM weir.dead_letters");
+	await(PATIENCE_MS, "SELECT due_at IS NULL FROM weir.dead_letters WHERE body = 'four'");
+	await(PATIENCE_MS, "SELECT due_at > now() FROM weir.dead_letters WHERE body = 'three'");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters WHERE body = 'not asked for'"), 1);
+}
+
+/* ---- jobs with a limit ---- */
+
+static void a_window(void)
+{
+	struct job *job = job_new("limited", "sum", 400);
+	job->batch_size = 10;
+	job_submit(job);
+	sql_text("UPDATE weir.jobs SET max_concurrent = 5");
+	sql_text("UPDATE weir.job_batches SET due_at = 'infinity'");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	queue_await_size("weir.sum", 20);
+	/* A second look finds the window full. */
+	struct job *other = job_submit(job_new("other", "slow", 20));
+	await_queued(other);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'limited'"
+		       " AND status = 'queued'"),
+		   2);
+	end_items(job, 1, 0, 10, true);
+	await(PATIENCE_MS, "SELECT count(*) > 2 FROM weir.job_batches WHERE job_id = 'limited'"
+			   " AND status = 'queued'");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'limited'"
+		       " AND status = 'queued' AND n > (SELECT min(n) FROM weir.job_batches"
+		       "  WHERE job_id = 'limited' AND status <> 'queued')"),
+		   0);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	EXPECT_INT(job_number(job, "success_count"), 400);
+}
+
+/* ---- cancelled jobs ---- */
+
+/* Whoever cancelled it has died. */
+static void a_cancelled_job_is_ended(void)
+{
+	struct job *job = job_submit(job_new("off", "sum", 500));
+	add_stage(job, 2, "slow");
+	hand_over(job);
+	end_items(job, 1, 0, 30, true);
+	end_items(job, 1, 30, 35, false);
+	sql_text("SELECT weir.cancel_job('off')");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	await_ended(job);
+	EXPECT(strcmp(sql_text("SELECT status FROM weir.jobs"), "cancelled") == 0, "its status");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE status = 3"), 465);
+	EXPECT_INT(job_number(job, "success_count"), 0); /* none came through stage 2 */
+	EXPECT_INT(job_number(job, "failure_count"), 5);
+	EXPECT_INT(job_number(job, "cancelled_count"), 495);
+	EXPECT_INT(redis_count("off", "cancelled"), 465);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 0);
+}
+
+/* ---- what others have lost ---- */
+
+/* Nobody runs `weir init`. */
+static void the_queue_is_gone(void)
+{
+	struct job *job = job_submit(job_new("gone", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	queue_delete("weir.sum");
+	await_log(relay, "made=\"queue weir.sum\"");
+	await_log(relay, "job_revived");
+	queue_await_size("weir.sum", 60);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* New work is what shows it. */
+static void the_queue_is_gone_before_the_work(void)
+{
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "relay_ready");
+	queue_delete("weir.sum");
+	struct job *job = job_submit(job_new("early", "sum", 60));
+	await_log(relay, "topology_restored");
+	queue_await_size("weir.sum", 60);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* Everything but the server itself. */
+static void the_broker_is_wiped(void)
+{
+	struct job *job = job_submit(job_new("wiped", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	rabbitmqctl("stop_app", NULL);
+	rabbitmqctl("reset", NULL);
+	rabbitmqctl("start_app", NULL);
+	await_log(relay, "exchange weir.items");
+	await_log(relay, "made=\"queue weir.sum\"");
+	queue_await_size("weir.sum", 60);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0); /* the queues of other kinds */
+}
+
+static void a_queue_is_not_as_it_must_be(void)
+{
+	struct weir_error err = {"", ""};
+	struct broker *b = NULL;
+	static const struct broker_queue other = {.name = QUEUE_DEAD, .delivery_limit = 7};
+	queue_delete(QUEUE_DEAD);
+	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &b, &err) < 0 ||
+	    broker_declare_queue(b, &other, false, NULL, &err) < 0)
+		EXPECT(false, "%s", err.text);
+	broker_close(b);
+	const struct outcome *o = run(NULL, "weir-relay", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "not as it must be");
+	EXPECT_PART(o->err, "x-delivery-limit");
+	queue_delete(QUEUE_DEAD);
+	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
+}
+
+/* The counts of the batches tell, too. */
+static void lost_while_redis_is_away(void)
+{
+	struct job *job = job_submit(job_new("dark", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", "--lost-after", "1s", NULL);
+	await_queued(job);
+	server("down", "redis");
+	queue_purge("weir.sum");
+	await_log(relay, "job_revived");
+	queue_await_size("weir.sum", 60);
+	server("up", "redis");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* A program that does not count the items of a batch did the work. */
+static void nobody_counted(void)
+{
+	struct job *job = job_submit(job_new("old", "sum", 60));
+	hand_over(job);
+	sql_text("INSERT INTO weir.results (job_id, stage, ordinal, status, attempts)"
+		 " SELECT 'old', 1, g, 1, 1 FROM generate_series(0, 59) g");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "batches_recounted");
+	await_ended(job);
+	EXPECT_INT(job_number(job, "success_count"), 60);
+	EXPECT_INT(redis_count("old", "success"), 60);
+}
+
+void add_relay_suite(void);
+
+void add_relay_suite(void)
+{
+	CU_pSuite s = WORLD_SUITE("a relay looks after jobs");
+	CU_add_test(s, "killed before a stage is committed", killed_before_the_commit);
+	CU_add_test(s, "killed when a stage is committed", killed_after_the_commit);
+	CU_add_test(s, "killed when the job ends", killed_when_the_job_ends);
+	CU_add_test(s, "events keep their ids", events_keep_their_ids);
+	CU_add_test(s, "events of real work", events_of_real_work);
+	CU_add_test(s, "final items are left out", final_items_are_left_out);
+	CU_add_test(s, "tries of final items are deleted", tries_of_final_items_are_deleted);
+	CU_add_test(s, "a backlog does not delay tries", a_backlog_does_not_delay_tries);
+	CU_add_test(s, "dead letters are replayed", dead_letters_are_replayed);
+	CU_add_test(s, "a job with a limit", a_window);
+	CU_add_test(s, "a cancelled job is ended", a_cancelled_job_is_ended);
+	CU_add_test(s, "nobody counted", nobody_counted);
+	s = WORLD_SUITE("a relay restores the broker");
+	CU_add_test(s, "a queue is gone", the_queue_is_gone);
+	CU_add_test(s, "a queue is gone before the work", the_queue_is_gone_before_the_work);
+	CU_add_test(s, "the broker is wiped", the_broker_is_wiped);
+	CU_add_test(s, "a queue is not as it must be", a_queue_is_not_as_it_must_be);
+	CU_add_test(s, "messages are lost while Redis is away", lost_while_redis_is_away);
+}
