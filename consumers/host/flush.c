@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "consumer.h"
-#include "letter.h"
+#include "refusal.h"
 #include "statements.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "consumer.h"
-#include "letter.h"
+#include "refusal.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 #include "weir/topology.h"
@@ -27,7 +27,7 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 {
 	char queue[KIND_MAX + 8];
 	queue_of(one->lane->plugin.plugin.kind, queue);
-	letter_make_again(one, queue, why);
+	refusal_make_again(one, queue, why);
 	if (!one->began_us)
 		one->began_us = clock_us();
 	one->ended_us = clock_us();

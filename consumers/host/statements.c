@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "letter.h"
+#include "refusal.h"
 #include "weir/progress.h"
 
 /* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
@@ -184,9 +184,9 @@ static struct weir_text col_error(const struct delivery *d)
 	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
 }
 
-static struct weir_text col_queue(const struct delivery *d) { return letter_text(d, LETTER_QUEUE); }
-static struct weir_text col_type(const struct delivery *d) { return letter_text(d, LETTER_TYPE); }
-static struct weir_text col_message(const struct delivery *d) { return letter_text(d, LETTER_ID); }
+static struct weir_text col_queue(const struct delivery *d) { return refusal_text(d, REFUSAL_QUEUE); }
+static struct weir_text col_type(const struct delivery *d) { return refusal_text(d, REFUSAL_TYPE); }
+static struct weir_text col_message(const struct delivery *d) { return refusal_text(d, REFUSAL_ID); }
 
 static struct weir_text col_body(const struct delivery *d)
 {

@@ -127,6 +127,20 @@ END $$;
 CREATE TRIGGER tell_item AFTER INSERT ON weir.results
 	FOR EACH ROW WHEN (NEW.status = 2) EXECUTE FUNCTION weir.tell_item();
 
+CREATE FUNCTION weir.tell_job() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO weir.events (type, job_id, body) VALUES ('job.' || NEW.status, NEW.job_id,
+		json_build_object('job_id', NEW.job_id, 'kind', NEW.kind, 'status', NEW.status,
+		                  'total_items', NEW.total_items, 'success', NEW.success_count,
+		                  'failed', NEW.failure_count, 'cancelled', NEW.cancelled_count,
+		                  'started_at', NEW.started_at, 'completed_at', NEW.completed_at));
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER tell_job AFTER UPDATE OF completed_at ON weir.jobs
+	FOR EACH ROW WHEN (NEW.completed_at IS NOT NULL AND OLD.completed_at IS NULL)
+	EXECUTE FUNCTION weir.tell_job();
+
 -- ---- making items final without a consumer ----
 
 -- Ends those of the given items that are not final, and counts them: how many. status as in
@@ -247,11 +261,6 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
-	INSERT INTO weir.events (type, job_id, body) VALUES ('job.' || j.status, job,
-		json_build_object('job_id', job, 'kind', j.kind, 'status', j.status,
-		                  'total_items', j.total_items, 'success', j.success_count,
-		                  'failed', j.failure_count, 'cancelled', j.cancelled_count,
-		                  'started_at', j.started_at, 'completed_at', j.completed_at));
 	RETURN j.status;
 END $$;
 
@@ -303,6 +312,24 @@ BEGIN
 	END IF;
 	RETURN weir.end_job(job);
 END $$;
+
+-- A relay of the version before ends a job without its stages, and consumers of that version did not
+-- count in the batches: what they left out is made good here.
+CREATE FUNCTION weir.end_older() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.job_stages SET total_items = NEW.total_items, success_count = NEW.success_count,
+	       failure_count = NEW.failure_count, cancelled_count = NEW.cancelled_count,
+	       started_at = coalesce(started_at, NEW.started_at), completed_at = NEW.completed_at
+	 WHERE job_id = NEW.job_id AND completed_at IS NULL;
+	IF FOUND THEN
+		PERFORM weir.recount_batches(NEW.job_id);
+	END IF;
+	RETURN NULL;
+END $$;
+
+CREATE TRIGGER end_older AFTER UPDATE OF completed_at ON weir.jobs
+	FOR EACH ROW WHEN (NEW.completed_at IS NOT NULL AND OLD.completed_at IS NULL)
+	EXECUTE FUNCTION weir.end_older();
 
 -- ---- what an operator does to a job ----
 --

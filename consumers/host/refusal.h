@@ -1,20 +1,20 @@
-/* letter.h: a delivery that is refused. It is stored with the next flush, as a row of
+/* refusal.h: a delivery that is refused. It is stored with the next flush, as a row of
  * weir.dead_letters with its bytes and the reason, and then acked like any other: the broker's own
  * dead-lettering is left to what the broker gives up itself. */
-#ifndef WEIR_LETTER_H
-#define WEIR_LETTER_H
+#ifndef WEIR_REFUSAL_H
+#define WEIR_REFUSAL_H
 
 #include "delivery.h"
 
 /* What the message came with is kept in the delivery's result, which it has no other use for. */
-enum letter_part { LETTER_QUEUE, LETTER_TYPE, LETTER_ID };
-struct weir_text letter_text(const struct delivery *one, enum letter_part part);
+enum refusal_part { REFUSAL_QUEUE, REFUSAL_TYPE, REFUSAL_ID };
+struct weir_text refusal_text(const struct delivery *one, enum refusal_part part);
 
 /* Gives the delivery the fate REFUSED, for this reason. The caller moves it to ENDED. */
-void letter_make(struct delivery *one, const char *queue, const char *content_type,
+void refusal_make(struct delivery *one, const char *queue, const char *content_type,
 		 const char *message_id, const struct weir_error *why);
 
 /* The same for one that has been decoded, and whose event is long gone. */
-void letter_make_again(struct delivery *one, const char *queue, const struct weir_error *why);
+void refusal_make_again(struct delivery *one, const char *queue, const struct weir_error *why);
 
 #endif

@@ -1,11 +1,11 @@
-#include "letter.h"
+#include "refusal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "weir/log.h"
 
-struct weir_text letter_text(const struct delivery *one, enum letter_part part)
+struct weir_text refusal_text(const struct delivery *one, enum refusal_part part)
 {
 	const char *at = one->result.data, *end = at + one->result.size;
 	for (int i = 0; i < (int)part && at && at < end; i++)
@@ -15,7 +15,7 @@ struct weir_text letter_text(const struct delivery *one, enum letter_part part)
 	return (struct weir_text){at, strlen(at)};
 }
 
-void letter_make(struct delivery *one, const char *queue, const char *content_type,
+void refusal_make(struct delivery *one, const char *queue, const char *content_type,
 		 const char *message_id, const struct weir_error *why)
 {
 	const char *const parts[] = {queue, content_type, message_id};
@@ -40,11 +40,11 @@ static const char *type_of(const struct delivery *one)
 							     : MESSAGE_TYPE_MSGPACK;
 }
 
-void letter_make_again(struct delivery *one, const char *queue, const struct weir_error *why)
+void refusal_make_again(struct delivery *one, const char *queue, const struct weir_error *why)
 {
 	char id[2 * MESSAGE_NAME_MAX + 16];
 	const struct weir_item *item = &one->message.item;
 	snprintf(id, sizeof id, "%.*s/%u/%.*s", (int)item->job_id.size, item->job_id.data,
 		 item->stage, (int)item->custom_id.size, item->custom_id.data);
-	letter_make(one, queue, type_of(one), id, why);
+	refusal_make(one, queue, type_of(one), id, why);
 }
