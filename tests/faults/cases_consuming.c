@@ -86,6 +86,26 @@ static void f17(void)
 	end_well(late);
 }
 
+/* A paused job holds nothing: what is worked on ends, what waits is dropped. */
+static void f18(void)
+{
+	set_consumer_timeout(6000, 1000);
+	struct job *job = job_new("paused", "slow", 300);
+	job_delay(job, 300);
+	start_relay();
+	struct process *p = start(NULL, "weir-consumer", "slow", "--flush", "20", NULL);
+	await_final(job_submit(job), 40);
+	EXPECT_INT(run(NULL, "weir", "pause", job->id, NULL)->status, 0);
+	queue_await_size("weir.slow", 0);
+	pause_ms(10000);
+	int64_t seen = sql("SELECT count(*) FROM weir.results");
+	EXPECT(seen < job->size, "the pause came too late");
+	EXPECT(!strstr(log_of(p), "broker_lost"), "the channel was closed, see %s", p->log);
+	EXPECT_INT(run(NULL, "weir", "resume", job->id, NULL)->status, 0);
+	end_well(job);
+	set_consumer_timeout(1800000, 60000);
+}
+
 static void f19(void)
 {
 	struct job *job = job_new("long", "slow", 10);
@@ -250,8 +270,7 @@ const struct fault_case consuming_cases[] = {
 	{"F15", "broker killed under a full prefetch", "redelivered, no old tag acked", f15, NULL},
 	{"F16", "queue deleted under a consumer", "noticed, no spin, comes back", f16, NULL},
 	{"F17", "consumer_timeout of 6 s", "deadline first; else closed, effects once", f17, NULL},
-	{"F18", "pause longer than consumer_timeout", NULL, NULL,
-	 "a paused job holds no message at all: see the cases of pausing"},
+	{"F18", "pause longer than consumer_timeout", "nothing held, no close, goes on", f18, NULL},
 	{"F19", "items that take longer than heartbeats", "the connection is kept", f19, NULL},
 	{"F20", "one message crashes the plugin", "it is poison, 299 finish", f20, NULL},
 	{"F21", "items that never end", "their deadline fails them, others finish", f21, NULL},
