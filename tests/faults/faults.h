@@ -53,6 +53,7 @@ struct mix_options {
 	uint64_t seed;
 	double minutes; /* 0: until all kills were made */
 	int items, kills;
+	bool plain;  /* no stages, limits, pauses and cancels */
 	int peak_mb; /* a worker may need so much memory */
 };
 

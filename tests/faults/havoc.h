@@ -33,15 +33,15 @@ struct havoc {
 	struct order *controlled;
 	bool init_wanted;
 	int64_t resume_at_ms;
-	bool has_control; /* there are pause, resume and cancel */
+	bool plain; /* nobody pauses and cancels jobs */
 };
 
-void havoc_open(struct havoc *h, uint64_t seed, struct fleet *fleet, struct load *load);
+void havoc_open(struct havoc *h, uint64_t seed, bool plain, struct fleet *fleet, struct load *load);
 /* The next fault, if it is time for one and `more` are wanted; and the ends of those before. */
 void havoc_turn(struct havoc *h, bool more);
 /* Nothing that was done is left. */
 bool havoc_is_over(const struct havoc *h);
-int havoc_kills(const struct havoc *h);
+int havoc_kills(const struct havoc *h); /* but those of submits */
 void havoc_close(struct havoc *h);
 
 #endif

@@ -10,7 +10,7 @@ static const struct fault_case *const tables[] = {
 	redis_cases,	  process_cases,   NULL};
 
 struct choice {
-	bool list, cases, mix;
+	bool list, cases, mix, plain;
 	const char *only; /* a number, or part of a name; NULL: all */
 	double seed, minutes, items, kills, peak_mb;
 };
@@ -66,6 +66,7 @@ static const struct argument {
 	{"--list", FLAG, offsetof(struct choice, list), false},
 	{"--cases", FLAG, offsetof(struct choice, cases), false},
 	{"--mix", FLAG, offsetof(struct choice, mix), true},
+	{"--plain", FLAG, offsetof(struct choice, plain), true},
 	{"--case", TEXT, offsetof(struct choice, only), false},
 	{"--seed", NUMBER, offsetof(struct choice, seed), true},
 	{"--minutes", NUMBER, offsetof(struct choice, minutes), true},
@@ -114,6 +115,7 @@ static int run_all(const struct choice *c)
 					.minutes = c->minutes,
 					.items = (int)c->items,
 					.kills = (int)c->kills,
+					.plain = c->plain,
 					.peak_mb = (int)c->peak_mb};
 	if (world_open() != 0 || proxy_start() < 0)
 		return 1;

@@ -137,8 +137,8 @@ void mix_run(const struct mix_options *options)
 	row_begin("MIX", name, "every item final once, one effect, Redis = ledger, queues empty");
 	m->options = options;
 	world_clean();
-	havoc_open(&m->havoc, options->seed, &m->fleet, &m->load);
-	load_plan(&m->load, options->seed, options->items, !m->havoc.has_control);
+	havoc_open(&m->havoc, options->seed, options->plain, &m->fleet, &m->load);
+	load_plan(&m->load, options->seed, options->items, options->plain);
 	suffer(m);
 	int64_t over_ms = now_ms();
 	bool rested = come_to_rest(m);
