@@ -11,15 +11,9 @@ static int64_t read_ns(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int64_t clock_us(void)
-{
-	return read_ns(CLOCK_MONOTONIC) / 1000;
-}
+int64_t clock_us(void) { return read_ns(CLOCK_MONOTONIC) / 1000; }
 
-int64_t clock_wall_us(void)
-{
-	return read_ns(CLOCK_REALTIME) / 1000;
-}
+int64_t clock_wall_us(void) { return read_ns(CLOCK_REALTIME) / 1000; }
 
 /* Jitter needs to differ between processes and calls, not to be unguessable: the nanosecond and
  * the process number, mixed by the finalizer of splitmix64, need no state. */

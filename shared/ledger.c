@@ -10,7 +10,7 @@
 #include "weir/clock.h"
 
 #define CONNECT_S "10"
-#define ANSWER_MS (LEDGER_STATEMENT_MS + 10000)
+#define LATER_MS 10000 /* than the server gives a statement up, we do */
 #define PREPARED_MAX 128
 #define IN_FLIGHT_MAX 256
 
@@ -22,6 +22,7 @@ struct statement {
 
 struct ledger {
 	PGconn *conn;
+	int64_t statement_ms; /* that a statement may take */
 	bool alive, pipeline, want_write;
 	bool more;			 /* the current command may have more results */
 	uint64_t queued, taken;		 /* commands sent, and those whose results ended */
@@ -119,6 +120,7 @@ int ledger_open(const char *url, const char *name, bool keyed, struct ledger **o
 		return -1;
 	}
 	PQsetNoticeReceiver(l->conn, ignore_notice, NULL);
+	l->statement_ms = LEDGER_STATEMENT_MS;
 	l->alive = true;
 	*out = l;
 	return 0;
@@ -219,7 +221,8 @@ static int wait_ready(struct ledger *l, int64_t deadline, struct weir_error *err
 		return 0;
 	l->alive = false;
 	l->sqlstate[0] = l->detail[0] = '\0';
-	return weir_fail(err, "database", "no answer within %d s", ANSWER_MS / 1000);
+	return weir_fail(err, "database", "no answer within %lld s",
+			 (long long)(l->statement_ms + LATER_MS) / 1000);
 }
 
 /* ---- statements ---- */
@@ -380,9 +383,14 @@ enum ledger_status ledger_take(struct ledger *l, PGresult **out, struct weir_err
 	return LEDGER_WAIT;
 }
 
+static int64_t answer_deadline(const struct ledger *l)
+{
+	return clock_us() + (l->statement_ms + LATER_MS) * 1000;
+}
+
 enum ledger_status ledger_wait(struct ledger *l, PGresult **out, struct weir_error *err)
 {
-	int64_t deadline = clock_us() + (int64_t)ANSWER_MS * 1000;
+	int64_t deadline = answer_deadline(l);
 	for (;;) {
 		enum ledger_status s = ledger_take(l, out, err);
 		if (s != LEDGER_WAIT)
@@ -425,6 +433,19 @@ int ledger_do(struct ledger *l, const char *sql, const struct params *p, int64_t
 	return 0;
 }
 
+int ledger_patience(struct ledger *l, int64_t ms, struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	char text[32];
+	snprintf(text, sizeof text, "%lld", (long long)ms);
+	params_string(&p, text);
+	int rc = ledger_do(l, "SELECT set_config('statement_timeout', $1, false)", &p, NULL, err);
+	params_release(&p);
+	if (rc == 0)
+		l->statement_ms = ms;
+	return rc;
+}
+
 int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
 {
 	if (l->pipeline && !PQexitPipelineMode(l->conn))
@@ -433,7 +454,7 @@ int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
 	if (!PQsendQuery(l->conn, sql) || flush_out(l, err) < 0)
 		return connection_failed(l, err);
 	int failed = 0;
-	int64_t deadline = clock_us() + (int64_t)ANSWER_MS * 1000;
+	int64_t deadline = answer_deadline(l);
 	for (;;) {
 		if (!PQconsumeInput(l->conn) || (l->want_write && flush_out(l, err) < 0))
 			return connection_failed(l, err);

@@ -383,8 +383,8 @@ int progress_lease(struct progress *p, const char *job_id, const struct progress
 	snprintf(keys.states, KEY_MAX, "weir:{%s}:shares", job_id);
 	snprintf(keys.counts, KEY_MAX, "%s", keys.states);
 	snprintf(keys.channel, KEY_MAX, "%s", lease->holder);
-	int size = snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %d", lease->want,
-			    lease->in_use, lease->limit, lease->ttl_ms);
+	int size = snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %d",
+			    lease->want, lease->in_use, lease->limit, lease->ttl_ms);
 	if (script_run(p, SCRIPT_LEASE, &keys, text, (size_t)size, &reply, err) < 0)
 		return -1;
 	fits = reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&

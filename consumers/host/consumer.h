@@ -92,7 +92,7 @@ struct consumer {
 	struct progress *progress;
 
 	struct jobs jobs;
-	char name[48]; /* of this process, under which it holds shares */
+	char name[48];	    /* of this process, under which it holds shares */
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;

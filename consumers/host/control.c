@@ -19,8 +19,8 @@ static const char read_jobs[] =
 static const struct {
 	const char *status;
 	enum job_state state;
-} states[] = {{"", JOB_MISSING},      {"pending", JOB_OPEN},	{"running", JOB_OPEN},
-	      {"paused", JOB_PAUSED}, {"completed", JOB_ENDED}, {"failed", JOB_ENDED},
+} states[] = {{"", JOB_MISSING},       {"pending", JOB_OPEN},	 {"running", JOB_OPEN},
+	      {"paused", JOB_PAUSED},  {"completed", JOB_ENDED}, {"failed", JOB_ENDED},
 	      {"cancelled", JOB_ENDED}};
 
 static enum job_state state_of(struct weir_text status)

@@ -64,9 +64,9 @@ struct delivery {
 	void (*fire)(void *state, struct weir_work);
 
 	enum fate fate;
-	uint32_t attempts; /* with this one, if it is charged */
-	int64_t retry_us;  /* RETRY, DEFER: the pause */
-	bool noted;	   /* has a row in weir.retries, though it is in hand */
+	uint32_t attempts;    /* with this one, if it is charged */
+	int64_t retry_us;     /* RETRY, DEFER: the pause */
+	bool noted;	      /* has a row in weir.retries, though it is in hand */
 	struct buffer result; /* REFUSED: what the letter came with, see refusal.c */
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;

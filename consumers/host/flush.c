@@ -143,8 +143,8 @@ static bool to_count(const struct flush *f, size_t i) { return f->entries[i]->cl
 static bool to_end_retries(const struct flush *f, size_t i)
 {
 	const struct delivery *d = f->entries[i];
-	return d->claimed && (d->noted || d->suspect || d->message.item.attempt > 0 ||
-			      d->message.item.epoch > 0);
+	return d->claimed &&
+	       (d->noted || d->suspect || d->message.item.attempt > 0 || d->message.item.epoch > 0);
 }
 
 static bool to_end_trial(const struct flush *f, size_t i) { return f->entries[i]->tried; }
@@ -437,7 +437,8 @@ static void wait_for_repair(struct consumer *c)
 	log_event(LOG_ERROR, "flush_refused",
 		  "kind=%s items=%zu sqlstate=%s error=\"%s\" text=\"the "
 		  "database is not as this kind needs it: run weir init, check tables and rights\"",
-		  is_refused(f->entries[0]) ? "" : kind_of(f->entries[0]), f->size, ledger_sqlstate(c->ledger), why.text);
+		  is_refused(f->entries[0]) ? "" : kind_of(f->entries[0]), f->size,
+		  ledger_sqlstate(c->ledger), why.text);
 	pause_flush(c);
 	end_flush(c);
 	consumer_lose_ledger(c, &why);
@@ -532,8 +533,8 @@ static bool may_hope(const struct flush *f)
 	const struct weir_item *first = &f->entries[0]->message.item;
 	for (size_t i = 0; i < f->size; i++) {
 		const struct weir_item *item = &f->entries[i]->message.item;
-		if (is_refused(f->entries[i]) || f->entries[i]->suspect || item->stage != first->stage ||
-		    compare_text(item->job_id, first->job_id) != 0)
+		if (is_refused(f->entries[i]) || f->entries[i]->suspect ||
+		    item->stage != first->stage || compare_text(item->job_id, first->job_id) != 0)
 			return false;
 	}
 	return clock_us() >= f->careful_until_us;

@@ -109,7 +109,4 @@ enum job_rule job_rule(struct jobs *jobs, struct job *job, uint32_t epoch, int64
 	return epoch >= job->epoch && job->state == JOB_OPEN ? RULE_WORK : RULE_DROP;
 }
 
-bool job_may_begin(const struct job *job)
-{
-	return job->limit == 0 || job->working < job->share;
-}
+bool job_may_begin(const struct job *job) { return job->limit == 0 || job->working < job->share; }

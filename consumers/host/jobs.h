@@ -47,8 +47,8 @@ struct jobs {
 	struct job *buckets[JOB_BUCKETS];
 	struct job *last; /* found */
 	size_t count;
-	size_t limited; /* that have a limit */
-	bool wanted;	/* one of them is to be asked for at once, */
+	size_t limited;	  /* that have a limit */
+	bool wanted;	  /* one of them is to be asked for at once, */
 	int64_t again_us; /* but not before this; 0: no matter */
 	int64_t ask_us;	  /* when to ask for those in hand */
 };
@@ -65,8 +65,8 @@ void jobs_release(struct jobs *jobs);
 
 /* What is to become of a message of the given epoch, which came at taken_us. */
 enum job_rule {
-	RULE_WAIT, /* until the ledger has been asked */
-	RULE_DROP, /* its item is final, or comes again when the job goes on */
+	RULE_WAIT,   /* until the ledger has been asked */
+	RULE_DROP,   /* its item is final, or comes again when the job goes on */
 	RULE_REFUSE, /* there is no such job */
 	RULE_WORK
 };

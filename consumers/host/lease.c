@@ -1,6 +1,6 @@
-/* Leases: a job's limit is for the whole fleet. Each consumer asks Redis for a share of it, and asks
- * again before the share expires, so that a consumer that has died holds nothing for long. While
- * Redis is away everyone goes on with the share it has. */
+/* Leases: a job's limit is for the whole fleet. Each consumer asks Redis for a share of it, and
+ * asks again before the share expires, so that a consumer that has died holds nothing for long.
+ * While Redis is away everyone goes on with the share it has. */
 #include "consumer.h"
 #include "weir/clock.h"
 #include "weir/log.h"

@@ -16,7 +16,7 @@ struct weir_text refusal_text(const struct delivery *one, enum refusal_part part
 }
 
 void refusal_make(struct delivery *one, const char *queue, const char *content_type,
-		 const char *message_id, const struct weir_error *why)
+		  const char *message_id, const struct weir_error *why)
 {
 	const char *const parts[] = {queue, content_type, message_id};
 	buffer_release(&one->result);

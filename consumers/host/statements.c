@@ -139,19 +139,12 @@ static const char sql_begin_trials[] =
 
 /* ---- columns ---- */
 
-enum column_type {
-	COLUMN_END,
-	COLUMN_TEXT,
-	COLUMN_BYTES,
-	COLUMN_INT,
-	COLUMN_BIG,
-	COLUMN_REAL
-};
+enum column_type { COLUMN_END, COLUMN_TEXT, COLUMN_BYTES, COLUMN_INT, COLUMN_BIG, COLUMN_REAL };
 
 struct column {
 	enum column_type type;
 	struct weir_text (*text)(const struct delivery *d); /* TEXT, BYTES */
-	int64_t (*number)(const struct delivery *d); /* INT, BIG */
+	int64_t (*number)(const struct delivery *d);	    /* INT, BIG */
 	double (*real)(const struct delivery *d);
 };
 
@@ -184,9 +177,15 @@ static struct weir_text col_error(const struct delivery *d)
 	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
 }
 
-static struct weir_text col_queue(const struct delivery *d) { return refusal_text(d, REFUSAL_QUEUE); }
+static struct weir_text col_queue(const struct delivery *d)
+{
+	return refusal_text(d, REFUSAL_QUEUE);
+}
 static struct weir_text col_type(const struct delivery *d) { return refusal_text(d, REFUSAL_TYPE); }
-static struct weir_text col_message(const struct delivery *d) { return refusal_text(d, REFUSAL_ID); }
+static struct weir_text col_message(const struct delivery *d)
+{
+	return refusal_text(d, REFUSAL_ID);
+}
 
 static struct weir_text col_body(const struct delivery *d)
 {
@@ -233,9 +232,12 @@ static const struct column stage_results[] = {
 };
 
 static const struct column letters[] = {
-	{.type = COLUMN_TEXT, .text = col_queue}, {.type = COLUMN_TEXT, .text = col_class},
-	{.type = COLUMN_TEXT, .text = col_error}, {.type = COLUMN_TEXT, .text = col_type},
-	{.type = COLUMN_TEXT, .text = col_message}, {.type = COLUMN_BYTES, .text = col_body},
+	{.type = COLUMN_TEXT, .text = col_queue},
+	{.type = COLUMN_TEXT, .text = col_class},
+	{.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_TEXT, .text = col_type},
+	{.type = COLUMN_TEXT, .text = col_message},
+	{.type = COLUMN_BYTES, .text = col_body},
 	{.type = COLUMN_END},
 };
 

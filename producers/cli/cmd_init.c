@@ -82,7 +82,9 @@ static int init_ledger(struct call *call)
 	struct ledger *l;
 	if (ledger_open(call->settings->pg_url, "weir init", false, &l, call->error) < 0)
 		return -1;
-	int rc = migrate(l, call->error);
+	int rc = ledger_patience(l, LEDGER_LONG_MS, call->error);
+	if (rc == 0)
+		rc = migrate(l, call->error);
 	ledger_close(l);
 	return rc;
 }

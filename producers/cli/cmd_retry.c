@@ -120,7 +120,9 @@ static enum command_status run(struct call *call)
 	}
 	if (command_ledger(call, &l) < 0)
 		return COMMAND_FAILED;
-	int rc = retry_and_tell(call, l);
+	int rc = ledger_patience(l, LEDGER_LONG_MS, call->error);
+	if (rc == 0)
+		rc = retry_and_tell(call, l);
 	ledger_close(l);
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

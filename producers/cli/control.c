@@ -177,8 +177,10 @@ enum command_status control_jobs(struct call *call, const struct control *contro
 	}
 	if (command_ledger(call, &c.ledger) < 0)
 		return COMMAND_FAILED;
-	int rc = by_filter ? act_on_open(&c, control, config->kind, call->error)
-			   : act_on_each(&c, control, call->argv, call->argc, call->error);
+	int rc = ledger_patience(c.ledger, LEDGER_LONG_MS, call->error);
+	if (rc == 0)
+		rc = by_filter ? act_on_open(&c, control, config->kind, call->error)
+			       : act_on_each(&c, control, call->argv, call->argc, call->error);
 	ledger_close(c.ledger);
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -171,31 +171,54 @@ static int answered(struct relay *r, struct weir_error *err)
 	return commit(e, err);
 }
 
+/* What a finished stage means; *next is what follows. 1: the job is not as it was; 0: it is. */
+static int finished(struct relay *r, enum errand_kind *next, struct weir_error *err)
+{
+	struct errand *e = &r->errand;
+	if (!outcome(e).data)
+		return 0;
+	if (!is_advanced(e))
+		return say_ended(r, err) < 0 ? -1 : 1;
+	log_event(LOG_INFO, "stage_begun", "job=%s stage=%d", e->job_id, e->next_stage);
+	r->due = true;
+	*next = ERRAND_FINISH; /* it may have no items */
+	return 1;
+}
+
+static int recounted(const struct errand *e)
+{
+	int64_t wrong = ledger_big(e->answer, 0, 0);
+	if (wrong == 0)
+		return 0;
+	log_event(LOG_WARN, "batches_recounted", "job=%s batches=%lld", e->job_id,
+		  (long long)wrong);
+	return 1;
+}
+
 /* Ends the errand, or goes on with what comes next. */
 static int committed(struct relay *r, struct weir_error *err)
 {
 	struct errand *e = &r->errand;
 	enum errand_kind next = ERRAND_NONE;
-	int rc = 0;
+	int changed = 0;
 	failpoint("stage_committed");
-	if (e->kind == ERRAND_CANCEL) {
+	switch (e->kind) {
+	case ERRAND_FINISH:
+		changed = finished(r, &next, err);
+		break;
+	case ERRAND_CANCEL:
 		next = ledger_big(e->answer, 0, 0) > 0 ? ERRAND_CANCEL : ERRAND_FINISH;
-	} else if (e->kind == ERRAND_RECOUNT && ledger_big(e->answer, 0, 0) > 0) {
-		log_event(LOG_WARN, "batches_recounted", "job=%s batches=%lld", e->job_id,
-			  (long long)ledger_big(e->answer, 0, 0));
-	} else if (e->kind == ERRAND_FINISH && is_advanced(e)) {
-		log_event(LOG_INFO, "stage_begun", "job=%s stage=%d", e->job_id, e->next_stage);
-		r->due = true;
-		next = ERRAND_FINISH; /* it may have no items */
-	} else if (e->kind == ERRAND_FINISH && outcome(e).data) {
-		rc = say_ended(r, err);
+		break;
+	default:
+		changed = recounted(e);
 	}
 	end(e);
-	if (rc < 0)
+	if (changed < 0)
 		return -1;
 	if (next != ERRAND_NONE)
 		return ask(r, next, err);
-	jobs_told(r, e->job_id);
+	if (changed)
+		jobs_told(r, e->job_id);
 	return 0;
 }
 

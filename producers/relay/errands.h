@@ -27,8 +27,8 @@ struct errand {
 
 /* Begins one; false when another one is under way, or the ledger is away. */
 bool errand_start(struct relay *r, enum errand_kind kind, const char *job_id);
-/* Goes on with it; waits a little, since most are short. The job is told of (jobs_told) at the end.
- */
+/* Goes on with it; waits a little, since most are short. When it has changed something, the job is
+ * looked at anew (jobs_told). */
 void errand_turn(struct relay *r);
 /* To wait for, -1 when idle. */
 int errand_fd(const struct errand *e);

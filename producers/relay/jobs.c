@@ -48,17 +48,7 @@ static const char open_jobs[] =
 	"  max_concurrent IS NOT NULL FROM weir.jobs"
 	" WHERE NOT counted AND ($1::text IS NULL OR job_id = $1) ORDER BY created_at";
 
-/* Nothing asks for these once the job has ended, and what is due of it is so no more. `weir retry`
- * may open it again at any moment: each statement sees all of that or nothing. */
-#define IF_ENDED                                                                                   \
-	" WHERE job_id = $1 AND EXISTS (SELECT FROM weir.jobs"                                     \
-	"  WHERE job_id = $1 AND completed_at IS NOT NULL)"
-static const char *const clean[] = {
-	"DELETE FROM weir.retries" IF_ENDED,
-	"DELETE FROM weir.trials" IF_ENDED,
-	"UPDATE weir.job_batches SET status = 'queued'" IF_ENDED " AND status = 'pending_queue'",
-	"UPDATE weir.jobs SET counted = true WHERE job_id = $1 AND completed_at IS NOT NULL",
-};
+static const char clean_job[] = "SELECT weir.clean_job($1)";
 
 /* ---- the list of open jobs ---- */
 
@@ -158,13 +148,9 @@ static int check_ended(struct relay *r, const struct view *v, struct weir_error 
 		     progress_expire(r->progress, v->job_id, (uint32_t)t.stage, KEEP_S, err) < 0))
 			return -1;
 	}
-	for (size_t i = 0; i < sizeof clean / sizeof *clean; i++) {
-		params_reset(&r->params);
-		params_string(&r->params, v->job_id);
-		if (ledger_do(r->ledger, clean[i], &r->params, NULL, err) < 0)
-			return -1;
-	}
-	return 0;
+	params_reset(&r->params);
+	params_string(&r->params, v->job_id);
+	return ledger_do(r->ledger, clean_job, &r->params, NULL, err);
 }
 
 /* ---- an open job ---- */
@@ -270,8 +256,9 @@ static int check_stage(struct relay *r, const struct watched_job *job, const str
 	if (v->sealed && counts.total != t->counts.total)
 		return progress_set_total(r->progress, v->job_id, (uint32_t)t->stage,
 					  t->counts.total, err);
-	if (!still_for(job, DIFFER_US))
-		return 0;
+	int64_t told = counts.success + counts.failed + counts.cancelled;
+	if (!still_for(job, DIFFER_US) || told >= t->done)
+		return 0; /* more is no mistake: some may be tried again, or not be counted yet */
 	return tally_reconcile(r->ledger, r->progress, v->job_id, t, &same, err);
 }
 
@@ -312,7 +299,8 @@ static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 	note_done(job, v);
 	if (v->ended)
 		return check_ended(r, v, err);
-	job->wanted = errand_for(job, v);
+	bool under_way = r->errand.kind != ERRAND_NONE && strcmp(r->errand.job_id, v->job_id) == 0;
+	job->wanted = under_way ? ERRAND_NONE : errand_for(job, v);
 	if (look_at_work(r, job, v, err) < 0)
 		return -1;
 	return check_progress(r, job, v, err); /* last: without Redis all else goes on */

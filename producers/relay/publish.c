@@ -8,6 +8,7 @@
 
 #define PASS_US 500000	/* then others have their turn: heartbeats, jobs, dead letters */
 #define EMPTY_US 250000 /* rows that are due and cannot be had: another relay has them */
+#define RUN_US 100000	/* about so long a run may take, since others wait for its end */
 #define LIVELY_US 5000000
 #define LIVELY_LOOK_US 200000
 
@@ -109,18 +110,33 @@ static int take_some(struct relay *r, struct run *run, struct weir_error *err)
 	}
 }
 
+/* A slow broker, or large items, make runs of fewer batches. */
+static void note_run(struct relay *r, const struct run *run, int64_t took_us)
+{
+	if (run->outbox != &outbox_batches)
+		return;
+	if (took_us > RUN_US && r->run_batches > 1)
+		r->run_batches -= (r->run_batches + 3) / 4;
+	else if (took_us < RUN_US / 2 && r->run_batches < r->options.batches)
+		r->run_batches++;
+}
+
 /* Publishes one run, and in the middle of it marks the other and claims the next for it. */
 static int publish_run(struct relay *r, struct run *run, struct run *other, bool more,
 		       struct weir_error *err)
 {
 	int half = run->count / 2;
+	int64_t began = clock_us();
 	failpoint("claimed");
 	if (run_publish(r, run, 0, half, err) < 0 || run_settle(r, other, err) < 0)
 		return -1;
 	const struct outbox *outbox = more ? next_outbox(r) : NULL;
 	if (outbox && run_claim(r, other, outbox, err) < 0)
 		return -1;
-	return run_publish(r, run, half, run->count, err);
+	if (run_publish(r, run, half, run->count, err) < 0)
+		return -1;
+	note_run(r, run, clock_us() - began);
+	return 0;
 }
 
 static int pass(struct relay *r, struct weir_error *err)

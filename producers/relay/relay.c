@@ -130,6 +130,7 @@ int relay_open(struct relay *r, const struct settings *settings,
 {
 	*r = (struct relay){.settings = settings,
 			    .options = *options,
+			    .run_batches = options->batches < 10 ? options->batches : 10,
 			    .only_job = only_job,
 			    .stop = stop,
 			    .publish_fd = -1};

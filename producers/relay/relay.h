@@ -31,7 +31,6 @@
 #include "weir/settings.h"
 
 #define RUN_BATCHES_MAX 50
-#define RUN_ITEMS_MAX (RUN_BATCHES_MAX * 100)
 
 struct relay_options {
 	int64_t batches; /* in one run */
@@ -59,6 +58,7 @@ struct relay {
 	struct run runs[2];
 	unsigned due_outboxes; /* a bit for each outbox that has rows, as far as we know */
 	unsigned last_outbox;  /* whose turn it was */
+	int64_t run_batches;   /* as many as fit a run: options.batches, or fewer */
 	int64_t rest_us[OUTBOXES];
 	int64_t lively_us;     /* until then more events are likely */
 	struct ledger *ledger; /* for everything but publishing; NULL: away */

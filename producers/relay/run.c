@@ -14,11 +14,8 @@
 #define REFUSED_US 5000000
 
 static const char start_jobs[] =
-	"WITH j AS (UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, "
-	"now())"
-	"  WHERE job_id = ANY ($1::text[]) AND status = 'pending' RETURNING job_id)"
-	"UPDATE weir.job_stages s SET started_at = now() FROM j"
-	" WHERE s.job_id = j.job_id AND s.stage = 1 AND s.started_at IS NULL";
+	"UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, now())"
+	" WHERE job_id = ANY ($1::text[]) AND status = 'pending'";
 
 void run_end(struct run *run)
 {
@@ -42,7 +39,7 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 	    ledger_send(run->ledger, outbox_look, p, true, err) < 0)
 		return -1;
 	params_reset(p);
-	params_big(p, outbox->most > 0 ? outbox->most : r->options.batches);
+	params_big(p, outbox->most > 0 ? outbox->most : r->run_batches);
 	params_string(p, r->only_job);
 	if (ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
 	    ledger_sync(run->ledger, err) < 0)

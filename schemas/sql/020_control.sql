@@ -463,7 +463,7 @@ BEGIN
 		RETURN 0;
 	END IF;
 	IF weir.end_items(job, c.stage, c.ordinals, 3, 'cancelled', 'the job was cancelled') = 0 THEN
-		PERFORM weir.recount_batches(job); -- all were final, and somebody did not count
+		RETURN weir.recount_batches(job); -- all were final, and somebody did not count
 	END IF;
 	RETURN c.count;
 END $$;
@@ -534,6 +534,22 @@ BEGIN
 	END IF;
 	PERFORM pg_notify('weir_due', '');
 	RETURN again + woken;
+END $$;
+
+-- The last thing that happens to a job that has ended, when its progress is known to be right: what
+-- was kept for its items goes, and nothing of it is due any more. False: it goes on meanwhile.
+CREATE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	j weir.jobs := weir.control(job);
+BEGIN
+	IF j.completed_at IS NULL THEN
+		RETURN false;
+	END IF;
+	DELETE FROM weir.retries WHERE job_id = job;
+	DELETE FROM weir.trials WHERE job_id = job;
+	UPDATE weir.job_batches SET status = 'queued' WHERE job_id = job AND status = 'pending_queue';
+	UPDATE weir.jobs SET counted = true WHERE job_id = job;
+	RETURN true;
 END $$;
 
 -- Whether a job that ended before this may be deleted, row by row: from then on it stays ended.

@@ -553,49 +553,27 @@ static void purge_leaves_what_it_should(void)
 
 /* ---- with consumers at work ---- */
 
-#define CALLS LOGS "/calls"
-
 static void start_slow(int consumers, const char *prefetch)
 {
-	remove(CALLS);
-	setenv("WEIR_CALLS", CALLS, 1);
+	calls_begin();
 	start(NULL, "weir-relay", NULL);
 	for (int i = 0; i < consumers; i++)
 		start(NULL, "weir-consumer", "slow", "--prefetch", prefetch, NULL);
-	unsetenv("WEIR_CALLS");
-}
-
-/* How often process() was called, and for how many items. */
-static int calls(int *items)
-{
-	static unsigned char seen[100000];
-	char line[128];
-	int n = 0, at;
-	FILE *f = fopen(CALLS, "r");
-	memset(seen, 0, sizeof seen);
-	*items = 0;
-	while (f && fgets(line, sizeof line, f)) {
-		n++;
-		if (sscanf(line, "item_%d", &at) == 1 && at >= 0 && at < (int)sizeof seen)
-			*items += seen[at]++ == 0;
-	}
-	if (f)
-		fclose(f);
-	return n;
+	calls_rest();
 }
 
 static void await_calls(int wanted)
 {
 	int items;
 	int64_t until = now_ms() + PATIENCE_MS;
-	while (calls(&items) < wanted && now_ms() < until)
+	while (calls_count(&items) < wanted && now_ms() < until)
 		pause_ms(STEP_MS);
-	EXPECT(calls(&items) >= wanted, "%d calls, not %d", calls(&items), wanted);
+	EXPECT(calls_count(&items) >= wanted, "%d calls, not %d", calls_count(&items), wanted);
 }
 
 static void expect_one_call_each(const struct job *job)
 {
-	int items, n = calls(&items);
+	int items, n = calls_count(&items);
 	EXPECT(n == job->size && items == job->size, "%d calls for %d of %d items", n, items,
 	       job->size);
 }
@@ -625,15 +603,15 @@ static void pause_stops_work(void)
 	await(PATIENCE_MS, "SELECT count(*) = (SELECT count(*) FROM weir.results)"
 			   " FROM effect_log WHERE job_id = 'stops'");
 	stop_all();
-	int begun = calls(&items);
+	int begun = calls_count(&items);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), begun);
 	EXPECT(begun < job->size, "all %d items were worked on", begun);
 	expect_status("stops", "paused");
 	expect_counted("stops");
 	start(NULL, "weir-relay", NULL);
-	setenv("WEIR_CALLS", CALLS, 1);
+	calls_go_on();
 	start(NULL, "weir-consumer", "slow", NULL);
-	unsetenv("WEIR_CALLS");
+	calls_rest();
 	command("resume", job);
 	finish(job);
 	expect_one_call_each(job);
@@ -673,7 +651,7 @@ static void a_consumer_dies_in_a_pause(void)
 {
 	struct job *job = slow_job("dies", 200, 2000);
 	start_slow(0, "0");
-	setenv("WEIR_CALLS", CALLS, 1);
+	calls_go_on();
 	setenv("WEIR_WORK_TIMEOUT", "5s", 1);
 	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
 	await_calls(64);
@@ -681,7 +659,7 @@ static void a_consumer_dies_in_a_pause(void)
 	pause_ms(100); /* long enough to write down what it holds, or not */
 	kill_hard(consumer);
 	start(NULL, "weir-consumer", "slow", NULL);
-	unsetenv("WEIR_CALLS");
+	calls_rest();
 	unsetenv("WEIR_WORK_TIMEOUT");
 	command("resume", job);
 	finish(job);

@@ -100,7 +100,7 @@ static void killed_when_the_job_ends(void)
 	struct job *job = job_submit(job_new("staged", "sum", 30));
 	add_stage(job, 2, "slow");
 	hand_over(job);
-	struct process *victim = start("job_finished:2", "weir-relay", NULL);
+	struct process *victim = start("job_finished", "weir-relay", NULL);
 	end_items(job, 1, 0, 30, false); /* nothing is left for stage 2 */
 	EXPECT_INT(await_exit(victim, PATIENCE_MS), -SIGKILL);
 	EXPECT_INT(job_number(job, "(completed_at IS NULL)::int"), 1);

@@ -126,6 +126,16 @@ struct job *job_new(const char *id, const char *kind, int n);
 void job_write(struct job *job);
 /* Both of them, and `weir submit`, which must succeed. */
 struct job *job_submit(struct job *job);
+/* The plugin `slow` of programs that are started between begin (or go_on) and rest writes down when
+ * its work on items begins and ends; begin forgets what was written before. */
+void calls_begin(void);
+void calls_go_on(void);
+void calls_rest(void);
+/* How often work began, and on how many of the items item_00000 and so on. */
+int calls_count(int *items);
+/* The most items that were at work at one time. */
+int calls_peak(void);
+
 /* Sets delay_ms for all items. */
 void job_delay(struct job *job, int ms);
 /* Takes the delays out of the ledger, and all messages out of its queue, so that it is published

@@ -96,6 +96,17 @@ static void complete_large(const struct effects *e, struct weir_work work, int64
 	free(text);
 }
 
+/* As often as the payload says. */
+static bool to_defer(const struct effects *e, const struct weir_item *item)
+{
+	static unsigned char times[1024];
+	unsigned char *t = &times[item->ordinal % sizeof times];
+	if (*t >= effects_integer(e, item, "defer"))
+		return false;
+	++*t;
+	return true;
+}
+
 void effects_complete(const struct effects *e, struct weir_work work, const struct weir_item *item)
 {
 	struct weir_text wish = text_of(e, item->payload, "fail");
@@ -106,6 +117,12 @@ void effects_complete(const struct effects *e, struct weir_work work, const stru
 	}
 	struct weir_verdict v = {.outcome = WEIR_DONE, .result = {"{\"added\":true}", 14}};
 	bool once = is(wish, "retry_once") && item->attempt == 0;
+	v.retry_after_ms = effects_integer(e, item, "retry_after_ms");
+	if (to_defer(e, item)) {
+		v.outcome = WEIR_DEFER;
+		v.result = (struct weir_text){NULL, 0};
+		fail(&v.error, "throttled", "the payload asks for it");
+	}
 	if (is(wish, "retry") || once || is(wish, "reject")) {
 		v.outcome = is(wish, "reject") ? WEIR_REJECT : WEIR_RETRY;
 		v.result = (struct weir_text){NULL, 0};

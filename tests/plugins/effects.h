@@ -2,7 +2,8 @@
  * sum that an item enters twice is too large, and the log of a second storing has a second row.
  *
  * Payload: key (text), amount (integer); optional: fail ("retry": always; "retry_once"; "reject";
- * "bad_row": the database refuses its row), delay_ms, result_kb (how large the result is), account
+ * "bad_row": the database refuses its row), defer (how often the item is put off, by one process),
+ * retry_after_ms, delay_ms, result_kb (how large the result is), account
  * (a statement answers for the item: "once", "twice", not when "left_out"; "apart": a statement of
  * its own). Context: label. Tables: see tests/integration/world.c. */
 #ifndef WEIR_TEST_EFFECTS_H

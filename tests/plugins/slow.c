@@ -25,30 +25,32 @@ static struct open_item *take_out(struct effects *e, struct weir_work work)
 	return list;
 }
 
-static void fire(void *state, struct weir_work work)
-{
-	struct open_item *one = take_out(state, work);
-	if (!one)
-		return;
-	effects_complete(state, work, one->item);
-	free(one);
-}
-
-/* WEIR_CALLS names a file that gets a line for each call of process(), whatever becomes of it. */
-static void note_call(const struct weir_item *item)
+/* WEIR_CALLS names a file that gets a line when work on an item begins and one when it ends, in the
+ * order in which that happens, of all processes. */
+static void note(const char *what, const struct weir_item *item)
 {
 	const char *path = getenv("WEIR_CALLS");
 	FILE *f = path ? fopen(path, "a") : NULL;
 	if (!f)
 		return;
-	fprintf(f, "%.*s\n", (int)item->custom_id.size, item->custom_id.data);
+	fprintf(f, "%s %.*s\n", what, (int)item->custom_id.size, item->custom_id.data);
 	fclose(f);
+}
+
+static void fire(void *state, struct weir_work work)
+{
+	struct open_item *one = take_out(state, work);
+	if (!one)
+		return;
+	note("end", one->item);
+	effects_complete(state, work, one->item);
+	free(one);
 }
 
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	struct effects *e = state;
-	note_call(item);
+	note("begin", item);
 	struct open_item *one = malloc(sizeof *one);
 	if (!one)
 		return; /* the host gives it up in time */

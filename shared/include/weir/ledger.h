@@ -16,6 +16,7 @@
 #include "weir/error.h"
 
 #define LEDGER_STATEMENT_MS 60000
+#define LEDGER_LONG_MS (2 * 3600000) /* for what goes over all items of a job, or over all jobs */
 #define LEDGER_SCHEMA 20 /* number of the newest file in schemas/sql that this program needs */
 
 /* ---- parameters ---- */
@@ -97,6 +98,9 @@ int ledger_query(struct ledger *l, const char *sql, const struct params *p, bool
 /* The same for a statement whose rows nobody needs. *rows (may be NULL): how many it changed. */
 int ledger_do(struct ledger *l, const char *sql, const struct params *p, int64_t *rows,
 	      struct weir_error *err) WEIR_MUST_CHECK;
+
+/* From now on a statement of this connection may take so long, instead of LEDGER_STATEMENT_MS. */
+int ledger_patience(struct ledger *l, int64_t ms, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Runs a script of several statements (migrations); its own transaction control. */
 int ledger_script(struct ledger *l, const char *sql, struct weir_error *err) WEIR_MUST_CHECK;

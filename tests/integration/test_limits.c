@@ -1,0 +1,130 @@
+/* Limits for the whole fleet: how many items of a job are at work at one time, whoever works. */
+#include <stdlib.h>
+
+#include "world.h"
+
+/* Submits it with the option, which job_submit() has no other way to be told. */
+static struct job *limited(const char *id, int n, int ms, const char *option, const char *value)
+{
+	struct job *job = job_new(id, "slow", n);
+	job_delay(job, ms);
+	setenv(option, value, 1);
+	job_submit(job);
+	unsetenv(option);
+	return job;
+}
+
+static void start_consumers(int n)
+{
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	for (int i = 0; i < n; i++)
+		start(NULL, "weir-consumer", "slow", NULL);
+	calls_rest();
+}
+
+static void expect_calls(const struct job *job, int least, int most)
+{
+	int items, n = calls_count(&items), peak = calls_peak();
+	EXPECT(n == job->size && items == job->size, "%d calls for %d items", n, items);
+	EXPECT(peak >= least && peak <= most, "%d items at work at one time, not %d to %d", peak,
+	       least, most);
+}
+
+static void three_at_once(void)
+{
+	struct job *job = limited("three", 250, 20, "WEIR_MAX_CONCURRENT", "3");
+	start_consumers(3);
+	finish(job);
+	expect_calls(job, 2, 3);
+}
+
+static void one_at_a_time(void)
+{
+	struct job *job = limited("single", 130, 10, "WEIR_MODE", "sequential");
+	start_consumers(2);
+	finish(job);
+	expect_calls(job, 1, 1);
+}
+
+static void no_limit(void)
+{
+	struct job *job = limited("free", 130, 200, "WEIR_MODE", "queue");
+	start_consumers(1);
+	finish(job);
+	expect_calls(job, 50, 130);
+}
+
+/* Its share expires, and what it had at work is redelivered. */
+static void a_dead_consumer_returns_its_share(void)
+{
+	struct job *job = limited("dead", 30, 100, "WEIR_MAX_CONCURRENT", "2");
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	struct process *first = start(NULL, "weir-consumer", "slow", NULL);
+	calls_rest();
+	await_final(job, 4);
+	kill_hard(first);
+	start(NULL, "weir-consumer", "slow", NULL);
+	finish(job);
+}
+
+/* It gives its share back at once, so nobody has to wait for that. */
+static void a_stopped_consumer_returns_its_share(void)
+{
+	struct job *job = limited("gone", 60, 50, "WEIR_MAX_CONCURRENT", "1");
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	struct process *first = start(NULL, "weir-consumer", "slow", NULL);
+	await_final(job, 4);
+	stop(first);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL"), 1);
+	start(NULL, "weir-consumer", "slow", NULL);
+	calls_rest();
+	finish(job);
+	EXPECT_INT(calls_peak(), 1);
+}
+
+/* The other one is published behind it, on the same queue. */
+static void others_go_past_it(void)
+{
+	struct job *job = limited("narrow", 2000, 300, "WEIR_MAX_CONCURRENT", "1");
+	struct job *other = job_new("wide", "slow", 300);
+	start_consumers(2);
+	await_final(job, 1);
+	job_submit(other);
+	await_ended(other);
+	EXPECT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'narrow'") < 200,
+	       "the limit was not kept");
+	run(NULL, "weir", "cancel", "narrow", NULL);
+	await_ended(job);
+}
+
+static void items_that_are_tried_again(void)
+{
+	struct job *job = job_new("again", "slow", 60);
+	job_delay(job, 10);
+	for (int i = 0; i < job->size; i += 7)
+		item_fails(&job->items[i], NULL, ",\"fail\":\"retry_once\",\"delay_ms\":10");
+	setenv("WEIR_MAX_CONCURRENT", "2", 1);
+	job_submit(job);
+	unsetenv("WEIR_MAX_CONCURRENT");
+	start_consumers(2);
+	finish(job);
+	EXPECT(calls_peak() <= 2, "%d items at work at one time", calls_peak());
+}
+
+void add_limits_suite(void);
+
+void add_limits_suite(void)
+{
+	CU_pSuite s = WORLD_SUITE("limits");
+	CU_add_test(s, "three at once, three consumers", three_at_once);
+	CU_add_test(s, "one at a time, two consumers", one_at_a_time);
+	CU_add_test(s, "no limit", no_limit);
+	CU_add_test(s, "a dead consumer returns its share", a_dead_consumer_returns_its_share);
+	CU_add_test(s, "a stopped consumer returns its share",
+		    a_stopped_consumer_returns_its_share);
+	CU_add_test(s, "others go past a narrow job", others_go_past_it);
+	CU_add_test(s, "items that are tried again", items_that_are_tried_again);
+}
