@@ -73,6 +73,20 @@ static void f6(void)
 	rabbit("clear_policy full");
 }
 
+/* Nobody makes room, but there is more of it. */
+static void f6_lifted(void)
+{
+	rabbit("set_policy full '^weir.sum$' "
+	       "'{\"max-length\":30,\"overflow\":\"reject-publish\"}'");
+	struct job *job = job_submit(job_new("lifted", "sum", 200));
+	struct process *relay = start_relay();
+	await_log(relay, "batches_refused");
+	rabbit("clear_policy full");
+	await_queued(job);
+	start_consumer("sum");
+	end_well(job);
+}
+
 static void f7(void)
 {
 	struct job *job = job_submit(job_new("unbound", "sum", 60));
@@ -175,6 +189,7 @@ const struct fault_case publishing_cases[] = {
 	{"F4", "reset with confirms outstanding", "published again, effects once", f4, NULL},
 	{"F5", "black hole before the broker", "noticed by heartbeat, no spin, goes on", f5, NULL},
 	{"F6", "queue full, the broker nacks", "rows stay pending, no spin, goes on", f6, NULL},
+	{"F6", "queue full, then its limit is lifted", "goes on", f6_lifted, NULL},
 	{"F7", "binding removed", "returned is not published; goes on", f7, NULL},
 	{"F8", "exchange removed", "channel closed, slow retries, goes on", f8, NULL},
 	{"F9", "memory alarm", "consumers ack, SIGTERM works, relay resumes", f9, NULL},
