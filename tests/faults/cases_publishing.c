@@ -89,9 +89,10 @@ static void f6_lifted(void)
 
 static void f7(void)
 {
-	struct job *job = job_submit(job_new("unbound", "sum", 60));
+	struct process *relay = start_relay(); /* it binds what is not bound as it starts */
+	await_log(relay, "relay_ready");
 	queue_unbind("sum");
-	struct process *relay = start_relay();
+	struct job *job = job_submit(job_new("unbound", "sum", 60));
 	await_log(relay, "batches_refused");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 3);
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BUSY 0.6  /* of the time; what fails is done more than once */
 #define SUBMITS 2 /* at a time */
 
 /* ---- the truth ---- */
@@ -17,11 +18,9 @@ struct promise load_promise(const struct load *l, const struct order *o, int ord
 		    : dice < 70 ? REJECTED
 		    : dice < 73 ? BAD_ROW
 				: PLAIN;
-	if (strcmp(o->kind, "slow") == 0)
-		p.delay_ms = chance_between(&c, 0, 99) < 2 ? chance_between(&c, 100, 2000)
-							   : chance_between(&c, 0, 20);
-	else if (chance_between(&c, 0, 99) < 2)
-		p.delay_ms = chance_between(&c, 1, 10);
+	/* Those of `slow` are open together, many at a time. */
+	double longest = strcmp(o->kind, "slow") == 0 ? 100 * l->pace_ms : 2 * l->pace_ms;
+	p.delay_ms = chance_between(&c, 0, longest < 3000 ? (int)longest : 3000);
 	snprintf(p.id, sizeof p.id, "item_%06d", ordinal);
 	snprintf(p.key, sizeof p.key, "%s.k%d", o->id, ordinal % 5);
 	return p;
@@ -53,9 +52,10 @@ static int size_of(const struct load *l, int left, struct chance *c)
 	return size < left ? size : left;
 }
 
-void load_plan(struct load *l, uint64_t seed, int items, bool plain)
+void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain)
 {
 	*l = (struct load){.seed = seed, .items = items};
+	l->pace_ms = BUSY * ms * workers / items;
 	for (int left = items; left > 0 && l->count < ORDERS_MAX; l->count++) {
 		struct order *o = &l->orders[l->count];
 		struct chance c = chance_of(seed, "order", l->count);

@@ -30,14 +30,16 @@ struct order {
 
 struct load {
 	uint64_t seed;
-	int items;   /* in all */
-	int ordered; /* of them, so far */
+	int items;	/* in all */
+	double pace_ms; /* how long an item takes, on average */
+	int ordered;	/* of them, so far */
 	int count, submit_kills;
 	struct order orders[ORDERS_MAX];
 };
 
-/* plain: no stages and no limits. */
-void load_plan(struct load *l, uint64_t seed, int items, bool plain);
+/* Items take so long that `workers` of them at a time are busy for much of that time. plain: no
+ * stages and no limits. */
+void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain);
 /* What item `ordinal` of the order must be and come to. */
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal);
 /* NULL: success. */

@@ -6,6 +6,7 @@
 #include "havoc.h"
 
 #define TURN_MS 20
+#define KILL_MS 2700   /* from one to the next, on average */
 #define REST_MS 240000 /* without any item ending: it will not come to rest any more */
 #define FILES_MOST 64
 
@@ -127,6 +128,12 @@ static void suffer(struct mix *m)
 		turn(m, true);
 }
 
+static double planned_ms(const struct mix_options *o)
+{
+	double kills = o->kills * (double)KILL_MS, time = o->minutes * 60000;
+	return kills > time ? kills : time;
+}
+
 void mix_run(const struct mix_options *options)
 {
 	struct mix *m = calloc(1, sizeof *m);
@@ -138,7 +145,8 @@ void mix_run(const struct mix_options *options)
 	m->options = options;
 	world_clean();
 	havoc_open(&m->havoc, options->seed, options->plain, &m->fleet, &m->load);
-	load_plan(&m->load, options->seed, options->items, options->plain);
+	load_plan(&m->load, options->seed, options->items, planned_ms(options), CONSUMERS,
+		  options->plain);
 	suffer(m);
 	int64_t over_ms = now_ms();
 	bool rested = come_to_rest(m);
