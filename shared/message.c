@@ -140,6 +140,16 @@ int map_real(const struct weir_map *map, const char *key, double *out)
 	return as_real(find(map, key), out);
 }
 
+int map_map(const struct weir_map *map, const char *key, const struct weir_map **out)
+{
+	const msgpack_object *value = find(map, key);
+
+	if (value == NULL || value->type != MSGPACK_OBJECT_MAP)
+		return -1;
+	*out = as_map(value);
+	return 0;
+}
+
 /* ---- the fields ---- */
 
 /* In the order in which they are encoded, which is where a reader looks for them first. */

@@ -176,6 +176,7 @@ void work_lend(struct lane *lane)
 		.map_integer = map_integer,
 		.map_real = map_real,
 		.tx_exec = tx_exec,
+		.map_map = map_map,
 	};
 }
 

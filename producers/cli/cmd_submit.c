@@ -44,6 +44,7 @@ static int open_plugin(struct submit *u, const char *dir, struct weir_error *err
 				     .struct_size = sizeof u->host,
 				     .log = plugin_log,
 				     .map_text = map_text,
+				     .map_map = map_map,
 				     .map_integer = map_integer,
 				     .map_real = map_real};
 	struct option_group group = loader_options(&u->plugin);

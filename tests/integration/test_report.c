@@ -303,7 +303,7 @@ static void read_sheet(struct sheet *s)
 	text[n] = '\0';
 	*s = (struct sheet){.sound = true};
 	char *to = s->text;
-	EXPECT(strncmp(text, "\xEF\xBB\xBF", 3) == 0, "the file does not say that it is UTF-8");
+	EXPECT(n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0, "the file does not say that it is UTF-8");
 	for (const char *at = text + 3; n > 3 && *at && s->rows < 200;)
 		at = read_row(s, at, &to);
 	EXPECT(s->sound, "row %d of the CSV is none", s->rows + 1);

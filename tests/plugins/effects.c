@@ -41,10 +41,19 @@ static struct weir_text text_of(const struct effects *e, const struct weir_map *
 	return text;
 }
 
+/* What was submitted: in a later stage it is within the payload. */
+static const struct weir_map *effects_payload(const struct effects *e, const struct weir_item *item)
+{
+	const struct weir_map *map = item->payload;
+	if (item->stage > 1)
+		e->host->map_map(map, "input", &map);
+	return map;
+}
+
 int64_t effects_integer(const struct effects *e, const struct weir_item *item, const char *name)
 {
 	int64_t value = 0;
-	e->host->map_integer(item->payload, name, &value);
+	e->host->map_integer(effects_payload(e, item), name, &value);
 	return value;
 }
 
@@ -68,9 +77,9 @@ int effects_check(void *state, const struct weir_item *item, struct weir_error *
 	int64_t amount;
 	if (!text_of(e, item->context, "label").data)
 		return fail(err, "bad_context", "the context lacks label");
-	if (!text_of(e, item->payload, "key").data)
+	if (!text_of(e, effects_payload(e, item), "key").data)
 		return fail(err, "bad_payload", "the payload lacks key");
-	if (e->host->map_integer(item->payload, "amount", &amount) < 0)
+	if (e->host->map_integer(effects_payload(e, item), "amount", &amount) < 0)
 		return fail(err, "bad_payload", "the payload lacks amount");
 	return 0;
 }
@@ -109,13 +118,16 @@ static bool to_defer(const struct effects *e, const struct weir_item *item)
 
 void effects_complete(const struct effects *e, struct weir_work work, const struct weir_item *item)
 {
-	struct weir_text wish = text_of(e, item->payload, "fail");
+	struct weir_text wish = text_of(e, effects_payload(e, item), "fail");
 	int64_t kb = effects_integer(e, item, "result_kb");
 	if (kb > 0) {
 		complete_large(e, work, kb);
 		return;
 	}
 	struct weir_verdict v = {.outcome = WEIR_DONE, .result = {"{\"added\":true}", 14}};
+	int64_t stage = effects_integer(e, item, "fail_stage");
+	if (stage && stage != item->stage)
+		wish = (struct weir_text){NULL, 0};
 	bool once = is(wish, "retry_once") && item->attempt == 0;
 	v.retry_after_ms = effects_integer(e, item, "retry_after_ms");
 	if (to_defer(e, item)) {
@@ -163,12 +175,12 @@ static void free_columns(struct columns *c)
 static void fill_row(const struct effects *e, const struct weir_item *item, struct columns *c,
 		     size_t i)
 {
-	c->key[i] = text_of(e, item->payload, "key");
+	c->key[i] = text_of(e, effects_payload(e, item), "key");
 	c->job[i] = item->job_id;
 	c->id[i] = item->custom_id;
 	c->label[i] = text_of(e, item->context, "label");
 	c->amount[i] = effects_integer(e, item, "amount");
-	c->bad[i] = is(text_of(e, item->payload, "fail"), "bad_row");
+	c->bad[i] = is(text_of(e, effects_payload(e, item), "fail"), "bad_row");
 }
 
 static int send_all(const struct effects *e, struct weir_tx *tx, const struct columns *c, size_t n,
@@ -210,7 +222,7 @@ static int account_for(const struct effects *e, struct weir_tx *tx,
 	size_t count = 0;
 	int rc = pos && times ? 0 : fail(err, "out_of_memory", "out of memory");
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct weir_text wish = text_of(e, results[i].item->payload, "account");
+		struct weir_text wish = text_of(e, effects_payload(e, results[i].item), "account");
 		if (!wish.data)
 			continue;
 		pos[count] = (int32_t)i;

@@ -3,7 +3,7 @@
  *
  * Payload: key (text), amount (integer); optional: fail ("retry": always; "retry_once"; "reject";
  * "bad_row": the database refuses its row), defer (how often the item is put off, by one process),
- * retry_after_ms, delay_ms, result_kb (how large the result is), account
+ * retry_after_ms, fail_stage (it fails in this stage alone), delay_ms, result_kb (how large the result is), account
  * (a statement answers for the item: "once", "twice", not when "left_out"; "apart": a statement of
  * its own). Context: label. Tables: see tests/integration/world.c. */
 #ifndef WEIR_TEST_EFFECTS_H

@@ -9,7 +9,7 @@
  *
  * Changes of this interface:
  *   1.0  first version
- *   1.1  WEIR_DEFER, weir_verdict.retry_after_ms
+ *   1.1  WEIR_DEFER, weir_verdict.retry_after_ms, weir_host.map_map
  *
  * A host refuses another major version. Within a major version structs only grow at their end: the
  * host copies min(struct_size, its own size) and treats what is missing as zero, which means
@@ -79,7 +79,7 @@ struct weir_item {
 	uint32_t epoch;   /* resumes of the job so far */
 	uint32_t attempt; /* failed attempts so far */
 	const struct weir_map *context; /* model_key, ai_model, custom_instructions, free extras */
-	const struct weir_map *payload;
+	const struct weir_map *payload; /* in stage 2 and later: see weir_host.map_map */
 };
 
 enum weir_outcome {
@@ -185,6 +185,10 @@ struct weir_host {
 	 * err when memory is short, the statement is malformed or the connection is lost: store()
 	 * then returns -1. Does not wait for the database. */
 	int (*tx_exec)(struct weir_tx *, const struct weir_statement *, struct weir_error *);
+
+	/* Reads a map within a map, like the others. In a later stage the payload holds the first
+	 * one as "input", and "results" with what each stage made of it. Since 1.1. */
+	int (*map_map)(const struct weir_map *, const char *key, const struct weir_map **out);
 };
 
 /* ---- the database source of `weir submit KIND --from db` ---- */

@@ -777,6 +777,26 @@ static void check_texts(const struct weir_map *map)
 	CU_ASSERT(map_text(map, "t", &found) == 0 && same(found, "hi"));
 }
 
+static void maps_in_maps(void)
+{
+	static const char body[] = "{\"in\":{\"k\":\"v\",\"deep\":{\"n\":5}},\"t\":\"x\","
+				   "\"a\":[1],\"z\":null}";
+	static const char *const others[] = {"t", "a", "z", "no", "k"};
+	const struct weir_map *map, *in, *deep, *none = NULL;
+	struct weir_text text;
+	struct message m;
+	int64_t n;
+
+	CU_ASSERT_EQUAL_FATAL(message_decode_map(&m, body, sizeof(body) - 1, &map, NULL), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CU_ASSERT(map_map(map, others[i], &none) == -1 && none == NULL);
+	CU_ASSERT_EQUAL_FATAL(map_map(map, "in", &in), 0);
+	CU_ASSERT(map_text(in, "k", &text) == 0 && same(text, "v"));
+	CU_ASSERT_EQUAL_FATAL(map_map(in, "deep", &deep), 0);
+	CU_ASSERT(map_integer(deep, "n", &n) == 0 && n == 5);
+	message_release(&m);
+}
+
 static void check_integers(const struct weir_map *map)
 {
 	static const char *const others[] = {"t", "z", "U", "f", "d", "N", "b", "y", "a", "no"};
@@ -976,4 +996,5 @@ void add_message_suite(void)
 	CU_ADD_TEST(suite, bears_failed_allocations);
 	CU_ADD_TEST(suite, bears_failed_allocations_of_parts);
 	CU_ADD_TEST(suite, encoding_bears_failed_allocations);
+	CU_ADD_TEST(suite, maps_in_maps);
 }
