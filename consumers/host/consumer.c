@@ -250,6 +250,7 @@ static void drain(struct consumer *c, volatile const int *stop)
 			log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
 	}
 	trials_forget(c);
+	control_give_back(c);
 	lease_end(c);
 }
 

@@ -118,6 +118,8 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 void control_turn(struct consumer *c);
 bool control_due(const struct consumer *c, int64_t now);
 int64_t control_next_us(const struct consumer *c); /* INT64_MAX: not by itself */
+/* On the way out: what was noted as being in hand, and is not any more, is due. */
+void control_give_back(struct consumer *c);
 
 /* lease.c: asks Redis for shares of the jobs in hand that have a limit. */
 void lease_turn(struct consumer *c);

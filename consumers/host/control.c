@@ -74,24 +74,45 @@ static size_t in_hand(struct consumer *c, const struct job *job, struct delivery
 	return n;
 }
 
+static int write_notes(struct consumer *c, struct delivery **some, size_t n, int64_t due_us)
+{
+	struct weir_error why;
+	statement_fill(&statement_note, &c->flush.params, some, n);
+	params_big(&c->flush.params, due_us);
+	if (ledger_do(c->ledger, statement_sql(&statement_note), &c->flush.params, NULL, &why) <
+	    0) {
+		ledger_failed(c, &why);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++)
+		some[i]->noted = due_us > 0;
+	return 0;
+}
+
 /* The items that are being worked on get a row each, so that a resume does not publish them as
  * well. It is due when the work must be over: should this process end first, they come again. */
 static void note(struct consumer *c, const struct job *job)
 {
-	struct weir_error why;
 	struct delivery *some[FLUSH_MAX];
 	size_t n;
-	while ((n = in_hand(c, job, some)) > 0) {
-		statement_fill(&statement_note, &c->flush.params, some, n);
-		params_big(&c->flush.params, c->options.work_timeout_ms * 1000);
-		if (ledger_do(c->ledger, statement_sql(&statement_note), &c->flush.params, NULL,
-			      &why) < 0) {
-			ledger_failed(c, &why);
+	while ((n = in_hand(c, job, some)) > 0)
+		if (write_notes(c, some, n, c->options.work_timeout_ms * 1000) < 0)
 			return;
-		}
-		for (size_t i = 0; i < n; i++)
-			some[i]->noted = true;
-	}
+}
+
+/* Their messages are of an epoch before, and nobody takes them any more: the rows stand for them.
+ */
+void control_give_back(struct consumer *c)
+{
+	struct delivery *some[FLUSH_MAX];
+	size_t n;
+	do {
+		n = 0;
+		struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first;
+		for (; d && n < FLUSH_MAX; d = d->after)
+			if (d->noted)
+				some[n++] = d;
+	} while (n > 0 && c->ledger && write_notes(c, some, n, 0) == 0);
 }
 
 /* ---- asking ---- */

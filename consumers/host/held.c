@@ -37,7 +37,8 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 /* An operator's limit must not let one job fill the hands of its consumers. */
 static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now)
 {
-	if (now - one->taken_us > PATIENCE_US) {
+	/* A suspect would come back as a new message, and be none any more. */
+	if (!one->suspect && now - one->taken_us > PATIENCE_US) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
 			   "its job has as many items at work as it may have");
 		return;

@@ -70,7 +70,8 @@ void jobs_forget(struct jobs *jobs, int64_t before_us)
 		struct job **at = &jobs->buckets[i];
 		while (*at) {
 			struct job *job = *at;
-			if (job->users > 0 || job->share > 0 || job->asked_us >= before_us) {
+			if (job->users > 0 || job->share > 0 || job->want > 0 ||
+			    job->asked_us >= before_us) {
 				at = &job->next;
 				continue;
 			}

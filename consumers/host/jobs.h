@@ -38,6 +38,7 @@ struct job {
 	uint32_t share;	  /* of it, lent to this consumer */
 	uint32_t working; /* items of it that are being worked on here */
 	uint32_t waiting; /* and that wait for a share */
+	uint32_t want;	  /* what was asked for the last time */
 	int64_t lease_us; /* when to ask for a share again */
 };
 

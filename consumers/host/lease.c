@@ -17,7 +17,7 @@ static uint32_t wanted(const struct job *job)
 
 static bool concerned(const struct job *job)
 {
-	return job->limit > 0 && (job->share > 0 || job->waiting > 0);
+	return job->limit > 0 && (job->share > 0 || job->waiting > 0 || job->want > 0);
 }
 
 /* A share that nobody here has a use for is given back at once. */
@@ -38,8 +38,10 @@ static void ask(struct consumer *c, struct job *job, int64_t now)
 						    .ttl_ms = TTL_MS},
 			   &share, &why) < 0)
 		log_event(LOG_DEBUG, "no_share", "job=%s error=\"%s\"", job->id, why.text);
-	else
+	else {
 		job->share = share;
+		job->want = want;
+	}
 	job->lease_us = now + (job->share < want ? HUNGRY_US : RENEW_US);
 }
 

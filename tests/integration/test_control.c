@@ -665,6 +665,27 @@ static void a_consumer_dies_in_a_pause(void)
 	finish(job);
 }
 
+/* Sooner than its work would have to be over. */
+static void a_consumer_stops_in_a_pause(void)
+{
+	struct job *job = slow_job("leaves", 40, 60000);
+	start_slow(0, "0");
+	calls_go_on();
+	struct process *consumer =
+		start(NULL, "weir-consumer", "slow", "--grace", "100ms", NULL);
+	calls_rest();
+	await_calls(40);
+	command("pause", job);
+	await(PATIENCE_MS, "SELECT count(*) = 40 FROM weir.retries");
+	stop(consumer);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE due_at <= now()"), 40);
+	sql_text("UPDATE weir.items SET payload = replace(payload::text, '60000', '1')::json");
+	start(NULL, "weir-consumer", "slow", NULL);
+	command("resume", job);
+	finish(job);
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+}
+
 static void cancel_with_consumers_at_work(void)
 {
 	struct job *job = slow_job("ends", 2000, 200);
@@ -891,6 +912,7 @@ void add_control_suite(void)
 {
 	CU_pSuite s = WORLD_SUITE("control");
 	CU_add_test(s, "pause in each state", pause_in_each_state);
+	CU_add_test(s, "a consumer stops in a pause", a_consumer_stops_in_a_pause);
 	CU_add_test(s, "resume in each state", resume_in_each_state);
 	CU_add_test(s, "cancel in each state", cancel_in_each_state);
 	CU_add_test(s, "retry in each state", retry_in_each_state);
