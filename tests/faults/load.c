@@ -18,9 +18,9 @@ struct promise load_promise(const struct load *l, const struct order *o, int ord
 		    : dice < 70 ? REJECTED
 		    : dice < 73 ? BAD_ROW
 				: PLAIN;
-	/* Those of `slow` are open together, many at a time. */
-	double longest = strcmp(o->kind, "slow") == 0 ? 100 * l->pace_ms : 2 * l->pace_ms;
-	p.delay_ms = chance_between(&c, 0, longest < 3000 ? (int)longest : 3000);
+	/* Those of `slow` are open together, but one by one when they are suspects of a crash. */
+	double longest = strcmp(o->kind, "slow") == 0 ? 10 * l->pace_ms : 2 * l->pace_ms;
+	p.delay_ms = chance_between(&c, 0, longest < 300 ? (int)longest : 300);
 	snprintf(p.id, sizeof p.id, "item_%06d", ordinal);
 	snprintf(p.key, sizeof p.key, "%s.k%d", o->id, ordinal % 5);
 	return p;
