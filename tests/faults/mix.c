@@ -47,6 +47,15 @@ static bool has_ended(const struct mix *m)
 
 static bool has_events(void) { return sql("SELECT count(*) FROM weir.events") > 0; }
 
+static bool has_messages(void)
+{
+	static const char *const queues[] = {"weir.sum", "weir.slow", "weir.pass", "weir.dead"};
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
+		if (queue_size(queues[i]) != 0)
+			return true;
+	return false;
+}
+
 /* While something moves, it may take as long as it likes. */
 static bool come_to_rest(struct mix *m)
 {
@@ -67,7 +76,8 @@ static bool come_to_rest(struct mix *m)
 			    (long long)now, m->load.items))
 			return false;
 	}
-	for (until = now_ms() + PATIENCE_MS; has_events() && now_ms() < until;)
+	/* Copies of messages, and what others are to be told. */
+	for (until = now_ms() + REST_MS; (has_messages() || has_events()) && now_ms() < until;)
 		turn(m, false);
 	return true;
 }
