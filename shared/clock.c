@@ -34,6 +34,9 @@ static int64_t grown(int64_t base, int64_t cap, double factor, unsigned tries)
 
 	if (factor <= 1)
 		return base < cap ? base : cap;
+	/* By then any factor that is worth the name has reached any cap. */
+	if (tries > 10000)
+		tries = 10000;
 	while (tries-- > 0 && pause < (double)cap)
 		pause *= factor;
 	return pause < (double)cap ? (int64_t)pause : cap;

@@ -67,7 +67,8 @@ static const char count_text[] =
 	"return now\n";
 
 /* KEYS[1] (and [2], the same): a hash of holder -> "share want expiry". ARGV[1]: who asks, ARGV[2]:
- * what for. A share in use cannot be taken away, so it is never set lower. */
+ * what for. What is in use cannot be taken away: it stays the holder's until it is told otherwise,
+ * though the holder may begin nothing more. */
 static const char lease_text[] =
 	"local want, using, limit, ttl = string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+)')\n"
 	"want, using, limit = tonumber(want), tonumber(using), tonumber(limit)\n"
@@ -87,12 +88,12 @@ static const char lease_text[] =
 	"end\n"
 	"local share = math.min(want, math.max(0, limit - taken))\n"
 	"if hungry > 0 then share = math.min(share, math.ceil(limit / holders)) end\n"
-	"share = math.max(share, using)\n"
-	"if share == 0 and want == 0 then\n"
+	"local held = math.max(share, using)\n"
+	"if held == 0 and want == 0 then\n"
 	"  redis.call('HDEL', KEYS[1], ARGV[1])\n"
 	"else\n"
 	"  redis.call('HSET', KEYS[1], ARGV[1],\n"
-	"    string.format('%d %d %.0f', share, want, now + ttl))\n"
+	"    string.format('%d %d %.0f', held, want, now + ttl))\n"
 	"  redis.call('PEXPIRE', KEYS[1], ttl)\n"
 	"end\n"
 	"return share\n";

@@ -83,6 +83,14 @@ void consumer_lose_ledger(struct consumer *c, const struct weir_error *why)
 	put_off(&c->ledger_back);
 }
 
+void consumer_ledger_failed(struct consumer *c, const char *event, const struct weir_error *why)
+{
+	if (!ledger_alive(c->ledger))
+		consumer_lose_ledger(c, why);
+	else
+		log_event(LOG_WARN, event, "error=\"%s\"", why->text);
+}
+
 static void come_back(struct consumer *c)
 {
 	struct weir_error why;

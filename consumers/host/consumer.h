@@ -56,7 +56,7 @@ struct step {
 
 struct flush {
 	enum flush_state state;
-	struct delivery *entries[FLUSH_MAX]; /* sorted by lane and key; the STORING ones */
+	struct delivery *entries[FLUSH_MAX]; /* sorted by key; the STORING ones */
 	size_t size;
 	struct weir_result results[FLUSH_MAX]; /* the claimed ones among them, for store() */
 	struct delivery *owners[FLUSH_MAX];    /* whose result it is */
@@ -133,7 +133,7 @@ void work_timers(struct consumer *c);			   /* fires timers and deadlines */
 int64_t work_next_us(const struct consumer *c);		   /* the next of them; INT64_MAX: none */
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text);
 /* Put off without having been started, and not charged. */
-void work_defer(struct consumer *c, struct delivery *one, int64_t pause_us, const char *text);
+void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *text);
 
 /* trials.c: lets the SUSPECT ones have their turn. */
 void trials_turn(struct consumer *c);
@@ -154,5 +154,7 @@ void settle_tell(struct consumer *c); /* tells the relay of done_job, between fl
 /* consumer.c */
 void consumer_lose_broker(struct consumer *c, const struct weir_error *why);
 void consumer_lose_ledger(struct consumer *c, const struct weir_error *why);
+/* Loses it if it is gone, else writes one line. */
+void consumer_ledger_failed(struct consumer *c, const char *event, const struct weir_error *why);
 
 #endif

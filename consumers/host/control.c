@@ -49,12 +49,9 @@ int64_t control_next_us(const struct consumer *c)
 	return in_use(c) ? c->jobs.ask_us : INT64_MAX;
 }
 
-static void ledger_failed(struct consumer *c, const struct weir_error *why)
+static void not_now(struct consumer *c, const char *event, const struct weir_error *why)
 {
-	if (!ledger_alive(c->ledger))
-		consumer_lose_ledger(c, why);
-	else
-		log_event(LOG_WARN, "jobs_not_read", "error=\"%s\"", why->text);
+	consumer_ledger_failed(c, event, why);
 	c->jobs.again_us = clock_us() + JOBS_ASK_US;
 }
 
@@ -62,8 +59,7 @@ static void ledger_failed(struct consumer *c, const struct weir_error *why)
 
 static size_t in_hand(struct consumer *c, const struct job *job, struct delivery **out)
 {
-	static const enum delivery_state hands[] = {DELIVERY_SUSPECT, DELIVERY_WORKING,
-						    DELIVERY_ENDED};
+	static const enum delivery_state hands[] = {DELIVERY_WORKING, DELIVERY_ENDED};
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof hands / sizeof *hands; i++) {
 		struct delivery *d = c->deliveries.lists[hands[i]].first;
@@ -74,14 +70,22 @@ static size_t in_hand(struct consumer *c, const struct job *job, struct delivery
 	return n;
 }
 
+/* Not for long: others may hold these rows, and the broker wants to hear from us. */
+static const char briefly[] = "SET LOCAL lock_timeout = '1s'";
+
 static int write_notes(struct consumer *c, struct delivery **some, size_t n, int64_t due_us)
 {
-	struct weir_error why;
+	struct weir_error why, ignored;
+	struct ledger *l = c->ledger;
 	statement_fill(&statement_note, &c->flush.params, some, n);
 	params_big(&c->flush.params, due_us);
-	if (ledger_do(c->ledger, statement_sql(&statement_note), &c->flush.params, NULL, &why) <
-	    0) {
-		ledger_failed(c, &why);
+	if (ledger_do(l, "BEGIN", NULL, NULL, &why) < 0 ||
+	    ledger_do(l, briefly, NULL, NULL, &why) < 0 ||
+	    ledger_do(l, statement_sql(&statement_note), &c->flush.params, NULL, &why) < 0 ||
+	    ledger_do(l, "COMMIT", NULL, NULL, &why) < 0) {
+		if (ledger_alive(l) && ledger_do(l, "ROLLBACK", NULL, NULL, &ignored) < 0)
+			why = ignored;
+		not_now(c, "not_noted", &why);
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -91,13 +95,14 @@ static int write_notes(struct consumer *c, struct delivery **some, size_t n, int
 
 /* The items that are being worked on get a row each, so that a resume does not publish them as
  * well. It is due when the work must be over: should this process end first, they come again. */
-static void note(struct consumer *c, const struct job *job)
+static void note(struct consumer *c, struct job *job)
 {
 	struct delivery *some[FLUSH_MAX];
 	size_t n;
 	while ((n = in_hand(c, job, some)) > 0)
 		if (write_notes(c, some, n, c->options.work_timeout_ms * 1000) < 0)
 			return;
+	job->to_note = false;
 }
 
 /* Their messages are of an epoch before, and nobody takes them any more: the rows stand for them.
@@ -139,6 +144,10 @@ static void learn(struct consumer *c, struct job *job, const PGresult *r, int ro
 	enum job_state before = job->state;
 	uint32_t epoch = job->epoch;
 	job->state = state_of(ledger_text(r, row, 0));
+	job->asked_us = now;
+	job->behind = false;
+	if (job->state == JOB_MISSING)
+		return; /* what is in hand of it ends under what was known */
 	job->epoch = (uint32_t)ledger_int(r, row, 1);
 	job->batch_size = (uint32_t)ledger_int(r, row, 2);
 	job->max_attempts = (uint32_t)ledger_int(r, row, 3);
@@ -146,40 +155,44 @@ static void learn(struct consumer *c, struct job *job, const PGresult *r, int ro
 	job->backoff_factor = ledger_real(r, row, 5);
 	job->backoff_cap_us = ledger_big(r, row, 6) * 1000;
 	set_limit(&c->jobs, job, (uint32_t)ledger_int(r, row, 7));
-	job->asked_us = now;
-	job->behind = false;
-	bool stopped = job->state == JOB_PAUSED && before != JOB_PAUSED;
-	if (before == JOB_OPEN && (stopped || job->epoch != epoch))
-		note(c, job);
+	if (before == JOB_OPEN && (job->state == JOB_PAUSED || job->epoch != epoch))
+		job->to_note = true;
+}
+
+static size_t ask(struct consumer *c, struct job **some, size_t n, int64_t now)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	struct params *p = &c->flush.params;
+	params_reset(p);
+	params_array(p, TYPE_TEXT, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_text(p, (struct weir_text){some[i]->id, strlen(some[i]->id)});
+	params_array_end(p);
+	if (ledger_query(c->ledger, read_jobs, p, true, &r, &why) < 0) {
+		not_now(c, "jobs_not_read", &why);
+		return 0;
+	}
+	size_t rows = (size_t)PQntuples(r);
+	for (size_t i = 0; i < n && i < rows; i++)
+		learn(c, some[i], r, (int)i, now);
+	PQclear(r);
+	return rows;
 }
 
 void control_turn(struct consumer *c)
 {
-	struct weir_error why;
 	struct job *some[FLUSH_MAX];
-	PGresult *r = NULL;
 	int64_t now = clock_us();
 	if (c->flush.state != FLUSH_IDLE || !control_due(c, now))
 		return;
-	c->jobs.wanted = false;
 	c->jobs.ask_us = now + JOBS_ASK_US;
 	size_t n = choose(&c->jobs, some, FLUSH_MAX, now);
-	if (n == 0)
-		return;
 	c->jobs.wanted = n == FLUSH_MAX; /* there may be more */
-	params_reset(&c->flush.params);
-	params_array(&c->flush.params, TYPE_TEXT, n);
-	for (size_t i = 0; i < n; i++)
-		params_add_text(&c->flush.params,
-				(struct weir_text){some[i]->id, strlen(some[i]->id)});
-	params_array_end(&c->flush.params);
-	if (ledger_query(c->ledger, read_jobs, &c->flush.params, true, &r, &why) < 0) {
-		ledger_failed(c, &why);
-		return;
-	}
-	for (size_t i = 0; i < n && (int)i < PQntuples(r) && c->ledger; i++)
-		learn(c, some[i], r, (int)i, now);
-	PQclear(r);
+	n = n > 0 ? ask(c, some, n, now) : 0;
+	for (size_t i = 0; i < n && c->ledger; i++)
+		if (some[i]->to_note)
+			note(c, some[i]);
 	if (c->jobs.count > KEEP_JOBS)
 		jobs_forget(&c->jobs, now - FORGET_US);
 }

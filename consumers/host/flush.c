@@ -21,6 +21,7 @@
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
 #define CAREFUL_US 10000000 /* after a hopeful flush that was mistaken */
+#define WAKE_US 1200000	    /* what is due later, the relay finds by itself */
 #define PAUSES_WHOLE 3	    /* a flush that takes too long so often is tried in two halves */
 
 static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
@@ -39,9 +40,7 @@ static int compare_text(struct weir_text a, struct weir_text b)
 static int compare_key(const struct delivery *a, const struct delivery *b)
 {
 	const struct weir_item *x = &a->message.item, *y = &b->message.item;
-	int order = strcmp(kind_of(a), kind_of(b));
-	if (order == 0)
-		order = compare_text(x->job_id, y->job_id);
+	int order = compare_text(x->job_id, y->job_id);
 	if (order == 0)
 		order = (x->stage > y->stage) - (x->stage < y->stage);
 	if (order == 0)
@@ -135,6 +134,13 @@ static bool to_defer(const struct flush *f, size_t i)
 	return f->entries[i]->fate == FATE_DEFER && !is_twin(f, i);
 }
 
+/* The relay looks once a second by itself; telling it serialises the commits of all consumers. */
+static bool to_wake(const struct flush *f, size_t i)
+{
+	const struct delivery *d = f->entries[i];
+	return (d->fate == FATE_RETRY || d->fate == FATE_DEFER) && d->retry_us < WAKE_US;
+}
+
 static bool to_keep(const struct flush *f, size_t i) { return is_refused(f->entries[i]); }
 
 static bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; }
@@ -143,8 +149,8 @@ static bool to_count(const struct flush *f, size_t i) { return f->entries[i]->cl
 static bool to_end_retries(const struct flush *f, size_t i)
 {
 	const struct delivery *d = f->entries[i];
-	return d->claimed &&
-	       (d->noted || d->suspect || d->message.item.attempt > 0 || d->message.item.epoch > 0);
+	return d->claimed && (d->noted || d->suspect || d->job->limit > 0 ||
+			      d->message.item.attempt > 0 || d->message.item.epoch > 0);
 }
 
 static bool to_end_trial(const struct flush *f, size_t i) { return f->entries[i]->tried; }
@@ -233,8 +239,7 @@ static int send_rest(struct consumer *c)
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		if (send_for(c, rest[i].kind, rest[i].statement, rest[i].wanted) < 0)
 			return -1;
-	if ((any(&c->flush, to_put_off) || any(&c->flush, to_defer)) &&
-	    send_plain(c, wake_relay) < 0)
+	if (any(&c->flush, to_wake) && send_plain(c, wake_relay) < 0)
 		return -1;
 	if (send_counts(c) < 0 || send_plain(c, "COMMIT") < 0)
 		return -1;
@@ -388,8 +393,9 @@ static void fail_alone(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	struct delivery *one = f->entries[0];
-	if (one->fate != FATE_SUCCESS) { /* not even its error could be stored */
+	if (one->fate != FATE_SUCCESS) { /* not even its error could be stored: others first */
 		pause_flush(c);
+		delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 		return;
 	}
 	work_fail(c, one, strcmp(f->error.code, "database") == 0 ? "store" : f->error.code,

@@ -70,8 +70,8 @@ void jobs_forget(struct jobs *jobs, int64_t before_us)
 		struct job **at = &jobs->buckets[i];
 		while (*at) {
 			struct job *job = *at;
-			if (job->users > 0 || job->share > 0 || job->want > 0 ||
-			    job->asked_us >= before_us) {
+			bool fresh = job->asked_us >= before_us && job->state != JOB_MISSING;
+			if (job->users > 0 || job->share > 0 || job->want > 0 || fresh) {
 				at = &job->next;
 				continue;
 			}

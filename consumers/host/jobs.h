@@ -27,7 +27,8 @@ struct job {
 	size_t users; /* deliveries in hand */
 
 	enum job_state state;
-	bool behind; /* a message has come that is of a later epoch */
+	bool behind;  /* a message has come that is of a later epoch */
+	bool to_note; /* what is in hand of it is to be written down */
 	int64_t asked_us;
 	uint32_t epoch, batch_size;
 	uint32_t max_attempts;
@@ -60,7 +61,8 @@ void job_give_back(struct job *job); /* NULL is fine */
 
 /* The next job after `at` (NULL: the first), in no order. Forgetting is allowed while walking. */
 struct job *jobs_next(const struct jobs *jobs, const struct job *at);
-/* Forgets the jobs that nobody uses, holds no share of, and were not asked for lately. */
+/* Forgets the jobs that nobody uses or holds a share of, and that were not asked for lately or are
+ * none. */
 void jobs_forget(struct jobs *jobs, int64_t before_us);
 void jobs_release(struct jobs *jobs);
 

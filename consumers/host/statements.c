@@ -335,57 +335,58 @@ void statement_fill(const struct host_statement *s, struct params *p, struct del
 
 /* ---- counts ---- */
 
-/* How many items of one batch this flush made final. */
-struct tally {
-	const struct delivery *of; /* one of them */
-	int32_t n, good, bad;
+/* How many items of each batch this flush made final. */
+struct tallies {
+	size_t size;
+	const struct delivery *of[FLUSH_MAX]; /* one of the batch */
+	int32_t stage[FLUSH_MAX], n[FLUSH_MAX], good[FLUSH_MAX], bad[FLUSH_MAX];
 };
 
-static bool same_batch(const struct tally *t, const struct delivery *d, int32_t n)
+static bool is_last(const struct tallies *t, const struct delivery *d, int32_t n)
 {
-	const struct weir_item *a = &t->of->message.item, *b = &d->message.item;
-	return t->n == n && a->stage == b->stage && t->of->job == d->job;
+	size_t last = t->size - 1;
+	return t->size > 0 && t->n[last] == n && t->stage[last] == (int32_t)col_stage(d) &&
+	       t->of[last]->job == d->job;
 }
 
-static size_t tally(struct tally *out, struct delivery *const *d, size_t count)
+static void tally(struct tallies *t, const struct delivery *d)
 {
-	size_t size = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (!d[i]->claimed)
-			continue;
-		int32_t n = (int32_t)(d[i]->message.item.ordinal / d[i]->job->batch_size);
-		if (size == 0 || !same_batch(&out[size - 1], d[i], n))
-			out[size++] = (struct tally){.of = d[i], .n = n};
-		if (d[i]->fate == FATE_SUCCESS)
-			out[size - 1].good++;
-		else
-			out[size - 1].bad++;
+	int32_t n = (int32_t)(d->message.item.ordinal / d->job->batch_size);
+	if (!is_last(t, d, n)) {
+		t->of[t->size] = d;
+		t->stage[t->size] = (int32_t)col_stage(d);
+		t->n[t->size] = n;
+		t->good[t->size] = t->bad[t->size] = 0;
+		t->size++;
 	}
-	return size;
+	if (d->fate == FATE_SUCCESS)
+		t->good[t->size - 1]++;
+	else
+		t->bad[t->size - 1]++;
 }
 
-static void add_numbers(struct params *p, const struct tally *t, size_t size, size_t offset)
+static void add_ints(struct params *p, const int32_t *values, size_t n)
 {
-	params_array(p, TYPE_INT4, size);
-	for (size_t i = 0; i < size; i++)
-		params_add_int(p, *(const int32_t *)((const char *)&t[i] + offset));
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, values[i]);
 	params_array_end(p);
 }
 
 void statement_fill_counts(struct params *p, struct delivery *const *d, size_t n)
 {
-	struct tally tallies[FLUSH_MAX];
-	size_t size = tally(tallies, d, n);
+	struct tallies t;
+	t.size = 0;
+	for (size_t i = 0; i < n; i++)
+		if (d[i]->claimed)
+			tally(&t, d[i]);
 	params_reset(p);
-	params_array(p, TYPE_TEXT, size);
-	for (size_t i = 0; i < size; i++)
-		params_add_text(p, col_job(tallies[i].of));
+	params_array(p, TYPE_TEXT, t.size);
+	for (size_t i = 0; i < t.size; i++)
+		params_add_text(p, col_job(t.of[i]));
 	params_array_end(p);
-	params_array(p, TYPE_INT4, size);
-	for (size_t i = 0; i < size; i++)
-		params_add_int(p, (int32_t)col_stage(tallies[i].of));
-	params_array_end(p);
-	add_numbers(p, tallies, size, offsetof(struct tally, n));
-	add_numbers(p, tallies, size, offsetof(struct tally, good));
-	add_numbers(p, tallies, size, offsetof(struct tally, bad));
+	add_ints(p, t.stage, t.size);
+	add_ints(p, t.n, t.size);
+	add_ints(p, t.good, t.size);
+	add_ints(p, t.bad, t.size);
 }

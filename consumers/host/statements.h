@@ -9,7 +9,7 @@
 struct host_statement;
 
 extern const struct host_statement
-	statement_claim,   /* results -> job_id, stage, ordinal, table_name, record_id */
+	statement_claim,   /* results -> job_id, stage, ordinal, custom_id, table_name, record_id */
 	statement_find,	   /* of one stage: the rows that claim returns, but claims nothing */
 	statement_insert,  /* of one stage: the results; a conflict is an error */
 	statement_look_up, /* -> state of the item (0: not final), whether there is such an item */

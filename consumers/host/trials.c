@@ -11,6 +11,7 @@
 
 #include "consumer.h"
 #include "statements.h"
+#include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
@@ -24,14 +25,6 @@ static size_t suspects(const struct consumer *c, bool looked_up, struct delivery
 	return n;
 }
 
-static void ledger_failed(struct consumer *c, const struct weir_error *why)
-{
-	if (!ledger_alive(c->ledger))
-		consumer_lose_ledger(c, why);
-	else
-		log_event(LOG_WARN, "trials_failed", "error=\"%s\"", why->text);
-}
-
 /* What is known of suspects that have just come; the final ones leave at once. */
 static int look_up(struct consumer *c, struct delivery **some, size_t n)
 {
@@ -42,7 +35,7 @@ static int look_up(struct consumer *c, struct delivery **some, size_t n)
 	statement_fill(&statement_read_trials, &c->flush.params, some, n);
 	if (ledger_query(c->ledger, statement_sql(&statement_read_trials), &c->flush.params, true,
 			 &r, &why) < 0) {
-		ledger_failed(c, &why);
+		consumer_ledger_failed(c, "trials_failed", &why);
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -87,7 +80,7 @@ static void start(struct consumer *c, struct delivery **some, size_t n)
 	statement_fill(&statement_begin_trials, &c->flush.params, some, n);
 	if (ledger_do(c->ledger, statement_sql(&statement_begin_trials), &c->flush.params, NULL,
 		      &why) < 0) {
-		ledger_failed(c, &why);
+		consumer_ledger_failed(c, "trials_failed", &why);
 		return;
 	}
 	failpoint("trial_begun");
@@ -96,6 +89,19 @@ static void start(struct consumer *c, struct delivery **some, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		some[i]->tried = true;
 		work_start(c, some[i]);
+	}
+}
+
+/* Their jobs may have been paused, or have ended, since they came: those are held again. */
+static void put_back_stopped(struct consumer *c)
+{
+	struct delivery *next;
+	int64_t now = clock_us();
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_SUSPECT].first; d; d = next) {
+		next = d->after;
+		if (job_rule(&c->jobs, d->job, d->message.item.epoch, d->taken_us, now) !=
+		    RULE_WORK)
+			delivery_move(&c->deliveries, d, DELIVERY_HELD, false);
 	}
 }
 
@@ -108,6 +114,7 @@ void trials_turn(struct consumer *c)
 	    c->flush.state != FLUSH_IDLE ||
 	    lists[DELIVERY_WORKING].size + lists[DELIVERY_ENDED].size > 0)
 		return;
+	put_back_stopped(c);
 	while ((n = suspects(c, false, some, FLUSH_MAX)) > 0)
 		if (look_up(c, some, n) < 0)
 			return;
@@ -130,5 +137,5 @@ void trials_forget(struct consumer *c)
 	statement_fill(&statement_end_trials, &c->flush.params, some, n);
 	if (ledger_do(c->ledger, statement_sql(&statement_end_trials), &c->flush.params, NULL,
 		      &why) < 0)
-		ledger_failed(c, &why);
+		consumer_ledger_failed(c, "trials_failed", &why);
 }

@@ -63,8 +63,8 @@ static void retry(struct consumer *c, struct delivery *one, const char *code, co
 	end(c, one);
 }
 
-static void put_off(struct consumer *c, struct delivery *one, const struct weir_error *why,
-		    int64_t for_us)
+static void defer(struct consumer *c, struct delivery *one, const struct weir_error *why,
+		  int64_t for_us)
 {
 	set_error(one, *why->code ? why->code : "deferred", why->text);
 	one->fate = FATE_DEFER;
@@ -77,7 +77,7 @@ void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const 
 	struct weir_error why;
 	weir_fail(&why, "deferred", "%s", text);
 	one->began_us = clock_us();
-	put_off(c, one, &why, for_us);
+	defer(c, one, &why, for_us);
 }
 
 /* ---- what plugins are lent ---- */
@@ -136,7 +136,7 @@ static void complete(const struct weir_host *host, struct weir_work work,
 		work_fail(c, one, v->error.code, v->error.text);
 		break;
 	case WEIR_DEFER:
-		put_off(c, one, &v->error, pause_us(one, asked_ms(lane, v)));
+		defer(c, one, &v->error, pause_us(one, asked_ms(lane, v)));
 		break;
 	default:
 		retry(c, one, "bad_verdict", "the plugin ended the item without a valid outcome",

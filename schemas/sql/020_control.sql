@@ -7,9 +7,9 @@
 
 ALTER TABLE weir.jobs
 	ADD COLUMN max_attempts   integer NOT NULL DEFAULT 3 CHECK (max_attempts BETWEEN 1 AND 1000),
-	ADD COLUMN backoff_ms     bigint NOT NULL DEFAULT 1000 CHECK (backoff_ms >= 0),
-	ADD COLUMN backoff_factor double precision NOT NULL DEFAULT 2 CHECK (backoff_factor >= 1),
-	ADD COLUMN backoff_cap_ms bigint NOT NULL DEFAULT 600000 CHECK (backoff_cap_ms >= 0),
+	ADD COLUMN backoff_ms     bigint NOT NULL DEFAULT 1000 CHECK (backoff_ms BETWEEN 0 AND 2592000000),
+	ADD COLUMN backoff_factor double precision NOT NULL DEFAULT 2 CHECK (backoff_factor BETWEEN 1 AND 100),
+	ADD COLUMN backoff_cap_ms bigint NOT NULL DEFAULT 600000 CHECK (backoff_cap_ms BETWEEN 0 AND 2592000000),
 	ADD COLUMN max_concurrent integer CHECK (max_concurrent >= 1), -- of the whole fleet; NULL: no limit
 	ADD COLUMN paused_at      timestamptz,
 	ADD COLUMN purged_at      timestamptz; -- its rows are being deleted: it has no future
@@ -282,6 +282,11 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
+	-- An earlier one may have been opened again before we had the lock.
+	IF EXISTS (SELECT FROM weir.job_stages
+	            WHERE job_id = job AND stage < s.stage AND completed_at IS NULL) THEN
+		RETURN NULL;
+	END IF;
 	SELECT * INTO j FROM weir.jobs WHERE job_id = job;
 	total := CASE WHEN s.stage = 1 THEN j.total_items ELSE s.total_items END;
 	IF j.completed_at IS NOT NULL OR j.status = 'paused' OR j.sealed_at IS NULL
@@ -346,7 +351,8 @@ BEGIN
 	RETURN j;
 END $$;
 
--- What is parked is not due for long, and still knows when it was: that is put off by as much.
+-- What is parked is not due for long, and still knows when it was: that is put off by as much. Parked
+-- are the rows of a paused job, and retries of a job with a limit that wait for the relay's window.
 CREATE FUNCTION weir.parked() RETURNS interval LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN interval '1000 years';
 
@@ -378,7 +384,7 @@ BEGIN
 		RETURN j.status;
 	END IF;
 	PERFORM weir.park(job);
-	UPDATE weir.jobs SET status = 'paused', paused_at = now()
+	UPDATE weir.jobs SET status = 'paused', paused_at = clock_timestamp()
 	 WHERE job_id = job AND status IN ('pending', 'running');
 	PERFORM weir.park(job); -- what became due before others could see that
 	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
@@ -390,15 +396,16 @@ END $$;
 CREATE FUNCTION weir.resume_job(job text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	j  weir.jobs := weir.control(job);
-	go timestamptz := greatest(now(), j.paused_at + interval '1500 ms');
+	go timestamptz := greatest(clock_timestamp(), j.paused_at + interval '1500 ms');
+	rest interval := CASE WHEN j.max_concurrent IS NULL THEN interval '0' ELSE weir.parked() END;
 BEGIN
 	IF j.status IS NULL OR j.status <> 'paused' THEN
 		RETURN j.status;
 	END IF;
 	PERFORM FROM weir.retries WHERE job_id = job ORDER BY stage, ordinal FOR UPDATE;
 	UPDATE weir.retries
-	   SET due_at = CASE WHEN weir.is_parked(due_at) THEN greatest(due_at - weir.parked(), go)
-	                     ELSE go END
+	   SET due_at = rest + CASE WHEN weir.is_parked(due_at)
+	                            THEN greatest(due_at - weir.parked(), go) ELSE go END
 	 WHERE job_id = job AND (due_at = 'infinity' OR weir.is_parked(due_at));
 	PERFORM FROM weir.job_batches WHERE job_id = job
 	    AND (status = 'pending_queue' OR success + failed + cancelled < size)
@@ -475,8 +482,8 @@ CREATE FUNCTION weir.retry_items(job text, class text, id text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
 	j     weir.jobs := weir.control(job);
-	due   timestamptz := now() + CASE WHEN j.status = 'paused' THEN weir.parked()
-	                                  ELSE interval '0' END;
+	due   timestamptz := now() + CASE WHEN j.status = 'paused' OR j.max_concurrent IS NOT NULL
+	                                  THEN weir.parked() ELSE interval '0' END;
 	again  bigint;
 	woken  bigint := 0;
 	stages smallint[];
@@ -500,13 +507,15 @@ BEGIN
 		INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, error_class, error)
 		SELECT job, stage, ordinal, 0, due, error_class, error FROM gone ORDER BY stage, ordinal
 		ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = 0, due_at = excluded.due_at,
-		   error_class = excluded.error_class, error = excluded.error),
+		   error_class = excluded.error_class, error = excluded.error
+		RETURNING 1),
 	t AS ( -- else one that was poison is failed again at once
 		DELETE FROM weir.trials t USING gone g
 		 WHERE t.job_id = job AND t.stage = g.stage AND t.ordinal = g.ordinal),
 	n AS (
-		SELECT stage, ordinal / j.batch_size AS n, count(*) AS k FROM gone GROUP BY 1, 2
-		 ORDER BY 1, 2),
+		SELECT stage, ordinal / j.batch_size AS n, count(*) AS k
+		  FROM gone, (SELECT count(*) FROM w) first -- in the order of the locks
+		 GROUP BY 1, 2 ORDER BY 1, 2),
 	b AS (
 		UPDATE weir.job_batches b SET failed = failed - n.k FROM n
 		 WHERE b.job_id = job AND b.stage = n.stage AND b.n = n.n)
@@ -518,10 +527,9 @@ BEGIN
 		GET DIAGNOSTICS woken = ROW_COUNT;
 	END IF;
 	IF again > 0 THEN
-		-- Somebody may just be finishing the stage: the lock waits for that, and what comes
+		-- Somebody may just be finishing a stage: the lock waits for that, and what comes
 		-- after it sees the outcome.
-		PERFORM FROM weir.job_stages s WHERE s.job_id = job AND s.stage = ANY (stages)
-		  ORDER BY s.stage FOR UPDATE;
+		PERFORM FROM weir.job_stages s WHERE s.job_id = job ORDER BY s.stage FOR UPDATE;
 		UPDATE weir.job_stages s SET completed_at = NULL, success_count = NULL,
 		       failure_count = NULL, cancelled_count = NULL
 		 WHERE s.job_id = job AND s.stage = ANY (stages) AND completed_at IS NOT NULL;
@@ -532,7 +540,7 @@ BEGIN
 		       cancelled_count = NULL, counted = false
 		 WHERE job_id = job;
 	END IF;
-	PERFORM pg_notify('weir_due', '');
+	PERFORM pg_notify('weir_due', ''), pg_notify('weir_done', job);
 	RETURN again + woken;
 END $$;
 

@@ -94,8 +94,9 @@ struct progress_lease {
 };
 
 /* Sets *share to what the holder may use from now on, until the time is over; ask again before. The
- * shares of all holders are at most the limit; when others want more than they have, nobody keeps
- * more than a fair part, once it is not in use any more. */
+ * shares of all holders, and what they still use beyond them, are at most the limit; when others want
+ * more than they have, nobody keeps more than a fair part. This is the one thing that does wait for
+ * Redis: who has no share while it is away gets none. */
 int progress_lease(struct progress *p, const char *job_id, const struct progress_lease *lease,
 		   uint32_t *share, struct weir_error *err) WEIR_MUST_CHECK;
 
