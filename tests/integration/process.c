@@ -1,4 +1,5 @@
 /* The programs of weir as processes, and their logs. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,8 +19,11 @@
 #define PROCESSES 64
 #define ARGUMENTS 40
 
-static struct process processes[PROCESSES]; /* of one test */
+static struct process processes[PROCESSES]; /* of one test; those without a name are free */
 static int process_count, logs;
+static struct {
+	char name[32], value[512];
+} settings[8];
 
 /* ---- time ---- */
 
@@ -61,12 +65,31 @@ static void redirect(const char *path, int flags, int to)
 		_exit(126);
 }
 
+void program_env(const char *name, const char *value)
+{
+	size_t i = 0, room = sizeof settings / sizeof *settings;
+	while (i < room && *settings[i].name && strcmp(settings[i].name, name) != 0)
+		i++;
+	if (!EXPECT(i < room, "no room for %s", name))
+		return;
+	snprintf(settings[i].name, sizeof settings[i].name, "%s", name);
+	snprintf(settings[i].value, sizeof settings[i].value, "%s", value ? value : "");
+}
+
+static void set_environment(const char *failpoint)
+{
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (*settings[i].value)
+			setenv(settings[i].name, settings[i].value, 1);
+	if (failpoint)
+		setenv("WEIR_FAILPOINT", failpoint, 1);
+}
+
 /* In the child. It ends when this program does. */
 static void become(const char *failpoint, const char *input, const char *out, const char *err,
 		   char *const argv[])
 {
-	if (failpoint)
-		setenv("WEIR_FAILPOINT", failpoint, 1);
+	set_environment(failpoint);
 	redirect(input ? input : "/dev/null", O_RDONLY, 0);
 	redirect(out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 1);
 	redirect(err, O_WRONLY | O_CREAT | (out == err ? O_APPEND : O_TRUNC), 2);
@@ -133,21 +156,35 @@ const struct outcome *run(const char *input, const char *program, ...)
 	return &o;
 }
 
+static struct process *free_place(void)
+{
+	for (int i = 0; i < process_count; i++)
+		if (!*processes[i].name)
+			return &processes[i];
+	if (process_count == PROCESSES) {
+		CU_FAIL_FATAL("too many processes in one test");
+		abort();
+	}
+	return &processes[process_count++];
+}
+
+void forget(struct process *p)
+{
+	kill_hard(p);
+	memset(p, 0, sizeof *p);
+}
+
 struct process *start(const char *failpoint, const char *program, ...)
 {
 	char path[512], *argv[ARGUMENTS];
-	struct process *p = &processes[process_count];
+	struct process *p = free_place();
+	const char *slash = strrchr(program, '/');
 	va_list args;
-	if (process_count == PROCESSES) {
-		CU_FAIL_FATAL("too many processes in one test");
-		return NULL;
-	}
-	process_count++;
 	va_start(args, program);
 	collect(path, argv, program, args);
 	va_end(args);
-	snprintf(p->name, sizeof p->name, "%s", program);
-	snprintf(p->log, sizeof p->log, "%s/%04d-%s.log", LOGS, logs++, program);
+	snprintf(p->name, sizeof p->name, "%s", slash ? slash + 1 : program);
+	snprintf(p->log, sizeof p->log, "%s/%04d-%s.log", LOGS, logs++, p->name);
 	p->status = STILL_RUNNING;
 	unlink(p->log); /* what an earlier run has left must not be taken for its word */
 	p->pid = spawn(failpoint, NULL, p->log, p->log, argv);
@@ -241,12 +278,25 @@ void show_logs(void)
 			show_log(&processes[i]);
 }
 
+/* Yields whether it is a crash, which is an option of the script. */
+static bool server_script(char path[512], const char *command)
+{
+	bool crash = strcmp(command, "kill") == 0;
+	snprintf(path, 512, "%s/deploy/local/%s", WEIR_SOURCE_DIR, crash ? "down" : command);
+	return crash;
+}
+
+struct process *server_start(const char *command, const char *name)
+{
+	char path[512];
+	bool crash = server_script(path, command);
+	return crash ? start(NULL, path, "--kill", name, NULL) : start(NULL, path, name, NULL);
+}
+
 void server(const char *command, const char *name)
 {
 	char path[512];
-	bool crash = strcmp(command, "kill") == 0;
-	snprintf(path, sizeof path, "%s/deploy/local/%s", WEIR_SOURCE_DIR,
-		 crash ? "down" : command);
+	bool crash = server_script(path, command);
 	const struct outcome *o =
 		crash ? run(NULL, path, "--kill", name, NULL) : run(NULL, path, name, NULL);
 	EXPECT(o->status == 0, "%s %s: %d: %s", command, name, o->status, o->err);
@@ -274,6 +324,29 @@ int64_t cpu_ms(const struct process *p)
 			 : 0;
 	EXPECT(found == 2, "%s has no times", path);
 	return (int64_t)(user + system) * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+int64_t peak_kb(const struct process *p)
+{
+	char path[64], text[4096];
+	snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
+	read_file(path, text, sizeof text, false);
+	const char *peak = strstr(text, "VmHWM:");
+	return peak ? strtoll(peak + 6, NULL, 10) : -1;
+}
+
+int open_files(const struct process *p)
+{
+	char path[64];
+	int n = 0;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)p->pid);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return -1;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
 }
 
 void end_all(void)

@@ -183,6 +183,14 @@ void queue_unbind(const char *kind)
 	amqp_shut(c);
 }
 
+void exchange_delete(const char *exchange)
+{
+	amqp_connection_state_t c = amqp_open();
+	EXPECT(c && amqp_exchange_delete(c, 1, amqp_cstring_bytes(exchange), 0),
+	       "the exchange %s was not deleted", exchange);
+	amqp_shut(c);
+}
+
 void queue_purge(const char *queue)
 {
 	amqp_connection_state_t c = amqp_open();
@@ -207,6 +215,26 @@ static void publish_to(const char *exchange, const char *key, const char *conten
 					(amqp_bytes_t){size, (void *)(uintptr_t)body});
 	EXPECT(rc == 0, "publishing to %s failed", key);
 	amqp_shut(c);
+}
+
+void publish_deep(const char *kind, int depth)
+{
+	amqp_connection_state_t c = amqp_open();
+	amqp_table_entry_t *levels = calloc((size_t)depth, sizeof *levels);
+	for (int i = 0; levels && i < depth; i++) {
+		levels[i] = (amqp_table_entry_t){.key = amqp_cstring_bytes("x"),
+						 .value.kind = AMQP_FIELD_KIND_TABLE};
+		if (i + 1 < depth)
+			levels[i].value.value.table = (amqp_table_t){1, &levels[i + 1]};
+	}
+	amqp_basic_properties_t p = {._flags = AMQP_BASIC_HEADERS_FLAG, .headers = {1, levels}};
+	EXPECT(c && levels &&
+		       amqp_basic_publish(c, 1, amqp_cstring_bytes("weir.items"),
+					  amqp_cstring_bytes(kind), 0, 0, &p,
+					  amqp_cstring_bytes("x")) == 0,
+	       "publishing to %s failed", kind);
+	amqp_shut(c);
+	free(levels);
 }
 
 void publish(const char *kind, const char *content_type, const void *body, size_t size)
@@ -320,26 +348,32 @@ static redisContext *redis_open(void)
 	return c;
 }
 
-void redis_flush(void)
+void redis_do(const char *command)
 {
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "FLUSHALL") : NULL;
-	EXPECT(r && r->type == REDIS_REPLY_STATUS, "FLUSHALL failed");
+	redisReply *r = c ? redisCommand(c, command) : NULL;
+	EXPECT(r && r->type != REDIS_REPLY_ERROR, "%s: %s", command,
+	       r && r->str ? r->str : "no answer");
 	freeReplyObject(r);
 	redisFree(c);
 }
 
-int64_t redis_count(const char *job, const char *field)
+void redis_flush(void) { redis_do("FLUSHALL"); }
+
+int64_t redis_stage_count(const char *job, int stage, const char *field)
 {
 	int64_t value = INT64_MIN;
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "HGET weir:{%s}:s1:counts %s", job, field) : NULL;
+	redisReply *r =
+		c ? redisCommand(c, "HGET weir:{%s}:s%d:counts %s", job, stage, field) : NULL;
 	if (r && r->type == REDIS_REPLY_STRING)
 		value = strtoll(r->str, NULL, 10);
 	freeReplyObject(r);
 	redisFree(c);
 	return value;
 }
+
+int64_t redis_count(const char *job, const char *field) { return redis_stage_count(job, 1, field); }
 
 int64_t redis_ttl(const char *job)
 {
@@ -354,10 +388,10 @@ int64_t redis_ttl(const char *job)
 }
 
 /* Two bits each, the first in the highest bits of the first byte; what lies behind the end is 0. */
-bool redis_states(const char *job, unsigned char *states, int n)
+bool redis_stage_states(const char *job, int stage, unsigned char *states, int n)
 {
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s1:states", job) : NULL;
+	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s%d:states", job, stage) : NULL;
 	bool there = r && r->type == REDIS_REPLY_STRING;
 	for (int i = 0; i < n; i++) {
 		unsigned byte = there && i / 4 < (int)r->len ? (unsigned char)r->str[i / 4] : 0;
@@ -366,4 +400,9 @@ bool redis_states(const char *job, unsigned char *states, int n)
 	freeReplyObject(r);
 	redisFree(c);
 	return there;
+}
+
+bool redis_states(const char *job, unsigned char *states, int n)
+{
+	return redis_stage_states(job, 1, states, n);
 }

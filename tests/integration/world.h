@@ -15,7 +15,9 @@
 
 #define PATIENCE_MS 40000 /* for what takes a second or two on an idle machine */
 #define STEP_MS 5	  /* between two looks at what is waited for */
+#ifndef LOGS		  /* a folder */
 #define LOGS WEIR_BUILD_DIR "/tests/log"
+#endif
 
 /* ---- checks: a failure prints what was seen ---- */
 
@@ -24,6 +26,9 @@ bool expect_that(bool holds, const char *file, unsigned line, const char *fmt, .
 bool expect_number(int64_t seen, int64_t wanted, const char *what, const char *file, unsigned line);
 bool expect_part(const char *text, const char *part, const char *what, const char *file,
 		 unsigned line);
+
+/* Told of each check that does not hold where CUnit runs no test; standard error otherwise. */
+extern void (*on_failed_check)(const char *text);
 
 #define EXPECT(holds, ...) expect_that(holds, __FILE__, __LINE__, __VA_ARGS__)
 #define EXPECT_INT(seen, wanted) expect_number(seen, wanted, #seen, __FILE__, __LINE__)
@@ -66,6 +71,10 @@ struct process {
 
 /* failpoint: NAME[:N], or NULL. The process ends with the test at the latest. */
 struct process *start(const char *failpoint, const char *program, ...) __attribute__((sentinel));
+/* The environment of all programs from now on, not of the tests themselves. NULL: as it was. */
+void program_env(const char *name, const char *value);
+/* Of one that has ended: its place is for another. */
+void forget(struct process *p);
 /* STILL_RUNNING when it has not ended by then. */
 int await_exit(struct process *p, int timeout_ms);
 void kill_hard(struct process *p);
@@ -83,10 +92,15 @@ void end_all(void);   /* at once */
 
 /* command: up, down, or kill, which does not ask. */
 void server(const char *command, const char *name);
+/* The same in the background. */
+struct process *server_start(const char *command, const char *name);
 /* One command of the broker's own tool, which must succeed. */
 void rabbitmqctl(const char *command, const char *argument);
 /* CPU time that it has used so far. */
 int64_t cpu_ms(const struct process *p);
+/* The most memory that it has had; descriptors that it has open. -1: it is gone. */
+int64_t peak_kb(const struct process *p);
+int open_files(const struct process *p);
 
 /* ---- jobs and what they must come to ---- */
 
@@ -162,7 +176,10 @@ void queue_await_size(const char *queue, int64_t wanted);
 void queue_purge(const char *queue);
 void queue_delete(const char *queue);
 void queue_unbind(const char *kind); /* from the exchange of the items */
+void exchange_delete(const char *exchange);
 void publish(const char *kind, const char *content_type, const void *body, size_t size);
+/* A message whose headers hold a table in a table, so many times. */
+void publish_deep(const char *kind, int depth);
 void publish_dead(const void *body, size_t size); /* as if the broker had given it up */
 /* Takes all messages of a queue and publishes each of them `times` times. Returns how many it
  * took. */
@@ -171,12 +188,15 @@ int republish(const char *queue, const char *kind, int times);
 int bury(const char *queue, const char *reason);
 
 void redis_flush(void);
-/* The fields of the job's counts; INT64_MIN: not there. */
+void redis_do(const char *command); /* no blanks within arguments */
+/* The fields of the job's counts, of the first stage or of any; INT64_MIN: not there. */
 int64_t redis_count(const char *job, const char *field);
+int64_t redis_stage_count(const char *job, int stage, const char *field);
 /* Seconds until its counts expire; -1: never, -2: not there. */
 int64_t redis_ttl(const char *job);
 /* The states of its first n items as they lie in Redis. False: they are not there. */
 bool redis_states(const char *job, unsigned char *states, int n);
+bool redis_stage_states(const char *job, int stage, unsigned char *states, int n);
 
 /* ---- time ---- */
 

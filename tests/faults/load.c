@@ -1,0 +1,195 @@
+#include "load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BUSY 0.6  /* of the time; what fails is done more than once */
+#define SUBMITS 2 /* at a time */
+
+/* ---- the truth ---- */
+
+struct promise load_promise(const struct load *l, const struct order *o, int ordinal)
+{
+	struct chance c = chance_of(l->seed, "item", (int64_t)o->number << 32 | ordinal);
+	struct promise p = {.amount = chance_between(&c, 1, 1000)};
+	int dice = chance_between(&c, 0, 999);
+	p.destiny = dice < 40	? RETRY_ONCE
+		    : dice < 50 ? RETRY_ALWAYS
+		    : dice < 70 ? REJECTED
+		    : dice < 73 ? BAD_ROW
+				: PLAIN;
+	/* Those of `slow` are open together, but one by one when they are suspects of a crash. */
+	double longest = strcmp(o->kind, "slow") == 0 ? 10 * l->pace_ms : 2 * l->pace_ms;
+	p.delay_ms = chance_between(&c, 0, longest < 300 ? (int)longest : 300);
+	snprintf(p.id, sizeof p.id, "item_%06d", ordinal);
+	snprintf(p.key, sizeof p.key, "%s.k%d", o->id, ordinal % 5);
+	return p;
+}
+
+const char *promise_failure(const struct promise *p)
+{
+	static const char *const failures[] = {[RETRY_ALWAYS] = "asked_to_fail",
+					       [REJECTED] = "asked_to_fail",
+					       [BAD_ROW] = "store"};
+	return failures[p->destiny];
+}
+
+int promise_attempts(const struct promise *p)
+{
+	return p->destiny == RETRY_ONCE ? 2 : p->destiny == RETRY_ALWAYS ? MAX_ATTEMPTS : 1;
+}
+
+/* ---- the plan ---- */
+
+static int size_of(const struct load *l, int left, struct chance *c)
+{
+	int most = l->items / 6, size;
+	if (most > 20000)
+		most = 20000;
+	/* Some small, some large, few in between. */
+	size = chance_between(c, 0, 2) ? chance_between(c, most / 4, most)
+				       : chance_between(c, 1, 150);
+	return size < left ? size : left;
+}
+
+void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain)
+{
+	*l = (struct load){.seed = seed, .items = items};
+	l->pace_ms = BUSY * ms * workers / items;
+	for (int left = items; left > 0 && l->count < ORDERS_MAX; l->count++) {
+		struct order *o = &l->orders[l->count];
+		struct chance c = chance_of(seed, "order", l->count);
+		o->number = l->count;
+		o->kind = chance_between(&c, 0, 2) ? "sum" : "slow";
+		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, left, &c);
+		snprintf(o->id, sizeof o->id, "mix_%03d", l->count);
+		o->staged = chance_between(&c, 0, 3) == 0 && !plain;
+		o->limit = chance_between(&c, 20, 200);
+		if (chance_between(&c, 0, 5) || plain)
+			o->limit = 0;
+		left -= o->size;
+	}
+}
+
+/* ---- submits ---- */
+
+static void write_input(const struct load *l, const struct order *o, const char *path)
+{
+	static const char *const wishes[] = {"", ",\"fail\":\"retry_once\"", ",\"fail\":\"retry\"",
+					     ",\"fail\":\"reject\"", ",\"fail\":\"bad_row\""};
+	FILE *f = fopen(path, "w");
+	if (!EXPECT(f != NULL, "cannot write %s", path))
+		return;
+	for (int i = 0; i < o->size; i++) {
+		struct promise p = load_promise(l, o, i);
+		fprintf(f,
+			"{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%d,\"delay_ms\":%d%s}\n",
+			p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny]);
+	}
+	EXPECT(fclose(f) == 0, "%s was not written", path);
+}
+
+static void path_of(const struct order *o, char path[256])
+{
+	snprintf(path, 256, "%s/%s.jsonl", LOGS, o->id);
+}
+
+static void begin_submit(struct order *o)
+{
+	char path[256], label[64], size[16], limit[16];
+	path_of(o, path);
+	snprintf(label, sizeof label, "label=%s", o->id);
+	snprintf(size, sizeof size, "%d", BATCH_SIZE);
+	snprintf(limit, sizeof limit, "%d", o->limit);
+	/* Without a limit the arguments end before it. */
+	const char *option = o->limit ? "--max-concurrent" : NULL;
+	if (o->staged)
+		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
+				  "--context", label, "--batch-size", size, "--stage", o->kind,
+				  "--stage", "pass", option, limit, NULL);
+	else
+		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
+				  "--context", label, "--batch-size", size, option, limit, NULL);
+}
+
+/* A submit that failed (a server was away) or was killed is given again, as its user would. */
+static void end_submit(struct order *o)
+{
+	struct process *p = o->submit;
+	o->submitted = p->status == 0;
+	o->start_at_ms = now_ms() + 300;
+	EXPECT(p->status == 0 || p->status == 1 || p->status == -9, "submit of %s: %d, see %s",
+	       o->id, p->status, p->log);
+	EXPECT(strstr(log_of(p), "Sanitizer") == NULL, "a sanitizer's report in %s", p->log);
+	forget(p);
+	o->submit = NULL;
+	if (o->submitted) {
+		char path[256];
+		path_of(o, path);
+		remove(path);
+	}
+}
+
+static int begun(const struct load *l, struct order **next)
+{
+	int n = 0;
+	*next = NULL;
+	for (int i = 0; i < l->count; i++) {
+		const struct order *o = &l->orders[i];
+		n += o->start_at_ms > 0 && !o->submitted;
+		if (o->start_at_ms == 0 && !*next)
+			*next = (struct order *)(uintptr_t)o;
+	}
+	return n;
+}
+
+void load_tend(struct load *l, double part)
+{
+	struct order *next;
+	int open = begun(l, &next);
+	if (next && open < SUBMITS && l->ordered <= part * l->items) {
+		char path[256];
+		path_of(next, path);
+		write_input(l, next, path);
+		next->start_at_ms = now_ms();
+		l->ordered += next->size;
+	}
+	for (int i = 0; i < l->count; i++) {
+		struct order *o = &l->orders[i];
+		if (o->submit && !is_alive(o->submit))
+			end_submit(o);
+		if (o->start_at_ms > 0 && !o->submit && !o->submitted && now_ms() >= o->start_at_ms)
+			begin_submit(o);
+	}
+}
+
+bool load_is_submitted(const struct load *l)
+{
+	for (int i = 0; i < l->count; i++)
+		if (!l->orders[i].submitted)
+			return false;
+	return true;
+}
+
+bool load_kill_submit(struct load *l, int pick)
+{
+	for (int i = 0; i < l->count; i++) {
+		struct order *o = &l->orders[(i + pick) % l->count];
+		if (!o->submit || !is_alive(o->submit))
+			continue;
+		kill_hard(o->submit);
+		l->submit_kills++;
+		return true;
+	}
+	return false;
+}
+
+struct order *load_pick(struct load *l, int pick)
+{
+	for (int i = 0; i < l->count; i++) {
+		struct order *o = &l->orders[(i + pick) % l->count];
+		if (o->submitted && !o->cancelled && !o->paused)
+			return o;
+	}
+	return NULL;
+}

@@ -1,0 +1,58 @@
+/* load.h: the jobs of a mixed load, and the truth about them: what each item must come to follows
+ * from the seed alone, and is asked of nobody. */
+#ifndef WEIR_FAULTS_LOAD_H
+#define WEIR_FAULTS_LOAD_H
+
+#include "faults.h"
+
+#define ORDERS_MAX 400
+#define BATCH_SIZE 100
+#define MAX_ATTEMPTS 3
+
+enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW };
+
+struct promise {
+	enum destiny destiny;
+	char id[32], key[40];
+	int amount, delay_ms;
+};
+
+struct order {
+	char id[24];
+	const char *kind;
+	int number, size;
+	bool staged;		/* there is a second stage, in which all succeed */
+	int limit;		/* of items at work in the fleet; 0: none */
+	struct process *submit; /* while it runs */
+	bool submitted, cancelled, paused;
+	int64_t start_at_ms; /* not before */
+};
+
+struct load {
+	uint64_t seed;
+	int items;	/* in all */
+	double pace_ms; /* how long an item takes, on average */
+	int ordered;	/* of them, so far */
+	int count, submit_kills;
+	struct order orders[ORDERS_MAX];
+};
+
+/* Items take so long that `workers` of them at a time are busy for much of that time. plain: no
+ * stages and no limits. */
+void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain);
+/* What item `ordinal` of the order must be and come to. */
+struct promise load_promise(const struct load *l, const struct order *o, int ordinal);
+/* NULL: success. */
+const char *promise_failure(const struct promise *p);
+int promise_attempts(const struct promise *p);
+
+/* Begins the next order when so much of the load (0 to 1) should have begun, and goes on with the
+ * submits that have been ended. */
+void load_tend(struct load *l, double part);
+bool load_is_submitted(const struct load *l);
+/* Kills a submit that runs; false when there is none. */
+bool load_kill_submit(struct load *l, int pick);
+/* One of the jobs that are submitted and neither paused nor cancelled; NULL: there is none. */
+struct order *load_pick(struct load *l, int pick);
+
+#endif
