@@ -10,7 +10,7 @@ FNR == 1 {
 	printf "{%d, \"%s\",\n", number, name
 }
 {
-	gsub(/\\/, "\\\\")
+	gsub(/\\/, "&&")
 	gsub(/"/, "\\\"")
 	gsub(/\t/, "\\t")
 	printf "\"%s\\n\"\n", $0

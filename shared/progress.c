@@ -68,15 +68,20 @@ static const char count_text[] =
 
 /* KEYS[1] (and [2], the same): a hash of holder -> "share want expiry". ARGV[1]: who asks, ARGV[2]:
  * what for. What is in use cannot be taken away: it stays the holder's until it is told otherwise,
- * though the holder may begin nothing more. */
+ * though the holder may begin nothing more. The field '' tells since when there is a hash: at first
+ * nobody gets more than it has, so that after a loss of keys all holders are heard before. */
 static const char lease_text[] =
-	"local want, using, limit, ttl = string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+)')\n"
-	"want, using, limit = tonumber(want), tonumber(using), tonumber(limit)\n"
+	"local want, using, has, limit, ttl =\n"
+	"  string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+) (%d+)')\n"
+	"want, using, has, limit = tonumber(want), tonumber(using), tonumber(has), "
+	"tonumber(limit)\n"
 	"local t = redis.call('TIME')\n"
 	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 	"local all = redis.call('HGETALL', KEYS[1])\n"
 	"local taken, hungry, holders = 0, 0, 1\n"
-	"for i = 1, #all, 2 do\n"
+	"local since = redis.call('HGET', KEYS[1], '')\n"
+	"if not since then since = now; redis.call('HSET', KEYS[1], '', now) end\n"
+	"for i = 1, #all, 2 do if all[i] ~= '' then\n"
 	"  local s, w, e = string.match(all[i + 1], '(%d+) (%d+) (%d+)')\n"
 	"  s, w = tonumber(s), tonumber(w)\n"
 	"  if tonumber(e) <= now then\n"
@@ -85,8 +90,9 @@ static const char lease_text[] =
 	"    taken, holders = taken + s, holders + 1\n"
 	"    if s < w then hungry = hungry + 1 end\n"
 	"  end\n"
-	"end\n"
+	"end end\n"
 	"local share = math.min(want, math.max(0, limit - taken))\n"
+	"if now - since < ttl / 5 then share = math.min(share, has) end\n"
 	"if hungry > 0 then share = math.min(share, math.ceil(limit / holders)) end\n"
 	"local held = math.max(share, using)\n"
 	"if held == 0 and want == 0 then\n"
@@ -94,8 +100,8 @@ static const char lease_text[] =
 	"else\n"
 	"  redis.call('HSET', KEYS[1], ARGV[1],\n"
 	"    string.format('%d %d %.0f', held, want, now + ttl))\n"
-	"  redis.call('PEXPIRE', KEYS[1], ttl)\n"
 	"end\n"
+	"redis.call('PEXPIRE', KEYS[1], ttl)\n"
 	"return share\n";
 
 enum script { SCRIPT_BEGIN, SCRIPT_COUNT, SCRIPT_LEASE, SCRIPTS };
@@ -384,8 +390,9 @@ int progress_lease(struct progress *p, const char *job_id, const struct progress
 	snprintf(keys.states, KEY_MAX, "weir:{%s}:shares", job_id);
 	snprintf(keys.counts, KEY_MAX, "%s", keys.states);
 	snprintf(keys.channel, KEY_MAX, "%s", lease->holder);
-	int size = snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %d",
-			    lease->want, lease->in_use, lease->limit, lease->ttl_ms);
+	int size =
+		snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %d",
+			 lease->want, lease->in_use, *share, lease->limit, lease->ttl_ms);
 	if (script_run(p, SCRIPT_LEASE, &keys, text, (size_t)size, &reply, err) < 0)
 		return -1;
 	fits = reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&

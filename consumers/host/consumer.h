@@ -22,7 +22,7 @@
 
 #define LANES_MAX 16
 #define STEPS_MAX 64
-#define STEPS_OWN 9 /* of these, what the host adds behind the plugins' */
+#define STEPS_OWN 10 /* of these, what the host adds behind the plugins' */
 
 struct consumer;
 
@@ -93,6 +93,7 @@ struct consumer {
 
 	struct jobs jobs;
 	char name[48];	    /* of this process, under which it holds shares */
+	bool shares_away;   /* Redis did not answer the last request for one */
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;

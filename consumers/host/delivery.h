@@ -37,6 +37,7 @@ enum fate {
 	FATE_FAILED,  /* final */
 	FATE_RETRY,   /* waits as a row until it is due again */
 	FATE_DEFER,   /* the same, and no attempt is charged */
+	FATE_DROPPED, /* of a time before a pause: whoever had it in hand is gone */
 	FATE_REFUSED  /* belongs to no item: kept as a dead letter */
 };
 

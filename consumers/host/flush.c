@@ -141,6 +141,11 @@ static bool to_wake(const struct flush *f, size_t i)
 	return (d->fate == FATE_RETRY || d->fate == FATE_DEFER) && d->retry_us < WAKE_US;
 }
 
+static bool to_free(const struct flush *f, size_t i)
+{
+	return f->entries[i]->fate == FATE_DROPPED && !is_twin(f, i);
+}
+
 static bool to_keep(const struct flush *f, size_t i) { return is_refused(f->entries[i]); }
 
 static bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; }
@@ -232,6 +237,7 @@ static int send_rest(struct consumer *c)
 		{STEP_LOOKUP, &statement_look_up, to_look_up},
 		{STEP_PLAIN, &statement_put_off, to_put_off},
 		{STEP_PLAIN, &statement_defer, to_defer},
+		{STEP_PLAIN, &statement_free, to_free},
 		{STEP_PLAIN, &statement_end_retries, to_end_retries},
 		{STEP_PLAIN, &statement_end_trials, to_end_trial},
 		{STEP_PLAIN, &statement_keep_letters, to_keep},

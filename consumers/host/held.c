@@ -13,6 +13,14 @@
 #define PATIENCE_US 10000000 /* for a share of its job; then others may have the place */
 #define PUT_OFF_US 1000000
 
+/* It was delivered to somebody before who is gone, and who may have noted it as being in hand. */
+static void drop_suspect(struct consumer *c, struct delivery *one, int64_t now)
+{
+	one->fate = FATE_DROPPED;
+	one->began_us = one->ended_us = now;
+	delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
+}
+
 static void drop(struct consumer *c, struct delivery *one)
 {
 	struct weir_error why;
@@ -40,7 +48,9 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 	/* A suspect would come back as a new message, and be none any more. */
 	if (!one->suspect && now - one->taken_us > PATIENCE_US) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
-			   "its job has as many items at work as it may have");
+			   c->shares_away
+				   ? "Redis is away, which lends the shares of its job's limit"
+				   : "its job has as many items at work as it may have");
 		return;
 	}
 	one->job->waiting++;
@@ -66,7 +76,10 @@ void held_offer(struct consumer *c, struct delivery *one, int64_t now)
 	case RULE_WAIT:
 		break;
 	case RULE_DROP:
-		drop(c, one);
+		if (one->suspect && one->job->state != JOB_ENDED)
+			drop_suspect(c, one, now);
+		else
+			drop(c, one);
 		break;
 	case RULE_REFUSE:
 		weir_fail(&why, "unknown_item", "the ledger has no such job");

@@ -5,7 +5,7 @@
 #include "weir/clock.h"
 #include "weir/log.h"
 
-#define TTL_MS 10000
+#define TTL_MS 6000 /* shorter than held.c is patient, and some renewals */
 #define RENEW_US 1000000
 #define HUNGRY_US 100000 /* between two requests of one that wants more */
 
@@ -26,6 +26,17 @@ static bool due(const struct job *job, int64_t now)
 	return concerned(job) && (now >= job->lease_us || wanted(job) == 0);
 }
 
+/* One line when it begins. */
+static void note_away(struct consumer *c, const struct job *job, const struct weir_error *why)
+{
+	if (!c->shares_away)
+		log_event(LOG_WARN, "no_share",
+			  "job=%s error=\"%s\" text=\"jobs with a limit go on with the shares "
+			  "that their consumers have, until Redis is back\"",
+			  job->id, why->text);
+	c->shares_away = true;
+}
+
 static void ask(struct consumer *c, struct job *job, int64_t now)
 {
 	struct weir_error why;
@@ -36,9 +47,10 @@ static void ask(struct consumer *c, struct job *job, int64_t now)
 						    .in_use = job->working,
 						    .limit = job->limit,
 						    .ttl_ms = TTL_MS},
-			   &share, &why) < 0)
-		log_event(LOG_DEBUG, "no_share", "job=%s error=\"%s\"", job->id, why.text);
-	else {
+			   &share, &why) < 0) {
+		note_away(c, job, &why);
+	} else {
+		c->shares_away = false;
 		job->share = share;
 		job->want = want;
 	}

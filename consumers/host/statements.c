@@ -96,6 +96,15 @@ static const char sql_note[] =
 	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at"
 	" WHERE w.attempts <= excluded.attempts";
 
+/* A row that was noted has no error; one that waits for its next attempt has. */
+static const char sql_free[] =
+	"UPDATE weir.retries w SET due_at = now()"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempts)"
+	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
+	"  AND w.attempts = u.attempts AND w.error_class IS NULL AND w.due_at > now()"
+	"  AND isfinite(w.due_at) AND NOT weir.is_parked(w.due_at)";
+
 static const char sql_end_retries[] =
 	"DELETE FROM weir.retries w"
 	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
@@ -283,6 +292,7 @@ const struct host_statement statement_look_up = {sql_look_up, key_and_id, false}
 const struct host_statement statement_put_off = {sql_put_off, retries, false};
 const struct host_statement statement_defer = {sql_defer, deferred, false};
 const struct host_statement statement_note = {sql_note, notes, false};
+const struct host_statement statement_free = {sql_free, notes, false};
 const struct host_statement statement_end_retries = {sql_end_retries, key, false};
 const struct host_statement statement_keep_letters = {sql_keep_letters, letters, false};
 const struct host_statement statement_read_trials = {sql_read_trials, key, false};

@@ -16,6 +16,7 @@ extern const struct host_statement
 	statement_put_off, /* a failed attempt is kept; waits as a row until it is due again */
 	statement_defer,   /* waits as a row, and the attempt does not count */
 	statement_note,	   /* in hand, not due before the microseconds of one more parameter */
+	statement_free,	   /* what somebody who is gone had noted is due */
 	statement_end_retries,	/* final: no further attempt */
 	statement_keep_letters, /* refused: kept as they came */
 	statement_read_trials,	/* -> starts, state of the item */

@@ -196,6 +196,14 @@ END $$;
 
 -- ---- stages and the end ----
 
+-- The payload of a later stage with one more result. It is put together as text: json's own functions
+-- would take the first payload apart, and refuse a \u0000 in it, which json itself allows.
+CREATE FUNCTION weir.add_result(payload json, name text, result json) RETURNS json
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT (left(rtrim(left(rtrim(payload::text, E' \n\r\t'), -1), E' \n\r\t'), -1) || ', '
+	        || to_json(name)::text || ' : ' || coalesce(result::text, 'null') || '}}')::json
+$$;
+
 -- The successes of a stage become the items of the next: how many. They keep who they are, and under
 -- which context of their own; the payload holds the first one as "input", and what each stage made
 -- of it under the stage's name in "results". In a stage that has begun before (failed items were
@@ -218,12 +226,10 @@ BEGIN
 	                        payload)
 	SELECT job, from_stage + 1, first * per + row_number() OVER (ORDER BY i.ordinal) - 1,
 	       i.line, i.custom_id, i.table_name, i.record_id, i.context,
-	       json_build_object('input',
-	           CASE WHEN from_stage = 1 THEN i.payload ELSE i.payload -> 'input' END, 'results',
-	           CASE WHEN from_stage = 1 THEN json_build_object(name, r.result)
-	                ELSE (SELECT json_object_agg(x.key, x.value)
-	                        FROM (SELECT e.key, e.value FROM json_each(i.payload -> 'results') e
-	                              UNION ALL SELECT name, r.result) x) END)
+	       CASE WHEN from_stage = 1
+	            THEN json_build_object('input', i.payload, 'results',
+	                                   json_build_object(name, r.result))
+	            ELSE weir.add_result(i.payload, name, r.result) END
 	  FROM weir.results r JOIN weir.items i USING (job_id, stage, ordinal)
 	 WHERE r.job_id = job AND r.stage = from_stage AND r.status = 1
 	   AND (first = 0 OR NOT EXISTS (SELECT FROM weir.items n WHERE n.custom_id = i.custom_id

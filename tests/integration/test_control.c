@@ -703,7 +703,6 @@ static void a_consumer_dies_in_a_pause(void)
 	struct job *job = slow_job("dies", 200, 2000);
 	start_slow(0, "0");
 	calls_go_on();
-	setenv("WEIR_WORK_TIMEOUT", "5s", 1);
 	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
 	await_calls(64);
 	command("pause", job);
@@ -711,7 +710,6 @@ static void a_consumer_dies_in_a_pause(void)
 	kill_hard(consumer);
 	start(NULL, "weir-consumer", "slow", NULL);
 	calls_rest();
-	unsetenv("WEIR_WORK_TIMEOUT");
 	command("resume", job);
 	finish(job);
 }

@@ -100,6 +100,19 @@ static void others_go_past_it(void)
 	await_ended(job);
 }
 
+/* Nobody gets more before all that hold a share have said so again. */
+static void redis_loses_the_shares(void)
+{
+	struct job *job = limited("wiped", 200, 200, "WEIR_MAX_CONCURRENT", "4");
+	start_consumers(3);
+	for (int done = 20; done <= 100; done += 40) {
+		await_final(job, done);
+		redis_do("FLUSHALL");
+	}
+	await_ended(job);
+	expect_calls(job, 2, 4);
+}
+
 static void items_that_are_tried_again(void)
 {
 	struct job *job = job_new("again", "slow", 60);
@@ -126,5 +139,6 @@ void add_limits_suite(void)
 	CU_add_test(s, "a stopped consumer returns its share",
 		    a_stopped_consumer_returns_its_share);
 	CU_add_test(s, "others go past a narrow job", others_go_past_it);
+	CU_add_test(s, "Redis loses the shares", redis_loses_the_shares);
 	CU_add_test(s, "items that are tried again", items_that_are_tried_again);
 }

@@ -129,6 +129,23 @@ static void cancelled_in_the_second(void)
 	EXPECT_INT(sql("SELECT count(*) FROM effect_log"), 100);
 }
 
+/* JSON allows U+0000 in a text, and PostgreSQL's functions for JSON do not. */
+static void a_nul_in_a_text(void)
+{
+	struct job *job = job_new("nul", "sum", 30);
+	item_fails(&job->items[7], NULL, ",\"odd\":\"a\\u0000b } } \"");
+	submit(job);
+	start_workers();
+	await_ended(job);
+	expect_text(sql_text("SELECT status || ' ' || success_count FROM batch_jobs"),
+		    "completed 30");
+	expect_text(
+		sql_text("SELECT payload::text LIKE '{\"input\" : {%%odd\":\"a\\\\u0000b } } \"%%'"
+			 " FROM batch_items WHERE stage = 3 AND custom_id = 'item_00007'"),
+		"t");
+	expect_report(job);
+}
+
 static void nothing_goes_on(void)
 {
 	struct job *job = job_new("none", "sum", 40);
@@ -153,4 +170,5 @@ void add_stages_suite(void)
 	CU_add_test(s, "what failed catches up", what_failed_catches_up);
 	CU_add_test(s, "cancelled in the second", cancelled_in_the_second);
 	CU_add_test(s, "nothing goes on", nothing_goes_on);
+	CU_add_test(s, "a NUL in a text", a_nul_in_a_text);
 }
