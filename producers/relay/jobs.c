@@ -167,15 +167,13 @@ static bool current_stage(const struct view *v, struct tally *t)
 }
 
 /* Items that were released and are not final, of stages that have begun. */
-static int64_t outstanding(const struct view *v, bool *withheld)
+static int64_t outstanding(const struct view *v)
 {
 	struct tally t;
 	int64_t sum = 0;
-	*withheld = false;
 	for (int i = 0; i < v->stage_count; i++) {
 		tally_read(v->stages, i, &t);
 		sum += t.released > t.done ? t.released - t.done : 0;
-		*withheld |= t.withheld;
 	}
 	return sum;
 }
@@ -226,11 +224,9 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 			struct weir_error *err)
 {
 	struct tally t;
-	bool withheld;
-	int64_t items = outstanding(v, &withheld);
 	if (v->cancelled || v->paused)
 		return 0;
-	if (withheld && window_release(r, v->job_id, items, job->rate, err) < 0)
+	if (v->limited && window_release(r, v->job_id, outstanding(v), job->rate, err) < 0)
 		return -1;
 	for (int i = 0; i < v->stage_count; i++) {
 		tally_read(v->stages, i, &t);
