@@ -185,6 +185,16 @@ static int open_runs(struct relay *r, struct weir_error *err)
 	return 0;
 }
 
+/* The broker has rows of which it has not said what became of them. */
+static bool unconfirmed(const struct relay *r)
+{
+	for (int i = 0; i < 2; i++)
+		for (int row = 0; row < r->runs[i].sent; row++)
+			if (r->runs[i].states[row] == ROW_SENT)
+				return true;
+	return false;
+}
+
 void publish_due(struct relay *r)
 {
 	struct weir_error why;
@@ -195,9 +205,10 @@ void publish_due(struct relay *r)
 	if (done)
 		return;
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
+	/* What it says of them later must not be taken for word of the same rows' next messages. */
+	bool doubtful = unconfirmed(r);
 	publish_abandon(r);
-	/* What it confirms later carries numbers of the past, which no run has. */
-	if (r->broker && !r->blocked)
+	if (r->broker && !r->blocked && doubtful)
 		relay_lose_broker(r, &why);
 }
 
