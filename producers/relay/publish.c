@@ -130,7 +130,7 @@ static int publish_run(struct relay *r, struct run *run, struct run *other, bool
 	failpoint("claimed");
 	if (run_publish(r, run, 0, half, err) < 0 || run_settle(r, other, err) < 0)
 		return -1;
-	const struct outbox *outbox = more ? next_outbox(r) : NULL;
+	const struct outbox *outbox = more && !other->rows ? next_outbox(r) : NULL;
 	if (outbox && run_claim(r, other, outbox, err) < 0)
 		return -1;
 	if (run_publish(r, run, half, run->count, err) < 0)
@@ -139,7 +139,7 @@ static int publish_run(struct relay *r, struct run *run, struct run *other, bool
 	return 0;
 }
 
-static int pass(struct relay *r, struct weir_error *err)
+static int publish_all(struct relay *r, struct weir_error *err)
 {
 	struct run *run = &r->runs[0], *other = &r->runs[1], *swap;
 	int64_t until = clock_us() + PASS_US;
@@ -160,6 +160,16 @@ static int pass(struct relay *r, struct weir_error *err)
 		run = other;
 		other = swap;
 	}
+}
+
+static int pass(struct relay *r, struct weir_error *err)
+{
+	if (publish_all(r, err) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++)
+		if (run_fail_broken(r, &r->runs[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 void publish_abandon(struct relay *r)

@@ -310,6 +310,41 @@ static void dead_letters_are_replayed(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters WHERE body = 'not asked for'"), 1);
 }
 
+/* Its item waits for another try, and can never be a message, while its batch is with the broker.
+ */
+static void a_try_that_cannot_be_a_message(void)
+{
+	struct job *job = job_submit(job_new("deep", "sum", 60));
+	hand_over(job);
+	sql_text("UPDATE weir.items SET payload = (repeat('[', 20) || repeat(']', 20))::json"
+		 " WHERE ordinal = 25");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('deep', 1, 25, 1, now())");
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()");
+	struct process *relay = start(NULL, "weir-relay", "--batches", "1", NULL);
+	await_queued(job);
+	await_final(job, 1);
+	queue_await_size("weir.sum", 59);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE ordinal = 25"
+		       " AND error_class = 'unpublishable'"),
+		   1);
+	EXPECT_INT(sql("SELECT failed FROM weir.job_batches WHERE n = 1"), 1);
+	EXPECT(!strstr(log_of(relay), "publish_failed"), "it waited for itself");
+}
+
+/* What the ledger cannot do is no fault of the broker. */
+static void the_broker_is_kept(void)
+{
+	struct job *job = job_submit(job_new("kept", "sum", 40));
+	sql_text("ALTER TABLE weir.items RENAME TO items_away");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "publish_failed");
+	sql_text("ALTER TABLE weir.items_away RENAME TO items");
+	await_queued(job);
+	queue_await_size("weir.sum", 40);
+	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
+}
+
 /* ---- jobs with a limit ---- */
 
 static void a_window(void)
@@ -470,6 +505,8 @@ void add_relay_suite(void)
 	CU_add_test(s, "tries of final items are deleted", tries_of_final_items_are_deleted);
 	CU_add_test(s, "a backlog does not delay tries", a_backlog_does_not_delay_tries);
 	CU_add_test(s, "dead letters are replayed", dead_letters_are_replayed);
+	CU_add_test(s, "a try that cannot be a message", a_try_that_cannot_be_a_message);
+	CU_add_test(s, "the broker is kept when the ledger fails", the_broker_is_kept);
 	CU_add_test(s, "a job with a limit", a_window);
 	CU_add_test(s, "a cancelled job is ended", a_cancelled_job_is_ended);
 	CU_add_test(s, "nobody counted", nobody_counted);
