@@ -166,18 +166,6 @@ static bool current_stage(const struct view *v, struct tally *t)
 	return false;
 }
 
-/* Items that were released and are not final, of stages that have begun. */
-static int64_t outstanding(const struct view *v)
-{
-	struct tally t;
-	int64_t sum = 0;
-	for (int i = 0; i < v->stage_count; i++) {
-		tally_read(v->stages, i, &t);
-		sum += t.released > t.done ? t.released - t.done : 0;
-	}
-	return sum;
-}
-
 static enum errand_kind errand_for(const struct watched_job *job, const struct view *v)
 {
 	struct tally t;
@@ -226,7 +214,7 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 	struct tally t;
 	if (v->cancelled || v->paused)
 		return 0;
-	if (v->limited && window_release(r, v->job_id, outstanding(v), job->rate, err) < 0)
+	if (v->limited && window_release(r, v->job_id, job->rate, err) < 0)
 		return -1;
 	for (int i = 0; i < v->stage_count; i++) {
 		tally_read(v->stages, i, &t);

@@ -10,9 +10,9 @@
 
 struct relay;
 
-/* outstanding: items of released batches that are not final; rate: items that end in a second.
- * Releases what there is room for; nothing of a job that is paused or has no limit. */
-int window_release(struct relay *r, const char *job_id, int64_t outstanding, double rate,
+/* Releases what there is room for; nothing of a job that is paused or has no limit. rate: items
+ * that end in a second. */
+int window_release(struct relay *r, const char *job_id, double rate,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
 #endif
