@@ -41,6 +41,7 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 	params_reset(p);
 	params_big(p, outbox->most > 0 ? outbox->most : r->run_batches);
 	params_string(p, r->only_job);
+	params_big(p, RUN_BYTES);
 	if (ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
 	    ledger_sync(run->ledger, err) < 0)
 		return -1;

@@ -1,9 +1,15 @@
 /* run.h: some rows of one outbox on their way to the broker: claimed, published, confirmed, marked,
- * in one transaction whose row locks are the claim. */
+ * in one transaction whose row locks are the claim.
+ *
+ * Memory: a run holds its rows until they are marked, and a relay has two. One ends with the first
+ * batch or item that makes its payloads exceed RUN_BYTES. A batch is not divided, and guessed from
+ * its first item: in the worst case a run has --batches of items of 1 MiB behind small ones. */
 #ifndef WEIR_RUN_H
 #define WEIR_RUN_H
 
 #include "outbox.h"
+
+#define RUN_BYTES (16 * 1024 * 1024)
 
 struct relay;
 
