@@ -75,7 +75,7 @@ struct relay {
 	struct watched_job *jobs;
 	size_t job_count, job_room;
 	int64_t jobs_at_us; /* when to look at the jobs again */
-	struct errand errand;
+	struct errand errands[ERRANDS];
 	struct broker *surveyor; /* asks after queues; opened when needed; NULL: not */
 	bool due;		 /* something may be due */
 	int64_t due_at_us;	 /* the next that will be */

@@ -111,6 +111,25 @@ static void killed_when_the_job_ends(void)
 	EXPECT(strcmp(sql_text("SELECT status FROM weir.jobs"), "failed") == 0, "not failed");
 }
 
+/* Beginning a stage of many items takes long: here, until the lock is gone. */
+static void a_long_errand_delays_no_end(void)
+{
+	struct job *many = job_new("many", "sum", 10000), *other;
+	many->batch_size = 1000;
+	add_stage(job_submit(many), 2, "slow");
+	other = job_submit(job_new("other", "sum", 20));
+	end_items(many, 1, 0, 10000, true);
+	end_items(other, 1, 0, 20, true);
+	sql_text("BEGIN");
+	sql_text("LOCK TABLE weir.items IN SHARE MODE");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_ended(other);
+	EXPECT(!strstr(log_of(relay), "errand_failed"), "it waited for the lock");
+	EXPECT_INT(job_number(many, "(completed_at IS NULL)::int"), 1);
+	sql_text("COMMIT");
+	await_items(many, 2, 10000);
+}
+
 /* ---- events ---- */
 
 #define EVENTS_MAX 100
@@ -289,6 +308,17 @@ static void a_backlog_does_not_delay_tries(void)
 	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'backlog'"
 		   " AND status = 'pending_queue'") >= 1500,
 	       "the backlog was gone");
+}
+
+/* A run takes one of these batches, so that the first is marked while others are published. */
+static void large_items_make_small_runs(void)
+{
+	job_submit(job_new("large", "sum", 60));
+	sql_text("UPDATE weir.items SET payload = json_build_object('key', 'k', 'amount', 1,"
+		 " 'more', repeat('x', 900000))");
+	struct process *relay = start("published:35", "weir-relay", NULL);
+	EXPECT_INT(await_exit(relay, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'queued'"), 1);
 }
 
 /* A dead letter that is given another chance leaves the ledger when the broker has it. One for
@@ -499,11 +529,13 @@ void add_relay_suite(void)
 	CU_add_test(s, "killed before a stage is committed", killed_before_the_commit);
 	CU_add_test(s, "killed when a stage is committed", killed_after_the_commit);
 	CU_add_test(s, "killed when the job ends", killed_when_the_job_ends);
+	CU_add_test(s, "a long errand delays no end", a_long_errand_delays_no_end);
 	CU_add_test(s, "events keep their ids", events_keep_their_ids);
 	CU_add_test(s, "events of real work", events_of_real_work);
 	CU_add_test(s, "final items are left out", final_items_are_left_out);
 	CU_add_test(s, "tries of final items are deleted", tries_of_final_items_are_deleted);
 	CU_add_test(s, "a backlog does not delay tries", a_backlog_does_not_delay_tries);
+	CU_add_test(s, "large items make small runs", large_items_make_small_runs);
 	CU_add_test(s, "dead letters are replayed", dead_letters_are_replayed);
 	CU_add_test(s, "a try that cannot be a message", a_try_that_cannot_be_a_message);
 	CU_add_test(s, "the broker is kept when the ledger fails", the_broker_is_kept);
