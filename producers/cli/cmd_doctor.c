@@ -414,8 +414,9 @@ static const struct stale {
 	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE j.status IN ('pending', 'running')"
 	 " AND (EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id"
 	 "   AND b.status = 'pending_queue' AND weir.is_parked(b.due_at))"
-	 "  OR EXISTS (SELECT FROM weir.retries w WHERE w.job_id = j.job_id"
-	 "   AND weir.is_parked(w.due_at)))",
+	 /* Those of a job with a limit wait for the relay's window. */
+	 "  OR (j.max_concurrent IS NULL AND EXISTS (SELECT FROM weir.retries w"
+	 "   WHERE w.job_id = j.job_id AND weir.is_parked(w.due_at))))",
 	 "jobs with work that waits for a resume, though they are not paused",
 	 "give `weir pause` and then `weir resume`"},
 	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE status = 'cancelled'"

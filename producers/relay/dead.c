@@ -65,25 +65,16 @@ static int in_ledger(struct relay *r, const struct weir_item *item, bool *yes,
 	return 0;
 }
 
-/* Header values come from the wire and may hold anything. */
-static struct weir_text clean(const char *text)
-{
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			return (struct weir_text){"(not ASCII)", 11};
-	return (struct weir_text){text, strlen(text)};
-}
-
 static int keep_letter(struct relay *r, const struct broker_event *event,
 		       const struct weir_error *reason, struct weir_error *err)
 {
 	struct params *p = &r->params;
 	params_reset(p);
-	params_text(p, clean(event->death_queue));
+	params_string(p, event->death_queue);
 	params_string(p, reason->code);
 	params_string(p, reason->text);
-	params_text(p, clean(event->content_type));
-	params_text(p, clean(event->message_id));
+	params_string(p, event->content_type);
+	params_string(p, event->message_id);
 	params_bytes(p, event->body ? event->body : "", event->body ? event->body_size : 0);
 	log_event(LOG_WARN, "dead_letter_kept", "queue=%s code=%s reason=\"%s\"",
 		  event->death_queue, reason->code, reason->text);

@@ -45,9 +45,8 @@ void errand_release(struct errand *e)
 	e->ledger = NULL;
 }
 
-static void failed(struct relay *r, const struct weir_error *why)
+static void failed(struct errand *e, const struct weir_error *why)
 {
-	struct errand *e = &r->errand;
 	log_event(LOG_WARN, "errand_failed", "job=%s error=\"%s\"", e->job_id, why->text);
 	errand_release(e); /* the one way out of its transaction that always works */
 }
@@ -66,9 +65,8 @@ static const char *statement_of(enum errand_kind kind)
 	}
 }
 
-static int ask(struct relay *r, enum errand_kind kind, struct weir_error *err)
+static int ask(struct relay *r, struct errand *e, enum errand_kind kind, struct weir_error *err)
 {
-	struct errand *e = &r->errand;
 	struct params *p = &r->params;
 	e->kind = kind;
 	e->committing = false;
@@ -91,17 +89,16 @@ static int commit(struct errand *e, struct weir_error *err)
 	return ledger_sync(e->ledger, err);
 }
 
-bool errand_start(struct relay *r, enum errand_kind kind, const char *job_id)
+bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id)
 {
-	struct errand *e = &r->errand;
 	struct weir_error why;
 	if (e->kind != ERRAND_NONE)
 		return false;
 	snprintf(e->job_id, sizeof e->job_id, "%s", job_id);
 	if ((!e->ledger &&
 	     ledger_open(r->settings->pg_url, "weir-relay", true, &e->ledger, &why) < 0) ||
-	    ask(r, kind, &why) < 0) {
-		failed(r, &why);
+	    ask(r, e, kind, &why) < 0) {
+		failed(e, &why);
 		return false;
 	}
 	return true;
@@ -120,20 +117,20 @@ static bool is_advanced(const struct errand *e)
 	return text.data && text.size == 8 && memcmp(text.data, "advanced", 8) == 0;
 }
 
-static int ask_job(struct relay *r, const char *sql, PGresult **rows, struct weir_error *err)
+static int ask_job(struct relay *r, struct errand *e, const char *sql, PGresult **rows,
+		   struct weir_error *err)
 {
 	params_reset(&r->params);
-	params_string(&r->params, r->errand.job_id);
-	return ledger_query(r->errand.ledger, sql, &r->params, true, rows, err);
+	params_string(&r->params, e->job_id);
+	return ledger_query(e->ledger, sql, &r->params, true, rows, err);
 }
 
 /* Before the commit: the keys of the next stage are there when its first item is counted. */
-static int prepare_stage(struct relay *r, struct weir_error *err)
+static int prepare_stage(struct relay *r, struct errand *e, struct weir_error *err)
 {
-	struct errand *e = &r->errand;
 	struct weir_error why;
 	PGresult *rows = NULL;
-	if (ask_job(r, next_stage, &rows, err) < 0)
+	if (ask_job(r, e, next_stage, &rows, err) < 0)
 		return -1;
 	e->next_stage = PQntuples(rows) == 1 ? ledger_int(rows, 0, 0) : 0;
 	if (e->next_stage > 0 && progress_set_total(r->progress, e->job_id, (uint32_t)e->next_stage,
@@ -144,27 +141,25 @@ static int prepare_stage(struct relay *r, struct weir_error *err)
 	return 0;
 }
 
-static int say_ended(struct relay *r, struct weir_error *err)
+static int say_ended(struct relay *r, struct errand *e, struct weir_error *err)
 {
 	PGresult *rows = NULL;
-	if (ask_job(r, ended, &rows, err) < 0)
+	if (ask_job(r, e, ended, &rows, err) < 0)
 		return -1;
 	if (PQntuples(rows) == 1) {
 		struct weir_text status = ledger_text(rows, 0, 0);
 		log_event(LOG_INFO, "job_ended",
-			  "job=%s status=%.*s success=%lld failed=%lld cancelled=%lld",
-			  r->errand.job_id, (int)status.size, status.data,
-			  (long long)ledger_big(rows, 0, 1), (long long)ledger_big(rows, 0, 2),
-			  (long long)ledger_big(rows, 0, 3));
+			  "job=%s status=%.*s success=%lld failed=%lld cancelled=%lld", e->job_id,
+			  (int)status.size, status.data, (long long)ledger_big(rows, 0, 1),
+			  (long long)ledger_big(rows, 0, 2), (long long)ledger_big(rows, 0, 3));
 	}
 	PQclear(rows);
 	return 0;
 }
 
-static int answered(struct relay *r, struct weir_error *err)
+static int answered(struct relay *r, struct errand *e, struct weir_error *err)
 {
-	struct errand *e = &r->errand;
-	if (e->kind == ERRAND_FINISH && is_advanced(e) && prepare_stage(r, err) < 0)
+	if (e->kind == ERRAND_FINISH && is_advanced(e) && prepare_stage(r, e, err) < 0)
 		return -1;
 	if (e->kind == ERRAND_FINISH && !is_advanced(e))
 		failpoint("job_finished");
@@ -172,13 +167,13 @@ static int answered(struct relay *r, struct weir_error *err)
 }
 
 /* What a finished stage means; *next is what follows. 1: the job is not as it was; 0: it is. */
-static int finished(struct relay *r, enum errand_kind *next, struct weir_error *err)
+static int finished(struct relay *r, struct errand *e, enum errand_kind *next,
+		    struct weir_error *err)
 {
-	struct errand *e = &r->errand;
 	if (!outcome(e).data)
 		return 0;
 	if (!is_advanced(e))
-		return say_ended(r, err) < 0 ? -1 : 1;
+		return say_ended(r, e, err) < 0 ? -1 : 1;
 	log_event(LOG_INFO, "stage_begun", "job=%s stage=%d", e->job_id, e->next_stage);
 	r->due = true;
 	*next = ERRAND_FINISH; /* it may have no items */
@@ -196,15 +191,14 @@ static int recounted(const struct errand *e)
 }
 
 /* Ends the errand, or goes on with what comes next. */
-static int committed(struct relay *r, struct weir_error *err)
+static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 {
-	struct errand *e = &r->errand;
 	enum errand_kind next = ERRAND_NONE;
 	int changed = 0;
 	failpoint("stage_committed");
 	switch (e->kind) {
 	case ERRAND_FINISH:
-		changed = finished(r, &next, err);
+		changed = finished(r, e, &next, err);
 		break;
 	case ERRAND_CANCEL:
 		next = ledger_big(e->answer, 0, 0) > 0 ? ERRAND_CANCEL : ERRAND_FINISH;
@@ -216,16 +210,15 @@ static int committed(struct relay *r, struct weir_error *err)
 	if (changed < 0)
 		return -1;
 	if (next != ERRAND_NONE)
-		return ask(r, next, err);
+		return ask(r, e, next, err);
 	if (changed)
 		jobs_told(r, e->job_id);
 	return 0;
 }
 
 /* 1: something has come; 0: not yet. */
-static int take(struct relay *r, struct weir_error *err)
+static int take(struct relay *r, struct errand *e, struct weir_error *err)
 {
-	struct errand *e = &r->errand;
 	PGresult *result = NULL;
 	switch (ledger_take(e->ledger, &result, err)) {
 	case LEDGER_RESULT:
@@ -237,7 +230,7 @@ static int take(struct relay *r, struct weir_error *err)
 		e->answer = result;
 		return 1;
 	case LEDGER_SYNCED:
-		return (e->committing ? committed(r, err) : answered(r, err)) < 0 ? -1 : 1;
+		return (e->committing ? committed(r, e, err) : answered(r, e, err)) < 0 ? -1 : 1;
 	case LEDGER_WAIT:
 		return 0;
 	default:
@@ -245,21 +238,21 @@ static int take(struct relay *r, struct weir_error *err)
 	}
 }
 
-void errand_turn(struct relay *r)
+void errand_turn(struct relay *r, struct errand *e)
 {
 	struct weir_error why = {"", ""};
-	int64_t until = clock_us() + WAIT_MS * 1000;
-	while (r->errand.kind != ERRAND_NONE) {
-		int rc = take(r, &why);
+	int64_t until = clock_us() + (e == &r->errands[ERRAND_SHORT] ? WAIT_MS * 1000 : 0);
+	while (e->kind != ERRAND_NONE) {
+		int rc = take(r, e, &why);
 		if (rc < 0) {
-			failed(r, &why);
+			failed(e, &why);
 			return;
 		}
+		if (rc > 0)
+			continue;
 		int64_t left = until - clock_us();
-		if (left <= 0)
-			return;
-		struct pollfd fd = {.fd = errand_fd(&r->errand), .events = POLLIN};
-		if (rc == 0 && poll(&fd, 1, (int)(left / 1000) + 1) == 0)
+		struct pollfd fd = {.fd = errand_fd(e), .events = POLLIN};
+		if (left <= 0 || poll(&fd, 1, (int)(left / 1000) + 1) == 0)
 			return;
 	}
 }

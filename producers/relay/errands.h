@@ -1,5 +1,6 @@
 /* errands.h: statements that may take long (a stage of millions of items is begun in one
- * transaction), on a connection of their own and one at a time, so that nobody waits for them. */
+ * transaction), each on a connection of its own, so that nobody waits for them. There are two at a
+ * time: a long one, and a short one, such as the end of a job. Long ones wait for each other. */
 #ifndef WEIR_ERRANDS_H
 #define WEIR_ERRANDS_H
 
@@ -16,6 +17,8 @@ enum errand_kind {
 	ERRAND_RECOUNT /* counts the results of a job's batches anew */
 };
 
+enum errand_length { ERRAND_SHORT, ERRAND_LONG, ERRANDS };
+
 struct errand {
 	struct ledger *ledger; /* NULL: not connected */
 	enum errand_kind kind; /* NONE: idle */
@@ -25,11 +28,11 @@ struct errand {
 	int32_t next_stage;
 };
 
-/* Begins one; false when another one is under way, or the ledger is away. */
-bool errand_start(struct relay *r, enum errand_kind kind, const char *job_id);
-/* Goes on with it; waits a little, since most are short. When it has changed something, the job is
- * looked at anew (jobs_told). */
-void errand_turn(struct relay *r);
+/* Begins one; false when this one is under way, or the ledger is away. e is one of r->errands. */
+bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id);
+/* Goes on with it; waits a little for a short one. When it has changed something, the job is looked
+ * at anew (jobs_told). */
+void errand_turn(struct relay *r, struct errand *e);
 /* To wait for, -1 when idle. */
 int errand_fd(const struct errand *e);
 /* Breaks it off. What the server has not committed did not happen. */

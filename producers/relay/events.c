@@ -1,5 +1,8 @@
-/* Events: what others are told, in the order in which it was written down. Whoever gets one twice
- * (a relay died between the confirm and the commit) knows it by its event_id. */
+/* Events: what others are told, about in the order in which it was written down. Transactions that
+ * commit in another order than they wrote, and relays that take rows past each other, change it.
+ * Whoever gets one twice (a relay died between the confirm and the commit) knows it by its
+ * event_id.
+ */
 #include <stdio.h>
 
 #include "outbox.h"

@@ -18,16 +18,23 @@
 
 /* Of a batch that may have been published before, what is final or waits for another try of its own
  * stays out; where nothing is left, there is one row without an item. A first publish does not ask
- * (the sub-selects are not run, and being no EXISTS they are never read as whole tables). */
+ * (the sub-selects are not run, and being no EXISTS they are never read as whole tables).
+ *
+ * How many bytes a batch has is guessed from its first item. */
 static const char claim_batches[] =
-	"WITH d AS (SELECT b.job_id, b.stage, b.n, b.size, s.kind, j.epoch, j.batch_size,"
-	"  b.queued_at IS NOT NULL OR j.epoch > 0 OR b.success + b.failed + b.cancelled > 0"
-	"   AS again"
+	"WITH c AS MATERIALIZED (SELECT b.job_id, b.stage, b.n, b.size, s.kind, j.epoch,"
+	"  j.batch_size, b.queued_at IS NOT NULL OR j.epoch > 0"
+	"   OR b.success + b.failed + b.cancelled > 0 AS again,"
+	"  b.size * (SELECT octet_length(i.payload::text) FROM weir.items i"
+	"   WHERE i.job_id = b.job_id AND i.stage = b.stage AND i.ordinal = b.n * j.batch_size)"
+	"   AS bytes"
 	"  FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
 	"  JOIN weir.job_stages s USING (job_id, stage)"
 	" WHERE b.status = 'pending_queue' AND b.due_at <= now()"
 	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR b.job_id = $2)"
-	" ORDER BY b.due_at, b.job_id, b.stage, b.n LIMIT $1 FOR UPDATE OF b SKIP LOCKED)"
+	" ORDER BY b.due_at, b.job_id, b.stage, b.n LIMIT $1 FOR UPDATE OF b SKIP LOCKED),"
+	" d AS (SELECT * FROM (SELECT *, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes"
+	"   AS before FROM c) c WHERE coalesce(before, 0) < $3)"
 	"SELECT d.job_id, d.stage::int4, i.ordinal," ITEM_COLUMNS " 0, d.n"
 	" FROM d LEFT JOIN LATERAL (SELECT * FROM weir.items i WHERE i.job_id = d.job_id"
 	"  AND i.stage = d.stage AND i.ordinal >= d.n * d.batch_size"
@@ -48,13 +55,17 @@ static const char claim_retries[] =
 	"  ORDER BY w.due_at LIMIT $1 FOR UPDATE OF w SKIP LOCKED),"
 	" d AS MATERIALIZED (SELECT c.*, (SELECT r.ordinal FROM weir.results r"
 	"   WHERE r.job_id = c.job_id AND r.stage = c.stage AND r.ordinal = c.ordinal) IS NOT NULL"
-	"   AS final FROM c),"
+	"   AS final, (SELECT octet_length(i.payload::text) FROM weir.items i"
+	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal) AS bytes"
+	"  FROM c),"
 	" gone AS (DELETE FROM weir.retries w USING d WHERE d.final AND w.job_id = d.job_id"
 	"   AND w.stage = d.stage AND w.ordinal = d.ordinal)"
 	"SELECT d.job_id, d.stage::int4, d.ordinal," ITEM_COLUMNS
 	" d.attempts, d.ordinal / d.batch_size"
-	" FROM d LEFT JOIN weir.items i ON NOT d.final AND i.job_id = d.job_id"
-	"  AND i.stage = d.stage AND i.ordinal = d.ordinal";
+	" FROM (SELECT *, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before FROM d) d"
+	" LEFT JOIN weir.items i ON NOT d.final AND i.job_id = d.job_id"
+	"  AND i.stage = d.stage AND i.ordinal = d.ordinal"
+	" WHERE coalesce(d.before, 0) < $3";
 
 static const char mark_batches[] =
 	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()" BATCH_UNITS;
@@ -138,7 +149,7 @@ const struct outbox outbox_retries = {
 	.name = "retries",
 	.exchange = EXCHANGE_ITEMS,
 	.starts_jobs = true,
-	.most = 1000,
+	.most = 200,
 	.claim = claim_retries,
 	.mark = mark_retries,
 	.put_off = put_off_retries,

@@ -22,6 +22,7 @@
 #define RECOUNT_US 5000000
 #define RECOUNT_CAP_US 600000000
 #define ERRANDS_US 200000
+#define LONG_ITEMS 10000 /* of which another stage is made in less than a second */
 
 struct watched_job {
 	char job_id[65];
@@ -32,6 +33,7 @@ struct watched_job {
 	int64_t rate_us, rate_done; /* since when, and how many there were then */
 	double rate;		    /* items that end in a second */
 	enum errand_kind wanted;
+	enum errand_length length; /* of what is wanted */
 	bool seen;
 };
 
@@ -166,20 +168,6 @@ static bool current_stage(const struct view *v, struct tally *t)
 	return false;
 }
 
-/* Items that were released and are not final, of stages that have begun. */
-static int64_t outstanding(const struct view *v, bool *withheld)
-{
-	struct tally t;
-	int64_t sum = 0;
-	*withheld = false;
-	for (int i = 0; i < v->stage_count; i++) {
-		tally_read(v->stages, i, &t);
-		sum += t.released > t.done ? t.released - t.done : 0;
-		*withheld |= t.withheld;
-	}
-	return sum;
-}
-
 static enum errand_kind errand_for(const struct watched_job *job, const struct view *v)
 {
 	struct tally t;
@@ -190,6 +178,15 @@ static enum errand_kind errand_for(const struct watched_job *job, const struct v
 	if (done)
 		return ERRAND_FINISH;
 	return v->cancelled && still_for(job, CANCEL_US) ? ERRAND_CANCEL : ERRAND_NONE;
+}
+
+/* Another stage of many items takes long to make; the last one's end does not. */
+static enum errand_length length_of(enum errand_kind kind, const struct view *v)
+{
+	struct tally t;
+	if (kind != ERRAND_FINISH || !current_stage(v, &t))
+		return ERRAND_LONG;
+	return t.stage < v->stage_count && t.done >= LONG_ITEMS ? ERRAND_LONG : ERRAND_SHORT;
 }
 
 /* Nothing of the stage has ended for some time. When nothing of it waits in the queue either, work
@@ -226,11 +223,9 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 			struct weir_error *err)
 {
 	struct tally t;
-	bool withheld;
-	int64_t items = outstanding(v, &withheld);
 	if (v->cancelled || v->paused)
 		return 0;
-	if (withheld && window_release(r, v->job_id, items, job->rate, err) < 0)
+	if (v->limited && window_release(r, v->job_id, job->rate, err) < 0)
 		return -1;
 	for (int i = 0; i < v->stage_count; i++) {
 		tally_read(v->stages, i, &t);
@@ -293,16 +288,24 @@ static void note_redis(struct relay *r, bool away, const struct weir_error *why)
 		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
 }
 
+static bool under_way(const struct relay *r, const char *job_id)
+{
+	for (int i = 0; i < ERRANDS; i++)
+		if (r->errands[i].kind != ERRAND_NONE && strcmp(r->errands[i].job_id, job_id) == 0)
+			return true;
+	return false;
+}
+
 static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 		       struct weir_error *err)
 {
 	note_done(job, v);
 	if (v->ended)
 		return check_ended(r, v, err);
-	bool under_way = r->errand.kind != ERRAND_NONE && strcmp(r->errand.job_id, v->job_id) == 0;
-	job->wanted = under_way ? ERRAND_NONE : errand_for(job, v);
+	job->wanted = under_way(r, v->job_id) ? ERRAND_NONE : errand_for(job, v);
 	if (look_at_work(r, job, v, err) < 0)
 		return -1;
+	job->length = length_of(job->wanted, v);
 	return check_progress(r, job, v, err); /* last: without Redis all else goes on */
 }
 
@@ -373,28 +376,34 @@ static void look(struct relay *r)
 	recover_end(r);
 }
 
-static struct watched_job *next_wanted(struct relay *r)
+static struct watched_job *next_wanted(struct relay *r, enum errand_length length)
 {
 	for (size_t i = 0; i < r->job_count; i++)
-		if (r->jobs[i].wanted != ERRAND_NONE)
+		if (r->jobs[i].wanted != ERRAND_NONE && r->jobs[i].length == length)
 			return &r->jobs[i];
 	return NULL;
 }
 
-/* Many short ones, or a part of a long one. */
+/* Goes on with the errand; false: there is nothing more to do now. */
+static bool run_errand(struct relay *r, enum errand_length length)
+{
+	struct errand *e = &r->errands[length];
+	struct watched_job *job;
+	errand_turn(r, e);
+	if (e->kind != ERRAND_NONE || !(job = next_wanted(r, length)))
+		return false;
+	enum errand_kind wanted = job->wanted;
+	job->wanted = ERRAND_NONE;
+	return errand_start(r, e, wanted, job->job_id);
+}
+
+/* A part of a long one, and many short ones. */
 static void run_errands(struct relay *r)
 {
 	int64_t until = clock_us() + ERRANDS_US;
-	struct watched_job *job;
-	do {
-		errand_turn(r);
-		if (r->errand.kind != ERRAND_NONE || !(job = next_wanted(r)))
-			return;
-		enum errand_kind wanted = job->wanted;
-		job->wanted = ERRAND_NONE;
-		if (!errand_start(r, wanted, job->job_id))
-			return;
-	} while (clock_us() < until);
+	(void)run_errand(r, ERRAND_LONG);
+	while (run_errand(r, ERRAND_SHORT) && clock_us() < until)
+		;
 }
 
 void jobs_turn(struct relay *r)

@@ -15,8 +15,9 @@ struct outbox {
 	bool starts_jobs;     /* they are items: a job begins with its first */
 	int most;	      /* rows of one claim; 0: as many batches as a run may have */
 
-	/* $1: how many at most, $2: of which job, NULL: of all. Locks what it takes, and skips what
-	 * is locked. */
+	/* $1: how many at most, $2: of which job, NULL: of all. Events and dead letters are taken
+	 * of all jobs in any case. $3: after so many bytes of payloads, about, no more is taken,
+	 * and what is locked beyond stays due. Locks what it takes, and skips what is locked. */
 	const char *claim;
 	const char *mark;    /* those that the broker has; parameters: unit_keys() */
 	const char *put_off; /* those that it refused; NULL: they stay due */

@@ -59,7 +59,9 @@ static int fetch_context(struct outgoing *o, struct job_context *c, bool *fresh,
 		struct weir_text json = ledger_text(rows, 0, 0);
 		*fresh = ledger_bool(rows, 0, 1);
 		buffer_add(&c->json, json.data, json.size);
-		rc = message_from_json(&c->packed, json.data, json.size, err);
+		rc = buffer_failed(&c->json)
+			     ? weir_fail_memory(err)
+			     : message_from_json(&c->packed, json.data, json.size, err);
 	}
 	PQclear(rows);
 	return rc;

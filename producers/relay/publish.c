@@ -130,7 +130,7 @@ static int publish_run(struct relay *r, struct run *run, struct run *other, bool
 	failpoint("claimed");
 	if (run_publish(r, run, 0, half, err) < 0 || run_settle(r, other, err) < 0)
 		return -1;
-	const struct outbox *outbox = more ? next_outbox(r) : NULL;
+	const struct outbox *outbox = more && !other->rows ? next_outbox(r) : NULL;
 	if (outbox && run_claim(r, other, outbox, err) < 0)
 		return -1;
 	if (run_publish(r, run, half, run->count, err) < 0)
@@ -139,7 +139,7 @@ static int publish_run(struct relay *r, struct run *run, struct run *other, bool
 	return 0;
 }
 
-static int pass(struct relay *r, struct weir_error *err)
+static int publish_all(struct relay *r, struct weir_error *err)
 {
 	struct run *run = &r->runs[0], *other = &r->runs[1], *swap;
 	int64_t until = clock_us() + PASS_US;
@@ -160,6 +160,16 @@ static int pass(struct relay *r, struct weir_error *err)
 		run = other;
 		other = swap;
 	}
+}
+
+static int pass(struct relay *r, struct weir_error *err)
+{
+	if (publish_all(r, err) < 0)
+		return -1;
+	for (int i = 0; i < 2; i++)
+		if (run_fail_broken(r, &r->runs[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 void publish_abandon(struct relay *r)
@@ -185,6 +195,16 @@ static int open_runs(struct relay *r, struct weir_error *err)
 	return 0;
 }
 
+/* The broker has rows of which it has not said what became of them. */
+static bool unconfirmed(const struct relay *r)
+{
+	for (int i = 0; i < 2; i++)
+		for (int row = 0; row < r->runs[i].sent; row++)
+			if (r->runs[i].states[row] == ROW_SENT)
+				return true;
+	return false;
+}
+
 void publish_due(struct relay *r)
 {
 	struct weir_error why;
@@ -195,9 +215,10 @@ void publish_due(struct relay *r)
 	if (done)
 		return;
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
+	/* What it says of them later must not be taken for word of the same rows' next messages. */
+	bool doubtful = unconfirmed(r);
 	publish_abandon(r);
-	/* What it confirms later carries numbers of the past, which no run has. */
-	if (r->broker && !r->blocked)
+	if (r->broker && !r->blocked && doubtful)
 		relay_lose_broker(r, &why);
 }
 

@@ -9,22 +9,28 @@
 
 /* What is queued and not final, and does not wait for another try of its own. */
 static const char revive_batches[] =
-	"UPDATE weir.job_batches b SET status = 'pending_queue', due_at = now()"
-	" FROM weir.jobs j WHERE j.job_id = b.job_id AND b.job_id = $1 AND b.stage = $2"
+	"UPDATE weir.job_batches k SET status = 'pending_queue', due_at = now()"
+	" FROM (SELECT b.n FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
+	"  WHERE b.job_id = $1 AND b.stage = $2"
 	"  AND j.status IN ('pending', 'running') AND b.status = 'queued'"
 	"  AND b.success + b.failed + b.cancelled < b.size"
 	"  AND b.success + b.failed + b.cancelled"
 	"  + (SELECT count(*) FROM weir.retries w WHERE w.job_id = b.job_id AND w.stage = b.stage"
 	"   AND w.ordinal >= b.n * j.batch_size AND w.ordinal < b.n * j.batch_size + b.size"
 	"   AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
-	"    AND r.stage = w.stage AND r.ordinal = w.ordinal)) < b.size";
+	"    AND r.stage = w.stage AND r.ordinal = w.ordinal)) < b.size"
+	"  ORDER BY b.n FOR UPDATE OF b) d"
+	" WHERE k.job_id = $1 AND k.stage = $2 AND k.n = d.n";
 
 static const char revive_retries[] =
-	"UPDATE weir.retries w SET due_at = now() FROM weir.jobs j"
-	" WHERE j.job_id = w.job_id AND j.status IN ('pending', 'running')"
+	"UPDATE weir.retries t SET due_at = now()"
+	" FROM (SELECT w.ordinal FROM weir.retries w JOIN weir.jobs j USING (job_id)"
+	"  WHERE j.status IN ('pending', 'running')"
 	"  AND w.job_id = $1 AND w.stage = $2 AND w.due_at = 'infinity'"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
-	"   AND r.stage = w.stage AND r.ordinal = w.ordinal)";
+	"   AND r.stage = w.stage AND r.ordinal = w.ordinal)"
+	"  ORDER BY w.ordinal FOR UPDATE OF w) d"
+	" WHERE t.job_id = $1 AND t.stage = $2 AND t.ordinal = d.ordinal";
 
 static const char open_kinds[] =
 	"SELECT DISTINCT s.kind FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"

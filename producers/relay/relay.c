@@ -91,11 +91,17 @@ void relay_lose_broker(struct relay *r, const struct weir_error *why)
 		clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, r->broker_tries++);
 }
 
+static void errands_release(struct relay *r)
+{
+	for (int i = 0; i < ERRANDS; i++)
+		errand_release(&r->errands[i]);
+}
+
 void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 {
 	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
 	publish_abandon(r);
-	errand_release(&r->errand);
+	errands_release(r);
 	ledger_close(r->ledger);
 	broker_close(r->dead_broker); /* nobody would read it */
 	r->ledger = NULL;
@@ -146,7 +152,7 @@ void relay_close(struct relay *r)
 	r->publish_fd = -1;
 	publish_release(r);
 	jobs_release(r);
-	errand_release(&r->errand);
+	errands_release(r);
 	recover_end(r);
 	broker_close(r->broker);
 	broker_close(r->dead_broker);
@@ -196,7 +202,7 @@ static void ask_next_due(struct relay *r)
 
 /* ---- the loop ---- */
 
-enum { FD_LEDGER, FD_BROKER, FD_DEAD, FD_ERRAND, FDS };
+enum { FD_LEDGER, FD_BROKER, FD_DEAD, FD_SHORT, FD_LONG, FDS };
 
 static void wait_for(struct relay *r, int timeout_ms)
 {
@@ -213,7 +219,8 @@ static void wait_for(struct relay *r, int timeout_ms)
 		[FD_BROKER] = {.fd = r->broker ? broker_fd(r->broker) : -1, .events = POLLIN},
 		[FD_DEAD] = {.fd = r->dead_broker ? broker_fd(r->dead_broker) : -1,
 			     .events = POLLIN},
-		[FD_ERRAND] = {.fd = errand_fd(&r->errand), .events = POLLIN},
+		[FD_SHORT] = {.fd = errand_fd(&r->errands[ERRAND_SHORT]), .events = POLLIN},
+		[FD_LONG] = {.fd = errand_fd(&r->errands[ERRAND_LONG]), .events = POLLIN},
 	};
 	poll(fds, FDS, until > now ? (int)((until - now + 999) / 1000) : 0);
 }

@@ -75,7 +75,7 @@ struct relay {
 	struct watched_job *jobs;
 	size_t job_count, job_room;
 	int64_t jobs_at_us; /* when to look at the jobs again */
-	struct errand errand;
+	struct errand errands[ERRANDS];
 	struct broker *surveyor; /* asks after queues; opened when needed; NULL: not */
 	bool due;		 /* something may be due */
 	int64_t due_at_us;	 /* the next that will be */
@@ -99,7 +99,7 @@ void publish_due(struct relay *r);
 void publish_release(struct relay *r);
 void publish_abandon(struct relay *r); /* gives up what is claimed */
 void publish_take(struct relay *r);    /* takes what the broker has to say */
-/* Leaves a outbox alone for a while. */
+/* Leaves an outbox alone for a while. */
 void publish_rest(struct relay *r, const struct outbox *outbox, int64_t us);
 void publish_settled(struct relay *r, const struct run *run); /* run.c calls it */
 /* Lowers *at_us to when to look at what nobody tells of. */

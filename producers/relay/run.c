@@ -41,6 +41,7 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 	params_reset(p);
 	params_big(p, outbox->most > 0 ? outbox->most : r->run_batches);
 	params_string(p, r->only_job);
+	params_big(p, RUN_BYTES);
 	if (ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
 	    ledger_sync(run->ledger, err) < 0)
 		return -1;
@@ -215,6 +216,11 @@ static int select_broken(const struct run *run, int *which)
 	return n;
 }
 
+static bool has_broken(const struct run *run)
+{
+	return run->rows && memchr(run->states, ROW_BROKEN, (size_t)run->count);
+}
+
 static int send_start(struct relay *r, struct run *run, const int *which, int n,
 		      struct weir_error *err)
 {
@@ -259,17 +265,6 @@ static int send_refused(struct relay *r, struct run *run, int *which, struct wei
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);
 }
 
-/* After the marks: what locks a batch comes before what ends its items. */
-static int send_broken(struct relay *r, struct run *run, int *which, struct weir_error *err)
-{
-	int n = select_broken(run, which);
-	if (n == 0)
-		return 0;
-	params_reset(&r->params);
-	run->outbox->row_keys(&r->params, run->rows, which, n);
-	return ledger_send(run->ledger, run->outbox->fail, &r->params, true, err);
-}
-
 static int mark(struct relay *r, struct run *run, struct weir_error *err)
 {
 	PGresult *results[RESULTS_MAX] = {NULL};
@@ -279,7 +274,6 @@ static int mark(struct relay *r, struct run *run, struct weir_error *err)
 		return weir_fail_memory(err);
 	failpoint("confirmed");
 	if (send_marked(r, run, which, err) == 0 && send_refused(r, run, which, err) == 0 &&
-	    send_broken(r, run, which, err) == 0 &&
 	    ledger_send(run->ledger, "COMMIT", NULL, true, err) == 0 &&
 	    ledger_sync(run->ledger, err) == 0)
 		rc = take_pipeline(run->ledger, results, err);
@@ -297,6 +291,23 @@ int run_settle(struct relay *r, struct run *run, struct weir_error *err)
 		return -1;
 	r->published += (uint64_t)run->count;
 	publish_settled(r, run);
-	run_end(run);
+	run->open = false;
+	if (!has_broken(run))
+		run_end(run);
 	return 0;
+}
+
+int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err)
+{
+	if (!run->rows)
+		return 0;
+	int *which = calloc((size_t)run->count, sizeof *which);
+	if (!which)
+		return weir_fail_memory(err);
+	params_reset(&r->params);
+	run->outbox->row_keys(&r->params, run->rows, which, select_broken(run, which));
+	int rc = ledger_do(run->ledger, run->outbox->fail, &r->params, NULL, err);
+	free(which);
+	run_end(run);
+	return rc;
 }

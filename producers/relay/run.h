@@ -1,16 +1,22 @@
 /* run.h: some rows of one outbox on their way to the broker: claimed, published, confirmed, marked,
- * in one transaction whose row locks are the claim. */
+ * in one transaction whose row locks are the claim.
+ *
+ * Memory: a run holds its rows until they are marked, and a relay has two. One ends with the first
+ * batch or item that makes its payloads exceed RUN_BYTES. A batch is not divided, and guessed from
+ * its first item: in the worst case a run has --batches of items of 1 MiB behind small ones. */
 #ifndef WEIR_RUN_H
 #define WEIR_RUN_H
 
 #include "outbox.h"
+
+#define RUN_BYTES (16 * 1024 * 1024)
 
 struct relay;
 
 struct run {
 	struct ledger *ledger; /* its transaction */
 	const struct outbox *outbox;
-	bool claiming, open; /* the claim is asked for; the transaction holds rows */
+	bool claiming, open; /* the claim is asked for; the transaction holds locks */
 	PGresult *rows;
 	int count, sent;
 	uint64_t first;	 /* confirm number of the first row sent */
@@ -28,8 +34,13 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox,
 int run_take(struct run *run, unsigned *due, struct weir_error *err) WEIR_MUST_CHECK;
 int run_publish(struct relay *r, struct run *run, int from, int to,
 		struct weir_error *err) WEIR_MUST_CHECK;
-/* Awaits the confirms, marks, commits. Nothing to do for a run that holds no rows. */
+/* Awaits the confirms, marks, commits. Nothing to do for a run that holds no rows. One with rows
+ * that can never be a message keeps them, until run_fail_broken(). */
 int run_settle(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
+/* Fails those rows for good. When no run holds locks, since what this waits for may be locked by
+ * the other one. Should the relay die before, a batch's items are published again as lost ones are,
+ * and then fail. */
+int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
 /* Forgets the rows; the transaction is not this one's business. */
 void run_end(struct run *run);
 

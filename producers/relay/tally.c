@@ -15,8 +15,7 @@ enum {
 	COL_SUCCESS,
 	COL_FAILED,
 	COL_CANCELLED,
-	COL_RELEASED,
-	COL_WITHHELD
+	COL_RELEASED
 };
 
 /* A batch of a job with a limit is withheld by a due time that never comes. */
@@ -24,13 +23,12 @@ static const char count_stages[] =
 	"SELECT s.stage::int4, s.kind, s.stage = 1 OR s.total_items IS NOT NULL,"
 	"  s.completed_at IS NOT NULL,"
 	"  coalesce(CASE WHEN s.stage = 1 THEN j.total_items ELSE s.total_items END, 0)::int8,"
-	"  b.good, b.bad, b.off, b.released, b.withheld"
+	"  b.good, b.bad, b.off, b.released"
 	" FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
 	" CROSS JOIN LATERAL (SELECT coalesce(sum(success), 0)::int8 AS good,"
 	"   coalesce(sum(failed), 0)::int8 AS bad, coalesce(sum(cancelled), 0)::int8 AS off,"
 	"   coalesce(sum(size) FILTER (WHERE status = 'queued' OR due_at < 'infinity'), 0)::int8"
-	"    AS released,"
-	"   coalesce(bool_or(status = 'pending_queue' AND due_at = 'infinity'), false) AS withheld"
+	"    AS released"
 	"  FROM weir.job_batches b WHERE b.job_id = s.job_id AND b.stage = s.stage) b"
 	" WHERE j.job_id = $1 ORDER BY s.stage";
 
@@ -57,8 +55,7 @@ void tally_read(const PGresult *rows, int row, struct tally *out)
 					 .success = ledger_big(rows, row, COL_SUCCESS),
 					 .failed = ledger_big(rows, row, COL_FAILED),
 					 .cancelled = ledger_big(rows, row, COL_CANCELLED)},
-			      .released = ledger_big(rows, row, COL_RELEASED),
-			      .withheld = ledger_bool(rows, row, COL_WITHHELD)};
+			      .released = ledger_big(rows, row, COL_RELEASED)};
 	out->done = out->counts.success + out->counts.failed + out->counts.cancelled;
 	snprintf(out->kind, sizeof out->kind, "%.*s", (int)kind.size, kind.data);
 }

@@ -14,7 +14,6 @@ struct tally {
 	struct progress_counts counts;
 	int64_t done;	  /* items that are final */
 	int64_t released; /* items of batches that were published, or may be now */
-	bool withheld;	  /* it has batches that wait to be released */
 };
 
 /* One row a stage, in order; the caller PQclear()s them. */

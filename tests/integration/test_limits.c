@@ -127,6 +127,64 @@ static void items_that_are_tried_again(void)
 	EXPECT(calls_peak() <= 2, "%d items at work at one time", calls_peak());
 }
 
+/* All of its items have failed, and are let go on. */
+static struct job *failed_and_retried(void)
+{
+	struct job *job = limited("narrow", 2000, 300, "WEIR_MAX_CONCURRENT", "2");
+	sql_text("SELECT weir.end_items('narrow', 1, array_agg(ordinal), 2, 'bad', 'it was asked "
+		 "to')"
+		 " FROM weir.items");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_ended(job);
+	stop(relay);
+	EXPECT_INT(run(NULL, "weir", "retry", "narrow", NULL)->status, 0);
+	return job;
+}
+
+/* The other one is published behind the first ones of them. */
+static void others_go_past_its_retries(void)
+{
+	struct job *job = failed_and_retried(), *other = job_new("wide", "slow", 300);
+	EXPECT_PART(run(NULL, "weir", "doctor", NULL)->out,
+		    "no jobs with work that waits for a resume");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	queue_await_size("weir.slow", 40);
+	stop(relay);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE weir.is_parked(due_at)"), 1960);
+	start_consumers(2);
+	await_final(job, 1);
+	job_submit(other);
+	await_ended(other);
+	EXPECT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'narrow'") < 200,
+	       "the limit was not kept");
+	EXPECT(sql("SELECT count(*) FROM weir.retries WHERE weir.is_parked(due_at)") > 1500,
+	       "all were released");
+	run(NULL, "weir", "cancel", "narrow", NULL);
+	await_ended(job);
+}
+
+/* What waits for its next attempt keeps nobody busy, and still not all of the job is published. */
+static void waiting_items_leave_room(void)
+{
+	struct job *job = job_new("stuck", "slow", 400);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL, ",\"fail\":\"retry\",\"retry_after_ms\":600000");
+	setenv("WEIR_MAX_CONCURRENT", "2", 1);
+	job_submit(job);
+	unsetenv("WEIR_MAX_CONCURRENT");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 80 FROM weir.retries"
+			   " WHERE due_at > now() AND due_at < 'infinity'");
+	struct job *other = job_submit(job_new("wide", "slow", 300));
+	await_ended(other);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'stuck'"
+		       " AND (status = 'queued' OR due_at < 'infinity')"),
+		   4);
+	run(NULL, "weir", "cancel", "stuck", NULL);
+	await_ended(job);
+}
+
 void add_limits_suite(void);
 
 void add_limits_suite(void)
@@ -141,4 +199,6 @@ void add_limits_suite(void)
 	CU_add_test(s, "others go past a narrow job", others_go_past_it);
 	CU_add_test(s, "Redis loses the shares", redis_loses_the_shares);
 	CU_add_test(s, "items that are tried again", items_that_are_tried_again);
+	CU_add_test(s, "others go past a narrow job's retries", others_go_past_its_retries);
+	CU_add_test(s, "items that wait leave room", waiting_items_leave_room);
 }

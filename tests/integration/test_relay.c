@@ -111,6 +111,25 @@ static void killed_when_the_job_ends(void)
 	EXPECT(strcmp(sql_text("SELECT status FROM weir.jobs"), "failed") == 0, "not failed");
 }
 
+/* Beginning a stage of many items takes long: here, until the lock is gone. */
+static void a_long_errand_delays_no_end(void)
+{
+	struct job *many = job_new("many", "sum", 10000), *other;
+	many->batch_size = 1000;
+	add_stage(job_submit(many), 2, "slow");
+	other = job_submit(job_new("other", "sum", 20));
+	end_items(many, 1, 0, 10000, true);
+	end_items(other, 1, 0, 20, true);
+	sql_text("BEGIN");
+	sql_text("LOCK TABLE weir.items IN SHARE MODE");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_ended(other);
+	EXPECT(!strstr(log_of(relay), "errand_failed"), "it waited for the lock");
+	EXPECT_INT(job_number(many, "(completed_at IS NULL)::int"), 1);
+	sql_text("COMMIT");
+	await_items(many, 2, 10000);
+}
+
 /* ---- events ---- */
 
 #define EVENTS_MAX 100
@@ -291,6 +310,17 @@ static void a_backlog_does_not_delay_tries(void)
 	       "the backlog was gone");
 }
 
+/* A run takes one of these batches, so that the first is marked while others are published. */
+static void large_items_make_small_runs(void)
+{
+	job_submit(job_new("large", "sum", 60));
+	sql_text("UPDATE weir.items SET payload = json_build_object('key', 'k', 'amount', 1,"
+		 " 'more', repeat('x', 900000))");
+	struct process *relay = start("published:35", "weir-relay", NULL);
+	EXPECT_INT(await_exit(relay, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'queued'"), 1);
+}
+
 /* A dead letter that is given another chance leaves the ledger when the broker has it. One for
  * which there is no queue stays. */
 static void dead_letters_are_replayed(void)
@@ -308,6 +338,41 @@ static void dead_letters_are_replayed(void)
 	await(PATIENCE_MS, "SELECT due_at IS NULL FROM weir.dead_letters WHERE body = 'four'");
 	await(PATIENCE_MS, "SELECT due_at > now() FROM weir.dead_letters WHERE body = 'three'");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters WHERE body = 'not asked for'"), 1);
+}
+
+/* Its item waits for another try, and can never be a message, while its batch is with the broker.
+ */
+static void a_try_that_cannot_be_a_message(void)
+{
+	struct job *job = job_submit(job_new("deep", "sum", 60));
+	hand_over(job);
+	sql_text("UPDATE weir.items SET payload = (repeat('[', 20) || repeat(']', 20))::json"
+		 " WHERE ordinal = 25");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('deep', 1, 25, 1, now())");
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()");
+	struct process *relay = start(NULL, "weir-relay", "--batches", "1", NULL);
+	await_queued(job);
+	await_final(job, 1);
+	queue_await_size("weir.sum", 59);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE ordinal = 25"
+		       " AND error_class = 'unpublishable'"),
+		   1);
+	EXPECT_INT(sql("SELECT failed FROM weir.job_batches WHERE n = 1"), 1);
+	EXPECT(!strstr(log_of(relay), "publish_failed"), "it waited for itself");
+}
+
+/* What the ledger cannot do is no fault of the broker. */
+static void the_broker_is_kept(void)
+{
+	struct job *job = job_submit(job_new("kept", "sum", 40));
+	sql_text("ALTER TABLE weir.items RENAME TO items_away");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "publish_failed");
+	sql_text("ALTER TABLE weir.items_away RENAME TO items");
+	await_queued(job);
+	queue_await_size("weir.sum", 40);
+	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
 }
 
 /* ---- jobs with a limit ---- */
@@ -464,12 +529,16 @@ void add_relay_suite(void)
 	CU_add_test(s, "killed before a stage is committed", killed_before_the_commit);
 	CU_add_test(s, "killed when a stage is committed", killed_after_the_commit);
 	CU_add_test(s, "killed when the job ends", killed_when_the_job_ends);
+	CU_add_test(s, "a long errand delays no end", a_long_errand_delays_no_end);
 	CU_add_test(s, "events keep their ids", events_keep_their_ids);
 	CU_add_test(s, "events of real work", events_of_real_work);
 	CU_add_test(s, "final items are left out", final_items_are_left_out);
 	CU_add_test(s, "tries of final items are deleted", tries_of_final_items_are_deleted);
 	CU_add_test(s, "a backlog does not delay tries", a_backlog_does_not_delay_tries);
+	CU_add_test(s, "large items make small runs", large_items_make_small_runs);
 	CU_add_test(s, "dead letters are replayed", dead_letters_are_replayed);
+	CU_add_test(s, "a try that cannot be a message", a_try_that_cannot_be_a_message);
+	CU_add_test(s, "the broker is kept when the ledger fails", the_broker_is_kept);
 	CU_add_test(s, "a job with a limit", a_window);
 	CU_add_test(s, "a cancelled job is ended", a_cancelled_job_is_ended);
 	CU_add_test(s, "nobody counted", nobody_counted);
