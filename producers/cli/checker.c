@@ -3,12 +3,15 @@
 #include <string.h>
 
 int checker_init(struct checker *c, const struct loaded_plugin *plugin, const char *job_id,
-		 const struct stage *stage, struct weir_error *err)
+		 const struct stages *stages, struct weir_error *err)
 {
+	const char *context = stages->list[0].context;
 	*c = (struct checker){.plugin = plugin,
 			      .job_id = {job_id, strlen(job_id)},
-			      .stage = stage,
-			      .context = {stage->context, strlen(stage->context)}};
+			      .stages = stages,
+			      .context = {context, strlen(context)}};
+	for (size_t i = 0; i < stages->count; i++)
+		c->steps |= *stages->list[i].step != '\0';
 	return message_decode_map(&c->decoded, c->context.data, c->context.size, &c->map, err);
 }
 
@@ -16,6 +19,7 @@ void checker_release(struct checker *c)
 {
 	message_release(&c->decoded);
 	buffer_release(&c->encoded);
+	buffer_release(&c->later);
 }
 
 /* The message that the relay will make of it must be one that the consumer takes. The longest
@@ -46,6 +50,39 @@ static int check_size(struct checker *c, const struct weir_item *item,
 	return message_scan(c->encoded.data, c->encoded.size, err);
 }
 
+/* In each later stage the payload is the input of another, beside results that do not exist yet. */
+static int check_later(struct checker *c, struct weir_item item, const struct source_record *r,
+		       const struct message *context, struct weir_error *err)
+{
+	struct message payload;
+	struct weir_error why;
+	if (c->stages->count < 2)
+		return 0;
+	buffer_reset(&c->later);
+	buffer_add_text(&c->later, "{\"input\":");
+	buffer_add(&c->later, r->payload.data, r->payload.size);
+	buffer_add_text(&c->later, ",\"results\":{}}");
+	if (buffer_failed(&c->later))
+		return weir_fail_memory(err);
+	item.stage = 2;
+	int rc = message_decode_map(&payload, c->later.data, c->later.size, &item.payload, &why);
+	if (rc == 0) {
+		rc = check_size(c, &item, context, &payload, &why);
+		message_release(&payload);
+	}
+	if (rc == 0)
+		return 0;
+	if (strcmp(why.code, "too_deep") == 0)
+		return weir_fail(err, why.code,
+				 "too deep for a second stage, where it is one level deeper, as "
+				 "\"input\": %s",
+				 why.text);
+	return weir_fail(err, why.code,
+			 "too large for a second stage, where it is the \"input\" of a larger "
+			 "payload: %s",
+			 why.text);
+}
+
 static int check_under(struct checker *c, const struct source_record *r,
 		       const struct message *context, const struct weir_map *map,
 		       struct weir_error *err)
@@ -60,20 +97,36 @@ static int check_under(struct checker *c, const struct source_record *r,
 		return -1;
 	int rc = check_size(c, &item, context, &payload, err);
 	if (rc == 0)
+		rc = check_later(c, item, r, context, err);
+	if (rc == 0)
 		rc = c->plugin->plugin.check(c->plugin->state, &item, err);
 	message_release(&payload);
 	return rc;
 }
 
-/* The step is the stage's: an item that changed it would be another's result in each stage. */
-static int check_step(const struct checker *c, const struct weir_map *map, struct weir_error *err)
+static bool same_step(const struct stages *s, const json_t *step)
 {
-	const char *step = c->stage->step;
-	struct weir_text text;
-	if (!*step || (map_text(map, "step", &text) == 0 && text.size == strlen(step) &&
-		       memcmp(text.data, step, text.size) == 0))
+	const char *text = json_string_value(step);
+	for (size_t i = 0; i < s->count; i++)
+		if (!text || json_string_length(step) != strlen(text) ||
+		    strcmp(s->list[i].step, text) != 0)
+			return false;
+	return true;
+}
+
+/* The step is the stage's, and none is something too: an item that changed it would be another's
+ * result. own was an object a moment ago. */
+static int check_step(const struct checker *c, struct weir_text own, struct weir_error *err)
+{
+	if (!c->steps)
 		return 0;
-	return weir_fail(err, "bad_context", "the item's context must not change the step");
+	json_t *context = json_loadb(own.data, own.size, JSON_ALLOW_NUL, NULL);
+	json_t *step = json_object_get(context, "step");
+	bool fits = context && (!step || same_step(c->stages, step));
+	json_decref(context);
+	return fits ? 0
+		    : weir_fail(err, "bad_context",
+				"the item's context must not change the step of a stage");
 }
 
 static int check_with_own_context(struct checker *c, const struct source_record *r,
@@ -84,11 +137,11 @@ static int check_with_own_context(struct checker *c, const struct source_record 
 	const struct weir_map *map;
 	int rc = message_overlay(&merged, c->context, r->context, err);
 	if (rc == 0)
+		rc = check_step(c, r->context, err);
+	if (rc == 0)
 		rc = message_decode_map(&own, merged.data, merged.size, &map, err);
 	if (rc == 0) {
-		rc = check_step(c, map, err);
-		if (rc == 0)
-			rc = check_under(c, r, &own, map, err);
+		rc = check_under(c, r, &own, map, err);
 		message_release(&own);
 	}
 	buffer_release(&merged);

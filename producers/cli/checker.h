@@ -11,21 +11,23 @@
 struct checker {
 	const struct loaded_plugin *plugin;
 	struct weir_text job_id;
-	const struct stage *stage;
-	struct weir_text context; /* the stage's, JSON */
+	const struct stages *stages;
+	bool steps;		  /* one of them has a step */
+	struct weir_text context; /* the first one's, JSON */
 	struct message decoded;	  /* the same */
 	const struct weir_map *map;
-	struct buffer encoded;
+	struct buffer encoded, later; /* later: the payload of the second stage */
 };
 
-/* plugin (opened), job_id and stage (the first one, complete) outlive the checker. Error codes:
- * those of message_decode_map(). On success the caller calls checker_release(). */
+/* plugin (of the first stage, opened), job_id and stages (complete) outlive the checker. Error
+ * codes: those of message_decode_map(). On success the caller calls checker_release(). */
 int checker_init(struct checker *c, const struct loaded_plugin *plugin, const char *job_id,
-		 const struct stage *stage, struct weir_error *err) WEIR_MUST_CHECK;
+		 const struct stages *stages, struct weir_error *err) WEIR_MUST_CHECK;
 void checker_release(struct checker *c);
 
-/* Error codes: bad_name, bad_context (one that changes the step), those of the message, those of
- * the plugin. */
+/* Error codes: bad_name, bad_context (one that changes the step of any stage), those of the message
+ * (of the first stage, or of the second, as far as the payload alone decides), those of the plugin.
+ */
 int checker_check(struct checker *c, const struct source_record *r,
 		  struct weir_error *err) WEIR_MUST_CHECK;
 

@@ -142,7 +142,7 @@ static void stages_that_cannot_be(void)
 		EXPECT_PART(o->err, tries[i].text);
 	}
 	EXPECT_PART(submit(job, "--stage", "sum", "--stage", "missing")->err,
-		    "there are: never, segfault, slow, sum, twice");
+		    "there are: never, pass, segfault, slow, sum, twice");
 	expect_nothing();
 }
 
@@ -157,6 +157,74 @@ static void an_item_with_another_step(void)
 	EXPECT_PART(o->err, "line 4: the item's context must not change the step");
 	EXPECT_PART(submit(job, "--context", "step=x", "--stage", "sum.first")->err,
 		    "the context has a \"step\"");
+}
+
+/* Another stage's step, and a step where the stage has none, would be changes too. */
+static void no_stage_has_another_step(void)
+{
+	static const char *const contexts[] = {"second", "other", "first"};
+	for (size_t i = 0; i < 3; i++) {
+		struct job *job = job_new("step", "sum", 5);
+		snprintf(job->items[3].more, sizeof job->items[3].more,
+			 ",\"context\":{\"step\":\"%s\"}", contexts[i]);
+		job_write(job);
+		const struct outcome *o = submit(job, "--stage", "sum", "--stage", "slow.second");
+		EXPECT(o->status == 1, "%s: %d", contexts[i], o->status);
+		EXPECT_PART(o->err, "line 4: the item's context must not change the step");
+		EXPECT_INT(submit(job, "--stage", "sum.first", "--stage", "slow")->status, 1);
+	}
+	struct job *job = job_new("free", "sum", 5);
+	snprintf(job->items[3].more, sizeof job->items[3].more, ",\"context\":{\"step\":\"own\"}");
+	job_write(job);
+	EXPECT_INT(submit(job, "--stage", "sum", "--stage", "slow")->status, 0);
+}
+
+static void rewrite(const struct job *job, int deep, int large)
+{
+	FILE *f = fopen(job->file, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fprintf(f, "{\"custom_id\":\"a\",\"key\":\"k\",\"amount\":1,\"more\":");
+	for (int i = 0; i < deep; i++)
+		fputc('[', f);
+	fprintf(f, "\"%0*d\"", large, 0);
+	for (int i = 0; i < deep; i++)
+		fputc(']', f);
+	fputs("}\n", f);
+	EXPECT(fclose(f) == 0, "%s was not written", job->file);
+}
+
+/* How large it may be, as the refusal of something larger tells. */
+static int largest(const struct job *job)
+{
+	int large = 1024 * 1024 - 100, size = 0, most = 0;
+	rewrite(job, 1, large);
+	const struct outcome *o = submit(job, NULL, NULL, NULL, NULL);
+	const char *told = strstr(o->err, "the item is ");
+	EXPECT(told && sscanf(told, "the item is %d bytes as a message, at most %d", &size,
+			      &most) == 2,
+	       "%s", o->err);
+	return large - (size - most);
+}
+
+/* What one stage takes may be too much for the next, which gets it within another payload. */
+static void items_for_one_stage_alone(void)
+{
+	struct job *job = written("wrapped", 1);
+	const struct {
+		int deep, large;
+		const char *text;
+	} tries[] = {{6, 1, "line 1: too deep for a second stage"},
+		     {1, largest(job), "line 1: too large for a second stage"}};
+	for (size_t i = 0; i < 2; i++) {
+		rewrite(job, tries[i].deep, tries[i].large);
+		const struct outcome *o = submit(job, "--stage", "sum", "--stage", "slow");
+		EXPECT_INT(o->status, 1);
+		EXPECT_PART(o->err, tries[i].text);
+		o = submit(job, "--job", i ? "large_x" : "deep_xx", NULL, NULL);
+		EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	}
+	rewrite(job, 5, 1);
+	EXPECT_INT(submit(job, "--stage", "sum", "--stage", "slow")->status, 0);
 }
 
 /* ---- job files ---- */
@@ -481,6 +549,8 @@ void add_definition_suite(void)
 	CU_add_test(s, "two stages, and their contexts", two_stages);
 	CU_add_test(s, "stages that cannot be", stages_that_cannot_be);
 	CU_add_test(s, "an item's context does not change the step", an_item_with_another_step);
+	CU_add_test(s, "no stage has another step", no_stage_has_another_step);
+	CU_add_test(s, "items for one stage alone", items_for_one_stage_alone);
 	CU_add_test(s, "a job file alone", a_job_file_alone);
 	CU_add_test(s, "options win over the job file", options_win_over_the_file);
 	CU_add_test(s, "a faulty job file", a_faulty_job_file);
