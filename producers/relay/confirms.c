@@ -47,6 +47,7 @@ static void handle(struct relay *r, const struct broker_event *event)
 	switch (event->type) {
 	case BROKER_ACK:
 	case BROKER_NACK:
+		r->nacked |= event->type == BROKER_NACK;
 		for (int i = 0; i < 2; i++)
 			if (r->runs[i].open && r->runs[i].sent > 0)
 				confirm(&r->runs[i], event->tag, event->multiple,

@@ -6,9 +6,10 @@
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
-#define PASS_US 500000	/* then others have their turn: heartbeats, jobs, dead letters */
-#define EMPTY_US 250000 /* rows that are due and cannot be had: another relay has them */
-#define RUN_US 100000	/* about so long a run may take, since others wait for its end */
+#define ANEW_US 15000000 /* how old a connection is that may be given up for refusing */
+#define PASS_US 500000	 /* then others have their turn: heartbeats, jobs, dead letters */
+#define EMPTY_US 250000	 /* rows that are due and cannot be had: another relay has them */
+#define RUN_US 100000	 /* about so long a run may take, since others wait for its end */
 #define LIVELY_US 5000000
 #define LIVELY_LOOK_US 200000
 
@@ -205,6 +206,21 @@ static bool unconfirmed(const struct relay *r)
 	return false;
 }
 
+/* RabbitMQ 3.10 goes on refusing on a connection that met a full queue, after there is room again
+ * (its limit was lifted, say): so now and then a new one asks. */
+static void ask_anew(struct relay *r)
+{
+	struct weir_error why;
+	bool nacked = r->nacked;
+	r->nacked = false;
+	if (!nacked || !r->broker || clock_us() - r->connected_us < ANEW_US)
+		return;
+	weir_fail(&why, "broker",
+		  "it has refused messages for long: a new connection may have "
+		  "more luck");
+	relay_lose_broker(r, &why);
+}
+
 void publish_due(struct relay *r)
 {
 	struct weir_error why;
@@ -212,8 +228,10 @@ void publish_due(struct relay *r)
 	r->outgoing.progress = r->progress;
 	bool done = open_runs(r, &why) == 0 && pass(r, &why) == 0;
 	outgoing_forget(&r->outgoing);
-	if (done)
+	if (done) {
+		ask_anew(r);
 		return;
+	}
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
 	/* What it says of them later must not be taken for word of the same rows' next messages. */
 	bool doubtful = unconfirmed(r);

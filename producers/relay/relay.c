@@ -38,6 +38,8 @@ static int open_broker(struct relay *r, struct weir_error *err)
 	r->topology_due = true;
 	r->broker = b;
 	r->publish_fd = broker_fd(b);
+	r->connected_us = clock_us();
+	r->nacked = false;
 	r->blocked = false;
 	r->due = true;
 	return 0;

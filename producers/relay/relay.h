@@ -50,6 +50,8 @@ struct relay {
 	struct broker *broker;	 /* publishes; NULL: away */
 	volatile int publish_fd; /* its socket, for broker_interrupt() from a signal; -1: none */
 	bool blocked;
+	bool nacked;	      /* it has refused something since we looked */
+	int64_t connected_us; /* since when there is this connection */
 	int64_t broker_at_us;
 	unsigned broker_tries;
 
