@@ -328,13 +328,14 @@ static const char *environment(const char *variable)
 static int set_from_environment(const struct setting *s, struct weir_error *err)
 {
 	char variable[NAME_MAX_BYTES];
-	const char *value;
+	const char *value = NULL;
 
 	setting_variable(s, "", variable);
-	value = environment(variable);
+	if (!s->group->no_environment)
+		value = environment(variable);
 	if (value)
 		return set_value(s, variable, value, err);
-	if (s->row->type == WEIR_OPTION_SECRET) {
+	if (s->row->type == WEIR_OPTION_SECRET && !s->group->no_environment) {
 		setting_variable(s, "_FILE", variable);
 		value = environment(variable);
 		if (value)
@@ -669,13 +670,15 @@ static void help_origin(struct paragraph *p, const struct setting *s)
 	char variable[NAME_MAX_BYTES], text[NAME_MAX_BYTES + 2];
 	const char *preset = s->row->type == WEIR_OPTION_FLAG ? NULL : s->row->preset;
 
+	bool named = s->row->type != WEIR_OPTION_SECRET && !s->group->no_environment;
+
 	setting_variable(s, "", variable);
-	if (s->row->type != WEIR_OPTION_SECRET) {
+	if (named) {
 		snprintf(text, sizeof(text), "(%s%s", variable, preset ? "," : ")");
 		paragraph_add(p, text);
 	}
 	if (preset) {
-		paragraph_add(p, s->row->type == WEIR_OPTION_SECRET ? "(preset" : "preset");
+		paragraph_add(p, named ? "preset" : "(preset");
 		snprintf(text, sizeof(text), "%.100s)", preset);
 		paragraph_add(p, text);
 	}
@@ -753,6 +756,8 @@ void options_sample(const struct option_group *groups, size_t count, FILE *out)
 	struct setting s = {0};
 
 	while (setting_next(groups, count, &s)) {
+		if (s.group->no_environment)
+			continue;
 		if (s.group != shown && s.group->title)
 			fprintf(out, "%s# ---- %s ----\n", shown ? "\n" : "", s.group->title);
 		shown = s.group;

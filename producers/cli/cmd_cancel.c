@@ -37,7 +37,7 @@ static int cancel_items(struct controller *c, const char *job_id, struct weir_er
 				  : control_number(c->ledger, cancel_some, &p, 0, &batches, err);
 		failpoint("items_cancelled");
 		if (rc == 0 && batches > 0 && pace_due(&pace) &&
-		    control_number(c->ledger, read_job, &one, 0, &left, err) == 0)
+		    control_number(c->ledger, read_job, &one, 0, &left, err) == 0 && left > 0)
 			fprintf(stderr, "%s: %" PRId64 " items are left to cancel\n", job_id, left);
 	}
 	params_release(&one);
@@ -120,6 +120,7 @@ const struct command command_cancel = {
 		"Exit status: 0 they are cancelled, 1 there is no such job, or it has ended\n"
 		"otherwise.\n",
 	.options = control_options,
+	.no_environment = true,
 	.config_size = sizeof(struct control_config),
 	.most = JOBS_MOST,
 	.needs = NEED_PG,

@@ -1,6 +1,7 @@
 /* Dead letters: messages that consumers refused or that belong to no item, as they came. The
  * actions are a table; those that change letters go through them in chunks, by id, and stop where
  * the letters ended when the command began. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static const struct weir_option options[] = {
 	 .type = WEIR_OPTION_TIME,
 	 .offset = AT(older_than_ms),
 	 .preset = "0s",
+	 .most = AGE_MAX_MS,
 	 .help = "Letters that came longer ago than this."},
 	{.name = "id",
 	 .type = WEIR_OPTION_INTEGER,
@@ -274,11 +276,21 @@ static int show_row(const struct dead *d, const PGresult *r, struct weir_error *
 	return put(&b, err);
 }
 
-static int show(struct dead *d, struct weir_error *err)
+/* 0: it is no number that a letter can have. */
+static int64_t letter_number(const char *text)
 {
 	char *end;
-	int64_t id = d->id ? strtoll(d->id, &end, 10) : d->config->id;
-	if (id <= 0 || (d->id && *end))
+	errno = 0;
+	long long id = strtoll(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno ? id : 0;
+}
+
+static int show(struct dead *d, struct weir_error *err)
+{
+	int64_t id = d->id ? letter_number(d->id) : d->config->id;
+	if (id <= 0 && d->id)
+		return weir_fail(err, "usage", "\"%.40s\" is not the number of a letter", d->id);
+	if (id <= 0)
 		return weir_fail(err, "usage", "say which letter: weir dead show ID");
 	struct params p = PARAMS_INIT;
 	PGresult *r = NULL;
@@ -453,6 +465,7 @@ const struct command command_dead = {
 		"  weir dead purge --older-than 30d\n\n"
 		"Exit status: 0 done, also when no letter was chosen; 1 there is no such letter.\n",
 	.options = options,
+	.no_environment = true,
 	.config_size = sizeof(struct dead_config),
 	.least = 1,
 	.most = 2,

@@ -42,6 +42,7 @@ const struct command command_pause = {
 		"  weir pause --kind sentiment\n\n"
 		"Exit status: 0 they are paused, 1 there is no such job, or it has ended.\n",
 	.options = control_options,
+	.no_environment = true,
 	.config_size = sizeof(struct control_config),
 	.most = JOBS_MOST,
 	.needs = NEED_PG,

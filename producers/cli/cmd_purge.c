@@ -24,6 +24,7 @@ static const struct weir_option options[] = {
 	 .type = WEIR_OPTION_TIME,
 	 .offset = AT(older_than_ms),
 	 .preset = "0s",
+	 .most = AGE_MAX_MS,
 	 .help = "How long ago a job must have ended; must be given."},
 	{.name = "job",
 	 .type = WEIR_OPTION_TEXT,
@@ -244,6 +245,7 @@ const struct command command_purge = {
 		"Exit status: 0 done, also when there was nothing to delete; 1 the job that was\n"
 		"named is not there, has not ended, or not long enough ago.\n",
 	.options = options,
+	.no_environment = true,
 	.config_size = sizeof(struct purge_config),
 	.needs = NEED_PG,
 	.run = run,

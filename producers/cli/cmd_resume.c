@@ -38,6 +38,7 @@ const struct command command_resume = {
 		"Exit status: 0 they are not paused any more, 1 there is no such job, or it has\n"
 		"ended.\n",
 	.options = control_options,
+	.no_environment = true,
 	.config_size = sizeof(struct control_config),
 	.most = JOBS_MOST,
 	.needs = NEED_PG,

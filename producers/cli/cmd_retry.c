@@ -35,15 +35,16 @@ static const struct weir_option options[] = {
 /* What weir.retry_items() returns for a job to which it cannot be done. */
 enum { NO_JOB = -1, CANCELLED = -2, PURGED = -3 };
 
-static int check_count(int64_t count, const char *job_id, struct weir_error *err)
+static int check_count(struct ledger *l, int64_t count, const char *job_id, struct weir_error *err)
 {
 	switch (count) {
 	case NO_JOB:
 		return view_no_job(job_id, err);
-	case CANCELLED:
-		return weir_fail(err, "ended", "job %s is cancelled: that is for good", job_id);
+	case CANCELLED: /* before it was purged, maybe */
 	case PURGED:
-		return weir_fail(err, "ended", "job %s is being deleted (weir purge)", job_id);
+		if (view_check_kept(l, job_id, err) < 0)
+			return -1;
+		return weir_fail(err, "ended", "job %s is cancelled: that is for good", job_id);
 	default:
 		return 0;
 	}
@@ -58,7 +59,7 @@ static int retry(struct ledger *l, const char *job_id, const struct retry_config
 	params_string(&p, config->id);
 	int rc = control_number(l, "SELECT weir.retry_items($1, $2, $3)", &p, 0, count, err);
 	params_release(&p);
-	return rc < 0 ? -1 : check_count(*count, job_id, err);
+	return rc < 0 ? -1 : check_count(l, *count, job_id, err);
 }
 
 /* None: is that because there is no such item? */
@@ -141,6 +142,7 @@ const struct command command_retry = {
 		"Exit status: 0 (also when there was nothing to retry), 1 there is no such job or\n"
 		"item, or the job was cancelled.\n",
 	.options = options,
+	.no_environment = true,
 	.config_size = sizeof(struct retry_config),
 	.least = 1,
 	.most = 1,

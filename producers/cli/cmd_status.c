@@ -42,8 +42,8 @@ static void list_row(const struct job_view *job, struct buffer *b)
 {
 	int64_t permille = job->total > 0 ? job->processed * 1000 / job->total : 0;
 	buffer_printf(b, "%-24s %-12s %-9s %10" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
-		      " %10" PRId64 " %5d.%d ", job->job_id, job->kind, job->status, job->total,
-		      job->success, job->failed, job->cancelled, job->pending,
+		      " %10" PRId64 " %5d.%d ", job->job_id, job->kind, job->purged ? "purging" : job->status,
+		      job->total, job->success, job->failed, job->cancelled, job->pending,
 		      (int)(permille / 10), (int)(permille % 10));
 	struct buffer rate = BUFFER_INIT;
 	if (!print_real(&rate, job->rate, job->rate < 10 ? 1 : 0))
@@ -180,6 +180,8 @@ static void detail_limits(const struct job_view *job, struct buffer *b)
 /* What the state means, where the word alone does not say it. */
 static const char *remark(const struct job_view *job)
 {
+	if (job->purged)
+		return " (being purged: its rows are being deleted)";
 	if (strcmp(job->status, "paused") == 0)
 		return " (nothing more is begun; `weir resume` goes on)";
 	if (strcmp(job->status, "cancelled") == 0 && !job->ended)

@@ -35,6 +35,7 @@ struct command {
 	const char *summary;		   /* one line, for the list of commands */
 	const char *help;		   /* some lines, with an example */
 	const struct weir_option *options; /* NULL: none */
+	bool no_environment; /* they say what the command acts on: never by a forgotten variable */
 	size_t config_size;
 	int least, most; /* plain arguments */
 	int needs;	 /* NEED_PG ... of settings.h */
@@ -50,6 +51,9 @@ extern volatile int command_stop;
 
 /* Opens the ledger and checks its schema. */
 int command_ledger(struct call *call, struct ledger **out) WEIR_MUST_CHECK;
+
+/* Prints an error to standard error, safely: it may hold what others have written. */
+void command_complain(const struct weir_error *err);
 
 /* One row of batch_jobs. */
 struct job_row {

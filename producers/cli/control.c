@@ -108,16 +108,6 @@ static int act_on(struct controller *c, const struct control *control, const cha
 	return found < 0 ? -1 : control->act(c, &job, err);
 }
 
-/* What went wrong with one of several jobs is said at once. */
-static void complain(const struct weir_error *why)
-{
-	struct buffer b = BUFFER_INIT;
-	print_plain(&b, print_text(why->text));
-	const char *text = buffer_text(&b);
-	fprintf(stderr, "weir: %s\n", text ? text : "");
-	buffer_release(&b);
-}
-
 static int act_on_each(struct controller *c, const struct control *control, char *const *ids,
 		       int count, struct weir_error *err)
 {
@@ -130,7 +120,7 @@ static int act_on_each(struct controller *c, const struct control *control, char
 			continue;
 		if (count == 1 || !ledger_alive(c->ledger))
 			return weir_fail(err, why.code, "%s", why.text);
-		complain(&why);
+		command_complain(&why); /* of one among several: at once */
 		failed++;
 	}
 	if (failed > 0)

@@ -5,7 +5,8 @@
 
 #include "command.h"
 
-#define JOBS_MOST 1000 /* arguments of one call */
+#define JOBS_MOST 1000				       /* arguments of one call */
+#define AGE_MAX_MS (INT64_C(36500) * 24 * 3600 * 1000) /* of what is deleted by its age */
 
 /* ---- the ledger, patiently ---- */
 

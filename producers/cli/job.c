@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "print.h"
 
 static const char read_job[] =
 	"SELECT job_id, kind, status, total_items::int8, success_count::int8, failure_count::int8,"
@@ -28,6 +29,15 @@ int command_ledger(struct call *call, struct ledger **out)
 	}
 	*out = l;
 	return 0;
+}
+
+void command_complain(const struct weir_error *err)
+{
+	struct buffer b = BUFFER_INIT;
+	print_plain(&b, print_text(err->text));
+	const char *text = buffer_text(&b);
+	fprintf(stderr, "weir: %s\n", text ? text : "");
+	buffer_release(&b);
 }
 
 static void copy_text(char *out, size_t room, struct weir_text text)

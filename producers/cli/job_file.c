@@ -1,12 +1,15 @@
 #include "job_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "policy.h"
 #include "submission.h"
@@ -147,6 +150,10 @@ static int parse(const char *path, const char *text, size_t size, json_t **out,
 		 struct weir_error *err)
 {
 	json_error_t why;
+	if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* U+FEFF: editors put it there */
+		text += 3;
+		size -= 3;
+	}
 	*out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
 	if (!*out)
 		return weir_fail(err, "job_file", "%.200s: line %d: %.160s", path, why.line,
@@ -157,12 +164,29 @@ static int parse(const char *path, const char *text, size_t size, json_t **out,
 	return job_file_fail(path, NULL, "a JSON object is wanted", err);
 }
 
+/* Waits for nobody: a pipe that nobody writes to is no file. NULL: failed. */
+static FILE *open_file(const char *path, struct weir_error *err)
+{
+	struct stat is;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *in = NULL;
+	if (fd < 0 || fstat(fd, &is) < 0)
+		job_file_fail(path, NULL, strerror(errno), err);
+	else if (!S_ISREG(is.st_mode))
+		job_file_fail(path, NULL, "that is no regular file", err);
+	else if (!(in = fdopen(fd, "r")))
+		job_file_fail(path, NULL, strerror(errno), err);
+	if (!in && fd >= 0)
+		close(fd);
+	return in;
+}
+
 static int load(const char *path, json_t **out, struct weir_error *err)
 {
 	size_t size = 0;
-	FILE *in = fopen(path, "re");
+	FILE *in = open_file(path, err);
 	if (!in)
-		return job_file_fail(path, NULL, strerror(errno), err);
+		return -1;
 	char *text = malloc(JOB_FILE_MAX + 1);
 	int rc = text ? read_all(in, path, text, &size, err) : weir_fail_memory(err);
 	fclose(in);

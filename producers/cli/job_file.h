@@ -20,9 +20,9 @@ struct job_file {
 	double backoff_factor;
 };
 
-/* Reads it, and checks each value for itself. Every error names the file, and the key or line. path
- * outlives the result. Blocks as the file does. Error code: job_file. On success the caller calls
- * job_file_release(). */
+/* Reads it, and checks each value for itself. Every error names the file, and the key or line.
+ * path, of a regular file, outlives the result. Blocks as the file does. Error code: job_file. On
+ * success the caller calls job_file_release(). */
 int job_file_read(const char *path, struct job_file *out, struct weir_error *err) WEIR_MUST_CHECK;
 void job_file_release(struct job_file *f);
 

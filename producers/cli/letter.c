@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plain.h"
 #include "weir/message.h"
 #include "weir/utf8.h"
 
@@ -101,23 +102,6 @@ static bool is_texty(struct weir_text body)
 	return controls * 8 <= body.size;
 }
 
-/* Newlines stay; a control character beyond ASCII is two bytes, the first of which is 0xC2. */
-static void print_text_body(struct weir_text body, struct buffer *b)
-{
-	for (size_t i = 0; i < body.size; i++) {
-		unsigned char c = (unsigned char)body.data[i];
-		bool high =
-			c == 0xC2 && i + 1 < body.size && (unsigned char)body.data[i + 1] < 0xA0;
-		if ((c < 0x20 && c != '\n') || c == 0x7F || high)
-			buffer_printf(b, "\\x%02x", c);
-		else if (i > 0 && c < 0xA0 && (unsigned char)body.data[i - 1] == 0xC2)
-			buffer_printf(b, "\\x%02x", c);
-		else
-			buffer_add_char(b, (char)c);
-	}
-	buffer_add_char(b, '\n');
-}
-
 static void dump_line(const unsigned char *at, size_t n, size_t offset, struct buffer *b)
 {
 	buffer_printf(b, "%08zx ", offset);
@@ -154,10 +138,12 @@ static struct weir_text first_part(struct weir_text body)
 static void print_raw(struct weir_text body, struct buffer *b)
 {
 	struct weir_text part = first_part(body);
-	if (is_texty(part))
-		print_text_body(part, b);
-	else
+	if (is_texty(part)) {
+		print_escaped(b, part);
+		buffer_add_char(b, '\n');
+	} else {
 		print_dump(part, b);
+	}
 	if (part.size < body.size)
 		buffer_printf(b, "... and %zu bytes more (--body FILE writes all)\n",
 			      body.size - part.size);

@@ -8,10 +8,9 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-	&command_init,	 &command_submit,    &command_status, &command_watch,
-	&command_report, &command_pause,     &command_resume, &command_cancel,
-	&command_retry,	 &command_dead,	     &command_purge,  &command_reconcile,
-	&command_doctor,
+	&command_init,	&command_submit,    &command_status, &command_watch, &command_report,
+	&command_pause, &command_resume,    &command_cancel, &command_retry, &command_dead,
+	&command_purge, &command_reconcile, &command_doctor,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -75,13 +74,7 @@ static bool wants_help(int argc, char **argv)
 
 static enum command_status fail(const struct weir_error *err, enum command_status status)
 {
-	fputs("weir: ", stderr);
-	for (const char *c = err->text; *c; c++) /* it may hold what somebody else has written */
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			fprintf(stderr, "\\x%02x", (unsigned)*c);
-		else
-			fputc(*c, stderr);
-	fputc('\n', stderr);
+	command_complain(err);
 	return status;
 }
 
@@ -105,7 +98,10 @@ static enum command_status run(const struct command *c, int argc, char **argv)
 		return fail(&err, COMMAND_FAILED);
 	}
 	struct option_group groups[] = {
-		{.title = "Options", .rows = c->options, .config = config},
+		{.title = "Options",
+		 .rows = c->options,
+		 .config = config,
+		 .no_environment = c->no_environment},
 		settings_group(&settings),
 	};
 	struct option_group *first = c->options ? groups : groups + 1;
@@ -132,22 +128,42 @@ static enum command_status run(const struct command *c, int argc, char **argv)
 	return status;
 }
 
+static int fail_command(const char *name)
+{
+	struct weir_error err;
+	weir_fail(&err, "usage", "there is no command \"%.80s\" (see weir --help)", name);
+	return fail(&err, COMMAND_USAGE);
+}
+
+/* name NULL: of all commands. */
+static int help(const char *name)
+{
+	char option[] = "--help", *argv[] = {option};
+	const struct command *c = name ? find_command(name) : NULL;
+	if (name && !c)
+		return fail_command(name);
+	if (c)
+		return run(c, 1, argv);
+	print_overview(stdout);
+	return COMMAND_DONE;
+}
+
 int main(int argc, char **argv)
 {
 	settings_guard_process();
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-		print_overview(argc < 2 ? stderr : stdout);
-		return argc < 2 ? COMMAND_USAGE : COMMAND_DONE;
+	if (argc < 2) {
+		print_overview(stderr);
+		return COMMAND_USAGE;
 	}
+	if (wants_help(1, argv + 1) || strcmp(argv[1], "help") == 0)
+		return help(argc > 2 ? argv[2] : NULL);
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("weir %s\n", WEIR_VERSION);
 		return COMMAND_DONE;
 	}
 	const struct command *c = find_command(argv[1]);
-	if (!c) {
-		fprintf(stderr, "weir: there is no command \"%s\" (see weir --help)\n", argv[1]);
-		return COMMAND_USAGE;
-	}
+	if (!c)
+		return fail_command(argv[1]);
 	set_signals();
 	enum command_status status = run(c, argc - 2, argv + 2);
 	if (fflush(stdout) != 0 || ferror(stdout)) {

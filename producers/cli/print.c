@@ -29,32 +29,6 @@ bool print_real(struct buffer *b, double v, int decimals)
 	return true;
 }
 
-/* How many bytes at the start of the text are one control character; 0: none. U+0080 to U+009F are
- * control characters too, and some terminals obey them. */
-static size_t control_size(const unsigned char *text, size_t size)
-{
-	if (text[0] < 0x20 || text[0] == 0x7F)
-		return 1;
-	return size > 1 && text[0] == 0xC2 && text[1] < 0xA0 ? 2 : 0;
-}
-
-static char in_place_of(unsigned char control)
-{
-	return control == '\t' || control == '\n' || control == '\r' ? ' ' : '?';
-}
-
-void print_plain(struct buffer *b, struct weir_text text)
-{
-	const unsigned char *at = (const unsigned char *)text.data;
-	for (size_t left = text.size; text.data && left > 0;) {
-		size_t control = control_size(at, left);
-		size_t step = control ? control : 1;
-		buffer_add_char(b, control ? in_place_of(*at) : (char)*at);
-		at += step;
-		left -= step;
-	}
-}
-
 void print_duration(struct buffer *b, double seconds)
 {
 	int64_t s = seconds > 0 && seconds < 1e12 ? (int64_t)seconds : 0;
@@ -69,11 +43,6 @@ void print_duration(struct buffer *b, double seconds)
 	else
 		print_real(b, seconds / 86400, 1);
 	buffer_add_text(b, s < 60 ? " s" : s < 3600 ? " min" : s < 86400 ? " h" : " d");
-}
-
-struct weir_text print_text(const char *text)
-{
-	return (struct weir_text){*text ? text : NULL, strlen(text)};
 }
 
 /* ---- JSON ---- */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "weir/buffer.h"
+#include "plain.h"
 
 /* ---- values ---- */
 
@@ -21,14 +21,8 @@
  * False, and nothing is added, when it is no number that can be written (NaN, or 9e12 and more). */
 bool print_real(struct buffer *b, double v, int decimals);
 
-/* A text for one line of a terminal: white space becomes a blank, and a control character '?', so
- * that what a plugin or a service said cannot steer the terminal. Absent: nothing. */
-void print_plain(struct buffer *b, struct weir_text text);
-
 /* 42 s, 3:05 min, 2:05 h, 4.1 d */
 void print_duration(struct buffer *b, double seconds);
-
-struct weir_text print_text(const char *text); /* of a NUL-terminated one; "" is absent */
 
 /* ---- JSON ---- */
 

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_csv(const char *file)
 {
@@ -23,14 +25,30 @@ static int choose_format(struct reader *r, const struct reader_plan *plan, struc
 	return weir_fail(err, "usage", "format %.40s: jsonl or csv", format);
 }
 
+static int open_named(struct reader *r, const char *file, struct weir_error *err)
+{
+	struct stat is;
+	r->file = fopen(file, "re");
+	if (!r->file)
+		return weir_fail(err, "input", "%.300s: %s", file, strerror(errno));
+	if (fstat(fileno(r->file), &is) == 0 && S_ISDIR(is.st_mode))
+		return weir_fail(err, "input", "%.300s: that is a directory", file);
+	return 0;
+}
+
 static int open_file(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
 {
 	bool named = plan->file && strcmp(plan->file, "-") != 0;
 	if (choose_format(r, plan, err) < 0)
 		return -1;
-	r->file = named ? fopen(plan->file, "re") : stdin;
-	if (!r->file)
-		return weir_fail(err, "input", "%.300s: %s", plan->file, strerror(errno));
+	if (!plan->file && isatty(STDIN_FILENO))
+		return weir_fail(err, "usage",
+				 "where are the items? weir submit KIND FILE, or - for what is "
+				 "typed, or \"input\" in a job file");
+	if (!named)
+		r->file = stdin;
+	else if (open_named(r, plan->file, err) < 0)
+		return -1;
 	return r->kind->open(r->file, &r->source, err);
 }
 

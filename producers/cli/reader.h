@@ -9,7 +9,7 @@
 
 /* Where the records are. */
 struct reader_plan {
-	const char *file;   /* NULL or "-": standard input */
+	const char *file;   /* "-": standard input; NULL: that too, unless it is a terminal */
 	const char *format; /* NULL: by the file's name */
 	const char *from;   /* "db", or NULL */
 };

@@ -277,7 +277,8 @@ static int read_all(struct ledger *l, const char *job_id, struct report *r, stru
 	int found = read_summary(l, read_job, job_id, s, err);
 	if (found == 0)
 		return view_no_job(job_id, err);
-	if (found < 0 || read_summary(l, read_times, job_id, s, err) < 0 ||
+	if (found < 0 || view_check_kept(l, job_id, err) < 0 ||
+	    read_summary(l, read_times, job_id, s, err) < 0 ||
 	    read_all_stages(l, job_id, r, err) < 0 ||
 	    view_batches(l, job_id, &r->batches, err) < 0 ||
 	    view_query(l, count_attempts, job_id, &r->attempts, err) < 0 ||

@@ -141,6 +141,18 @@ static int add_listed(struct request *r, const struct weir_list *list, struct we
 	return 0;
 }
 
+static bool ends_in(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool looks_like_a_file(const char *text)
+{
+	return strchr(text, '/') || ends_in(text, ".jsonl") || ends_in(text, ".csv") ||
+	       access(text, F_OK) == 0;
+}
+
 /* The kind that was named beside the stages is that of the first. */
 static int check_first(const struct request *r, const char *kind, struct weir_error *err)
 {
@@ -149,6 +161,10 @@ static int check_first(const struct request *r, const char *kind, struct weir_er
 	stage_name(first->kind, first->step, name);
 	if (!kind || strcmp(kind, first->kind) == 0 || strcmp(kind, name) == 0)
 		return 0;
+	if (looks_like_a_file(kind))
+		return weir_fail(err, "usage",
+				 "%.200s is no kind; KIND comes first: weir submit %s %.200s", kind,
+				 first->kind, kind);
 	return weir_fail(err, "usage",
 			 "the kind is %.40s, and the first stage is %s: items begin in the first "
 			 "stage, so that is the kind to submit",

@@ -35,6 +35,7 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_COUNT, struct job_view, "retries_waiting", retries_waiting),
 	FIELD(FIELD_TEXT, struct job_view, "next_retry_at", next_retry_at),
 	FIELD(FIELD_REAL, struct job_view, "next_retry", next_retry),
+	FIELD(FIELD_FLAG, struct job_view, "being_purged", purged),
 	FIELD(FIELD_TEXT, struct job_view, "source", source),
 	{.type = FIELD_END},
 };
@@ -67,6 +68,7 @@ static const char read_job[] =
 	" coalesce(j.total_items, (SELECT sum(b.size) FROM weir.job_batches b"
 	"  WHERE b.job_id = j.job_id AND b.stage = 1), 0)::int8 AS total_items,"
 	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"
+	" j.purged_at IS NOT NULL AS being_purged,"
 	" " SQL_TIME("j.created_at") " AS created_at,"
 	" " SQL_TIME("j.started_at") " AS started_at,"
 	" " SQL_TIME("j.completed_at") " AS completed_at,"
@@ -162,6 +164,17 @@ int view_no_job(const char *job_id, struct weir_error *err)
 {
 	return weir_fail(err, "unknown_job",
 			 "there is no job \"%.80s\" (`weir status` lists the latest)", job_id);
+}
+
+int view_check_kept(struct ledger *l, const char *job_id, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (view_query(l, "SELECT FROM weir.jobs WHERE job_id = $1 AND purged_at IS NOT NULL",
+		       job_id, &r, err) < 0)
+		return -1;
+	bool purged = PQntuples(r) > 0;
+	PQclear(r);
+	return purged ? weir_fail(err, "purged", "job %s is being purged", job_id) : 0;
 }
 
 /* ---- one job ---- */

@@ -42,6 +42,7 @@ struct job_view {
 	double rate;	/* items/s over that time; NaN: none */
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	char paused_at[TIME_ROOM];
+	bool purged;	/* its rows are being deleted */
 	char source[8]; /* of the counts: "redis" or "ledger" */
 
 	int64_t max_attempts;
@@ -95,6 +96,10 @@ void print_classes(const PGresult *classes, struct buffer *b);
 /* One row by a job's id; the caller PQclear()s *out. */
 int view_query(struct ledger *l, const char *sql, const char *job_id, PGresult **out,
 	       struct weir_error *err) WEIR_MUST_CHECK;
+
+/* 0, or -1: it is being purged (error code purged), and what is left of it says nothing; or the
+ * ledger failed. */
+int view_check_kept(struct ledger *l, const char *job_id, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Fills err: there is no such job. Returns -1. */
 int view_no_job(const char *job_id, struct weir_error *err);

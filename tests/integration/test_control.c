@@ -247,7 +247,14 @@ static void several_and_all(void)
 	EXPECT_INT(run(NULL, "weir", "resume", "--kind", "sum", NULL)->status, 0);
 	expect_status("pending", "pending");
 	expect_status("paused", "running");
-	EXPECT_INT(run(NULL, "weir", "cancel", "--all", NULL)->status, 0);
+	program_env("WEIR_ALL", "1");
+	EXPECT_INT(run(NULL, "weir", "cancel", NULL)->status, 2); /* only what it is told */
+	EXPECT_INT(run(NULL, "weir", "dead", "purge", NULL)->status, 2);
+	program_env("WEIR_ALL", NULL);
+	expect_status("pending", "pending");
+	o = run(NULL, "weir", "cancel", "--all", NULL);
+	EXPECT_INT(o->status, 0);
+	EXPECT(!strstr(o->err, "0 items are left"), "%s", o->err);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL"), 0);
 	expect_status("completed", "completed");
 	EXPECT_INT(run(NULL, "weir", "cancel", NULL)->status, 2);
@@ -546,6 +553,21 @@ static const struct outcome *purge(const char *option)
 	return run(NULL, "weir", "purge", "--older-than", "30d", option, NULL);
 }
 
+/* Half of it is gone, and that is no fault of the ledger. */
+static void expect_being_purged(const char *id)
+{
+	const struct outcome *o = run(NULL, "weir", "report", id, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "is being purged");
+	EXPECT_PART(run(NULL, "weir", "status", id, NULL)->out, "being purged");
+	EXPECT_PART(run(NULL, "weir", "status", id, "--json", NULL)->out, "\"being_purged\":true");
+	EXPECT_PART(run(NULL, "weir", "status", NULL)->out, "purging");
+	sql_text("UPDATE weir.jobs SET status = 'cancelled' WHERE job_id = '%s'", id);
+	o = run(NULL, "weir", "retry", id, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "is being purged");
+}
+
 static void purge_killed_half_way(void)
 {
 	make_old("old", 30000);
@@ -564,7 +586,8 @@ static void purge_killed_half_way(void)
 	EXPECT_INT(rows_of("old"), before - 20000);
 	const struct outcome *o = run(NULL, "weir", "retry", "old", NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "being deleted");
+	EXPECT_PART(o->err, "is being purged");
+	expect_being_purged("old");
 	o = purge(NULL);
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
 	EXPECT_PART(o->out, "1 jobs are deleted");
@@ -581,6 +604,9 @@ static void purge_leaves_what_it_should(void)
 		 " WHERE completed_at IS NOT NULL");
 	sql_text("UPDATE weir.jobs SET created_at = '2000-01-01'");
 	EXPECT_INT(run(NULL, "weir", "purge", NULL)->status, 2);
+	const struct outcome *never = run(NULL, "weir", "purge", "--older-than", "99999999d", NULL);
+	EXPECT_INT(never->status, 2);
+	EXPECT_PART(never->err, "is not a time from 0ms to 36500d");
 	static const char *const refused[][2] = {{"nosuch", "no job"}, {"running", "is running"}};
 	for (size_t i = 0; i < 2; i++) {
 		const struct outcome *o = run(NULL, "weir", "purge", "--older-than", "30d", "--job",
@@ -932,6 +958,9 @@ static void letters_are_shown(void)
 	EXPECT_PART(show("oversized"), "(empty)");
 	EXPECT_INT(dead("show", "99999999", NULL)->status, 1);
 	EXPECT_INT(dead("show", "abc", NULL)->status, 2);
+	const struct outcome *huge = dead("show", "99999999999999999999", NULL);
+	EXPECT_INT(huge->status, 2);
+	EXPECT_PART(huge->err, "\"99999999999999999999\" is not the number of a letter");
 	char id[32], text[64] = "";
 	snprintf(id, sizeof id, "%lld", (long long)letter("truncated"));
 	EXPECT_INT(run(NULL, "weir", "dead", "show", id, "--body", LOGS "/body.bin", NULL)->status,

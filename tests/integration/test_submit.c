@@ -1,5 +1,7 @@
 /* What submit refuses, skips and reads. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,6 +93,47 @@ static void no_file(void)
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "/nonexistent.jsonl");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+}
+
+static void a_folder(void)
+{
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "sum", LOGS, "--context", "label=x", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "that is a directory");
+}
+
+static void a_file_where_the_kind_should_be(void)
+{
+	const struct outcome *o = run(NULL, "weir", "submit", "x.jsonl", "--stage", "sum.a", NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "KIND comes first: weir submit sum x.jsonl");
+}
+
+/* Nobody would know that it waits for lines to be typed. */
+static void a_terminal(void)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	CU_ASSERT_FATAL(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0);
+	const struct outcome *o =
+		run(ptsname(fd), "weir", "submit", "sum", "--context", "label=x", NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "where are the items?");
+	close(fd);
+}
+
+static void help_in_every_form(void)
+{
+	static const char *const forms[][2] = {
+		{"help", "purge"}, {"--help", "purge"}, {"-h", "purge"}, {"purge", "-h"}};
+	for (size_t i = 0; i < 4; i++) {
+		const struct outcome *o = run(NULL, "weir", forms[i][0], forms[i][1], NULL);
+		EXPECT(o->status == 0, "%s: %d", forms[i][0], o->status);
+		EXPECT_PART(o->out, "Usage: weir purge");
+		EXPECT(!strstr(o->out, "WEIR_OLDER_THAN"), "it names a variable that is not read");
+	}
+	EXPECT_PART(run(NULL, "weir", "-h", NULL)->out, "Usage: weir COMMAND");
+	EXPECT_INT(run(NULL, "weir", "help", "nosuch", NULL)->status, 2);
 }
 
 /* A job of 50 lines, three of which are bad, and what is left of it. */
@@ -252,6 +295,10 @@ void add_submit_suite(void)
 	CU_add_test(s, "a custom_id that does not fit", a_custom_id_that_does_not_fit);
 	CU_add_test(s, "a context that lacks a parameter", no_context);
 	CU_add_test(s, "a file that is not there", no_file);
+	CU_add_test(s, "a folder", a_folder);
+	CU_add_test(s, "a file where the kind should be", a_file_where_the_kind_should_be);
+	CU_add_test(s, "a terminal", a_terminal);
+	CU_add_test(s, "help in every form", help_in_every_form);
 	CU_add_test(s, "bad lines are skipped", bad_lines_are_skipped);
 	CU_add_test(s, "skipping again changes nothing", skipping_again_changes_nothing);
 	CU_add_test(s, "from standard input", from_standard_input);

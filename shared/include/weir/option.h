@@ -10,6 +10,7 @@
 #ifndef WEIR_OPTION_H
 #define WEIR_OPTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct option_group {
 	const char *prefix;		/* NULL: none */
 	const struct weir_option *rows; /* NULL: none */
 	void *config;			/* zeroed by the caller */
+	bool no_environment; /* from the command line alone (secrets cannot); not in a sample */
 };
 
 /* Fills the configs of all groups from the presets, the environment and argv (without the program's

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "job_file.h"
@@ -54,6 +55,29 @@ static void values(void)
 	CU_ASSERT_PTR_NULL(f.stages);
 	job_file_release(&f);
 	CU_ASSERT_PTR_NULL(f.root);
+}
+
+static void a_byte_order_mark(void)
+{
+	static const char text[] = "\xEF\xBB\xBF{\"kind\": \"sum\"}";
+	struct job_file f;
+	CU_ASSERT_EQUAL_FATAL(read_bytes(text, strlen(text), &f), 0);
+	CU_ASSERT_STRING_EQUAL(f.kind, "sum");
+	job_file_release(&f);
+}
+
+/* Nobody writes to the pipe: that must not be waited for. */
+static void no_regular_file(void)
+{
+	static const char pipe_path[] = "/tmp/weir-job-file-pipe";
+	struct job_file f;
+	unlink(pipe_path);
+	CU_ASSERT_EQUAL_FATAL(mkfifo(pipe_path, 0600), 0);
+	CU_ASSERT_EQUAL(job_file_read(pipe_path, &f, &err), -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no regular file"));
+	unlink(pipe_path);
+	CU_ASSERT_EQUAL(job_file_read("/tmp", &f, &err), -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no regular file"));
 }
 
 static void faults(void)
@@ -193,6 +217,8 @@ void add_job_file_suite(void)
 	CU_add_test(s, "faults name file and key", faults);
 	CU_add_test(s, "too large", too_large);
 	CU_add_test(s, "no file", no_file);
+	CU_add_test(s, "a byte order mark", a_byte_order_mark);
+	CU_add_test(s, "no regular file", no_regular_file);
 	CU_add_test(s, "faulty stages", faulty_stages);
 	CU_add_test(s, "too many stages", too_many_stages);
 	CU_add_test(s, "contexts of stages", contexts);

@@ -91,8 +91,18 @@ static void plain_texts(void)
 	plain("a\x1b[31mb\nc\td\x7f", "a?[31mb c d?");
 	plain("a\xC2\x9B" "31m", "a?31m"); /* a CSI of one character */
 	plain("\xC2", "\xC2");
+	plain("\xC2\xA0\xE2\x80\xAF\xE2\x80", "\xC2\xA0\xE2\x80\xAF\xE2\x80"); /* mere blanks */
+	plain("a\u202Egpj.exe\u202C\u2028b", "a?gpj.exe??b");
+	plain("\uFEFF\u200E\u200F\u2066\u2069\u2029\u061C", "???????");
 	print_plain(&b, (struct weir_text){NULL, 0});
 	is("");
+	buffer_release(&b);
+}
+
+static void escaped_texts(void)
+{
+	print_escaped(&b, print_text("a\nb\t\x1b\xC2\x9B\u202E\xC3\xA9"));
+	is("a\nb\\x09\\x1b\\xc2\\x9b\\xe2\\x80\\xae\xC3\xA9");
 	buffer_release(&b);
 }
 
@@ -262,6 +272,7 @@ void add_print_suite(void)
 	CU_add_test(suite, "reals and the locale", reals_do_not_pass_through_the_locale);
 	CU_add_test(suite, "durations", durations);
 	CU_add_test(suite, "plain texts", plain_texts);
+	CU_add_test(suite, "escaped texts", escaped_texts);
 	CU_add_test(suite, "json", json);
 	CU_add_test(suite, "csv quotes", csv_quotes);
 	CU_add_test(suite, "csv formulas", csv_formulas);

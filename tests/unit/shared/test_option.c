@@ -46,8 +46,11 @@ static const struct weir_option plugin_rows[] = {
 static struct config config;
 static struct plugin_config plugin_config;
 static const struct option_group groups[] = {
-	{"Settings", NULL, rows, &config},
-	{"Plugin my_kind", "my_kind", plugin_rows, &plugin_config},
+	{.title = "Settings", .rows = rows, .config = &config},
+	{.title = "Plugin my_kind",
+	 .prefix = "my_kind",
+	 .rows = plugin_rows,
+	 .config = &plugin_config},
 };
 
 static struct weir_error err;
@@ -375,6 +378,37 @@ static void help(void)
 	free(text);
 }
 
+/* A group that the environment has no say in: neither to parse, nor in help and sample. */
+static void no_environment(void)
+{
+	char name[] = "--max-attempts", value[] = "7", *arguments[] = {name, value};
+	const struct option_group alone = {
+		.title = "Settings", .rows = rows, .config = &config, .no_environment = true};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	memset(&config, 0, sizeof(config));
+	setenv("WEIR_BROKER", "amqp://elsewhere", 1);
+	setenv("WEIR_STRICT", "1", 1);
+	setenv("WEIR_PASSWORD", "secret", 1);
+	CU_ASSERT_EQUAL_FATAL(options_parse(&alone, 1, 2, arguments, NULL, &err), 0);
+	CU_ASSERT_STRING_EQUAL(config.broker, "amqp://localhost");
+	CU_ASSERT_EQUAL(config.strict, 0);
+	CU_ASSERT_EQUAL(config.attempts, 7);
+	CU_ASSERT_PTR_NULL(config.password);
+	options_release(&alone, 1);
+	clear_environment();
+	options_sample(&alone, 1, out);
+	fflush(out);
+	CU_ASSERT_EQUAL(size, 0);
+	options_help(&alone, 1, out);
+	fclose(out);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "(preset 250ms)"));
+	CU_ASSERT_PTR_NULL(strstr(text, "(WEIR_LINGER"));
+	free(text);
+}
+
 static void sample(void)
 {
 	char *text = printed(options_sample);
@@ -409,4 +443,5 @@ void add_option_suite(void)
 	CU_add_test(suite, "times", times);
 	CU_add_test(suite, "help", help);
 	CU_add_test(suite, "sample", sample);
+	CU_add_test(suite, "no environment", no_environment);
 }
