@@ -494,11 +494,12 @@ DECLARE
 	woken  bigint := 0;
 	stages smallint[];
 BEGIN
-	IF j.status IS NULL OR j.status = 'cancelled' THEN
-		RETURN CASE WHEN j.status IS NULL THEN -1 ELSE -2 END;
-	END IF;
-	IF j.purged_at IS NOT NULL THEN
+	IF j.status IS NULL THEN
+		RETURN -1;
+	ELSIF j.purged_at IS NOT NULL THEN
 		RETURN -3;
+	ELSIF j.status = 'cancelled' THEN
+		RETURN -2;
 	END IF;
 	WITH gone AS (
 		DELETE FROM weir.results r

@@ -792,6 +792,7 @@ static void a_job_whose_row_is_deleted(void)
 	slow_job("gone", 40, 1000);
 	start_slow(1, "0");
 	await_calls(40);
+	await(PATIENCE_MS, "SELECT status = 'running' FROM weir.jobs WHERE job_id = 'gone'");
 	sql_text("DELETE FROM weir.jobs WHERE job_id = 'gone'");
 	queue_await_size("weir.slow", 0);
 	finish(slow_job("after", 20, 1));
