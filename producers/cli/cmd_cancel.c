@@ -80,7 +80,6 @@ static int end(struct controller *c, const char *job_id, struct job_row *now,
 static int act(struct controller *c, const struct job_row *job, struct weir_error *err)
 {
 	struct job_row now = *job;
-	int64_t stages;
 	if (control_call(c->ledger, "SELECT weir.cancel_job($1)", job->job_id, now.status, err) < 0)
 		return -1;
 	if (strcmp(now.status, "cancelled") != 0)
@@ -90,10 +89,9 @@ static int act(struct controller *c, const struct job_row *job, struct weir_erro
 		return 0;
 	}
 	failpoint("job_cancelled");
-	if (end(c, job->job_id, &now, err) < 0 ||
-	    control_stages(c->ledger, job->job_id, &stages, err) < 0)
+	if (end(c, job->job_id, &now, err) < 0)
 		return -1;
-	control_settle_counts(c, job->job_id, stages);
+	control_settle_counts(c, job->job_id);
 	printf("%s is cancelled: %" PRId64 " success, %" PRId64 " failed, %" PRId64
 	       " cancelled of %" PRId64 " items\n",
 	       job->job_id, now.success, now.failed, now.cancelled, now.total);

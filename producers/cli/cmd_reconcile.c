@@ -6,7 +6,6 @@
 #include "view.h"
 
 #define REDIS_MS 5000
-#define KEEP_S (7 * 24 * 3600) /* as long as the relay keeps the counters of a job that ended */
 
 /* Those that are at work, those whose last count nobody has checked, and those whose counters may
  * not have expired yet. */
@@ -21,7 +20,7 @@ static int list_jobs(struct ledger *l, const char *job_id, PGresult **out, struc
 {
 	struct params p = PARAMS_INIT;
 	params_string(&p, job_id);
-	params_big(&p, KEEP_S);
+	params_big(&p, TALLY_KEEP_S);
 	int rc = ledger_query(l, all_jobs, &p, true, out, err);
 	params_release(&p);
 	if (rc == 0 && job_id && PQntuples(*out) == 0) {
@@ -31,31 +30,9 @@ static int list_jobs(struct ledger *l, const char *job_id, PGresult **out, struc
 	return rc;
 }
 
-/* What happened to a job's counters. */
-struct finding {
-	bool ended, wanted; /* wanted: even when they have expired */
-	bool seen, rebuilt;
-};
-
-static int reconcile_stage(const struct viewer *v, const char *job_id, const struct tally *t,
-			   struct finding *f, struct weir_error *err)
-{
-	struct progress_counts told;
-	bool known = false, same = false;
-	uint32_t stage = (uint32_t)t->stage;
-	if (progress_read(v->progress, job_id, stage, &known, &told, err) < 0)
-		return -1;
-	if (!t->begun || (f->ended && !known && !f->wanted))
-		return 0; /* not yet there, or expired, as it should */
-	if (tally_reconcile(v->ledger, v->progress, job_id, t, &same, err) < 0)
-		return -1;
-	f->seen = true;
-	f->rebuilt |= !same;
-	return f->ended ? progress_expire(v->progress, job_id, stage, KEEP_S, err) : 0;
-}
-
 /* The ledger's own counts of batches first. */
-static int recount(struct ledger *l, const char *job_id, struct finding *f, struct weir_error *err)
+static int recount(struct ledger *l, const char *job_id, struct reconciling *how,
+		   struct weir_error *err)
 {
 	struct params p = PARAMS_INIT;
 	int64_t wrong;
@@ -63,26 +40,19 @@ static int recount(struct ledger *l, const char *job_id, struct finding *f, stru
 	int rc = control_number(l, "SELECT weir.recount_batches($1)", &p, 0, &wrong, err);
 	params_release(&p);
 	if (rc == 0 && wrong > 0)
-		f->seen = f->rebuilt = true;
+		how->seen = how->rebuilt = true;
 	return rc;
 }
 
-static int reconcile(const struct viewer *v, const char *job_id, struct finding *f,
+static int reconcile(const struct viewer *v, const char *job_id, struct reconciling *how,
 		     struct weir_error *err)
 {
-	PGresult *r = NULL;
-	if (recount(v->ledger, job_id, f, err) < 0 || tally_stages(v->ledger, job_id, &r, err) < 0)
+	if (recount(v->ledger, job_id, how, err) < 0 ||
+	    tally_reconcile_job(v->ledger, v->progress, job_id, how, err) < 0)
 		return -1;
-	int rc = 0;
-	for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
-		struct tally t;
-		tally_read(r, i, &t);
-		rc = reconcile_stage(v, job_id, &t, f, err);
-	}
-	PQclear(r);
-	if (rc == 0 && f->seen)
-		printf("%-24s %s\n", job_id, f->rebuilt ? "rebuilt" : "equal");
-	return rc;
+	if (how->seen)
+		printf("%-24s %s\n", job_id, how->rebuilt ? "rebuilt" : "equal");
+	return 0;
 }
 
 static int reconcile_all(const struct viewer *v, const char *only, struct weir_error *err)
@@ -94,10 +64,10 @@ static int reconcile_all(const struct viewer *v, const char *only, struct weir_e
 	if (PQntuples(jobs) == 0)
 		printf("no job has counters to compare\n");
 	for (int i = 0; i < PQntuples(jobs) && rc == 0; i++) {
-		struct finding f = {.ended = ledger_bool(jobs, i, 1),
-				    .wanted = ledger_bool(jobs, i, 2)};
+		bool ended = ledger_bool(jobs, i, 1), wanted = ledger_bool(jobs, i, 2);
+		struct reconciling how = {.ended = ended, .expired = ended && !wanted};
 		rc = command_stop ? weir_fail(err, "interrupted", "interrupted")
-				  : reconcile(v, PQgetvalue(jobs, i, 0), &f, err);
+				  : reconcile(v, PQgetvalue(jobs, i, 0), &how, err);
 	}
 	PQclear(jobs);
 	return rc;

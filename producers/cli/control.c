@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay.h"
+#include "tally.h"
 #include "view.h"
 #include "weir/clock.h"
+#include "weir/log.h"
 
 #define TRIES 6
 #define REDIS_MS 2000
 #define SAY_US 500000
-#define JOBS_KEEP_S (7 * 24 * 3600) /* as long as the relay keeps them */
 
 #define AT(field) offsetof(struct control_config, field)
 
@@ -197,13 +197,13 @@ void control_drop_counts(const struct settings *settings, const char *job_id, in
 	progress_close(p);
 }
 
-void control_settle_counts(const struct controller *c, const char *job_id, int64_t stages)
+void control_settle_counts(const struct controller *c, const char *job_id)
 {
-	struct weir_error ignored;
+	struct weir_error ignored = {"", ""};
+	struct reconciling how = {.ended = true};
 	struct progress *p = open_progress(c->settings);
-	bool there = p && jobs_reconcile(c->ledger, p, job_id, NULL, &ignored) == 0;
-	for (int64_t stage = 1; there && stage <= stages; stage++)
-		there = progress_expire(p, job_id, (uint32_t)stage, JOBS_KEEP_S, &ignored) == 0;
+	if (p && tally_reconcile_job(c->ledger, p, job_id, &how, &ignored) < 0)
+		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job_id, ignored.text);
 	progress_close(p);
 }
 

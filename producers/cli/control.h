@@ -65,7 +65,7 @@ int control_refuse(const struct job_row *job, const char *verb, struct weir_erro
 void control_drop_counts(const struct settings *settings, const char *job_id, int64_t stages);
 
 /* Sets the counters of a job that has ended, and lets them expire. */
-void control_settle_counts(const struct controller *c, const char *job_id, int64_t stages);
+void control_settle_counts(const struct controller *c, const char *job_id);
 
 /* How many stages of a job have begun. */
 int control_stages(struct ledger *l, const char *job_id, int64_t *out,

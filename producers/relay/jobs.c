@@ -15,10 +15,9 @@
 #define LOOK_US 1000000
 #define WINDOW_LOOK_US 250000 /* while a job has a limit */
 #define SHARE 20	      /* looking at a job takes at most one part in so many of the time */
-#define KEEP_S (7 * 24 * 3600)
-#define RATE_US 500000	  /* the least time to take a rate over */
-#define DIFFER_US 3000000 /* so long may progress differ from a ledger that does not move */
-#define CANCEL_US 1000000 /* who cancels a job does that himself, unless he has died */
+#define RATE_US 500000	      /* the least time to take a rate over */
+#define DIFFER_US 3000000     /* so long may progress differ from a ledger that does not move */
+#define CANCEL_US 1000000     /* who cancels a job does that himself, unless he has died */
 #define RECOUNT_US 5000000
 #define RECOUNT_CAP_US 600000000
 #define ERRANDS_US 200000
@@ -141,15 +140,9 @@ static bool still_for(const struct watched_job *job, int64_t us)
 /* The last word on a job's progress. */
 static int check_ended(struct relay *r, const struct view *v, struct weir_error *err)
 {
-	struct tally t;
-	bool same;
-	for (int i = 0; i < v->stage_count; i++) {
-		tally_read(v->stages, i, &t);
-		if (t.begun &&
-		    (tally_reconcile(r->ledger, r->progress, v->job_id, &t, &same, err) < 0 ||
-		     progress_expire(r->progress, v->job_id, (uint32_t)t.stage, KEEP_S, err) < 0))
-			return -1;
-	}
+	struct reconciling how = {.ended = true};
+	if (tally_reconcile_job(r->ledger, r->progress, v->job_id, &how, err) < 0)
+		return -1;
 	params_reset(&r->params);
 	params_string(&r->params, v->job_id);
 	return ledger_do(r->ledger, clean_job, &r->params, NULL, err);

@@ -111,10 +111,6 @@ void publish_when(const struct relay *r, int64_t *at_us);
 void jobs_turn(struct relay *r);
 void jobs_release(struct relay *r);
 void jobs_told(struct relay *r, const char *job_id); /* something has happened to it */
-/* Compares the progress of all stages of a job with the ledger, and rebuilds where they differ;
- * *same (may be NULL) tells. */
-int jobs_reconcile(struct ledger *l, struct progress *p, const char *job_id, bool *same,
-		   struct weir_error *err) WEIR_MUST_CHECK;
 
 /* recover.c */
 /* Declares what is missing in the broker, the queues of open jobs included, and makes what was

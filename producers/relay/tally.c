@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "relay.h"
-
 #define CHUNK 5000
 
 enum {
@@ -127,22 +125,33 @@ int tally_reconcile(struct ledger *l, struct progress *p, const char *job_id, co
 	return *same ? 0 : tally_rebuild(l, p, job_id, t, err);
 }
 
-int jobs_reconcile(struct ledger *l, struct progress *p, const char *job_id, bool *same,
-		   struct weir_error *err)
+static int reconcile_stage(struct ledger *l, struct progress *p, const char *job_id,
+			   const struct tally *t, struct reconciling *how, struct weir_error *err)
+{
+	struct progress_counts told;
+	uint32_t stage = (uint32_t)t->stage;
+	bool known = true, same;
+	if (how->expired && progress_read(p, job_id, stage, &known, &told, err) < 0)
+		return -1;
+	if (!t->begun || !known)
+		return 0;
+	if (tally_reconcile(l, p, job_id, t, &same, err) < 0)
+		return -1;
+	how->seen = true;
+	how->rebuilt |= !same;
+	return how->ended ? progress_expire(p, job_id, stage, TALLY_KEEP_S, err) : 0;
+}
+
+int tally_reconcile_job(struct ledger *l, struct progress *p, const char *job_id,
+			struct reconciling *how, struct weir_error *err)
 {
 	PGresult *rows = NULL;
-	bool all = true, one;
 	int rc = tally_stages(l, job_id, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
 		struct tally t;
 		tally_read(rows, i, &t);
-		if (!t.begun)
-			continue;
-		rc = tally_reconcile(l, p, job_id, &t, &one, err);
-		all &= rc == 0 && one;
+		rc = reconcile_stage(l, p, job_id, &t, how, err);
 	}
 	PQclear(rows);
-	if (rc == 0 && same)
-		*same = all;
 	return rc;
 }

@@ -28,4 +28,16 @@ int tally_rebuild(struct ledger *l, struct progress *p, const char *job_id, cons
 int tally_reconcile(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
 		    bool *same, struct weir_error *err) WEIR_MUST_CHECK;
 
+#define TALLY_KEEP_S (7 * 24 * 3600) /* so long the counters of a job that has ended are kept */
+
+/* Does so for all stages of a job that have begun. */
+struct reconciling {
+	bool ended;   /* they expire after TALLY_KEEP_S */
+	bool expired; /* when they have, they stay away */
+	bool seen;    /* out: some were compared */
+	bool rebuilt; /* out: some differed */
+};
+int tally_reconcile_job(struct ledger *l, struct progress *p, const char *job_id,
+			struct reconciling *how, struct weir_error *err) WEIR_MUST_CHECK;
+
 #endif
