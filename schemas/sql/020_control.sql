@@ -75,7 +75,7 @@ CREATE TABLE weir.attempts (
 
 CREATE INDEX attempts_of_item ON weir.attempts (job_id, stage, ordinal);
 
--- What others are to be told. The relay publishes them in this order and deletes them; who gets one
+-- What others are to be told. The relay publishes them, the oldest first, and deletes them; who gets one
 -- twice knows it by its event_id.
 CREATE TABLE weir.events (
 	id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
