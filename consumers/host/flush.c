@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumer.h"
+#include "entries.h"
 #include "refusal.h"
 #include "statements.h"
 #include "weir/clock.h"
@@ -21,7 +21,6 @@
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
 #define CAREFUL_US 10000000 /* after a hopeful flush that was mistaken */
-#define WAKE_US 1200000	    /* what is due later, the relay finds by itself */
 #define PAUSES_WHOLE 3	    /* a flush that takes too long so often is tried in two halves */
 
 static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
@@ -29,40 +28,6 @@ static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
 /* ---- which deliveries ---- */
 
 static const char *kind_of(const struct delivery *d) { return d->lane->plugin.plugin.kind; }
-
-static int compare_text(struct weir_text a, struct weir_text b)
-{
-	size_t n = a.size < b.size ? a.size : b.size;
-	int order = memcmp(a.data, b.data, n);
-	return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-static int compare_key(const struct delivery *a, const struct delivery *b)
-{
-	const struct weir_item *x = &a->message.item, *y = &b->message.item;
-	int order = compare_text(x->job_id, y->job_id);
-	if (order == 0)
-		order = (x->stage > y->stage) - (x->stage < y->stage);
-	if (order == 0)
-		order = (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
-	if (order == 0) /* a forged message may name another item's place: that is no twin */
-		order = compare_text(x->custom_id, y->custom_id);
-	return order;
-}
-
-static bool is_refused(const struct delivery *d) { return d->fate == FATE_REFUSED; }
-
-/* By key, so that all consumers lock rows in one order; of twins the final one first. Those that
- * are refused have no key, and come last. */
-static int compare(const void *a, const void *b)
-{
-	const struct delivery *x = *(struct delivery *const *)a, *y = *(struct delivery *const *)b;
-	if (is_refused(x) || is_refused(y))
-		return is_refused(x) != is_refused(y) ? is_refused(x) - is_refused(y)
-						      : (int)x->slot - (int)y->slot;
-	int order = compare_key(x, y);
-	return order ? order : (int)x->fate - (int)y->fate;
-}
 
 static void take_entries(struct consumer *c)
 {
@@ -74,13 +39,13 @@ static void take_entries(struct consumer *c)
 	while (ended->first && ended->first->group == group && f->size < (size_t)c->options.flush &&
 	       bytes < BYTES_MAX) {
 		struct delivery *d = ended->first;
-		bytes += d->result.size + (is_refused(d) ? d->body_size : 0);
+		bytes += d->result.size + (entry_is_refused(d) ? d->body_size : 0);
 		d->claimed = d->unknown = false;
 		d->final = 0;
 		f->entries[f->size++] = d;
 		delivery_move(&c->deliveries, d, DELIVERY_STORING, false);
 	}
-	qsort(f->entries, f->size, sizeof *f->entries, compare);
+	qsort(f->entries, f->size, sizeof *f->entries, entries_compare);
 }
 
 bool flush_due(const struct consumer *c, int64_t now, bool more_coming)
@@ -94,81 +59,6 @@ bool flush_due(const struct consumer *c, int64_t now, bool more_coming)
 	if (now - oldest->ended_us >= c->options.linger_ms * 1000)
 		return true;
 	return !more_coming && lists[DELIVERY_WORKING].size == 0;
-}
-
-static bool is_final(const struct delivery *d)
-{
-	return d->fate == FATE_SUCCESS || d->fate == FATE_FAILED;
-}
-
-/* The same item twice in one flush: the first one stands for both. */
-static bool is_twin(const struct flush *f, size_t i)
-{
-	return i > 0 && !is_refused(f->entries[i]) &&
-	       compare_key(f->entries[i - 1], f->entries[i]) == 0;
-}
-
-/* Selections among the entries; each makes one statement. */
-static bool to_claim(const struct flush *f, size_t i)
-{
-	return is_final(f->entries[i]) && !is_twin(f, i);
-}
-
-static bool to_claim_still(const struct flush *f, size_t i)
-{
-	return to_claim(f, i) && !f->entries[i]->claimed;
-}
-
-static bool to_look_up(const struct flush *f, size_t i)
-{
-	return !f->entries[i]->claimed && !is_refused(f->entries[i]);
-}
-
-static bool to_put_off(const struct flush *f, size_t i)
-{
-	return f->entries[i]->fate == FATE_RETRY && !is_twin(f, i);
-}
-
-static bool to_defer(const struct flush *f, size_t i)
-{
-	return f->entries[i]->fate == FATE_DEFER && !is_twin(f, i);
-}
-
-/* The relay looks once a second by itself; telling it serialises the commits of all consumers. */
-static bool to_wake(const struct flush *f, size_t i)
-{
-	const struct delivery *d = f->entries[i];
-	return (d->fate == FATE_RETRY || d->fate == FATE_DEFER) && d->retry_us < WAKE_US;
-}
-
-static bool to_free(const struct flush *f, size_t i)
-{
-	return f->entries[i]->fate == FATE_DROPPED && !is_twin(f, i);
-}
-
-static bool to_keep(const struct flush *f, size_t i) { return is_refused(f->entries[i]); }
-
-static bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; }
-
-/* Those that have, or had, a row in weir.retries. */
-static bool to_end_retries(const struct flush *f, size_t i)
-{
-	const struct delivery *d = f->entries[i];
-	return d->claimed && (d->noted || d->suspect || d->job->limit > 0 ||
-			      d->message.item.attempt > 0 || d->message.item.epoch > 0);
-}
-
-static bool to_end_trial(const struct flush *f, size_t i) { return f->entries[i]->tried; }
-
-typedef bool selection(const struct flush *f, size_t i);
-
-static size_t select_entries(const struct flush *f, selection *wanted, struct delivery **out)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < f->size; i++)
-		if (wanted(f, i))
-			out[n++] = f->entries[i];
-	return n;
 }
 
 /* ---- the steps ---- */
@@ -198,7 +88,7 @@ static int send_for(struct consumer *c, enum step_kind kind, const struct host_s
 {
 	struct flush *f = &c->flush;
 	struct delivery *d[FLUSH_MAX];
-	size_t n = select_entries(f, wanted, d);
+	size_t n = entries_select(f, wanted, d);
 	if (n == 0)
 		return 0;
 	if (add_step(f, kind, NULL) < 0)
@@ -207,18 +97,10 @@ static int send_for(struct consumer *c, enum step_kind kind, const struct host_s
 	return ledger_send(c->ledger, statement_sql(s), &f->params, true, &f->error);
 }
 
-static bool any(const struct flush *f, selection *wanted)
-{
-	for (size_t i = 0; i < f->size; i++)
-		if (wanted(f, i))
-			return true;
-	return false;
-}
-
 static int send_counts(struct consumer *c)
 {
 	struct flush *f = &c->flush;
-	if (!any(f, to_count))
+	if (!entries_any(f, to_count))
 		return 0;
 	if (add_step(f, STEP_PLAIN, NULL) < 0)
 		return weir_fail(&f->error, "bad_statement", "too many statements in one flush");
@@ -245,7 +127,7 @@ static int send_rest(struct consumer *c)
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		if (send_for(c, rest[i].kind, rest[i].statement, rest[i].wanted) < 0)
 			return -1;
-	if (any(&c->flush, to_wake) && send_plain(c, wake_relay) < 0)
+	if (entries_any(&c->flush, to_wake) && send_plain(c, wake_relay) < 0)
 		return -1;
 	if (send_counts(c) < 0 || send_plain(c, "COMMIT") < 0)
 		return -1;
@@ -307,8 +189,8 @@ static bool row_is(const PGresult *r, int row, const struct delivery *d)
 	const struct weir_item *item = &d->message.item;
 	return (uint32_t)ledger_int(r, row, 2) == item->ordinal &&
 	       (uint32_t)ledger_int(r, row, 1) == item->stage &&
-	       compare_text(ledger_text(r, row, 0), item->job_id) == 0 &&
-	       compare_text(ledger_text(r, row, 3), item->custom_id) == 0;
+	       entry_text_is(ledger_text(r, row, 0), item->job_id) &&
+	       entry_text_is(ledger_text(r, row, 3), item->custom_id);
 }
 
 /* The rows come in the order of the entries, which the insert keeps; those that were final already
@@ -329,7 +211,7 @@ static void take_claims(struct consumer *c, PGresult *r)
 		row++;
 	}
 	if (f->hopeful)
-		f->failed = f->mistaken = any(f, to_claim_still);
+		f->failed = f->mistaken = entries_any(f, to_claim_still);
 	if (row == rows)
 		return;
 	f->failed = true;
@@ -340,7 +222,7 @@ static void take_claims(struct consumer *c, PGresult *r)
 static void take_look_up(struct consumer *c, const PGresult *r)
 {
 	struct delivery *d[FLUSH_MAX];
-	size_t n = select_entries(&c->flush, to_look_up, d);
+	size_t n = entries_select(&c->flush, to_look_up, d);
 	for (size_t i = 0; i < n && (int)i < PQntuples(r); i++) {
 		d[i]->final = ledger_int(r, (int)i, 0);
 		d[i]->unknown = !ledger_bool(r, (int)i, 1);
@@ -449,7 +331,7 @@ static void wait_for_repair(struct consumer *c)
 	log_event(LOG_ERROR, "flush_refused",
 		  "kind=%s items=%zu sqlstate=%s error=\"%s\" text=\"the "
 		  "database is not as this kind needs it: run weir init, check tables and rights\"",
-		  is_refused(f->entries[0]) ? "" : kind_of(f->entries[0]), f->size,
+		  entry_is_refused(f->entries[0]) ? "" : kind_of(f->entries[0]), f->size,
 		  ledger_sqlstate(c->ledger), why.text);
 	pause_flush(c);
 	end_flush(c);
@@ -545,8 +427,8 @@ static bool may_hope(const struct flush *f)
 	const struct weir_item *first = &f->entries[0]->message.item;
 	for (size_t i = 0; i < f->size; i++) {
 		const struct weir_item *item = &f->entries[i]->message.item;
-		if (is_refused(f->entries[i]) || f->entries[i]->suspect ||
-		    item->stage != first->stage || compare_text(item->job_id, first->job_id) != 0)
+		if (entry_is_refused(f->entries[i]) || f->entries[i]->suspect ||
+		    item->stage != first->stage || !entry_text_is(item->job_id, first->job_id))
 			return false;
 	}
 	return clock_us() >= f->careful_until_us;
@@ -572,7 +454,7 @@ void flush_begin(struct consumer *c)
 		consumer_lose_ledger(c, &f->error);
 		return;
 	}
-	if (!any(f, to_claim))
+	if (!entries_any(f, to_claim))
 		begin_storing(c);
 	else if (ledger_sync(c->ledger, &f->error) < 0)
 		consumer_lose_ledger(c, &f->error);
