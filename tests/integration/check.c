@@ -229,6 +229,47 @@ static void check_report(const struct job *job)
 	json_decref(report);
 }
 
+/* ---- what must hold of any job ---- */
+
+void expect_job_counted(const char *id)
+{
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
+		       " CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE status = 1) AS good,"
+		       "  count(*) FILTER (WHERE status = 2) AS bad,"
+		       "  count(*) FILTER (WHERE status = 3) AS off FROM weir.results r"
+		       "  WHERE r.job_id = b.job_id AND r.stage = b.stage"
+		       "  AND r.ordinal / j.batch_size = b.n) r WHERE b.job_id = '%s'"
+		       " AND (b.success, b.failed, b.cancelled) <> (r.good, r.bad, r.off)",
+		       id),
+		   0);
+	EXPECT_INT(
+		sql("SELECT count(*) FROM batch_jobs b JOIN weir.jobs j USING (job_id)"
+		    " WHERE job_id = '%s' AND j.completed_at IS NOT NULL"
+		    " AND (b.success_count + b.failure_count + b.cancelled_count"
+		    "  <> b.total_items OR b.status NOT IN ('completed', 'failed', 'cancelled'))",
+		    id),
+		0);
+	EXPECT_INT(sql("SELECT count(*) FROM (SELECT FROM weir.results WHERE job_id = '%s'"
+		       " GROUP BY stage, ordinal HAVING count(*) > 1) r",
+		       id),
+		   0);
+}
+
+void expect_job_counts(const char *id, const char *wanted)
+{
+	const char *seen = sql_text("SELECT concat_ws(' ', success_count, failure_count,"
+				    " cancelled_count, 'of', total_items) FROM batch_jobs"
+				    " WHERE job_id = '%s'",
+				    id);
+	EXPECT(strcmp(seen, wanted) == 0, "%s has %s, not %s", id, seen, wanted);
+}
+
+void expect_job_status(const char *id, const char *wanted)
+{
+	const char *seen = sql_text("SELECT status FROM weir.jobs WHERE job_id = '%s'", id);
+	EXPECT(strcmp(seen, wanted) == 0, "%s is %s, not %s", id, seen, wanted);
+}
+
 /* ---- all ---- */
 
 void check_exact(const struct job *job)

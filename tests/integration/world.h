@@ -153,6 +153,11 @@ void await_ended(const struct job *job);
 /* All of the job's items final exactly once and as they must be, one effect each and no other, the
  * same numbers in the ledger, Redis and the report, no message left. Nothing may be running. */
 void check_exact(const struct job *job);
+/* What is counted is what is there, in each batch and in the job that has ended. */
+void expect_job_counted(const char *job);
+/* wanted: "success failed cancelled of total" */
+void expect_job_counts(const char *job, const char *wanted);
+void expect_job_status(const char *job, const char *wanted);
 /* await_ended(), stop_all(), check_exact() */
 void finish(const struct job *job);
 
