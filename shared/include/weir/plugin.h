@@ -10,6 +10,7 @@
  * Changes of this interface:
  *   1.0  first version
  *   1.1  WEIR_DEFER, weir_verdict.retry_after_ms, weir_host.map_map
+ *   1.2  language models: weir_host.find_model, ask, map_json; weir_plugin.answer
  *
  * A host refuses another major version. Within a major version structs only grow at their end: the
  * host copies min(struct_size, its own size) and treats what is missing as zero, which means
@@ -26,7 +27,7 @@ extern "C" {
 #endif
 
 #define WEIR_ABI_MAJOR 1
-#define WEIR_ABI_MINOR 1
+#define WEIR_ABI_MINOR 2
 
 /* A run of bytes, UTF-8, not NUL-terminated. data == NULL means "absent" (SQL NULL). */
 struct weir_text {
@@ -113,6 +114,22 @@ struct weir_work {
 	uint64_t id;
 };
 
+/* ---- language models ---- */
+
+/* Where the context's ai_model has its items worked on. */
+enum weir_model {
+	WEIR_MODEL_LOCAL = 1, /* by the plugin itself */
+	WEIR_MODEL_REMOTE     /* by ask() */
+};
+
+/* What a model answered: an object with the fields that the template of the context's model_key
+ * describes, their types and ranges checked. Valid during the call. */
+struct weir_answer {
+	const struct weir_map *fields;
+	struct weir_text json; /* the same as text, and "usage" beside it: ai_model, calls,
+				* input_tokens, output_tokens, cost. Made to be the result */
+};
+
 /* ---- storing effects ---- */
 
 /* A finished item that this transaction has claimed. */
@@ -189,6 +206,23 @@ struct weir_host {
 	/* Reads a map within a map, like the others. In a later stage the payload holds the first
 	 * one as "input", and "results" with what each stage made of it. Since 1.1. */
 	int (*map_map)(const struct weir_map *, const char *key, const struct weir_map **out);
+
+	/* Writes the value of a key as JSON, whatever its type: 0, or -1 when the key is absent or
+	 * null, or memory is short. *out is valid until the next call. Since 1.2. */
+	int (*map_json)(const struct weir_host *, const struct weir_map *, const char *key,
+			struct weir_text *out);
+
+	/* Looks up the ai_model and, for one that is asked, the template that the item's context
+	 * names: a weir_model, or -1 with err, which names those that there are. For check() and
+	 * process(); ai_model "local" is always there. Does not block. Since 1.2. */
+	int (*find_model)(const struct weir_host *, const struct weir_item *, struct weir_error *);
+
+	/* Asks the model for the item that is being processed. The work goes on in the plugin's
+	 * answer(), in seconds or in a day; or the host ends it: throttled, refused, not answered as
+	 * the template wants. An answer that has been paid for is never asked for again, so answer()
+	 * may be called without a call. To be called in process() or its timer, once. Does not block.
+	 * Since 1.2. */
+	void (*ask)(const struct weir_host *, struct weir_work);
 };
 
 /* ---- the database source of `weir submit KIND --from db` ---- */
@@ -242,6 +276,11 @@ struct weir_plugin {
 	const struct weir_source_query *sources;
 	/* Optional: one line of JSON Lines, shown by `weir submit KIND --sample`. */
 	const char *sample;
+
+	/* Required of a plugin that calls ask(): what the model answered. Goes on with the work as
+	 * process() would, and ends it in host->complete(). Since 1.2. */
+	void (*answer)(void *state, struct weir_work, const struct weir_item *,
+		       const struct weir_answer *);
 };
 
 typedef const struct weir_plugin *weir_plugin_fn(void);

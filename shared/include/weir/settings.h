@@ -8,6 +8,8 @@
 struct settings {
 	char *pg_url, *amqp_url, *redis_url;
 	char *plugin_dir; /* NULL: next to the program, ../lib/weir */
+	char *models;	  /* a file; NULL: only "local" is known */
+	char *templates;  /* a folder; NULL: only the built-in ones */
 	char *log_level;
 };
 

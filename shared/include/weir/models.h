@@ -1,0 +1,89 @@
+/* models.h: the models file: what each ai_model is, where it is, what it costs, and how much of it
+ * may be used. YAML; limits and prices are data, and nothing of them is in code.
+ *
+ *     models:
+ *       fast:
+ *         provider: anthropic             # anthropic, openai (any chat completions API), local
+ *         model: claude-haiku-4-5         # the vendor's name for it; not given: the same name
+ *         base_url: https://api.anthropic.com   # not given: the vendor's own
+ *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH; neither: none is sent
+ *         mode: call                      # or batch
+ *         requests_per_minute: 1000       # of the whole fleet; not given: no limit
+ *         input_tokens_per_minute: 450000
+ *         output_tokens_per_minute: 90000
+ *         max_in_flight: 200              # calls of one process at a time
+ *         max_tokens: 1024                # of an answer; a template may ask for less
+ *         timeout: 120s                   # of a call, from its start to the last byte
+ *         input_price: 1.00               # per million tokens, in any one currency
+ *         output_price: 5.00
+ *         batch:                          # for mode: batch; all may be left out
+ *           wait: 10s                     # for more requests, after the last one came
+ *           requests: 10000               # most of one remote batch
+ *           bytes: 100MB
+ *           tokens: 2000000               # of their input, estimated; not given: no limit
+ *           poll_least: 10s               # growing up to poll_most
+ *           poll_most: 5m
+ *           adopt_wait: 2m                # before a batch whose creation got no answer is
+ *                                         # looked for in vain, and made again
+ */
+#ifndef WEIR_MODELS_H
+#define WEIR_MODELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "weir/error.h"
+
+#define MODEL_NAME_MAX 64
+#define MODELS_MAX 256
+#define MODEL_LOCAL "local" /* there without being written down */
+
+enum model_provider { PROVIDER_LOCAL, PROVIDER_ANTHROPIC, PROVIDER_OPENAI };
+enum model_mode { MODEL_CALL, MODEL_BATCH };
+
+struct model {
+	char name[MODEL_NAME_MAX + 1];
+	int line; /* of the file; 0: not from it */
+	enum model_provider provider;
+	enum model_mode mode;
+	char *model, *base_url; /* base_url without a slash at its end */
+	char *key;		/* NULL: none; wiped when released */
+
+	/* Of a minute, in the whole fleet; 0: no limit. */
+	int64_t requests, input_tokens, output_tokens;
+	int64_t max_in_flight, max_tokens, timeout_ms;
+
+	/* Per million tokens, in millionths of the currency: what a token costs, in 10^-12. */
+	int64_t input_price, output_price;
+
+	struct {
+		int64_t wait_ms, requests, bytes, tokens; /* tokens 0: no limit */
+		int64_t poll_least_ms, poll_most_ms, adopt_wait_ms;
+	} batch;
+};
+
+struct models; /* sorted by name; holds "local" always */
+
+/* Reads and checks the file; path NULL: there is only "local". 0, or -1 with every fault and its
+ * line in err (code models_file). The caller calls models_close(). */
+int models_open(const char *path, struct models **out, struct weir_error *err) WEIR_MUST_CHECK;
+void models_close(struct models *m); /* NULL is fine */
+
+/* The same, with all faults written out in full, one a line, for `weir doctor` and starting
+ * programs: the caller prints *faults, and frees it. NULL when there were none. */
+int models_open_verbose(const char *path, struct models **out, char **faults,
+			struct weir_error *err) WEIR_MUST_CHECK;
+
+size_t models_count(const struct models *m);
+const struct model *models_at(const struct models *m, size_t i);
+/* NULL: err (code bad_context) names those that there are, and says what to do. */
+const struct model *models_find(const struct models *m, struct weir_text name,
+				struct weir_error *err);
+
+/* What tokens cost, in 10^-12 of the currency; capped at INT64_MAX. */
+int64_t model_cost(const struct model *m, int64_t input_tokens, int64_t output_tokens);
+/* "0.000123" of such a cost: exact, without zeros at the end. */
+#define COST_TEXT_MAX 40
+void model_cost_text(int64_t cost, char out[COST_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,121 @@
+/* provider.h: what the vendors' APIs look like on the wire: pure functions from what we want to
+ * bytes, and from bytes to what it means. Sources: the vendors' SDKs and specifications, named at
+ * each rule in the .c files. Nothing blocks. */
+#ifndef WEIR_PROVIDER_H
+#define WEIR_PROVIDER_H
+
+#include <stdbool.h>
+
+#include "weir/http.h"
+#include "weir/models.h"
+#include "weir/templates.h"
+
+#define PROVIDER_RESPONSE_MAX (4u << 20) /* bytes of one answer */
+#define PROVIDER_ID_MAX 128
+
+/* What became of a request. */
+enum reply_kind {
+	REPLY_ANSWER,	/* text and tokens */
+	REPLY_RETRY,	/* failed, and may succeed later: charged as an attempt */
+	REPLY_THROTTLED, /* a limit of the provider's, or it is overloaded or away: not charged */
+	REPLY_REFUSED,	/* this request will never succeed */
+	REPLY_STOP	/* none will: a bill, a key, a model that is not there. The job is paused */
+};
+
+struct reply {
+	enum reply_kind kind;
+	char id[PROVIDER_ID_MAX + 1]; /* the provider's own, of ANSWER; "" when it gave none */
+	struct buffer text;	      /* ANSWER: what the model said */
+	int64_t input_tokens, output_tokens; /* ANSWER; with cached ones */
+	int64_t after_ms;   /* RETRY, THROTTLED: not before; 0: it did not say */
+	bool fleet;	    /* THROTTLED: holds for all calls of this model */
+	/* Of all but ANSWER; also of an ANSWER that is not whole (max_tokens, refusal), whose text is of
+	 * no use: code cut_answer or refused_answer. code "" otherwise. */
+	struct weir_error error;
+};
+
+void reply_release(struct reply *r);
+
+/* What the response's rate headers say is left until they are filled again; -1: nothing. */
+struct provider_limits {
+	int64_t requests, input_tokens, output_tokens;
+	int64_t reset_ms; /* of whichever is 0 first */
+};
+
+/* ---- one call ---- */
+
+/* The body of a single call. With `repair` parts of the prompt the model is told its fault. */
+int provider_body(const struct model *m, const struct prompt *p, struct buffer *out,
+		  struct weir_error *err) WEIR_MUST_CHECK;
+/* Address and headers of it; url and the header texts are appended to `texts`, which the caller
+ * releases after http_begin(). id: the same for each try of the same request (Idempotency-Key). */
+int provider_call(const struct model *m, const char *id, struct buffer *texts,
+		  struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
+/* What the response means. Malformed ones are RETRY. */
+void provider_read(const struct model *m, const struct http_response *r, struct reply *out);
+void provider_read_limits(const struct model *m, const struct http_response *r,
+			  struct provider_limits *out);
+/* A careful guess, for limits: more than it will mostly be. */
+int64_t provider_tokens(size_t bytes);
+
+/* ---- remote batches ---- */
+
+enum remote_state { REMOTE_RUNNING, REMOTE_ENDED, REMOTE_FAILED };
+
+struct remote_info {
+	char id[PROVIDER_ID_MAX + 1];
+	enum remote_state state;
+	char intent[64];	/* of its metadata; "" where there is none */
+	int64_t created_ms;	/* since 1970 */
+	int64_t requests;	/* in all; -1: unknown */
+	int64_t done;		/* of them, while running; -1: unknown */
+	char results_url[512], errors_url[512]; /* where they are, complete; "": nowhere */
+	struct weir_error error; /* FAILED: why all of it was refused */
+};
+
+/* One line of a remote batch, from the body of a single call. */
+int provider_batch_line(const struct model *m, struct weir_text custom_id, struct weir_text body,
+			struct buffer *out, struct weir_error *err) WEIR_MUST_CHECK;
+/* What stands before, between and behind the lines where they are one JSON body; "" each where
+ * they are a file. */
+struct provider_frame {
+	const char *before, *between, *after;
+	bool file; /* uploaded first, under a name, as multipart/form-data */
+};
+struct provider_frame provider_frame(const struct model *m);
+
+/* Requests of a remote batch's life. `texts` as above. */
+int provider_upload(const struct model *m, const char *intent, struct buffer *texts,
+		    struct buffer *head, struct buffer *tail, struct http_request *out,
+		    struct weir_error *err) WEIR_MUST_CHECK; /* head and tail go around the file */
+int provider_create(const struct model *m, const char *file_id, const char *intent,
+		    struct buffer *texts, struct http_request *out,
+		    struct weir_error *err) WEIR_MUST_CHECK; /* body of a `file` provider; the other's
+							      * is streamed by the caller */
+int provider_poll(const struct model *m, const char *remote_id, struct buffer *texts,
+		  struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
+int provider_cancel(const struct model *m, const char *remote_id, struct buffer *texts,
+		    struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
+int provider_list(const struct model *m, const char *after, struct buffer *texts,
+		  struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
+int provider_fetch(const struct model *m, const char *url, struct buffer *texts,
+		   struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Their responses. 0; or -1 with *why saying what became of it (kind, after_ms, error). */
+int provider_read_file(const struct http_response *r, char id[PROVIDER_ID_MAX + 1],
+		       struct reply *why) WEIR_MUST_CHECK;
+int provider_read_batch(const struct model *m, const struct http_response *r,
+			struct remote_info *out, struct reply *why) WEIR_MUST_CHECK;
+/* A page of the list: calls each() for every batch on it; *next is "" on the last page. */
+int provider_read_list(const struct model *m, const struct http_response *r,
+		       void (*each)(void *owner, const struct remote_info *info), void *owner,
+		       char next[PROVIDER_ID_MAX + 1], struct reply *why) WEIR_MUST_CHECK;
+
+enum line_kind { LINE_REPLY, LINE_CANCELED, LINE_EXPIRED };
+/* One line of results: whose it is, and what became of it. -1: the line is not what it should be
+ * (err says why). */
+int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],
+		       enum line_kind *kind, struct reply *out,
+		       struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

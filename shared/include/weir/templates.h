@@ -1,0 +1,80 @@
+/* templates.h: what a model is told and what it has to answer, for each model_key. YAML, one file a
+ * template, NAME.yaml; some are built in, and a folder of the user's adds to them or replaces them.
+ *
+ *     description: titles for an idea
+ *     system: |
+ *       You write titles.
+ *       {{custom_instructions?}}
+ *     user: |
+ *       The idea: {{idea}}
+ *     max_tokens: 200
+ *     fields:
+ *       title:   {type: text, least: 1, most: 120}      # characters
+ *       score:   {type: number, least: -1, most: 1}
+ *       count:   {type: integer, least: 0}
+ *       good:    {type: boolean}
+ *       label:   {type: text, values: [positive, neutral, negative]}
+ *       tags:    {type: list, of: text, most: 10}        # elements
+ *       extra:   {type: object, optional: true}
+ *
+ * A placeholder is a path into the payload (title, front_matter.author, input.idea,
+ * results.title.title), or `payload` (all of it), `custom_instructions`, or `context.NAME`. With a
+ * question mark it may be absent, and then becomes nothing. Texts stand as they are, all else as
+ * JSON. What the fields are is told to the model behind the system text, from the same rows that
+ * check its answer. */
+#ifndef WEIR_TEMPLATES_H
+#define WEIR_TEMPLATES_H
+
+#include "weir/buffer.h"
+#include "weir/error.h"
+#include "weir/message.h"
+
+#define TEMPLATE_NAME_MAX 64
+#define TEMPLATES_MAX 1000
+#define TEMPLATE_FIELDS_MAX 64
+#define PROMPT_MAX (1024 * 1024) /* bytes of system and user text together */
+
+struct templates;
+struct template;
+
+/* The built-in ones, and those of dir (NULL: no other). 0, or -1 with every fault and its line in
+ * err, code "templates"; with faults not NULL, also all of them in full, which the caller frees. */
+int templates_open(const char *dir, struct templates **out, char **faults,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+void templates_close(struct templates *t); /* NULL is fine */
+
+size_t templates_count(const struct templates *t);
+const struct template *templates_at(const struct templates *t, size_t i); /* sorted by name */
+const char *template_name(const struct template *t);
+const char *template_description(const struct template *t);
+const char *template_file(const struct template *t); /* NULL: built in */
+int64_t template_max_tokens(const struct template *t); /* 0: as the model's */
+
+/* The template of an item's context: model_key_STEP in a stage that has a step, where there is one;
+ * else model_key. NULL: err (code bad_context) names those that there are. */
+const struct template *templates_find(const struct templates *t, const struct weir_map *context,
+				      struct weir_error *err);
+
+/* What is said to the model. */
+struct prompt {
+	struct buffer system, user;
+	/* A second try: what it answered, and what was wrong with that. Absent at the first. */
+	struct weir_text answer, fault;
+	int64_t max_tokens;
+};
+
+void prompt_release(struct prompt *p); /* zero it before the first use */
+
+/* Fills the system and user text of an item. 0, or -1: bad_payload (a placeholder's value is
+ * absent, naming it), oversized, out_of_memory. */
+int template_render(const struct template *t, const struct weir_item *item, struct prompt *out,
+		    struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Whether what the model said is the JSON that the template wants. Leading and trailing blanks and
+ * one ``` fence around it are taken off; fields that the template does not name are left out.
+ * 0, and the object in the template's order of fields appended to json; or -1: bad_answer (the text
+ * says to the model what is wrong), out_of_memory. */
+int template_check(const struct template *t, struct weir_text answer, struct buffer *json,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif
