@@ -424,7 +424,7 @@ static const struct {
 	{CURLE_BAD_CONTENT_ENCODING, "http_cut"},
 	{CURLE_HTTP2, "http_cut"},
 	{CURLE_HTTP2_STREAM, "http_cut"},
-	{CURLE_SSL_CONNECT_ERROR, "http_tls"},
+	{CURLE_SSL_CONNECT_ERROR, "http_connect"},
 	{CURLE_PEER_FAILED_VERIFICATION, "http_tls"},
 	{CURLE_SSL_CERTPROBLEM, "http_tls"},
 	{CURLE_SSL_CIPHER, "http_tls"},
