@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "await.h"
 #include "command.h"
@@ -90,10 +89,8 @@ static void close_plugin(struct submit *u)
 /* Opening it for writing empties it: that must not be the input. */
 static int open_skipped(struct submit *u, struct weir_error *err)
 {
-	struct stat in, out;
 	const char *name = u->options->skip_bad;
-	if (u->reader.file && fstat(fileno(u->reader.file), &in) == 0 && stat(name, &out) == 0 &&
-	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+	if (reader_reads(&u->reader, name))
 		return weir_fail(err, "skip_bad", "--skip-bad %.300s: that is the input", name);
 	u->skipped = fopen(name, "we");
 	return u->skipped ? 0 : weir_fail(err, "skip_bad", "%.300s: %s", name, strerror(errno));
@@ -247,19 +244,22 @@ static enum command_status run(struct call *call)
 
 const struct command command_submit = {
 	.name = "submit",
-	.arguments = "[KIND[.STEP] [FILE|-]] ",
-	.summary = "write a job into the ledger, from a file or the database",
+	.arguments = "[KIND[.STEP] [FILE|DIR|-]...] ",
+	.summary = "write a job into the ledger, from files or the database",
 	.help = "Reads items, checks them, and writes them into the ledger in aligned batches. A\n"
 		"relay then publishes them. Input is JSON Lines (one object a line) or CSV (with "
 		"a\n"
 		"header): custom_id says what the item is and is unique in the job, table_name "
 		"and\n"
 		"record_id name the row it came from, context is laid over the job's context, and\n"
-		"all other fields are the payload.\n\n"
+		"all other fields are the payload. Or it is Markdown: files and folders, a document\n"
+		"an item; its front matter may hold custom_id and context.\n\n"
 		"  weir submit sentiment items.jsonl --job monday \\\n"
 		"      --context model_key=sentiment --context ai_model=local\n"
 		"  weir submit sentiment --from db --job all --context model_key=sentiment \\\n"
 		"      --context ai_model=local --wait\n"
+		"  weir submit content docs/ notes.md --context model_key=document_metadata \\\n"
+		"      --context ai_model=local\n"
 		"  weir submit idea ideas.jsonl --stage idea.title --stage idea.script\n"
 		"  weir submit --job-file job.json\n"
 		"  weir submit sentiment --sample\n\n"
@@ -272,7 +272,7 @@ const struct command command_submit = {
 	.options = request_options,
 	.config_size = sizeof(struct request_options),
 	.least = 0,
-	.most = 2,
+	.most = INT_MAX,
 	.needs = NEED_PG | NEED_AMQP | NEED_REDIS,
 	.run = run,
 };
