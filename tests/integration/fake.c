@@ -155,8 +155,10 @@ void fake_restart(const char *option)
 
 int fake_open(void)
 {
+	if (world_open()) /* which makes the folder of the logs */
+		return 1;
 	mkdir(TEMPLATES, 0777);
-	return world_open() || fake_start(NULL) < 0;
+	return fake_start(NULL) < 0;
 }
 
 int fake_close(void)
