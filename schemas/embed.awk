@@ -1,13 +1,16 @@
-# Turns the numbered SQL files into one C table: number, name and text of each.
+# Turns files into one C table: number (of those whose name begins with one), name and text of each.
+# -v table: its declaration; -v header: where that is.
 FNR == 1 {
 	name = FILENAME
 	sub(/.*\//, "", name)
-	number = name + 0
 	if (NR == 1)
-		print "#include \"schema.h\"\n\nconst struct schema_file schema_files[] = {"
+		printf "#include \"%s\"\n\nconst %s[] = {\n", header, table
 	else
 		print "},"
-	printf "{%d, \"%s\",\n", number, name
+	printf "{"
+	if (name ~ /^[0-9]/)
+		printf "%d, ", name + 0
+	printf "\"%s\",\n", name
 }
 {
 	gsub(/\\/, "&&")
@@ -16,5 +19,6 @@ FNR == 1 {
 	printf "\"%s\\n\"\n", $0
 }
 END {
-	print "},\n{0, 0, 0},\n};"
+	print "},"
+	print "{0},\n};"
 }

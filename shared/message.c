@@ -150,6 +150,17 @@ int map_map(const struct weir_map *map, const char *key, const struct weir_map *
 	return 0;
 }
 
+int map_json(struct buffer *out, const struct weir_map *map, const char *key)
+{
+	const msgpack_object *value =
+		key != NULL ? find(map, key) : (const msgpack_object *)(const void *)map;
+
+	if (value == NULL || value->type == MSGPACK_OBJECT_NIL)
+		return -1;
+	message_write_json(out, value);
+	return 0;
+}
+
 /* ---- the fields ---- */
 
 /* In the order in which they are encoded, which is where a reader looks for them first. */

@@ -1,4 +1,6 @@
+#include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,26 +146,29 @@ static void *allocate(size_t size)
 	return made;
 }
 
-static json_t *parse(const char *json, size_t size, json_error_t *fault)
+static json_t *parse(const char *json, size_t size, size_t flags, json_error_t *fault)
 {
 	json_t *root;
 
 	json_set_alloc_funcs(allocate, free);
 	allocation_failed = false;
-	root = json_loadb(json, size, JSON_ALLOW_NUL, fault);
+	root = json_loadb(json, size, flags, fault);
 	if (!allocation_failed)
 		return root;
 	json_decref(root);
 	return NULL;
 }
 
-static int parse_object(const char *json, size_t size, json_t **out, struct weir_error *err)
+static int parse_object(const char *json, size_t size, size_t flags, json_t **out,
+			struct weir_error *err)
 {
 	json_error_t fault = {.text = ""};
-	json_t *root = parse(json, size, &fault);
+	json_t *root = parse(json, size, flags, &fault);
 
 	if (root == NULL && allocation_failed)
 		return weir_fail_memory(err);
+	if (root == NULL && json_error_code(&fault) == json_error_null_character)
+		return weir_fail(err, "bad_json", "byte %d: U+0000 is not allowed", fault.position);
 	if (root == NULL)
 		return weir_fail(err, "bad_json", "byte %d: %s", fault.position, fault.text);
 	if (!json_is_object(root)) {
@@ -172,6 +177,14 @@ static int parse_object(const char *json, size_t size, json_t **out, struct weir
 	}
 	*out = root;
 	return 0;
+}
+
+int message_parse_json(const char *json, size_t size, unsigned depth_max, json_t **out,
+		       struct weir_error *err)
+{
+	if (check_outline(json, size, depth_max, err) < 0)
+		return -1;
+	return parse_object(json, size, 0, out, err);
 }
 
 /* The packed bytes go through the scan as well: short JSON numbers become longer doubles. */
@@ -196,7 +209,7 @@ int message_transcode(struct buffer *out, const char *json, size_t size, unsigne
 	if (size > MESSAGE_MAX)
 		return weir_fail(err, "oversized", "%zu bytes, the most is %d", size, MESSAGE_MAX);
 	if (check_outline(json, size, depth_max, err) < 0 ||
-	    parse_object(json, size, &root, err) < 0)
+	    parse_object(json, size, JSON_ALLOW_NUL, &root, err) < 0)
 		return -1;
 	msgpack_packer_init(&to, out, write_buffer);
 	pack(&to, root);
@@ -219,8 +232,8 @@ int message_overlay(struct buffer *out, struct weir_text base, struct weir_text 
 	char *text = NULL;
 	int rc = -1;
 
-	if (parse_object(base.data, base.size, &all, err) < 0 ||
-	    parse_object(over.data, over.size, &own, err) < 0)
+	if (parse_object(base.data, base.size, JSON_ALLOW_NUL, &all, err) < 0 ||
+	    parse_object(over.data, over.size, JSON_ALLOW_NUL, &own, err) < 0)
 		goto out;
 	if (json_object_update(all, own) == 0)
 		text = json_dumps(all, JSON_COMPACT);
@@ -232,4 +245,85 @@ out:
 	json_decref(all);
 	json_decref(own);
 	return rc;
+}
+
+/* ---- to JSON ---- */
+
+/* The shortest of the usual forms that reads back as the same number. */
+static void write_real(struct buffer *out, double real)
+{
+	char text[40];
+
+	if (!isfinite(real)) {
+		buffer_add_text(out, "null");
+		return;
+	}
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, real);
+		if (strtod(text, NULL) == real)
+			break;
+	}
+	buffer_add_text(out, text);
+}
+
+static void write_text(struct buffer *out, const char *text, uint32_t size)
+{
+	buffer_add_json(out, (struct weir_text){size > 0 ? text : "", size});
+}
+
+static void write_map(struct buffer *out, const msgpack_object_map *map)
+{
+	buffer_add_char(out, '{');
+	for (uint32_t i = 0; i < map->size; i++) {
+		if (i > 0)
+			buffer_add_char(out, ',');
+		write_text(out, map->ptr[i].key.via.str.ptr, map->ptr[i].key.via.str.size);
+		buffer_add_char(out, ':');
+		message_write_json(out, &map->ptr[i].val);
+	}
+	buffer_add_char(out, '}');
+}
+
+static void write_array(struct buffer *out, const msgpack_object_array *array)
+{
+	buffer_add_char(out, '[');
+	for (uint32_t i = 0; i < array->size; i++) {
+		if (i > 0)
+			buffer_add_char(out, ',');
+		message_write_json(out, &array->ptr[i]);
+	}
+	buffer_add_char(out, ']');
+}
+
+/* Calls itself through maps and arrays, MESSAGE_DEPTH_MAX times at the most. */
+void message_write_json(struct buffer *out, const msgpack_object *value)
+{
+	switch (value->type) {
+	case MSGPACK_OBJECT_BOOLEAN:
+		buffer_add_text(out, value->via.boolean ? "true" : "false");
+		break;
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+		buffer_printf(out, "%" PRIu64, value->via.u64);
+		break;
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+		buffer_printf(out, "%" PRId64, value->via.i64);
+		break;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
+		write_real(out, value->via.f64);
+		break;
+	case MSGPACK_OBJECT_STR:
+	case MSGPACK_OBJECT_BIN:
+		write_text(out, value->via.str.ptr, value->via.str.size);
+		break;
+	case MSGPACK_OBJECT_MAP:
+		write_map(out, &value->via.map);
+		break;
+	case MSGPACK_OBJECT_ARRAY:
+		write_array(out, &value->via.array);
+		break;
+	default:
+		buffer_add_text(out, "null");
+		break;
+	}
 }

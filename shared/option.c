@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/nearest.h"
+
 enum {
 	NAME_MAX_BYTES = 128, /* of an option's full name, with its NUL */
 	SECRET_FILE_MAX = 64 * 1024,
@@ -364,56 +366,25 @@ static bool setting_find(const struct parse *p, const char *name, size_t size, s
 	return false;
 }
 
-/* Levenshtein's distance, row by row. */
-static size_t edit_distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_BYTES + 1];
-	size_t columns = strlen(b);
-
-	for (size_t j = 0; j <= columns; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < columns; j++) {
-			size_t change = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			if (row[j] < row[j + 1])
-				row[j + 1] = row[j];
-			row[j + 1]++;
-			if (change < row[j + 1])
-				row[j + 1] = change;
-		}
-	}
-	return row[columns];
-}
-
 /* name holds the option as it was given, without dashes and value. */
 static int fail_unknown(const struct parse *p, const char *dashes, const char *name,
 			struct weir_error *err)
 {
 	struct setting s = {0};
-	char full[NAME_MAX_BYTES], nearest[NAME_MAX_BYTES] = "";
-	size_t least = strlen(name) / 3 + 2; /* further away it is no typing error */
+	struct nearest nearest;
+	char full[NAME_MAX_BYTES];
 
+	nearest_init(&nearest, name);
 	while (setting_next(p->groups, p->count, &s)) {
-		size_t distance;
-
 		if (s.row->type == WEIR_OPTION_SECRET)
 			continue;
 		setting_name(&s, full);
-		distance = edit_distance(name, full);
-		if (distance < least) {
-			least = distance;
-			memcpy(nearest, full, sizeof(nearest));
-		}
+		nearest_try(&nearest, full);
 	}
-	if (*nearest)
+	if (*nearest.name)
 		return weir_fail(err, "unknown_option",
 				 "there is no option %s%s; did you mean --%s?", dashes, name,
-				 nearest);
+				 nearest.name);
 	return weir_fail(err, "unknown_option", "there is no option %s%s; --help shows them all",
 			 dashes, name);
 }

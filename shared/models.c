@@ -1,0 +1,236 @@
+#include "weir/models.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "models_file.h"
+
+struct models {
+	struct model *list;
+	size_t count;
+};
+
+/* ---- reading ---- */
+
+static bool name_ok(const char *name)
+{
+	static const char first[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char more[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				   "._:/-";
+	size_t size = strlen(name);
+
+	return size >= 1 && size <= MODEL_NAME_MAX && strchr(first, *name) != NULL &&
+	       name[strspn(name, more)] == '\0';
+}
+
+static int add_entry(struct models *m, const struct field_source *from, int key, int entry)
+{
+	const char *name = yaml_text(from->yaml, key);
+	struct model *made = &m->list[m->count];
+
+	if (name == NULL || !name_ok(name))
+		return field_fault(from, key,
+				   "\"%.80s\" is no name for a model: 1 to %d of A-Z a-z 0-9 . _ : "
+				   "/ - beginning with a letter or digit",
+				   name != NULL ? name : "", MODEL_NAME_MAX);
+	m->count++;
+	if (model_read(from, name, entry, made) < 0)
+		return -1;
+	if (strcmp(name, MODEL_LOCAL) == 0 && made->provider != PROVIDER_LOCAL)
+		return field_fault(
+			from, key,
+			"\"local\" is the model of the plugins themselves: call this one "
+			"otherwise");
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct model *)a)->name, ((const struct model *)b)->name);
+}
+
+static struct model *find(const struct models *m, const char *name)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (strcmp(m->list[i].name, name) == 0)
+			return &m->list[i];
+	return NULL;
+}
+
+/* One more than the file has, for "local". */
+static int make_list(struct models *m, size_t entries)
+{
+	m->list = calloc(entries + 1, sizeof(*m->list));
+	return m->list != NULL ? 0 : -1;
+}
+
+static void finish_list(struct models *m)
+{
+	if (find(m, MODEL_LOCAL) == NULL)
+		snprintf(m->list[m->count++].name, sizeof(m->list->name), "%s", MODEL_LOCAL);
+	qsort(m->list, m->count, sizeof(*m->list), by_name);
+}
+
+static int add_entries(struct models *m, const struct field_source *from, int map)
+{
+	size_t size = yaml_size(from->yaml, map);
+	int rc = 0;
+
+	if (yaml_type(from->yaml, map) != YAML_MAP && yaml_type(from->yaml, map) != YAML_NULL)
+		return field_fault(from, map, "models: a map of models is wanted");
+	if (size > MODELS_MAX)
+		return field_fault(from, map, "%zu models, the most is %d", size, MODELS_MAX);
+	if (make_list(m, size) < 0)
+		return field_fault(from, -1, "out of memory");
+	for (size_t i = 0; i < size; i++) {
+		int key, entry = yaml_at(from->yaml, map, i, &key);
+
+		if (add_entry(m, from, key, entry) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+static int read_file(struct models *m, const char *path, struct faults *faults)
+{
+	static const struct field rows[] = {
+		{.name = "models", .type = FIELD_NODE, .required = true},
+		{.type = FIELD_END},
+	};
+	struct field_source from = {.file = path, .faults = faults};
+	struct yaml *y;
+	int map = -1, rc;
+
+	if (yaml_read(path, &y, faults) < 0)
+		return -1;
+	from.yaml = y;
+	rc = fields_read(&from, yaml_root(y), "the file", rows, &map);
+	if (add_entries(m, &from, map) < 0)
+		rc = -1;
+	yaml_close(y);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+static int fill(struct models *m, const char *path, char **faults, struct weir_error *err)
+{
+	struct faults found = {.count = 0};
+	int rc = 0;
+
+	if (path == NULL && make_list(m, 0) < 0)
+		return weir_fail_memory(err);
+	if (path != NULL && read_file(m, path, &found) < 0)
+		rc = faults_fail(&found, "models_file", err);
+	if (rc < 0 && faults != NULL && buffer_text(&found.text) != NULL)
+		*faults = strdup(found.text.data);
+	faults_release(&found);
+	if (rc == 0)
+		finish_list(m);
+	return rc;
+}
+
+int models_open_verbose(const char *path, struct models **out, char **faults,
+			struct weir_error *err)
+{
+	struct models *m = calloc(1, sizeof(*m));
+
+	if (faults != NULL)
+		*faults = NULL;
+	if (m == NULL)
+		return weir_fail_memory(err);
+	if (fill(m, path, faults, err) < 0) {
+		models_close(m);
+		return -1;
+	}
+	*out = m;
+	return 0;
+}
+
+int models_open(const char *path, struct models **out, struct weir_error *err)
+{
+	return models_open_verbose(path, out, NULL, err);
+}
+
+void models_close(struct models *m)
+{
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->count; i++)
+		model_release(&m->list[i]);
+	free(m->list);
+	free(m);
+}
+
+/* ---- finding ---- */
+
+size_t models_count(const struct models *m) { return m->count; }
+
+const struct model *models_at(const struct models *m, size_t i) { return &m->list[i]; }
+
+static void fail_unknown(const struct models *m, struct weir_text name, struct weir_error *err)
+{
+	struct buffer list = BUFFER_INIT;
+
+	for (size_t i = 0; i < m->count; i++)
+		buffer_printf(&list, "%s%s", i > 0 ? ", " : "", m->list[i].name);
+	weir_fail(err, "bad_context",
+		  "ai_model \"%.*s\" is not known (the file that --models names says which there "
+		  "are); there are: %s",
+		  name.size < MODEL_NAME_MAX ? (int)name.size : MODEL_NAME_MAX,
+		  name.data != NULL ? name.data : "",
+		  buffer_text(&list) != NULL ? list.data : MODEL_LOCAL);
+	buffer_release(&list);
+}
+
+const struct model *models_find(const struct models *m, struct weir_text name,
+				struct weir_error *err)
+{
+	char text[MODEL_NAME_MAX + 1];
+	struct model key, *found = NULL;
+
+	if (name.size >= 1 && name.size <= MODEL_NAME_MAX && !memchr(name.data, '\0', name.size)) {
+		snprintf(text, sizeof(text), "%.*s", (int)name.size, name.data);
+		memcpy(key.name, text, sizeof(text));
+		found = bsearch(&key, m->list, m->count, sizeof(*m->list), by_name);
+	}
+	if (found == NULL)
+		fail_unknown(m, name, err);
+	return found;
+}
+
+/* ---- costs ---- */
+
+static int64_t part_cost(int64_t tokens, int64_t price)
+{
+	int64_t cost;
+
+	if (tokens <= 0)
+		return 0;
+	return __builtin_mul_overflow(tokens, price, &cost) ? INT64_MAX : cost;
+}
+
+int64_t model_cost(const struct model *m, int64_t input_tokens, int64_t output_tokens)
+{
+	int64_t cost;
+
+	if (__builtin_add_overflow(part_cost(input_tokens, m->input_price),
+				   part_cost(output_tokens, m->output_price), &cost))
+		return INT64_MAX;
+	return cost;
+}
+
+void model_cost_text(int64_t cost, char out[COST_TEXT_MAX])
+{
+	const int64_t one = INT64_C(1000000000000);
+	size_t size;
+
+	snprintf(out, COST_TEXT_MAX, "%" PRId64 ".%012" PRId64, cost / one, cost % one);
+	size = strlen(out);
+	while (out[size - 1] == '0')
+		out[--size] = '\0';
+	if (out[size - 1] == '.')
+		out[size - 1] = '\0';
+}

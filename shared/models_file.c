@@ -1,0 +1,324 @@
+#include "models_file.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The fields of an entry, before they are checked against each other. */
+struct entry {
+	int provider, mode, batch_node;
+	char *model, *base_url, *key_env, *key_file;
+	struct model m; /* its numbers */
+};
+
+#define AT(field) offsetof(struct entry, field)
+#define MINUTE_MAX INT64_C(1000000000000)
+#define PRICE_MAX INT64_C(1000000000000) /* a million, for a million tokens */
+
+static const char *const providers[] = {[PROVIDER_LOCAL] = "local",
+					[PROVIDER_ANTHROPIC] = "anthropic",
+					[PROVIDER_OPENAI] = "openai",
+					NULL};
+static const char *const modes[] = {[MODEL_CALL] = "call", [MODEL_BATCH] = "batch", NULL};
+static const char *const vendors[] = {[PROVIDER_ANTHROPIC] = "https://api.anthropic.com",
+				      [PROVIDER_OPENAI] = "https://api.openai.com"};
+
+static const struct field rows[] = {
+	{.name = "provider",
+	 .type = FIELD_WORD,
+	 .offset = AT(provider),
+	 .words = providers,
+	 .required = true},
+	{.name = "model", .type = FIELD_TEXT, .offset = AT(model), .least = 1, .most = 200},
+	{.name = "base_url", .type = FIELD_TEXT, .offset = AT(base_url), .least = 1, .most = 400},
+	{.name = "key_env", .type = FIELD_TEXT, .offset = AT(key_env), .least = 1, .most = 200},
+	{.name = "key_file", .type = FIELD_TEXT, .offset = AT(key_file), .least = 1, .most = 2000},
+	{.name = "mode", .type = FIELD_WORD, .offset = AT(mode), .preset = "call", .words = modes},
+	{.name = "requests_per_minute",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.requests),
+	 .least = 1,
+	 .most = MINUTE_MAX},
+	{.name = "input_tokens_per_minute",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.input_tokens),
+	 .least = 1,
+	 .most = MINUTE_MAX},
+	{.name = "output_tokens_per_minute",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.output_tokens),
+	 .least = 1,
+	 .most = MINUTE_MAX},
+	{.name = "max_in_flight",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.max_in_flight),
+	 .preset = "200",
+	 .least = 1,
+	 .most = 10000},
+	{.name = "max_tokens",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.max_tokens),
+	 .preset = "1024",
+	 .least = 1,
+	 .most = 1000000},
+	{.name = "timeout",
+	 .type = FIELD_TIME,
+	 .offset = AT(m.timeout_ms),
+	 .preset = "120s",
+	 .least = 100,
+	 .most = 3600000},
+	{.name = "input_price",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.input_price),
+	 .preset = "0",
+	 .least = 0,
+	 .most = PRICE_MAX},
+	{.name = "output_price",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.output_price),
+	 .preset = "0",
+	 .least = 0,
+	 .most = PRICE_MAX},
+	{.name = "batch", .type = FIELD_NODE, .offset = AT(batch_node)},
+	{.type = FIELD_END},
+};
+
+static const struct field batch_rows[] = {
+	{.name = "wait",
+	 .type = FIELD_TIME,
+	 .offset = AT(m.batch.wait_ms),
+	 .preset = "10s",
+	 .least = 0,
+	 .most = 86400000},
+	{.name = "requests",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.batch.requests),
+	 .preset = "10000",
+	 .least = 1,
+	 .most = 100000},
+	{.name = "bytes",
+	 .type = FIELD_BYTES,
+	 .offset = AT(m.batch.bytes),
+	 .preset = "100MB",
+	 .least = 1000,
+	 .most = 1000000000},
+	{.name = "tokens",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(m.batch.tokens),
+	 .least = 1,
+	 .most = MINUTE_MAX},
+	{.name = "poll_least",
+	 .type = FIELD_TIME,
+	 .offset = AT(m.batch.poll_least_ms),
+	 .preset = "10s",
+	 .least = 10,
+	 .most = 86400000},
+	{.name = "poll_most",
+	 .type = FIELD_TIME,
+	 .offset = AT(m.batch.poll_most_ms),
+	 .preset = "5m",
+	 .least = 10,
+	 .most = 86400000},
+	{.name = "adopt_wait",
+	 .type = FIELD_TIME,
+	 .offset = AT(m.batch.adopt_wait_ms),
+	 .preset = "2m",
+	 .least = 0,
+	 .most = 86400000},
+	{.type = FIELD_END},
+};
+
+static int line_node(const struct field_source *from, int map, const char *name)
+{
+	int node = yaml_find(from->yaml, map, name);
+
+	return node < 0 ? map : node;
+}
+
+/* ---- the address ---- */
+
+static bool has_part(CURLU *url, CURLUPart part)
+{
+	char *text = NULL;
+	bool there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+
+	curl_free(text);
+	return there;
+}
+
+static bool is_http(CURLU *url)
+{
+	char *scheme = NULL;
+	bool http = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+
+	curl_free(scheme);
+	return http;
+}
+
+/* NULL: it is good. Never shows the address, which may hold a password. */
+static const char *url_fault(CURLU *url, const char *text)
+{
+	if (strpbrk(text, " \t\r\n") != NULL ||
+	    curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
+		return "not a URL";
+	if (!is_http(url))
+		return "http:// or https:// is wanted";
+	if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
+		return "it must not hold a name or password: keys come from key_env or key_file";
+	if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
+		return "nothing may stand behind its path";
+	return NULL;
+}
+
+static int check_url(const struct field_source *from, int entry, const char *text)
+{
+	CURLU *url = curl_url();
+	const char *fault = url != NULL ? url_fault(url, text) : "out of memory";
+
+	curl_url_cleanup(url);
+	if (fault == NULL)
+		return 0;
+	return field_fault(from, line_node(from, entry, "base_url"), "base_url: %s", fault);
+}
+
+/* People write the address with or without the version, as their vendor does: ours is without. */
+static void trim_url(char *url)
+{
+	size_t size = strlen(url);
+
+	while (size > 0 && url[size - 1] == '/')
+		url[--size] = '\0';
+	if (size > 3 && strcmp(url + size - 3, "/v1") == 0)
+		url[size - 3] = '\0';
+}
+
+/* ---- the key ---- */
+
+/* A path that does not begin at the root begins where the models file is. */
+static char *path_beside(const char *file, const char *path)
+{
+	const char *slash = strrchr(file, '/');
+	char *made;
+
+	if (*path == '/' || slash == NULL)
+		return strdup(path);
+	return asprintf(&made, "%.*s/%s", (int)(slash - file), file, path) < 0 ? NULL : made;
+}
+
+static int read_key_file(const char *file, const char *name, char **key, struct weir_error *err)
+{
+	char *path = path_beside(file, name);
+	int rc = path != NULL ? model_key_of_file(path, key, err) : weir_fail_memory(err);
+
+	free(path);
+	return rc;
+}
+
+static int read_key(const struct field_source *from, int entry, struct entry *e)
+{
+	const char *name = e->key_env != NULL ? "key_env" : "key_file";
+	struct weir_error why;
+	int rc;
+
+	if (e->key_env == NULL && e->key_file == NULL)
+		return 0;
+	if (e->key_env != NULL && e->key_file != NULL)
+		return field_fault(from, line_node(from, entry, "key_file"),
+				   "key_env and key_file: one of them is enough");
+	rc = e->key_env != NULL ? model_key_of_variable(e->key_env, &e->m.key, &why)
+				: read_key_file(from->file, e->key_file, &e->m.key, &why);
+	return rc == 0 ? 0
+		       : field_fault(from, line_node(from, entry, name), "%s: %s", name, why.text);
+}
+
+/* ---- the whole ---- */
+
+/* What stays is nothing but the provider. */
+static int check_local(const struct field_source *from, int entry)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < yaml_size(from->yaml, entry); i++) {
+		int key;
+
+		(void)yaml_at(from->yaml, entry, i, &key);
+		if (strcmp(yaml_text(from->yaml, key), "provider") != 0)
+			rc = field_fault(from, key, "%s: a local model has no such field",
+					 yaml_text(from->yaml, key));
+	}
+	return rc;
+}
+
+static int read_batch(const struct field_source *from, int entry, struct entry *e)
+{
+	int rc;
+
+	if (e->batch_node >= 0 && e->mode != MODEL_BATCH)
+		return field_fault(from, e->batch_node, "batch: is for mode: batch alone");
+	if (e->mode != MODEL_BATCH)
+		return 0;
+	rc = fields_read(from, e->batch_node, "batch", batch_rows, e);
+	if (rc == 0 && e->m.batch.poll_least_ms > e->m.batch.poll_most_ms)
+		rc = field_fault(from, e->batch_node >= 0 ? e->batch_node : entry,
+				 "poll_least is longer than poll_most");
+	return rc;
+}
+
+static int check_remote(const struct field_source *from, int entry, struct entry *e)
+{
+	int rc = 0;
+
+	if (e->base_url != NULL && check_url(from, entry, e->base_url) < 0)
+		rc = -1;
+	if (read_key(from, entry, e) < 0)
+		rc = -1;
+	if (read_batch(from, entry, e) < 0)
+		rc = -1;
+	return rc;
+}
+
+/* What was not given is taken from elsewhere; the texts move. */
+static int fill(struct entry *e, const char *name, struct model *out)
+{
+	e->m.provider = (enum model_provider)e->provider;
+	e->m.mode = (enum model_mode)e->mode;
+	*out = e->m;
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	if (e->provider <= PROVIDER_LOCAL)
+		return 0;
+	out->model = e->model != NULL ? e->model : strdup(name);
+	out->base_url = e->base_url != NULL ? e->base_url : strdup(vendors[e->provider]);
+	e->model = e->base_url = NULL;
+	if (out->model == NULL || out->base_url == NULL)
+		return -1;
+	trim_url(out->base_url);
+	return 0;
+}
+
+int model_read(const struct field_source *from, const char *name, int entry, struct model *out)
+{
+	struct entry e = {.provider = -1, .batch_node = -1};
+	int rc = fields_read(from, entry, name, rows, &e);
+
+	if (rc == 0)
+		rc = e.provider == PROVIDER_LOCAL ? check_local(from, entry)
+						  : check_remote(from, entry, &e);
+	else if (e.provider > PROVIDER_LOCAL) /* say what else is wrong */
+		(void)check_remote(from, entry, &e);
+	e.m.line = yaml_line(from->yaml, entry);
+	if (fill(&e, name, out) < 0)
+		rc = field_fault(from, -1, "out of memory");
+	fields_release(rows, &e);
+	return rc;
+}
+
+void model_release(struct model *m)
+{
+	if (m->key != NULL)
+		explicit_bzero(m->key, strlen(m->key));
+	free(m->key);
+	free(m->model);
+	free(m->base_url);
+	*m = (struct model){.line = 0};
+}

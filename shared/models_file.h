@@ -1,0 +1,20 @@
+/* models_file.h: a model as the file describes it. Private to libweir. */
+#ifndef WEIR_MODELS_FILE_H
+#define WEIR_MODELS_FILE_H
+
+#include "fields.h"
+#include "weir/models.h"
+
+/* Reads the entry called `name` into *out, which starts zeroed. 0, or -1 after adding at least one
+ * fault. In both cases the caller releases it. */
+int model_read(const struct field_source *from, const char *name, int entry,
+	       struct model *out) WEIR_MUST_CHECK;
+void model_release(struct model *m); /* the key is wiped */
+
+/* The key of an environment variable, or of the first line of a file that others cannot read. The
+ * error (which never shows anything of it) says what is to be done; on success the caller wipes and
+ * frees *out. */
+int model_key_of_variable(const char *variable, char **out, struct weir_error *err) WEIR_MUST_CHECK;
+int model_key_of_file(const char *path, char **out, struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

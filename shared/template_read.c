@@ -1,0 +1,286 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "fields.h"
+#include "template_parts.h"
+
+#define TEXT_MAX (256 * 1024) /* bytes of a text of a template */
+#define MAX_TOKENS_MAX 1000000
+
+struct source {
+	char *description, *system, *user;
+	int64_t max_tokens;
+	int fields;
+};
+
+#define AT(field) offsetof(struct source, field)
+
+static const struct field rows[] = {
+	{.name = "description", .type = FIELD_TEXT, .offset = AT(description), .most = 1000},
+	{.name = "system", .type = FIELD_TEXT, .offset = AT(system), .most = TEXT_MAX},
+	{.name = "user",
+	 .type = FIELD_TEXT,
+	 .offset = AT(user),
+	 .least = 1,
+	 .most = TEXT_MAX,
+	 .required = true},
+	{.name = "max_tokens",
+	 .type = FIELD_INTEGER,
+	 .offset = AT(max_tokens),
+	 .least = 1,
+	 .most = MAX_TOKENS_MAX},
+	{.name = "fields", .type = FIELD_NODE, .offset = AT(fields), .required = true},
+	{.type = FIELD_END},
+};
+
+/* One field of the answer, as it is written. */
+struct rule_source {
+	int type, of;
+	bool optional;
+	int least, most, values; /* nodes */
+};
+
+#define RULE_AT(field) offsetof(struct rule_source, field)
+
+static const char *const types[] = {[RULE_TEXT] = "text",
+				    [RULE_NUMBER] = "number",
+				    [RULE_INTEGER] = "integer",
+				    [RULE_BOOLEAN] = "boolean",
+				    [RULE_LIST] = "list",
+				    [RULE_OBJECT] = "object",
+				    NULL};
+
+static const struct field rule_rows[] = {
+	{.name = "type",
+	 .type = FIELD_WORD,
+	 .offset = RULE_AT(type),
+	 .words = types,
+	 .required = true},
+	{.name = "of", .type = FIELD_WORD, .offset = RULE_AT(of), .words = types},
+	{.name = "optional", .type = FIELD_FLAG, .offset = RULE_AT(optional)},
+	{.name = "least", .type = FIELD_NODE, .offset = RULE_AT(least)},
+	{.name = "most", .type = FIELD_NODE, .offset = RULE_AT(most)},
+	{.name = "values", .type = FIELD_NODE, .offset = RULE_AT(values)},
+	{.type = FIELD_END},
+};
+
+bool template_name_ok(const char *name)
+{
+	return *name >= 'a' && *name <= 'z' && strlen(name) <= TEMPLATE_NAME_MAX &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
+/* ---- a field of the answer ---- */
+
+static int read_bound(const struct field_source *from, const char *name, int node,
+		      const struct rule *rule, json_t **out)
+{
+	bool real = rule->type == RULE_NUMBER, integer = rule->type == RULE_INTEGER;
+	json_t *value;
+
+	if (node < 0)
+		return 0;
+	if (rule->type == RULE_BOOLEAN || rule->type == RULE_OBJECT)
+		return field_fault(from, node, "%s: has no meaning for this type", name);
+	value = yaml_json(from->yaml, node);
+	if (value == NULL)
+		return field_fault(from, -1, "out of memory");
+	*out = value;
+	if (real ? !json_is_number(value) : !json_is_integer(value))
+		return field_fault(from, node, "%s: a %snumber is wanted", name,
+				   real ? "" : "whole ");
+	if (!real && !integer && json_integer_value(value) < 0)
+		return field_fault(from, node, "%s: a length is not below 0", name);
+	return 0;
+}
+
+static int read_bounds(const struct field_source *from, const struct rule_source *s,
+		       struct rule *rule)
+{
+	int rc = read_bound(from, "least", s->least, rule, &rule->least);
+
+	if (read_bound(from, "most", s->most, rule, &rule->most) < 0)
+		rc = -1;
+	if (rc == 0 && rule->least != NULL && rule->most != NULL &&
+	    json_number_value(rule->least) > json_number_value(rule->most))
+		rc = field_fault(from, s->least, "least is more than most");
+	return rc;
+}
+
+static int read_values(const struct field_source *from, const struct rule_source *s,
+		       struct rule *rule)
+{
+	size_t size = yaml_size(from->yaml, s->values);
+
+	if (s->values < 0)
+		return 0;
+	if (rule->type != RULE_TEXT && !(rule->type == RULE_LIST && rule->of == RULE_TEXT))
+		return field_fault(from, s->values, "values: is for texts, and lists of them");
+	if (yaml_type(from->yaml, s->values) != YAML_LIST || size == 0)
+		return field_fault(from, s->values, "values: a list of texts is wanted");
+	rule->values = json_array();
+	for (size_t i = 0; i < size; i++) {
+		int node = yaml_at(from->yaml, s->values, i, NULL);
+		const char *text = yaml_text(from->yaml, node);
+
+		if (text == NULL)
+			return field_fault(from, node, "values: a text is wanted");
+		if (json_array_append_new(rule->values, json_string(text)) < 0)
+			return field_fault(from, -1, "out of memory");
+	}
+	return 0;
+}
+
+static int read_rule(const struct field_source *from, int key, int node, struct rule *rule)
+{
+	struct rule_source s = {.type = -1, .of = -1, .least = -1, .most = -1, .values = -1};
+	const char *name = yaml_text(from->yaml, key);
+	int rc;
+
+	if (name == NULL || !template_name_ok(name))
+		return field_fault(from, key,
+				   "\"%.80s\" is no name for a field: 1 to %d of a-z 0-9 _ "
+				   "beginning with a letter",
+				   name != NULL ? name : "", TEMPLATE_NAME_MAX);
+	snprintf(rule->name, sizeof(rule->name), "%s", name);
+	if (strcmp(name, "usage") == 0)
+		return field_fault(from, key,
+				   "usage: stands beside the fields of every answer; call "
+				   "this one otherwise");
+	if (fields_read(from, node, name, rule_rows, &s) < 0)
+		return -1;
+	rule->type = (enum rule_type)s.type;
+	rule->of = s.of < 0 ? RULE_TEXT : (enum rule_type)s.of;
+	rule->optional = s.optional;
+	rc = read_bounds(from, &s, rule);
+	if (s.of >= 0 && (s.type != RULE_LIST || s.of == RULE_LIST))
+		rc = field_fault(from, yaml_find(from->yaml, node, "of"),
+				 "of: is for lists, and of no lists");
+	return read_values(from, &s, rule) < 0 ? -1 : rc;
+}
+
+static int read_rules(const struct field_source *from, int map, struct template *t)
+{
+	size_t size = yaml_size(from->yaml, map);
+	int rc = 0;
+
+	if (map < 0) /* that it is missing has been said */
+		return -1;
+	if (yaml_type(from->yaml, map) != YAML_MAP || size < 1 || size > TEMPLATE_FIELDS_MAX)
+		return field_fault(from, map, "fields: 1 to %d fields are wanted",
+				   TEMPLATE_FIELDS_MAX);
+	for (size_t i = 0; i < size; i++) {
+		int key, node = yaml_at(from->yaml, map, i, &key);
+
+		if (read_rule(from, key, node, &t->rules[t->rule_count++]) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+/* ---- the schema ---- */
+
+static const char *const schema_types[] = {
+	[RULE_TEXT] = "string",	    [RULE_NUMBER] = "number", [RULE_INTEGER] = "integer",
+	[RULE_BOOLEAN] = "boolean", [RULE_LIST] = "array",    [RULE_OBJECT] = "object",
+};
+
+/* What the schema calls the bounds of a type. */
+static const struct bound_names {
+	const char *least, *most;
+} bound_names[] = {
+	[RULE_TEXT] = {"minLength", "maxLength"}, [RULE_NUMBER] = {"minimum", "maximum"},
+	[RULE_INTEGER] = {"minimum", "maximum"},  [RULE_BOOLEAN] = {"", ""},
+	[RULE_LIST] = {"minItems", "maxItems"},	  [RULE_OBJECT] = {"", ""},
+};
+
+static int set_shared(json_t *object, const char *key, json_t *value)
+{
+	return value == NULL ? 0 : json_object_set(object, key, value);
+}
+
+static json_t *rule_schema(const struct rule *r)
+{
+	json_t *made = json_object(), *values_of = made;
+	int rc = json_object_set_new(made, "type", json_string(schema_types[r->type]));
+
+	if (r->type == RULE_LIST) {
+		values_of = json_pack("{s:s}", "type", schema_types[r->of]);
+		rc |= json_object_set_new(made, "items", values_of);
+	}
+	rc |= set_shared(values_of, "enum", r->values);
+	rc |= set_shared(made, bound_names[r->type].least, r->least);
+	rc |= set_shared(made, bound_names[r->type].most, r->most);
+	if (rc == 0)
+		return made;
+	json_decref(made);
+	return NULL;
+}
+
+char *rules_schema(const struct rule *rules, size_t count)
+{
+	json_t *properties = json_object(), *required = json_array(), *schema;
+	char *text = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		rc |= json_object_set_new(properties, rules[i].name, rule_schema(&rules[i]));
+		if (!rules[i].optional)
+			rc |= json_array_append_new(required, json_string(rules[i].name));
+	}
+	schema = json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
+			   "required", required, "additionalProperties", 0);
+	if (rc == 0 && schema != NULL)
+		text = json_dumps(schema, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	json_decref(schema);
+	return text;
+}
+
+/* ---- the whole ---- */
+
+static int read_pieces(const struct field_source *from, const char *field, const char *text,
+		       struct piece_list *out)
+{
+	struct weir_error why;
+
+	if (pieces_parse(text != NULL ? text : "", out, &why) == 0)
+		return 0;
+	return field_fault(from, yaml_find(from->yaml, yaml_root(from->yaml), field), "%s: %s",
+			   field, why.text);
+}
+
+int template_read(const struct yaml *y, const char *file, struct template *t, struct faults *f)
+{
+	struct field_source from = {.yaml = y, .file = file, .faults = f};
+	struct source s = {.fields = -1};
+	int rc = fields_read(&from, yaml_root(y), "the file", rows, &s);
+
+	if (read_pieces(&from, "system", s.system, &t->system) < 0 ||
+	    read_pieces(&from, "user", s.user, &t->user) < 0)
+		rc = -1;
+	if (read_rules(&from, s.fields, t) < 0)
+		rc = -1;
+	t->description = s.description;
+	s.description = NULL;
+	t->max_tokens = s.max_tokens;
+	t->schema = rules_schema(t->rules, t->rule_count);
+	if (t->schema == NULL)
+		rc = field_fault(&from, -1, "out of memory");
+	fields_release(rows, &s);
+	return rc;
+}
+
+void template_release(struct template *t)
+{
+	for (size_t i = 0; i < t->rule_count; i++) {
+		json_decref(t->rules[i].least);
+		json_decref(t->rules[i].most);
+		json_decref(t->rules[i].values);
+	}
+	pieces_release(&t->system);
+	pieces_release(&t->user);
+	free(t->description);
+	free(t->schema);
+	free(t->file);
+	*t = (struct template){.file = NULL};
+}
