@@ -91,7 +91,7 @@ static void json_models(const struct report *r, bool by_key, const char *name, c
 	json_key(b, name);
 	buffer_add_char(b, '[');
 	for (int i = 0; i < PQntuples(r->models); i++) {
-		struct report_model model = {.average = NAN, .tokens = NAN};
+		struct report_model model = {.average = NAN};
 		if (ledger_bool(r->models, i, 0) != by_key)
 			continue;
 		fields_read(report_model_fields, r->models, i, &model);

@@ -59,8 +59,9 @@ static const char effect_tables[] =
 
 static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"
-	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, effects, "
-	"effect_log, news_articles, reddit_posts";
+	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, weir.answers,"
+	" weir.calls, weir.requests, weir.remote_batches, effects, effect_log, news_articles,"
+	" reddit_posts";
 
 static void ignore(void *arg, const char *message)
 {
@@ -152,7 +153,7 @@ void world_clean(void)
 {
 	static const char *const queues[] = {"weir.sum",   "weir.slow",	    "weir.never",
 					     "weir.twice", "weir.segfault", "weir.sentiment",
-					     "weir.pass",  "weir.dead"};
+					     "weir.pass",  "weir.ask",	    "weir.dead"};
 	end_all();
 	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
 		queue_purge(queues[i]);
@@ -239,8 +240,12 @@ struct job *job_submit(struct job *job)
 	job_write(job);
 	snprintf(label, sizeof label, "label=%s", job->label);
 	snprintf(size, sizeof size, "%d", job->batch_size);
-	const struct outcome *o = run(NULL, "weir", "submit", job->kind, job->file, "--job",
-				      job->id, "--context", label, "--batch-size", size, NULL);
+	const char *const *more = job->context;
+	const struct outcome *o =
+		run(NULL, "weir", "submit", job->kind, job->file, "--job", job->id, "--context",
+		    label, "--batch-size", size, more[0] ? "--context" : NULL, more[0],
+		    more[1] ? "--context" : NULL, more[1], more[2] ? "--context" : NULL, more[2],
+		    NULL);
 	EXPECT(o->status == 0, "submit of %s: %d: %s", job->id, o->status, o->err);
 	return job;
 }

@@ -117,7 +117,8 @@ struct job {
 	int batch_size;
 	int size;
 	struct item *items;
-	char file[512]; /* its input */
+	const char *context[3]; /* more of it, "name=value" each */
+	char file[512];		/* its input */
 };
 
 /* A job of n plain items with a label of its own. Freed by world_leave(). */

@@ -1,0 +1,383 @@
+/* Drives: leases, and the steps that a remote batch is led through. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "remote_parts.h"
+#include "weir/clock.h"
+#include "weir/log.h"
+
+static const struct {
+	const char *name;
+	drive_beginner *begin;
+	drive_ender *done;
+} steps[DRIVE_STEPS] = {
+	[DRIVE_UPLOAD] = {"upload", upload_begin, upload_done},
+	[DRIVE_CREATE] = {"create", create_begin, create_done},
+	[DRIVE_LIST] = {"list", list_begin, list_done},
+	[DRIVE_POLL] = {"poll", poll_begin, poll_done},
+	[DRIVE_CANCEL] = {"cancel", cancel_begin, cancel_done},
+	[DRIVE_RESULTS] = {"results", results_begin, results_done},
+	[DRIVE_ERRORS] = {"errors", errors_begin, errors_done},
+	[DRIVE_REST] = {"rest", NULL, NULL},
+};
+
+/* ---- a drive ---- */
+
+static void release_call(struct drive *d)
+{
+	buffer_release(&d->texts);
+	buffer_release(&d->head);
+	buffer_release(&d->tail);
+	buffer_release(&d->out.chunk);
+	if (d->in) {
+		buffer_release(&d->in->line);
+		buffer_release(&d->in->outcomes.texts);
+		free(d->in);
+		d->in = NULL;
+	}
+}
+
+static void forget(struct drive *d)
+{
+	if (d->call)
+		http_cancel(d->remote->plan.http, d->call);
+	release_call(d);
+	if (d->remote->more)
+		d->remote->look_us = 0;
+	*d = (struct drive){.remote = d->remote};
+}
+
+void drives_forget(struct remote *r)
+{
+	for (size_t i = 0; i < DRIVES_MAX; i++)
+		if (r->drives[i].model)
+			forget(&r->drives[i]);
+}
+
+struct params *drive_params(struct drive *d)
+{
+	struct params *p = &d->remote->params;
+	params_reset(p);
+	params_big(p, d->id);
+	params_string(p, d->remote->plan.holder);
+	return p;
+}
+
+int drive_write(struct drive *d, const char *sql, struct weir_error *err)
+{
+	int64_t rows = 0;
+	if (remote_do(d->remote, sql, &rows, err) < 0)
+		return -1;
+	return rows > 0 ? 0
+			: weir_fail(err, "lease_lost", "remote batch %lld is driven by another",
+				    (long long)d->id);
+}
+
+/* ---- resting ---- */
+
+/* Growing from one poll to the next, and not the same for all. */
+int64_t drive_interval_ms(const struct drive *d)
+{
+	int64_t least = d->model->batch.poll_least_ms, most = d->model->batch.poll_most_ms;
+	return clock_backoff_by(least * 1000, most * 1000, 1.5, (unsigned)d->polls) / 1000 + 1;
+}
+
+static const char pause_row[] =
+	"UPDATE weir.remote_batches SET holder = NULL, held_until = NULL, polls = polls + 1,"
+	"  next_at = clock_timestamp() + $3 * interval '1 ms', error = $4"
+	" WHERE id = $1 AND holder = $2";
+
+void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
+{
+	struct remote *r = d->remote;
+	struct weir_error ignored;
+	struct params *p = drive_params(d);
+	params_big(p, for_ms);
+	params_string(p, why ? why->text : NULL);
+	if (why)
+		log_event(LOG_WARN, "remote_batch_waits",
+			  "id=%lld step=%s code=%s error=\"%s\" for_ms=%lld", (long long)d->id,
+			  steps[d->step].name, why->code, why->text, (long long)for_ms);
+	if (remote_do(r, pause_row, NULL, &ignored) == 0 &&
+	    clock_us() + for_ms * 1000 < r->look_us)
+		r->look_us = clock_us() + for_ms * 1000;
+	forget(d);
+}
+
+void drive_failed(struct drive *d, const struct reply *why)
+{
+	int64_t pause_ms = drive_interval_ms(d);
+	if (why->kind == REPLY_STOP)
+		drive_stop_job(d, &why->error);
+	drive_pause(d, pause_ms > why->after_ms ? pause_ms : why->after_ms, &why->error);
+}
+
+static const char stop_job[] = "SELECT weir.pause_job($1, $2)";
+
+void drive_stop_job(struct drive *d, const struct weir_error *why)
+{
+	struct weir_error err;
+	struct params *p = &d->remote->params;
+	params_reset(p);
+	params_string(p, d->job);
+	params_string(p, why->text);
+	if (remote_do(d->remote, stop_job, NULL, &err) == 0)
+		log_event(LOG_WARN, "job_paused", "job=%s reason=\"%s\"", d->job, why->text);
+}
+
+/* ---- the end ---- */
+
+static const char end_row[] =
+	"UPDATE weir.remote_batches SET state = 'done', done_at = clock_timestamp(), holder = NULL,"
+	"  held_until = NULL, error = $3 WHERE id = $1 AND holder = $2"
+	" RETURNING succeeded, errored, canceled, expired, missing";
+
+static void log_end(const struct drive *d, const PGresult *r)
+{
+	log_event(LOG_INFO, "remote_batch_ended",
+		  "id=%lld remote_id=%s job=%s requests=%d succeeded=%d errored=%d canceled=%d"
+		  " expired=%d missing=%d",
+		  (long long)d->id, d->remote_id, d->job, (int)d->size, (int)ledger_int(r, 0, 0),
+		  (int)ledger_int(r, 0, 1), (int)ledger_int(r, 0, 2), (int)ledger_int(r, 0, 3),
+		  (int)ledger_int(r, 0, 4));
+}
+
+static void finish(struct drive *d)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	params_string(drive_params(d), *d->rest.error.code ? d->rest.error.text : NULL);
+	if (remote_query(d->remote, end_row, &r, &why) == 0 && PQntuples(r) == 1)
+		log_end(d, r);
+	PQclear(r);
+	d->remote->look_us = 0; /* what is open again may be chosen */
+	forget(d);
+}
+
+void drive_end(struct drive *d, const char *class, enum request_lot lot, int64_t delay_ms,
+	       const struct weir_error *why)
+{
+	release_call(d);
+	d->step = DRIVE_REST;
+	d->rest.class = class;
+	d->rest.lot = lot;
+	d->rest.delay_ms = delay_ms;
+	if (why)
+		d->rest.error = *why;
+	else
+		d->rest.error.code[0] = '\0';
+}
+
+bool drives_busy(const struct remote *r)
+{
+	for (size_t i = 0; i < DRIVES_MAX; i++)
+		if (r->drives[i].model && r->drives[i].step == DRIVE_REST)
+			return true;
+	return false;
+}
+
+void drives_turn(struct remote *r)
+{
+	struct weir_error why;
+	for (size_t i = 0; i < DRIVES_MAX; i++) {
+		struct drive *d = &r->drives[i];
+		if (!d->model || d->step != DRIVE_REST)
+			continue;
+		int more = outcomes_of_rest(d, &why);
+		if (more < 0)
+			drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
+		else if (more == 0)
+			finish(d);
+	}
+}
+
+/* ---- steps ---- */
+
+static void on_done(void *owner, const struct http_response *response)
+{
+	struct drive *d = owner;
+	d->call = NULL;
+	steps[d->step].done(d, response);
+}
+
+void drive_go(struct drive *d, enum drive_step step)
+{
+	struct weir_error why;
+	struct http_request q = {0};
+	release_call(d);
+	d->step = step;
+	int rc = steps[step].begin(d, &q, &why);
+	if (rc == 0) {
+		q.owner = d;
+		q.done = on_done;
+		rc = http_begin(d->remote->plan.http, &q, &d->call, &why);
+	}
+	if (rc < 0 && strcmp(why.code, "no_requests") == 0)
+		drive_end(d, "batch_missing", LOT_OPEN, 0, &why);
+	else if (rc < 0)
+		drive_pause(d, drive_interval_ms(d), &why);
+}
+
+/* Where to go on with a remote batch that was just taken. */
+static void set_off(struct drive *d)
+{
+	if (d->intended && d->over && !d->sent_before)
+		drive_end(d, "batch_canceled", LOT_FREE, 0, NULL);
+	else if (d->intended && d->sent_before)
+		drive_go(d, DRIVE_LIST);
+	else if (d->intended)
+		drive_go(d, provider_frame(d->model).file && !*d->file_id ? DRIVE_UPLOAD
+									   : DRIVE_CREATE);
+	else if (d->running && d->over && !d->cancelled)
+		drive_go(d, DRIVE_CANCEL);
+	else
+		drive_go(d, DRIVE_POLL);
+}
+
+/* ---- leases ---- */
+
+/* One of a job that is paused is not begun. */
+static const char take[] =
+	"UPDATE weir.remote_batches b SET holder = $1,"
+	"  held_until = clock_timestamp() + $2 * interval '1 ms'"
+	" FROM (SELECT b.id FROM weir.remote_batches b JOIN weir.jobs j USING (job_id)"
+	"   WHERE b.state <> 'done' AND b.next_at <= now() AND b.ai_model = ANY ($4)"
+	"     AND (b.held_until IS NULL OR b.held_until < now())"
+	"     AND NOT (b.state = 'intent' AND b.sent_at IS NULL AND j.status = 'paused')"
+	"   ORDER BY b.next_at LIMIT $3 FOR UPDATE OF b SKIP LOCKED) t, weir.jobs j"
+	" WHERE b.id = t.id AND j.job_id = b.job_id"
+	" RETURNING b.id, b.intent::text, b.job_id, b.stage::int4, b.ai_model, b.state,"
+	"  coalesce(b.file_id, ''), coalesce(b.remote_id, ''), b.size, b.polls,"
+	"  (extract(epoch FROM b.created_at) * 1000)::int8,"
+	"  (extract(epoch FROM b.sent_at) * 1000)::int8,"
+	"  (extract(epoch FROM now() - b.sent_at) * 1000)::int8, b.cancel_at IS NOT NULL,"
+	"  j.status = 'cancelled' OR j.completed_at IS NOT NULL";
+
+static const char next_due[] =
+	"SELECT (extract(epoch FROM next_at - now()) * 1000)::int8 FROM weir.remote_batches"
+	" WHERE state <> 'done' AND next_at > now() AND ai_model = ANY ($1)"
+	" ORDER BY next_at LIMIT 1";
+
+static void copy(char *out, size_t room, struct weir_text from)
+{
+	snprintf(out, room, "%.*s", (int)from.size, from.data ? from.data : "");
+}
+
+static bool is_text(struct weir_text a, const char *b)
+{
+	return a.size == strlen(b) && memcmp(a.data, b, a.size) == 0;
+}
+
+static void read_row(struct drive *d, const PGresult *r, int i)
+{
+	d->id = ledger_big(r, i, 0);
+	copy(d->intent, sizeof d->intent, ledger_text(r, i, 1));
+	copy(d->job, sizeof d->job, ledger_text(r, i, 2));
+	d->stage = ledger_int(r, i, 3);
+	d->model = models_find(d->remote->plan.llm->models, ledger_text(r, i, 4), NULL);
+	d->intended = is_text(ledger_text(r, i, 5), "intent");
+	d->running = is_text(ledger_text(r, i, 5), "running");
+	copy(d->file_id, sizeof d->file_id, ledger_text(r, i, 6));
+	copy(d->remote_id, sizeof d->remote_id, ledger_text(r, i, 7));
+	d->size = ledger_int(r, i, 8);
+	d->polls = ledger_int(r, i, 9);
+	d->created_ms = ledger_big(r, i, 10);
+	d->sent_ms = ledger_big(r, i, 11);
+	d->silent_ms = ledger_big(r, i, 12);
+	d->cancelled = ledger_bool(r, i, 13);
+	d->over = ledger_bool(r, i, 14);
+	d->sent_before = d->sent_ms > 0;
+}
+
+static struct drive *free_place(struct remote *r)
+{
+	for (size_t i = 0; i < DRIVES_MAX; i++)
+		if (!r->drives[i].model)
+			return &r->drives[i];
+	return NULL;
+}
+
+static void look_when_due(struct remote *r, int64_t now_us)
+{
+	struct weir_error why;
+	PGresult *rows = NULL;
+	params_reset(&r->params);
+	remote_add_models(r);
+	if (remote_query(r, next_due, &rows, &why) < 0)
+		return;
+	if (PQntuples(rows) == 1) {
+		int64_t at = now_us + (ledger_big(rows, 0, 0) + 1) * 1000;
+		r->look_us = at < r->look_us ? at : r->look_us;
+	}
+	PQclear(rows);
+}
+
+void drives_take(struct remote *r, int64_t now_us)
+{
+	struct weir_error why;
+	PGresult *rows = NULL;
+	int room = 0;
+	for (size_t i = 0; i < DRIVES_MAX; i++)
+		room += r->drives[i].model == NULL;
+	r->more = room == 0;
+	if (room == 0)
+		return;
+	params_reset(&r->params);
+	params_string(&r->params, r->plan.holder);
+	params_big(&r->params, REMOTE_LEASE_MS);
+	params_int(&r->params, room);
+	remote_add_models(r);
+	if (remote_query(r, take, &rows, &why) < 0)
+		return;
+	r->more = PQntuples(rows) == room;
+	look_when_due(r, now_us);
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct drive *d = free_place(r);
+		read_row(d, rows, i);
+		set_off(d);
+	}
+	PQclear(rows);
+}
+
+static const char renew[] =
+	"UPDATE weir.remote_batches SET held_until = clock_timestamp() + $3 * interval '1 ms'"
+	" WHERE id = ANY ($1) AND holder = $2 AND state <> 'done' RETURNING id";
+
+static bool is_among(const PGresult *rows, int64_t id)
+{
+	for (int i = 0; i < PQntuples(rows); i++)
+		if (ledger_big(rows, i, 0) == id)
+			return true;
+	return false;
+}
+
+/* Of those that were kept for too long without a word, somebody else has the lease now. */
+void drives_renew(struct remote *r)
+{
+	struct weir_error why;
+	PGresult *rows = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < DRIVES_MAX; i++)
+		n += r->drives[i].model != NULL;
+	if (n == 0)
+		return;
+	params_reset(&r->params);
+	params_array(&r->params, TYPE_INT8, n);
+	for (size_t i = 0; i < DRIVES_MAX; i++)
+		if (r->drives[i].model)
+			params_add_big(&r->params, r->drives[i].id);
+	params_array_end(&r->params);
+	params_string(&r->params, r->plan.holder);
+	params_big(&r->params, REMOTE_LEASE_MS);
+	if (remote_query(r, renew, &rows, &why) < 0)
+		return;
+	for (size_t i = 0; i < DRIVES_MAX; i++) {
+		struct drive *d = &r->drives[i];
+		if (!d->model || is_among(rows, d->id))
+			continue;
+		log_event(LOG_WARN, "remote_lease_lost", "id=%lld", (long long)d->id);
+		forget(d);
+	}
+	PQclear(rows);
+}

@@ -1,0 +1,205 @@
+/* remote_parts.h: what the files of the remote driver share. A drive is one remote batch of which
+ * this process has the lease, with at most one call to the provider on the way.
+ *
+ * A step's call ends in its done(), which goes on with another step or lets the drive rest. Nobody
+ * waits: a drive that waits for time gives its lease back, and next_at in the ledger says when it
+ * is looked at again, by whomever. */
+#ifndef WEIR_REMOTE_PARTS_H
+#define WEIR_REMOTE_PARTS_H
+
+#include "remote.h"
+#include "weir/ledger.h"
+#include "weir/message.h"
+#include "weir/provider.h"
+
+#define DRIVES_MAX 4	       /* at a time in one process */
+#define REMOTE_LEASE_MS 30000  /* a driver that has died is outlived by it */
+#define REMOTE_RENEW_US 8000000
+#define REMOTE_TRIES_MAX 5     /* remote batches that came back without a request's answer */
+#define REMOTE_CHUNK 500       /* lines of results in one transaction */
+#define REMOTE_SKEW_MS 300000  /* between the provider's clock and the ledger's */
+#define REMOTE_LINE_EXTRA 192  /* bytes of a line besides the request's body; at least */
+#define REMOTE_ERROR_WAIT_MS 1000
+
+enum drive_step {
+	DRIVE_UPLOAD,
+	DRIVE_CREATE,
+	DRIVE_LIST, /* a creation got no answer: look whether it happened */
+	DRIVE_POLL,
+	DRIVE_CANCEL,
+	DRIVE_RESULTS,
+	DRIVE_ERRORS, /* more results, in a file of their own */
+	DRIVE_REST,   /* no call: what is left when all results are read */
+	DRIVE_STEPS
+};
+
+/* What becomes of a request whose line was read. */
+enum request_lot {
+	LOT_OPEN,  /* goes into another remote batch; after REMOTE_TRIES_MAX that is its answer */
+	LOT_ENDED, /* this is its answer */
+	LOT_FREE   /* open again, and it is not its own fault */
+};
+
+/* The columns of weir.remote_batches that count. */
+enum tally { TALLY_SUCCEEDED, TALLY_ERRORED, TALLY_CANCELED, TALLY_EXPIRED, TALLY_MISSING };
+
+/* Requests on their way out, read from the ledger as they are sent. */
+struct outgoing {
+	struct buffer chunk; /* what was read, sent up to `at` */
+	size_t at;
+	int32_t last; /* ordinal */
+	int64_t lines;
+	int64_t left; /* bytes that were promised */
+	bool ended;
+	struct weir_error error;
+};
+
+/* One line of results, as the ledger will have it; the texts are places in the chunk's. */
+struct outcome_text {
+	size_t at, size;
+	bool absent;
+};
+
+struct outcome_row {
+	char custom_id[MESSAGE_NAME_MAX + 1];
+	enum request_lot lot;
+	enum tally tally;
+	bool again;
+	int64_t input_tokens, output_tokens;
+	struct outcome_text call_id, answer, class, error;
+};
+
+struct outcomes {
+	size_t size;
+	struct buffer texts;
+	struct outcome_row rows[REMOTE_CHUNK];
+};
+
+/* Results on their way in. */
+struct incoming {
+	struct buffer line; /* that has no end yet */
+	bool too_long;	    /* and is skipped */
+	bool checked;	    /* the batch is ours */
+	bool foreign;
+	int64_t bad_lines;
+	struct weir_error stop;	 /* of a line that says that none will succeed; code "": none did */
+	struct weir_error error; /* why the reading was given up */
+	struct outcomes outcomes;
+};
+
+struct drive {
+	struct remote *remote;
+	const struct model *model; /* NULL: a free place */
+	enum drive_step step;
+	struct http_call *call; /* NULL: none on the way */
+
+	/* As the ledger has it. */
+	int64_t id;
+	char intent[40], job[MESSAGE_NAME_MAX + 1];
+	char file_id[PROVIDER_ID_MAX + 1], remote_id[PROVIDER_ID_MAX + 1];
+	int32_t stage, size, polls;
+	int64_t created_ms, sent_ms; /* since 1970; 0: not sent */
+	int64_t silent_ms;	     /* since it was sent last */
+	bool intended, running, cancelled, over; /* its job has ended */
+	bool sent_before;			 /* and nobody knows what became of it */
+
+	struct buffer texts, head, tail; /* of the call */
+	struct remote_info info;	 /* as polled */
+	struct outgoing out;
+	struct incoming *in;
+	/* DRIVE_LIST */
+	char page[PROVIDER_ID_MAX + 1], found[PROVIDER_ID_MAX + 1];
+	int64_t found_apart_ms;
+	int pages;
+	bool all_seen;
+	/* DRIVE_REST: what is said of requests that have no line. */
+	struct {
+		const char *class;
+		struct weir_error error;
+		enum request_lot lot;
+		int64_t delay_ms;
+	} rest;
+};
+
+struct remote {
+	struct remote_plan plan;
+	struct ledger *ledger; /* NULL: away, or not needed so far */
+	bool wanted;
+	unsigned tries; /* to connect */
+	int64_t back_us, look_us, renew_us;
+	bool more; /* due remote batches, than drives */
+	struct params params, keys;
+	struct drive drives[DRIVES_MAX];
+};
+
+/* ---- remote.c ---- */
+
+/* One statement with r->params. 0, or -1: logged, and the caller gives up what it does. */
+int remote_query(struct remote *r, const char *sql, PGresult **out, struct weir_error *err)
+	WEIR_MUST_CHECK;
+int remote_do(struct remote *r, const char *sql, int64_t *rows, struct weir_error *err)
+	WEIR_MUST_CHECK;
+/* Several statements, all or none of them; the result of the last may be wanted. */
+struct remote_statement {
+	const char *sql;
+	const struct params *params;
+};
+int remote_together(struct remote *r, const struct remote_statement *some, size_t n, PGresult **last,
+		    struct weir_error *err) WEIR_MUST_CHECK;
+/* Models whose remote batches this process can drive; SIZE_MAX: at the end. */
+const struct model *remote_model(const struct remote *r, size_t i);
+void remote_add_models(struct remote *r); /* their names, as the next of r->params */
+
+/* ---- remote_choose.c ---- */
+
+/* Makes intents of open requests, and deletes those of jobs that have ended. */
+void remote_choose(struct remote *r);
+
+/* ---- remote_drive.c ---- */
+
+void drives_take(struct remote *r, int64_t now_us);
+void drives_renew(struct remote *r);
+void drives_turn(struct remote *r);
+bool drives_busy(const struct remote *r); /* some go on without a call */
+void drives_forget(struct remote *r);	  /* without a word to the ledger */
+
+/* Begins a step; what cannot begin rests. */
+void drive_go(struct drive *d, enum drive_step step);
+/* Gives the lease back until later. why (may be NULL) is shown in the ledger. */
+void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why);
+/* The same after a call that failed, for as long as it says, or ever longer. */
+void drive_failed(struct drive *d, const struct reply *why);
+/* A state has been written: the next step begins a new count of polls. */
+int64_t drive_interval_ms(const struct drive *d);
+/* All requests that are left go by d->rest, then the remote batch is done. */
+void drive_end(struct drive *d, const char *class, enum request_lot lot, int64_t delay_ms,
+	       const struct weir_error *why);
+void drive_stop_job(struct drive *d, const struct weir_error *why);
+/* Writes with the row's id and this process as $1 and $2, which are set already; the rest is the
+ * caller's, from drive_params() on. -1: failed, or the lease is somebody else's by now. */
+struct params *drive_params(struct drive *d);
+int drive_write(struct drive *d, const char *sql, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* ---- the steps ---- */
+
+/* Fills the request; owner, done and times are set by the caller. */
+typedef int drive_beginner(struct drive *d, struct http_request *q, struct weir_error *err);
+typedef void drive_ender(struct drive *d, const struct http_response *r);
+
+drive_beginner upload_begin, create_begin, list_begin, poll_begin, cancel_begin, results_begin,
+	errors_begin;
+drive_ender upload_done, create_done, list_done, poll_done, cancel_done, results_done, errors_done;
+
+/* ---- remote_settle.c ---- */
+
+struct outcome_text outcome_add(struct outcomes *o, struct weir_text text);
+/* Stores them, and empties them: requests that leave the remote batch thereby are counted there.
+ * Those that are open again wait for so long. One transaction; the same again changes nothing. */
+int outcomes_store(struct drive *d, struct outcomes *o, int64_t delay_ms,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+/* How many of them are requests of this remote batch, with those that have left it before; -1. */
+int64_t outcomes_of_ours(struct drive *d, const struct outcomes *o, struct weir_error *err);
+/* The next of those that are left. 1: there are more; 0: none is left; -1. */
+int outcomes_of_rest(struct drive *d, struct weir_error *err) WEIR_MUST_CHECK;
+
+#endif

@@ -1,0 +1,111 @@
+/* Polling: until the provider is done with a remote batch. */
+#include <string.h>
+
+#include "remote_parts.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+int poll_begin(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	return provider_poll(d->model, d->remote_id, &d->texts, q, err);
+}
+
+static const char set_ended[] =
+	"UPDATE weir.remote_batches SET state = 'ended', polls = 0, error = NULL,"
+	"  ended_at = coalesce(ended_at, clock_timestamp()) WHERE id = $1 AND holder = $2";
+
+static int note_end(struct drive *d)
+{
+	struct weir_error why;
+	drive_params(d);
+	if (d->running && drive_write(d, set_ended, &why) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
+		return -1;
+	}
+	d->polls = d->running ? 0 : d->polls;
+	failpoint("remote_polled");
+	return 0;
+}
+
+/* What the provider says of all of it holds for each of its requests. */
+static void all_failed(struct drive *d)
+{
+	static const char *const stops[] = {"billing", "bad_key", "not_allowed", "no_model"};
+	static const char *const limits[] = {"rate_limited", "overloaded"};
+	const struct weir_error *why = &d->info.error;
+	enum request_lot lot = LOT_OPEN;
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+		if (strcmp(why->code, limits[i]) == 0)
+			lot = LOT_FREE;
+	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
+		if (strcmp(why->code, stops[i]) == 0) {
+			lot = LOT_FREE;
+			drive_stop_job(d, why);
+		}
+	log_event(LOG_WARN, "remote_batch_failed", "id=%lld remote_id=%s code=%s error=\"%s\"",
+		  (long long)d->id, d->remote_id, why->code, why->text);
+	drive_end(d, "batch_failed", lot, d->model->batch.poll_most_ms, why);
+}
+
+static void act_on(struct drive *d)
+{
+	if (d->info.state == REMOTE_RUNNING)
+		drive_pause(d, drive_interval_ms(d), NULL);
+	else if (note_end(d) < 0)
+		return;
+	else if (d->info.state == REMOTE_FAILED)
+		all_failed(d);
+	else if (*d->info.results_url)
+		drive_go(d, DRIVE_RESULTS);
+	else if (*d->info.errors_url)
+		drive_go(d, DRIVE_ERRORS);
+	else
+		drive_end(d, "batch_missing", LOT_OPEN, 0, NULL);
+}
+
+void poll_done(struct drive *d, const struct http_response *r)
+{
+	struct reply why;
+	if (provider_read_batch(d->model, r, &d->info, &why) == 0)
+		act_on(d);
+	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* deleted, or long ago */
+		drive_end(d, "batch_missing", LOT_OPEN, 0, &why.error);
+	else
+		drive_failed(d, &why);
+	reply_release(&why);
+}
+
+/* ---- nobody needs it any more ---- */
+
+int cancel_begin(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	return provider_cancel(d->model, d->remote_id, &d->texts, q, err);
+}
+
+static const char set_cancelled[] =
+	"UPDATE weir.remote_batches SET cancel_at = clock_timestamp(), polls = 0"
+	" WHERE id = $1 AND holder = $2";
+
+/* One that cannot be cancelled has ended, or ends: that is seen by polling. */
+void cancel_done(struct drive *d, const struct http_response *r)
+{
+	struct reply why;
+	struct weir_error err;
+	if (provider_read_batch(d->model, r, &d->info, &why) < 0 && why.kind != REPLY_REFUSED &&
+	    r->status != 409) {
+		drive_failed(d, &why);
+		reply_release(&why);
+		return;
+	}
+	reply_release(&why);
+	drive_params(d);
+	if (drive_write(d, set_cancelled, &err) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &err);
+		return;
+	}
+	log_event(LOG_INFO, "remote_batch_cancelled", "id=%lld remote_id=%s job=%s",
+		  (long long)d->id, d->remote_id, d->job);
+	d->polls = 0;
+	d->cancelled = true;
+	drive_go(d, DRIVE_POLL);
+}

@@ -1,0 +1,309 @@
+/* Results: read as they come, line by line, and stored some hundred at a time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "remote_parts.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+#define LINE_SIZE_MAX (PROVIDER_RESPONSE_MAX + 65536)
+#define TEXTS_MAX (8u << 20) /* bytes of outcomes that are collected */
+
+/* ---- one line ---- */
+
+/* What a line says of a request that has an answer, or an error. */
+static const struct meaning {
+	enum request_lot lot;
+	enum tally tally;
+	bool again;
+} meanings[] = {
+	[REPLY_ANSWER] = {LOT_ENDED, TALLY_SUCCEEDED, true},
+	[REPLY_RETRY] = {LOT_OPEN, TALLY_ERRORED, true},
+	[REPLY_THROTTLED] = {LOT_OPEN, TALLY_ERRORED, true},
+	[REPLY_REFUSED] = {LOT_ENDED, TALLY_ERRORED, false},
+	[REPLY_STOP] = {LOT_FREE, TALLY_ERRORED, true},
+};
+
+static struct weir_text text_of(const char *text)
+{
+	return (struct weir_text){text, strlen(text)};
+}
+
+static void add_texts(struct outcomes *o, struct outcome_row *row, const char *call_id,
+		      struct weir_text answer, const char *class, const char *error)
+{
+	static const struct weir_text none = {NULL, 0};
+	row->call_id = outcome_add(o, text_of(call_id));
+	row->answer = outcome_add(o, answer);
+	row->class = outcome_add(o, *class ? text_of(class) : none);
+	row->error = outcome_add(o, *class ? text_of(error) : none);
+}
+
+static void add_reply(struct drive *d, struct outcome_row *row, const char *call_id,
+		      const struct reply *reply)
+{
+	const struct meaning *m = &meanings[reply->kind];
+	bool answered = reply->kind == REPLY_ANSWER;
+	struct weir_text text = {reply->text.data ? reply->text.data : "", reply->text.size};
+	row->lot = m->lot;
+	row->tally = m->tally;
+	/* What a model will not say it will not say the next time either. */
+	row->again = *reply->error.code && m->again &&
+		     strcmp(reply->error.code, "refused_answer") != 0;
+	row->input_tokens = reply->input_tokens;
+	row->output_tokens = reply->output_tokens;
+	add_texts(&d->in->outcomes, row, answered && *reply->id ? reply->id : call_id,
+		  answered ? text : (struct weir_text){NULL, 0}, reply->error.code,
+		  reply->error.text);
+	if (reply->kind == REPLY_STOP)
+		d->in->stop = reply->error;
+}
+
+static void add_outcome(struct drive *d, const char *custom_id, enum line_kind kind,
+			const struct reply *reply)
+{
+	static const struct weir_text none = {NULL, 0};
+	struct outcomes *o = &d->in->outcomes;
+	struct outcome_row *row = &o->rows[o->size++];
+	char call_id[96];
+	snprintf(call_id, sizeof call_id, "%lld/%s", (long long)d->id, custom_id);
+	*row = (struct outcome_row){.lot = LOT_OPEN, .again = true};
+	snprintf(row->custom_id, sizeof row->custom_id, "%s", custom_id);
+	if (kind == LINE_REPLY) {
+		add_reply(d, row, call_id, reply);
+	} else if (kind == LINE_EXPIRED) {
+		row->tally = TALLY_EXPIRED;
+		add_texts(o, row, call_id, none, "batch_expired",
+			  "the remote batch expired before its turn came");
+	} else {
+		row->tally = TALLY_CANCELED;
+		add_texts(o, row, call_id, none, "batch_canceled",
+			  "the remote batch was cancelled before its turn came");
+	}
+}
+
+static void note_bad_line(struct drive *d, const char *text)
+{
+	if (d->in->bad_lines++ == 0)
+		log_event(LOG_WARN, "bad_result_line", "id=%lld remote_id=%s error=\"%s\"",
+			  (long long)d->id, d->remote_id, text);
+}
+
+/* ---- whose they are ---- */
+
+/* Of the custom_ids of these lines, not one is a request of ours, and none was before. Whose are
+ * they? Another intent of the same size may have been taken for this one. */
+static const char find_owner[] =
+	"SELECT r.remote_batch, b.remote_id FROM unnest($2::text[]) AS u(custom_id)"
+	" CROSS JOIN LATERAL (SELECT i.job_id, i.stage, i.ordinal FROM weir.items i"
+	"   WHERE i.custom_id = u.custom_id LIMIT 100) i"
+	" CROSS JOIN LATERAL (SELECT r.remote_batch FROM weir.requests r WHERE r.job_id = i.job_id"
+	"   AND r.stage = i.stage AND r.ordinal = i.ordinal LIMIT 1) r"
+	" CROSS JOIN LATERAL (SELECT b.remote_id FROM weir.remote_batches b"
+	"   WHERE b.id = r.remote_batch AND b.ai_model = $3 AND b.state <> 'done'"
+	"    AND b.sent_at IS NOT NULL LIMIT 1) b"
+	" WHERE r.remote_batch <> $1"
+	" GROUP BY r.remote_batch, b.remote_id ORDER BY count(*) DESC LIMIT 1";
+
+/* The two change places. Each part holds only while both are as they were read. */
+static const char give_up[] =
+	"UPDATE weir.remote_batches SET remote_id = NULL WHERE id IN ($1, $2)"
+	" AND (id = $1 AND remote_id = $3"
+	"   OR id = $2 AND remote_id IS NOT DISTINCT FROM $4)";
+static const char take_over[] =
+	"UPDATE weir.remote_batches b SET remote_id = n.remote_id, next_at = now(), polls = 0,"
+	"  ended_at = NULL, state = CASE WHEN n.remote_id IS NULL THEN 'intent' ELSE 'running' END"
+	" FROM (VALUES ($1, $4), ($2, $3)) AS n(id, remote_id)"
+	" WHERE b.id = n.id AND b.remote_id IS NULL";
+
+static int exchange(struct drive *d, int64_t other, struct weir_text others_id,
+		    struct weir_error *err)
+{
+	struct params *p = &d->remote->params;
+	const struct remote_statement both[] = {{give_up, p}, {take_over, p}};
+	params_reset(p);
+	params_big(p, d->id);
+	params_big(p, other);
+	params_string(p, d->remote_id);
+	params_text(p, others_id);
+	log_event(LOG_WARN, "remote_batches_exchanged", "id=%lld other=%lld remote_id=%s",
+		  (long long)d->id, (long long)other, d->remote_id);
+	return remote_together(d->remote, both, 2, NULL, err);
+}
+
+static int find_out_whose(struct drive *d, struct weir_error *err)
+{
+	const struct outcomes *o = &d->in->outcomes;
+	struct params *p = &d->remote->params;
+	PGresult *r = NULL;
+	params_reset(p);
+	params_big(p, d->id);
+	params_array(p, TYPE_TEXT, o->size);
+	for (size_t i = 0; i < o->size; i++)
+		params_add_text(p, text_of(o->rows[i].custom_id));
+	params_array_end(p);
+	params_string(p, d->model->name);
+	if (remote_query(d->remote, find_owner, &r, err) < 0)
+		return -1;
+	d->in->foreign = PQntuples(r) == 0;
+	int rc = d->in->foreign
+			 ? weir_fail(err, "not_ours", "its results are of other requests")
+			 : exchange(d, ledger_big(r, 0, 0), ledger_text(r, 0, 1), err);
+	PQclear(r);
+	return rc < 0 ? -1 : weir_fail(err, "exchanged", "it was another one of ours");
+}
+
+/* Something of it has been ours, or is now. */
+static int check_ours(struct drive *d, struct weir_error *err)
+{
+	if (d->in->checked)
+		return 0;
+	int64_t ours = outcomes_of_ours(d, &d->in->outcomes, err);
+	if (ours < 0)
+		return -1;
+	d->in->checked = true;
+	return ours > 0 ? 0 : find_out_whose(d, err);
+}
+
+/* ---- lines ---- */
+
+static int store(struct drive *d)
+{
+	struct incoming *in = d->in;
+	if (in->outcomes.size == 0)
+		return 0;
+	if (check_ours(d, &in->error) < 0)
+		return -1;
+	return outcomes_store(d, &in->outcomes, 0, &in->error);
+}
+
+static int take_line(struct drive *d, struct weir_text line)
+{
+	struct incoming *in = d->in;
+	struct reply reply = {0};
+	struct weir_error why;
+	enum line_kind kind;
+	char custom_id[65];
+	if (line.size == 0 || (line.size == 1 && *line.data == '\r'))
+		return 0;
+	if (provider_read_line(d->model, line, custom_id, &kind, &reply, &why) < 0) {
+		note_bad_line(d, why.text);
+		return 0;
+	}
+	add_outcome(d, custom_id, kind, &reply);
+	reply_release(&reply);
+	if (in->outcomes.size < REMOTE_CHUNK && in->outcomes.texts.size < TEXTS_MAX)
+		return 0;
+	return store(d);
+}
+
+/* A part of a line: with `ends` its last. */
+static int take_part(struct drive *d, const char *data, size_t size, bool ends)
+{
+	struct incoming *in = d->in;
+	int rc = 0;
+	if (!in->too_long && in->line.size + size > LINE_SIZE_MAX) {
+		in->too_long = true;
+		note_bad_line(d, "the line is too long");
+	}
+	if (!in->too_long)
+		buffer_add(&in->line, data, size);
+	if (buffer_failed(&in->line))
+		return weir_fail_memory(&in->error);
+	if (!ends)
+		return 0;
+	if (!in->too_long)
+		rc = take_line(d, (struct weir_text){in->line.data ? in->line.data : "",
+						     in->line.size});
+	in->too_long = false;
+	buffer_reset(&in->line);
+	return rc;
+}
+
+static int take_results(void *owner, const char *data, size_t size)
+{
+	struct drive *d = owner;
+	while (size > 0) {
+		const char *end = memchr(data, '\n', size);
+		size_t n = end ? (size_t)(end - data) : size;
+		if (take_part(d, data, n, end != NULL) < 0)
+			return -1;
+		n += end != NULL;
+		data += n;
+		size -= n;
+	}
+	return 0;
+}
+
+/* ---- the two files ---- */
+
+static int begin(struct drive *d, const char *url, struct http_request *q, struct weir_error *err)
+{
+	d->in = calloc(1, sizeof *d->in);
+	if (!d->in)
+		return weir_fail_memory(err);
+	if (provider_fetch(d->model, url, &d->texts, q, err) < 0)
+		return -1;
+	q->take = take_results;
+	return 0;
+}
+
+int results_begin(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	return begin(d, d->info.results_url, q, err);
+}
+
+int errors_begin(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	return begin(d, d->info.errors_url, q, err);
+}
+
+/* What a response without results means. */
+static void not_read(struct drive *d, const struct http_response *r)
+{
+	struct remote_info ignored;
+	struct reply why = {0};
+	if (*d->in->error.code)
+		drive_pause(d, drive_interval_ms(d), &d->in->error);
+	else if (provider_read_batch(d->model, r, &ignored, &why) == 0)
+		drive_pause(d, drive_interval_ms(d), NULL);
+	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* they are kept for a month */
+		drive_end(d, "batch_missing", LOT_OPEN, 0, &why.error);
+	else
+		drive_failed(d, &why);
+	reply_release(&why);
+}
+
+static void read_whole(struct drive *d)
+{
+	struct weir_error stop = d->in->stop;
+	if (*stop.code)
+		drive_stop_job(d, &stop);
+	failpoint("remote_read");
+	if (d->step == DRIVE_RESULTS && *d->info.errors_url)
+		drive_go(d, DRIVE_ERRORS);
+	else
+		drive_end(d, "batch_missing", LOT_OPEN, 0, NULL);
+}
+
+static void let_go(struct drive *d)
+{
+	struct weir_error why = d->in->error;
+	drive_end(d, "batch_missing", LOT_FREE, 0, &why);
+}
+
+static void end_reading(struct drive *d, const struct http_response *r)
+{
+	struct incoming *in = d->in;
+	bool whole = r->status == 200 && take_part(d, "", 0, true) == 0 && store(d) == 0;
+	if (whole)
+		read_whole(d);
+	else if (in->foreign)
+		let_go(d);
+	else
+		not_read(d, r);
+}
+
+void results_done(struct drive *d, const struct http_response *r) { end_reading(d, r); }
+void errors_done(struct drive *d, const struct http_response *r) { end_reading(d, r); }

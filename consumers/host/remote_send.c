@@ -1,0 +1,307 @@
+/* Sending: requests stream out of the ledger into a file of the provider's, or into the batch
+ * itself. Before the first byte that may create a remote batch, sent_at is written: from then on
+ * nobody sends it again without having looked whether it is there. */
+#include <string.h>
+
+#include "remote_parts.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+#define READ_ROWS 200
+#define READ_BYTES (1 << 20) /* and one request more */
+
+/* ---- how much it will be ---- */
+
+static const char measure[] =
+	"SELECT count(*)::int4, coalesce(sum(octet_length(custom_id) + octet_length(body)), 0)::int8"
+	" FROM weir.requests WHERE remote_batch = $1";
+
+/* What a line has around the custom_id and the body. */
+static int64_t line_extra(const struct model *m)
+{
+	static const struct weir_text none = {"", 0};
+	struct weir_error ignored;
+	struct buffer line = BUFFER_INIT;
+	int64_t size = -1;
+	if (provider_batch_line(m, none, none, &line, &ignored) == 0)
+		size = (int64_t)line.size;
+	buffer_release(&line);
+	return size;
+}
+
+static int64_t frame_size(const struct drive *d, int64_t lines)
+{
+	struct provider_frame f = provider_frame(d->model);
+	return (int64_t)(d->head.size + strlen(f.before) + strlen(f.after) + d->tail.size) +
+	       (int64_t)strlen(f.between) * (lines - 1);
+}
+
+/* Error code no_requests: there are none any more. */
+static int measure_out(struct drive *d, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	int64_t extra = line_extra(d->model);
+	params_reset(&d->remote->params);
+	params_big(&d->remote->params, d->id);
+	if (remote_query(d->remote, measure, &r, err) < 0)
+		return -1;
+	d->size = ledger_int(r, 0, 0);
+	d->out.left = ledger_big(r, 0, 1) + d->size * extra + frame_size(d, d->size);
+	PQclear(r);
+	if (extra < 0)
+		return weir_fail_memory(err);
+	return d->size > 0 ? 0 : weir_fail(err, "no_requests", "its requests are gone");
+}
+
+/* ---- the stream ---- */
+
+static const char read_requests[] =
+	"SELECT ordinal, custom_id, body FROM ("
+	"  SELECT ordinal, custom_id, body,"
+	"   sum(octet_length(body)) OVER (ORDER BY ordinal ROWS UNBOUNDED PRECEDING)"
+	"    - octet_length(body) AS before"
+	"  FROM (SELECT ordinal, custom_id, body FROM weir.requests"
+	"   WHERE remote_batch = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3) r) r"
+	" WHERE before < $4 ORDER BY ordinal";
+
+static int add_line(struct drive *d, const PGresult *r, int i)
+{
+	struct outgoing *o = &d->out;
+	if (o->lines++ > 0)
+		buffer_add_text(&o->chunk, provider_frame(d->model).between);
+	o->last = ledger_int(r, i, 0);
+	return provider_batch_line(d->model, ledger_text(r, i, 1), ledger_text(r, i, 2), &o->chunk,
+				   &o->error);
+}
+
+static int fill(struct drive *d)
+{
+	struct outgoing *o = &d->out;
+	struct params *p = &d->remote->params;
+	PGresult *r = NULL;
+	int rc = 0;
+	params_reset(p);
+	params_big(p, d->id);
+	params_int(p, o->last);
+	params_int(p, READ_ROWS);
+	params_int(p, READ_BYTES);
+	if (remote_query(d->remote, read_requests, &r, &o->error) < 0)
+		return -1;
+	for (int i = 0; i < PQntuples(r) && rc == 0; i++)
+		rc = add_line(d, r, i);
+	if (PQntuples(r) == 0) {
+		buffer_add_text(&o->chunk, provider_frame(d->model).after);
+		buffer_add(&o->chunk, d->tail.data, d->tail.size);
+		o->ended = true;
+	}
+	PQclear(r);
+	if (rc == 0 && buffer_failed(&o->chunk))
+		rc = weir_fail_memory(&o->error);
+	return rc;
+}
+
+static int64_t give(struct outgoing *o, char *out, size_t room)
+{
+	size_t n = o->chunk.size - o->at;
+	n = n < room ? n : room;
+	if ((int64_t)n > o->left || (n == 0 && o->left > 0))
+		return weir_fail(&o->error, "requests_changed",
+				 "requests have come or gone while they were sent");
+	memcpy(out, o->chunk.data + o->at, n);
+	o->at += n;
+	o->left -= (int64_t)n;
+	return (int64_t)n;
+}
+
+static int64_t read_out(void *owner, char *out, size_t room)
+{
+	struct drive *d = owner;
+	struct outgoing *o = &d->out;
+	if (o->at == o->chunk.size && !o->ended) {
+		buffer_reset(&o->chunk);
+		o->at = 0;
+		if (fill(d) < 0)
+			return -1;
+	}
+	return give(o, out, room);
+}
+
+static int stream(struct drive *d, struct http_request *q)
+{
+	d->out.at = 0;
+	d->out.last = -1;
+	d->out.lines = 0;
+	d->out.ended = false;
+	d->out.error.code[0] = '\0';
+	q->read = read_out;
+	q->body_size = d->out.left;
+	buffer_add(&d->out.chunk, d->head.data, d->head.size);
+	buffer_add_text(&d->out.chunk, provider_frame(d->model).before);
+	return buffer_failed(&d->out.chunk) ? -1 : 0;
+}
+
+/* ---- the file ---- */
+
+int upload_begin(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	if (provider_upload(d->model, d->intent, &d->texts, &d->head, &d->tail, q, err) < 0 ||
+	    measure_out(d, err) < 0)
+		return -1;
+	return stream(d, q) < 0 ? weir_fail_memory(err) : 0;
+}
+
+static const char set_file[] =
+	"UPDATE weir.remote_batches SET file_id = $3 WHERE id = $1 AND holder = $2";
+
+/* What of a stream failed is what we know better. */
+static void explain(const struct drive *d, struct reply *why)
+{
+	if (*d->out.error.code)
+		why->error = d->out.error;
+}
+
+static bool is_refused(const struct reply *why) { return why->kind == REPLY_REFUSED; }
+
+/* None of it will be taken as it is: its requests try again, in other company. */
+static void refused(struct drive *d, const struct weir_error *why)
+{
+	drive_end(d, "batch_refused", LOT_OPEN, d->model->batch.poll_most_ms, why);
+}
+
+/* Not one of its requests is with the provider: they are open again, once that may help. */
+static void stopped(struct drive *d, const struct weir_error *why)
+{
+	drive_stop_job(d, why);
+	drive_end(d, "batch_stopped", LOT_FREE, 0, why);
+}
+
+static void not_sent(struct drive *d, const struct reply *why)
+{
+	if (is_refused(why))
+		refused(d, &why->error);
+	else if (why->kind == REPLY_STOP)
+		stopped(d, &why->error);
+	else
+		drive_failed(d, why);
+}
+
+/* A file whose id nobody knows is never worked on, and costs nothing. */
+void upload_done(struct drive *d, const struct http_response *r)
+{
+	struct reply why;
+	struct weir_error err;
+	if (provider_read_file(r, d->file_id, &why) < 0) {
+		*d->file_id = '\0';
+		explain(d, &why);
+		not_sent(d, &why);
+		reply_release(&why);
+		return;
+	}
+	params_string(drive_params(d), d->file_id);
+	if (drive_write(d, set_file, &err) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &err);
+		return;
+	}
+	failpoint("remote_uploaded");
+	drive_go(d, DRIVE_CREATE);
+}
+
+/* ---- the batch ---- */
+
+/* Also the last look at the lease before it. */
+static const char set_sent[] =
+	"UPDATE weir.remote_batches SET sent_at = clock_timestamp(), size = $3,"
+	"  held_until = clock_timestamp() + $4 * interval '1 ms' WHERE id = $1 AND holder = $2";
+
+static int note_sending(struct drive *d, struct weir_error *err)
+{
+	struct params *p = drive_params(d);
+	params_int(p, d->size);
+	params_big(p, REMOTE_LEASE_MS);
+	if (drive_write(d, set_sent, err) < 0)
+		return -1;
+	failpoint("remote_sent");
+	return 0;
+}
+
+int create_begin(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	if (provider_create(d->model, d->file_id, d->intent, &d->texts, q, err) < 0 ||
+	    measure_out(d, err) < 0)
+		return -1;
+	if (!provider_frame(d->model).file && stream(d, q) < 0)
+		return weir_fail_memory(err);
+	return note_sending(d, err);
+}
+
+/* Nobody can have this remote_id but us: another intent that took it for its own was mistaken, and
+ * looks again. */
+static const char free_remote[] =
+	"UPDATE weir.remote_batches SET remote_id = NULL, state = 'intent', next_at = now()"
+	" WHERE ai_model = $2 AND remote_id = $3 AND id <> $1 AND state <> 'done'";
+static const char set_remote[] =
+	"UPDATE weir.remote_batches SET remote_id = $3, state = 'running', polls = 0, error = NULL"
+	" WHERE id = $1 AND ai_model = $2 AND state = 'intent'";
+
+static int keep_created(struct drive *d, struct weir_error *err)
+{
+	struct remote *r = d->remote;
+	const struct remote_statement both[] = {{free_remote, &r->params}, {set_remote, &r->params}};
+	params_reset(&r->params);
+	params_big(&r->params, d->id);
+	params_string(&r->params, d->model->name);
+	params_string(&r->params, d->info.id);
+	return remote_together(r, both, 2, NULL, err);
+}
+
+static void created(struct drive *d)
+{
+	struct weir_error err;
+	failpoint("remote_created");
+	d->polls = 0;
+	if (keep_created(d, &err) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &err); /* and it will be found */
+		return;
+	}
+	log_event(LOG_INFO, "remote_batch_created",
+		  "id=%lld remote_id=%s ai_model=%s job=%s requests=%d", (long long)d->id,
+		  d->info.id, d->model->name, d->job, (int)d->size);
+	drive_pause(d, drive_interval_ms(d), NULL);
+}
+
+/* Whether it is certain that nothing was created: nothing arrived, or it was turned down. */
+static bool was_turned_down(const struct http_response *r)
+{
+	if (r->status == 0)
+		return !r->sent;
+	return r->status / 100 == 3 ||
+	       (r->status / 100 == 4 && r->status != 408 && r->status != 409 && r->status != 425);
+}
+
+static const char set_unsent[] =
+	"UPDATE weir.remote_batches SET sent_at = NULL WHERE id = $1 AND holder = $2";
+
+static void turned_down(struct drive *d, const struct reply *why)
+{
+	struct weir_error err;
+	drive_params(d);
+	if (d->sent_before || drive_write(d, set_unsent, &err) < 0)
+		drive_failed(d, why); /* an earlier try may still turn up */
+	else
+		not_sent(d, why);
+}
+
+void create_done(struct drive *d, const struct http_response *r)
+{
+	struct reply why;
+	if (provider_read_batch(d->model, r, &d->info, &why) == 0) {
+		created(d);
+	} else {
+		explain(d, &why);
+		if (was_turned_down(r))
+			turned_down(d, &why);
+		else
+			drive_failed(d, &why);
+		reply_release(&why);
+	}
+}

@@ -1,0 +1,216 @@
+/* Settling: what was read of a remote batch becomes answers, or open requests. Each request leaves
+ * its batch once, and is counted in the transaction in which it does; so the same results may be
+ * read again after a crash, and change nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "remote_parts.h"
+#include "weir/failpoint.h"
+#include "weir/log.h"
+
+/* The requests of these custom_ids that are in the batch, each found by its keys. */
+#define REQUESTS_OF_U                                                                              \
+	" CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"  \
+	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i"                                         \
+	" CROSS JOIN LATERAL (SELECT r.ctid AS tid, r.attempt, r.ai_model, r.tries"                \
+	"   FROM weir.requests r WHERE r.job_id = $1 AND r.stage = $2 AND r.ordinal = i.ordinal"   \
+	"    AND r.remote_batch = $3 LIMIT 1"
+
+#define COUNT                                                                                      \
+	" UPDATE weir.remote_batches b SET succeeded = b.succeeded + c.succeeded,"                 \
+	"  errored = b.errored + c.errored, canceled = b.canceled + c.canceled,"                   \
+	"  expired = b.expired + c.expired, missing = b.missing + c.missing"                       \
+	" FROM (SELECT count(*) FILTER (WHERE tally = 0)::int4 AS succeeded,"                      \
+	"  count(*) FILTER (WHERE tally = 1)::int4 AS errored,"                                    \
+	"  count(*) FILTER (WHERE tally = 2)::int4 AS canceled,"                                   \
+	"  count(*) FILTER (WHERE tally = 3)::int4 AS expired,"                                    \
+	"  count(*) FILTER (WHERE tally = 4)::int4 AS missing FROM k) c"                           \
+	" WHERE b.id = $3"
+
+/* First, for the order of locks: lot 0 is open, 1 ended, 2 free. */
+static const char wake[] =
+	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal))"
+	" FROM unnest($4::text[], $5::int4[]) AS u(custom_id, lot)" REQUESTS_OF_U ") r"
+	" WHERE u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7) HAVING count(*) > 0";
+
+static const char answer[] =
+	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
+	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[], $14::int8[],"
+	"   $15::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
+	"    input, output, cost)),"
+	" k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.* FROM u" REQUESTS_OF_U
+	"   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) FOR UPDATE) r"
+	"  ORDER BY i.ordinal),"
+	" a AS (INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
+	"   remote_batch, answer, error_class, error, again, input_tokens, output_tokens, cost)"
+	"  SELECT $1, $2, ordinal, call_id, attempt, ai_model, $3, answer, error_class, error,"
+	"   again = 1, input, output, cost * 0.000000000001 FROM k ON CONFLICT DO NOTHING),"
+	" d AS (DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT;
+
+/* Those that were not answered just now. */
+#define REOPEN(lots)                                                                               \
+	"WITH k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) r.tid, u.tally"                    \
+	"  FROM unnest($4::text[], $5::int4[], $6::int4[]) AS u(custom_id, lot, "                  \
+	"tally)" REQUESTS_OF_U "   AND u.lot = " lots " FOR UPDATE) r ORDER BY i.ordinal),"        \
+	" o AS (UPDATE weir.requests SET remote_batch = NULL,"                                     \
+	"   asked_at = clock_timestamp() + $7 * interval '1 ms'"
+#define REOPEN_WHERE "  WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT
+
+static const char reopen[] = REOPEN("0") ", tries = tries + 1" REOPEN_WHERE;
+static const char set_free[] = REOPEN("2") REOPEN_WHERE;
+
+/* What of it was ours before, and requests of ours that these lines are of. */
+static const char count_ours[] =
+	"SELECT (SELECT succeeded + errored + canceled + expired + missing FROM weir.remote_batches"
+	"  WHERE id = $3) + (SELECT count(*) FROM unnest($4::text[]) AS u(custom_id)" REQUESTS_OF_U
+	") r)";
+
+/* ---- parameters ---- */
+
+struct outcome_text outcome_add(struct outcomes *o, struct weir_text text)
+{
+	struct outcome_text t = {o->texts.size, text.size, text.data == NULL};
+	if (text.data)
+		buffer_add(&o->texts, text.data, text.size);
+	return t;
+}
+
+static struct weir_text text_of(const struct outcomes *o, const struct outcome_text *t)
+{
+	if (t->absent)
+		return (struct weir_text){NULL, 0};
+	return (struct weir_text){o->texts.data ? o->texts.data + t->at : "", t->size};
+}
+
+#define ADD_COLUMN(p, o, type, add, value)                                                         \
+	do {                                                                                       \
+		params_array(p, type, (o)->size);                                                  \
+		for (size_t i = 0; i < (o)->size; i++) {                                           \
+			const struct outcome_row *row = &(o)->rows[i];                             \
+			add(p, value);                                                             \
+		}                                                                                  \
+		params_array_end(p);                                                               \
+	} while (0)
+
+static void set_keys(struct params *p, const struct drive *d, const struct outcomes *o)
+{
+	params_reset(p);
+	params_string(p, d->job);
+	params_int(p, d->stage);
+	params_big(p, d->id);
+	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text,
+		   ((struct weir_text){row->custom_id, strlen(row->custom_id)}));
+	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, (int32_t)row->lot);
+	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, (int32_t)row->tally);
+}
+
+static void set_answers(struct params *p, const struct drive *d, const struct outcomes *o)
+{
+	set_keys(p, d, o);
+	params_int(p, REMOTE_TRIES_MAX);
+	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->call_id));
+	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->answer));
+	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->class));
+	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->error));
+	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, row->again);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->input_tokens);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->output_tokens);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big,
+		   model_cost(d->model, row->input_tokens, row->output_tokens));
+}
+
+/* ---- storing ---- */
+
+static bool any(const struct outcomes *o, enum request_lot lot)
+{
+	for (size_t i = 0; i < o->size; i++)
+		if (o->rows[i].lot == lot)
+			return true;
+	return false;
+}
+
+int outcomes_store(struct drive *d, struct outcomes *o, int64_t delay_ms, struct weir_error *err)
+{
+	struct remote *r = d->remote;
+	struct remote_statement all[4];
+	size_t n = 0;
+	if (o->size == 0)
+		return 0;
+	if (buffer_failed(&o->texts))
+		return weir_fail_memory(err);
+	set_answers(&r->params, d, o);
+	set_keys(&r->keys, d, o);
+	params_big(&r->keys, delay_ms);
+	if (any(o, LOT_ENDED) || any(o, LOT_OPEN)) {
+		all[n++] = (struct remote_statement){wake, &r->params};
+		all[n++] = (struct remote_statement){answer, &r->params};
+	}
+	if (any(o, LOT_OPEN))
+		all[n++] = (struct remote_statement){reopen, &r->keys};
+	if (any(o, LOT_FREE))
+		all[n++] = (struct remote_statement){set_free, &r->keys};
+	if (remote_together(r, all, n, NULL, err) < 0)
+		return -1;
+	failpoint("remote_answers_stored");
+	o->size = 0;
+	buffer_reset(&o->texts);
+	return 0;
+}
+
+int64_t outcomes_of_ours(struct drive *d, const struct outcomes *o, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	set_keys(&d->remote->params, d, o);
+	if (remote_query(d->remote, count_ours, &r, err) < 0)
+		return -1;
+	int64_t n = ledger_big(r, 0, 0);
+	PQclear(r);
+	return n;
+}
+
+/* ---- requests without a line ---- */
+
+static const char read_rest[] =
+	"SELECT custom_id FROM weir.requests WHERE remote_batch = $1 ORDER BY ordinal LIMIT $2";
+
+static void add_rest(const struct drive *d, struct outcomes *o, struct weir_text custom_id)
+{
+	static const char nothing[] = "the provider says nothing of it";
+	struct outcome_row *row = &o->rows[o->size++];
+	char call[96];
+	int n = snprintf(call, sizeof call, "%lld/%.*s", (long long)d->id, (int)custom_id.size,
+			 custom_id.data);
+	const char *text = *d->rest.error.code ? d->rest.error.text : nothing;
+	*row = (struct outcome_row){.lot = d->rest.lot, .tally = TALLY_MISSING, .again = true};
+	snprintf(row->custom_id, sizeof row->custom_id, "%.*s", (int)custom_id.size,
+		 custom_id.data);
+	row->call_id = outcome_add(o, (struct weir_text){call, (size_t)n});
+	row->answer = outcome_add(o, (struct weir_text){NULL, 0});
+	row->class = outcome_add(o, (struct weir_text){d->rest.class, strlen(d->rest.class)});
+	row->error = outcome_add(o, (struct weir_text){text, strlen(text)});
+}
+
+int outcomes_of_rest(struct drive *d, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	struct outcomes *o = calloc(1, sizeof *o);
+	int rc = -1;
+	if (!o)
+		return weir_fail_memory(err);
+	params_reset(&d->remote->params);
+	params_big(&d->remote->params, d->id);
+	params_int(&d->remote->params, REMOTE_CHUNK);
+	if (remote_query(d->remote, read_rest, &r, err) == 0) {
+		int n = PQntuples(r);
+		for (int i = 0; i < n; i++)
+			add_rest(d, o, ledger_text(r, i, 0));
+		rc = outcomes_store(d, o, d->rest.delay_ms, err);
+		if (rc == 0)
+			rc = n > 0;
+	}
+	PQclear(r);
+	buffer_release(&o->texts);
+	free(o);
+	return rc;
+}

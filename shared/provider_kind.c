@@ -1,0 +1,107 @@
+#include "provider_kind.h"
+
+#include <string.h>
+
+const struct provider_kind *provider_kind_of(const struct model *m)
+{
+	return m->provider == PROVIDER_OPENAI ? &provider_openai : &provider_anthropic;
+}
+
+const char *json_text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+int64_t json_count_of(const json_t *object, const char *key)
+{
+	int64_t count = json_integer_value(json_object_get(object, key));
+
+	return count > 0 && count <= INT32_MAX * INT64_C(1000) ? count : 0;
+}
+
+struct weir_text buffer_view(const struct buffer *b)
+{
+	return (struct weir_text){b->data ? b->data : "", b->size};
+}
+
+void add_turn(struct buffer *out, const char *role, struct weir_text text)
+{
+	buffer_printf(out, "{\"role\":\"%s\",\"content\":", role);
+	buffer_add_json(out, text);
+	buffer_add_char(out, '}');
+}
+
+static bool is_blank(struct weir_text text)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		if (!strchr(" \t\r\n", text.data[i]))
+			return false;
+	}
+	return true;
+}
+
+/* A turn without text is refused, so a blank answer is told by a dash. */
+void add_turns(struct buffer *out, const struct prompt *p)
+{
+	static const struct weir_text dash = {"-", 1};
+
+	add_turn(out, "user", buffer_view(&p->user));
+	if (!p->fault.data)
+		return;
+	buffer_add_char(out, ',');
+	add_turn(out, "assistant", is_blank(p->answer) ? dash : p->answer);
+	buffer_add_char(out, ',');
+	add_turn(out, "user", p->fault);
+}
+
+void add_clean(struct buffer *out, const json_t *text)
+{
+	const char *at = json_string_value(text);
+	const char *end = at ? at + json_string_length(text) : NULL;
+
+	while (at && at < end) {
+		const char *stop = memchr(at, '\0', (size_t)(end - at));
+
+		buffer_add(out, at, (size_t)((stop ? stop : end) - at));
+		if (stop)
+			buffer_add_text(out, "\xEF\xBF\xBD");
+		at = stop ? stop + 1 : end;
+	}
+}
+
+int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.:";
+	size_t size = strlen(id);
+
+	if (size == 0 || size > PROVIDER_ID_MAX || id[strspn(id, allowed)])
+		return -1;
+	memcpy(out, id, size + 1);
+	return 0;
+}
+
+void provider_url(const struct model *m, const char *const *parts, struct buffer *out)
+{
+	buffer_add_text(out, m->base_url);
+	if (!provider_kind_of(m)->has_version(m->base_url))
+		buffer_add_text(out, "/v1");
+	for (; *parts; parts++)
+		buffer_add_text(out, *parts);
+}
+
+int url_copy(const struct model *m, const char *const *parts, char out[512])
+{
+	struct buffer url = BUFFER_INIT;
+	int rc = -1;
+
+	provider_url(m, parts, &url);
+	if (buffer_text(&url) && url.size < 512) {
+		memcpy(out, url.data, url.size + 1);
+		rc = 0;
+	}
+	buffer_release(&url);
+	return rc;
+}

@@ -1,0 +1,83 @@
+/* provider_kind.h: what one vendor's API is, in one const struct of functions and names. Private to
+ * the files of provider.h. Nothing blocks. */
+#ifndef WEIR_PROVIDER_KIND_H
+#define WEIR_PROVIDER_KIND_H
+
+#include <jansson.h>
+
+#include "weir/provider.h"
+
+#define RATES 3 /* what limits are of: requests, input tokens, output tokens */
+
+struct provider_kind {
+	/* Paths behind base_url and "/v1". */
+	const char *calls, *batches;
+	const char *accept; /* of results; NULL: not said */
+
+	/* Whether base_url is complete without "/v1". */
+	bool (*has_version)(const char *base_url);
+	/* Appends "name: value" of the key, and what else all requests carry, as texts closed by
+	 * NUL; returns how many. */
+	size_t (*headers)(const struct model *m, struct buffer *out);
+	void (*body)(const struct model *m, const struct prompt *p, struct buffer *out);
+	/* The object of a 200 response as an answer. -1: it is none, and *out is as it was. */
+	int (*answer)(const json_t *root, struct reply *out);
+
+	/* Rate headers: what limits are called, and the name of a header of one. NULL: no such. */
+	const char *rates[RATES];
+	void (*rate_header)(const char *rate, const char *what, char out[64]);
+
+	struct provider_frame frame;
+	void (*line)(struct weir_text custom_id, struct weir_text body, struct buffer *out);
+	/* The body of a batch's creation; NULL: it is streamed. */
+	void (*create)(const char *file_id, const char *intent, struct buffer *out);
+	const char *after; /* the list's parameter for the next page */
+	/* The object of a batch. -1: it is not what it should be. */
+	int (*batch)(const struct model *m, const json_t *root, struct remote_info *out);
+	/* One line of results but for its custom_id: as provider_read_line(). */
+	int (*result)(const struct model *m, const json_t *root, enum line_kind *kind,
+		      struct reply *out);
+};
+
+extern const struct provider_kind provider_anthropic, provider_openai;
+
+/* ---- for both: provider_kind.c ---- */
+
+/* Of a JSON object: "" and 0 when it is absent or of another type, or the object is NULL. */
+const char *json_text_of(const json_t *object, const char *key);
+int64_t json_count_of(const json_t *object, const char *key);
+
+struct weir_text buffer_view(const struct buffer *b); /* never absent */
+void add_turn(struct buffer *out, const char *role, struct weir_text text);
+/* The user's text and, for a second try, what was answered and what was wrong with it. */
+void add_turns(struct buffer *out, const struct prompt *p);
+/* Appends a text without U+0000, which the ledger cannot keep. */
+void add_clean(struct buffer *out, const json_t *text);
+
+/* Copies an id of the provider's, if it is one: letters, digits and "-_.:", and not too long. */
+int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id);
+
+/* Where something of the provider's is: base_url, "/v1" if need be, and the parts; NULL ends them.
+ */
+void provider_url(const struct model *m, const char *const *parts, struct buffer *out);
+int url_copy(const struct model *m, const char *const *parts, char out[512]);
+
+const struct provider_kind *provider_kind_of(const struct model *m);
+
+/* ---- for both: provider_reply.c ---- */
+
+/* What an error of the provider's means. status 0: only its type tells. object holds type, code and
+ * message, and may be NULL; r may be NULL. */
+void reply_of_error(const struct model *m, int status, const json_t *object,
+		    const struct http_response *r, struct reply *out);
+/* What a request that got no whole response means. */
+void reply_of_failure(const struct http_response *r, struct reply *out);
+void reply_set(struct reply *out, enum reply_kind kind, const char *code, const char *text);
+
+/* Milliseconds until the time that a header tells: a number of units, a duration ("6m0s"), or a
+ * date; -1: it is none of these. */
+int64_t wait_of(const struct http_response *r, struct weir_text value, int64_t unit_ms);
+/* Milliseconds since 1970 of "2026-01-31T12:00:00.123Z"; -1: it is none. */
+int64_t stamp_ms(const char *text);
+
+#endif

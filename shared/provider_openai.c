@@ -1,0 +1,234 @@
+/* OpenAI's chat completions and batches, and all that is compatible with them.
+ * Sources: openai-openapi, openapi.yaml (CreateChatCompletion*, Batch, Error); the guide to the
+ * Batch API (lines of its files). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "provider_kind.h"
+
+/* The SDKs' base_url ends in the version, or in a path that has it within ("/v1beta/openai"): a
+ * path is taken as it is. */
+static bool has_version(const char *base_url)
+{
+	const char *host = strstr(base_url, "://");
+
+	return host && strchr(host + 3, '/');
+}
+
+static size_t headers(const struct model *m, struct buffer *out)
+{
+	if (!m->key)
+		return 0;
+	buffer_printf(out, "Authorization: Bearer %s", m->key);
+	buffer_add_char(out, '\0');
+	return 1;
+}
+
+/* ---- calls ---- */
+
+/* OpenAI itself has renamed max_tokens, and its reasoning models refuse the old name; compatible
+ * servers know the old one, and only some the new. */
+static const char *name_of_max_tokens(const struct model *m)
+{
+	return strstr(m->base_url, "//api.openai.com") || strstr(m->base_url, ".api.openai.com")
+		       ? "max_completion_tokens"
+		       : "max_tokens";
+}
+
+static void body(const struct model *m, const struct prompt *p, struct buffer *out)
+{
+	buffer_add_text(out, "{\"model\":");
+	buffer_add_json(out, (struct weir_text){m->model, strlen(m->model)});
+	buffer_printf(out, ",\"%s\":%" PRId64 ",\"messages\":[", name_of_max_tokens(m),
+		      p->max_tokens > 0 ? p->max_tokens : m->max_tokens);
+	if (p->system.size > 0) {
+		add_turn(out, "system", buffer_view(&p->system));
+		buffer_add_char(out, ',');
+	}
+	add_turns(out, p);
+	buffer_add_text(out, "]}");
+}
+
+/* Some compatible servers answer in parts. */
+static void read_content(const json_t *content, struct reply *out)
+{
+	const json_t *part;
+	size_t i;
+
+	add_clean(&out->text, content);
+	json_array_foreach(content, i, part) add_clean(&out->text, json_object_get(part, "text"));
+}
+
+static void read_end(const json_t *choice, const json_t *message, struct reply *out)
+{
+	const char *reason = json_text_of(choice, "finish_reason");
+
+	if (*json_text_of(message, "refusal"))
+		weir_fail(&out->error, "refused_answer", "the model refuses to answer: %.300s",
+			  json_text_of(message, "refusal"));
+	else if (strcmp(reason, "length") == 0)
+		weir_fail(&out->error, "cut_answer", "the answer is longer than max_tokens");
+	else if (strcmp(reason, "content_filter") == 0)
+		weir_fail(&out->error, "refused_answer",
+			  "the provider's filter held the answer back");
+}
+
+static int answer(const json_t *root, struct reply *out)
+{
+	const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
+	const json_t *message = json_object_get(choice, "message");
+	const json_t *usage = json_object_get(root, "usage");
+
+	if (!json_is_object(message))
+		return -1;
+	read_content(json_object_get(message, "content"), out);
+	out->kind = REPLY_ANSWER;
+	if (id_copy(out->id, json_text_of(root, "id")) < 0)
+		*out->id = '\0';
+	out->input_tokens = json_count_of(usage, "prompt_tokens"); /* with cached ones */
+	out->output_tokens = json_count_of(usage, "completion_tokens");
+	read_end(choice, message, out);
+	return 0;
+}
+
+static void rate_header(const char *rate, const char *what, char out[64])
+{
+	snprintf(out, 64, "x-ratelimit-%s-%s", what, rate);
+}
+
+/* ---- batches ---- */
+
+static void line(struct weir_text custom_id, struct weir_text call, struct buffer *out)
+{
+	buffer_add_text(out, "{\"custom_id\":");
+	buffer_add_json(out, custom_id);
+	buffer_add_text(out, ",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":");
+	buffer_add(out, call.data, call.size);
+	buffer_add_char(out, '}');
+}
+
+static void create(const char *file_id, const char *intent, struct buffer *out)
+{
+	buffer_add_text(out, "{\"input_file_id\":");
+	buffer_add_json(out, (struct weir_text){file_id, strlen(file_id)});
+	buffer_add_text(out, ",\"endpoint\":\"/v1/chat/completions\",\"completion_window\":\"24h\","
+			     "\"metadata\":{\"weir\":");
+	buffer_add_json(out, (struct weir_text){intent, strlen(intent)});
+	buffer_add_text(out, "}}");
+}
+
+static const struct {
+	const char *status;
+	enum remote_state state;
+} states[] = {
+	{"validating", REMOTE_RUNNING}, {"in_progress", REMOTE_RUNNING},
+	{"finalizing", REMOTE_RUNNING}, {"cancelling", REMOTE_RUNNING},
+	{"completed", REMOTE_ENDED},	{"expired", REMOTE_ENDED},
+	{"cancelled", REMOTE_ENDED},	{"failed", REMOTE_FAILED},
+};
+
+static int read_state(const char *status, enum remote_state *out)
+{
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i].status, status) == 0) {
+			*out = states[i].state;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* The faults of a batch that failed are a list; the first one says enough. */
+static void read_failure(const struct model *m, const json_t *root, struct remote_info *out)
+{
+	const json_t *errors = json_object_get(json_object_get(root, "errors"), "data");
+	struct reply why = {0};
+
+	reply_of_error(m, 0, json_array_get(errors, 0), NULL, &why);
+	out->error = why.error;
+}
+
+static int results_at(const struct model *m, const json_t *root, const char *key, char out[512])
+{
+	char id[PROVIDER_ID_MAX + 1];
+	const char *const parts[] = {"/files/", id, "/content", NULL};
+
+	if (!*json_text_of(root, key))
+		return 0;
+	if (id_copy(id, json_text_of(root, key)) < 0)
+		return -1;
+	return url_copy(m, parts, out);
+}
+
+static int batch(const struct model *m, const json_t *root, struct remote_info *out)
+{
+	const json_t *counts = json_object_get(root, "request_counts");
+	const json_t *metadata = json_object_get(root, "metadata");
+
+	if (read_state(json_text_of(root, "status"), &out->state) < 0)
+		return -1;
+	out->created_ms = json_count_of(root, "created_at") * 1000;
+	snprintf(out->intent, sizeof(out->intent), "%s", json_text_of(metadata, "weir"));
+	if (json_count_of(counts, "total") > 0) { /* 0 until the file has been checked */
+		out->requests = json_count_of(counts, "total");
+		out->done = json_count_of(counts, "completed") + json_count_of(counts, "failed");
+	}
+	if (out->state == REMOTE_FAILED)
+		read_failure(m, root, out);
+	if (out->state != REMOTE_ENDED)
+		return 0;
+	return results_at(m, root, "output_file_id", out->results_url) < 0
+		       ? -1
+		       : results_at(m, root, "error_file_id", out->errors_url);
+}
+
+static int read_error(const struct model *m, const json_t *error, enum line_kind *kind,
+		      struct reply *out)
+{
+	const char *code = json_text_of(error, "code");
+
+	if (!json_is_object(error))
+		return -1;
+	if (strcmp(code, "batch_expired") == 0)
+		*kind = LINE_EXPIRED;
+	else if (strcmp(code, "batch_cancelled") == 0 || strcmp(code, "batch_canceled") == 0)
+		*kind = LINE_CANCELED;
+	else
+		reply_of_error(m, 0, error, NULL, out);
+	return 0;
+}
+
+static int result(const struct model *m, const json_t *root, enum line_kind *kind,
+		  struct reply *out)
+{
+	const json_t *response = json_object_get(root, "response");
+	const json_t *content = json_object_get(response, "body");
+	int64_t status = json_count_of(response, "status_code");
+
+	*kind = LINE_REPLY;
+	if (!json_is_object(response))
+		return read_error(m, json_object_get(root, "error"), kind, out);
+	if (status == 200)
+		return answer(content, out);
+	reply_of_error(m, status < 1000 ? (int)status : 0, json_object_get(content, "error"), NULL,
+		       out);
+	return 0;
+}
+
+const struct provider_kind provider_openai = {
+	.calls = "/chat/completions",
+	.batches = "/batches",
+	.has_version = has_version,
+	.headers = headers,
+	.body = body,
+	.answer = answer,
+	.rates = {"requests", "tokens", NULL},
+	.rate_header = rate_header,
+	.frame = {.before = "", .between = "\n", .after = "\n", .file = true},
+	.line = line,
+	.create = create,
+	.after = "after",
+	.batch = batch,
+	.result = result,
+};

@@ -1,0 +1,405 @@
+/* What the errors of providers mean. Sources: anthropic-sdk-python, src/anthropic/_base_client.py
+ * (retries, Retry-After), _exceptions.py and types/shared/ (types of errors); openai-openapi,
+ * openapi.yaml, and its guide to error codes. */
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "provider_kind.h"
+#include "weir/clock.h"
+
+enum { TEXT_MAX = 300 }; /* bytes of a vendor's message that are kept */
+
+void reply_set(struct reply *out, enum reply_kind kind, const char *code, const char *text)
+{
+	out->kind = kind;
+	weir_fail(&out->error, code, "%s", text);
+}
+
+/* ---- times ---- */
+
+int64_t stamp_ms(const char *text)
+{
+	struct tm t = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &t);
+	double fraction = 0;
+
+	if (!rest)
+		return -1;
+	if (*rest == '.') {
+		char *end;
+
+		fraction = strtod(rest, &end);
+		rest = end;
+	}
+	if (strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0)
+		return -1;
+	return (int64_t)timegm(&t) * 1000 + (int64_t)(fraction * 1000);
+}
+
+static int64_t within_bounds(double ms)
+{
+	if (isnan(ms) || ms < 0)
+		return -1;
+	return ms < (double)WEIR_RETRY_AFTER_MAX ? (int64_t)ceil(ms) : WEIR_RETRY_AFTER_MAX;
+}
+
+/* "1.5", or "1h2m3.5s" and "20ms" as Go writes durations. -1: it is none. */
+static int64_t duration_ms(const char *text, int64_t unit_ms)
+{
+	static const struct {
+		const char *unit;
+		double ms;
+	} units[] = {{"ms", 1}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+	double total = 0;
+
+	while (*text) {
+		char *end;
+		double number = *text >= '0' && *text <= '9' ? strtod(text, &end) : -1;
+		size_t i = 0;
+
+		if (number < 0)
+			return -1;
+		if (!*end)
+			return within_bounds(total + number * (double)unit_ms);
+		while (i < 4 && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
+			i++;
+		if (i == 4)
+			return -1;
+		total += number * units[i].ms;
+		text = end + strlen(units[i].unit);
+	}
+	return within_bounds(total);
+}
+
+static int64_t date_ms(const char *text)
+{
+	int64_t ms = stamp_ms(text);
+	time_t seconds = ms < 0 ? curl_getdate(text, NULL) : -1;
+
+	return seconds < 0 ? ms : (int64_t)seconds * 1000;
+}
+
+static bool copy_text(struct weir_text from, char out[64])
+{
+	if (from.size == 0 || from.size >= 64)
+		return false;
+	memcpy(out, from.data, from.size);
+	out[from.size] = '\0';
+	return true;
+}
+
+/* The provider's clock is what it reckons by, if it tells it. */
+static int64_t provider_now_ms(const struct http_response *r)
+{
+	struct weir_text date;
+	char text[64];
+	int64_t ms = -1;
+
+	if (http_header(r, "date", &date) == 0 && copy_text(date, text))
+		ms = date_ms(text);
+	return ms >= 0 ? ms : clock_wall_us() / 1000;
+}
+
+int64_t wait_of(const struct http_response *r, struct weir_text value, int64_t unit_ms)
+{
+	char text[64];
+	int64_t ms;
+
+	if (!copy_text(value, text))
+		return -1;
+	ms = duration_ms(text, unit_ms);
+	if (ms >= 0)
+		return ms;
+	ms = date_ms(text);
+	if (ms < 0)
+		return -1;
+	ms -= provider_now_ms(r);
+	return within_bounds(ms > 0 ? (double)ms : 0);
+}
+
+/* 0: it does not say. "At once" is a millisecond. */
+static int64_t retry_after_ms(const struct http_response *r)
+{
+	struct weir_text value;
+	int64_t ms = -1;
+
+	if (http_header(r, "retry-after-ms", &value) == 0)
+		ms = wait_of(r, value, 1);
+	if (ms < 0 && http_header(r, "retry-after", &value) == 0)
+		ms = wait_of(r, value, 1000);
+	return ms == 0 ? 1 : ms > 0 ? ms : 0;
+}
+
+/* ---- what it means ---- */
+
+struct meaning {
+	enum reply_kind kind;
+	bool fleet;
+	const char *code;
+};
+
+/* A word of the vendor's: the error's type or code. They tell more than the status does. */
+static const struct {
+	const char *word;
+	struct meaning meaning;
+} words[] = {
+	{"enforced_spend_limit_reached", {REPLY_STOP, false, "billing"}},
+	{"billing_error", {REPLY_STOP, false, "billing"}},
+	{"insufficient_quota", {REPLY_STOP, false, "billing"}},
+	{"credit_balance_exhausted", {REPLY_STOP, false, "billing"}},
+	{"billing_hard_limit_reached", {REPLY_STOP, false, "billing"}},
+	{"billing_not_active", {REPLY_STOP, false, "billing"}},
+	{"spend_limit_exceeded", {REPLY_STOP, false, "billing"}},
+	{"usage_limit_reached", {REPLY_STOP, false, "billing"}},
+	{"authentication_error", {REPLY_STOP, false, "bad_key"}},
+	{"invalid_api_key", {REPLY_STOP, false, "bad_key"}},
+	{"account_deactivated", {REPLY_STOP, false, "bad_key"}},
+	{"permission_error", {REPLY_STOP, false, "not_allowed"}},
+	{"model_not_found", {REPLY_STOP, false, "no_model"}},
+	{"overloaded_error", {REPLY_THROTTLED, false, "overloaded"}},
+	{"rate_limit_error", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"rate_limit_exceeded", {REPLY_THROTTLED, true, "rate_limited"}},
+	/* Of a remote batch: what is queued already is too much for another one. */
+	{"token_limit_exceeded", {REPLY_THROTTLED, true, "rate_limited"}},
+};
+
+/* Parts of messages, where vendors have no word for it: a bill is told as a bad request, or as a
+ * rate limit. In small letters. */
+static const struct {
+	const char *phrase;
+	struct meaning meaning;
+} phrases[] = {
+	{"credit balance is too low", {REPLY_STOP, false, "billing"}},
+	{"reached your specified api usage limits", {REPLY_STOP, false, "billing"}},
+	{"exceeded your current quota", {REPLY_STOP, false, "billing"}},
+};
+
+static const struct {
+	int status;
+	struct meaning meaning;
+} statuses[] = {
+	{401, {REPLY_STOP, false, "bad_key"}},
+	{402, {REPLY_STOP, false, "billing"}},
+	{403, {REPLY_STOP, false, "not_allowed"}},
+	{404, {REPLY_STOP, false, "not_found"}},
+	{408, {REPLY_RETRY, false, "provider_timeout"}},
+	{409, {REPLY_RETRY, false, "provider_conflict"}},
+	{425, {REPLY_RETRY, false, "provider_conflict"}},
+	{429, {REPLY_THROTTLED, true, "rate_limited"}},
+	{503, {REPLY_THROTTLED, false, "overloaded"}},
+	{504, {REPLY_RETRY, false, "provider_timeout"}},
+	{529, {REPLY_THROTTLED, false, "overloaded"}},
+};
+
+/* Lines of batches have no status, but types that stand for one. */
+static const struct {
+	const char *type;
+	int status;
+} types[] = {
+	{"invalid_request_error", 400},
+	{"invalid_request", 400},
+	{"not_found_error", 404},
+	{"request_too_large", 413},
+	{"conflict_error", 409},
+	{"timeout_error", 504},
+	{"api_error", 500},
+	{"server_error", 500},
+};
+
+/* What an error says of itself. */
+struct told {
+	int status;
+	const char *type, *code, *message;
+	struct weir_text body; /* where it is no JSON */
+};
+
+static bool is_word(const struct told *t, const char *word)
+{
+	return strcmp(t->type, word) == 0 || strcmp(t->code, word) == 0;
+}
+
+static int status_of(const struct told *t)
+{
+	for (size_t i = 0; t->status == 0 && i < sizeof(types) / sizeof(types[0]); i++) {
+		if (is_word(t, types[i].type))
+			return types[i].status;
+	}
+	return t->status;
+}
+
+/* Where nothing more is known: only a request that was told to be wrong is. An address that leads
+ * elsewhere is wrong for all of them. */
+static struct meaning meaning_of_status(int status)
+{
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		if (statuses[i].status == status)
+			return statuses[i].meaning;
+	}
+	if (status / 100 == 4)
+		return (struct meaning){REPLY_REFUSED, false, "bad_request"};
+	if (status / 100 == 3)
+		return (struct meaning){REPLY_STOP, false, "not_found"};
+	return (struct meaning){REPLY_RETRY, false, "provider_error"};
+}
+
+static struct meaning meaning_of(const struct told *t)
+{
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (strcasestr(t->message, phrases[i].phrase))
+			return phrases[i].meaning;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (is_word(t, words[i].word))
+			return words[i].meaning;
+	}
+	return meaning_of_status(status_of(t));
+}
+
+/* x-should-retry. "No" to a rate limit is a limit that does not fill again by itself. An overload
+ * is put off all the same: that is no retry as the header means it, which is one in seconds. */
+static void obey(const struct http_response *r, struct meaning *m)
+{
+	struct weir_text value;
+
+	if (!r || http_header(r, "x-should-retry", &value) < 0)
+		return;
+	if (value.size == 4 && strncasecmp(value.data, "true", 4) == 0) {
+		if (m->kind == REPLY_REFUSED)
+			m->kind = REPLY_RETRY;
+	} else if (value.size == 5 && strncasecmp(value.data, "false", 5) == 0) {
+		if (m->kind == REPLY_RETRY)
+			m->kind = REPLY_REFUSED;
+		else if (m->kind == REPLY_THROTTLED && m->fleet)
+			m->kind = REPLY_STOP;
+	}
+}
+
+/* ---- the error's text ---- */
+
+/* How much of a text is kept, without cutting a character in two. */
+static size_t kept(struct weir_text text)
+{
+	size_t n = text.size;
+
+	if (n <= TEXT_MAX)
+		return n;
+	n = TEXT_MAX;
+	while (n > 0 && ((unsigned char)text.data[n] & 0xC0) == 0x80)
+		n--;
+	return n;
+}
+
+/* On one line, and without the key, should the vendor repeat it. */
+static void add_message(struct buffer *out, struct weir_text text, const char *key)
+{
+	size_t size = key ? strlen(key) : 0, at = 0;
+	struct buffer whole = BUFFER_INIT;
+
+	while (at < text.size) {
+		bool here = size > 0 && text.size - at >= size &&
+			    memcmp(text.data + at, key, size) == 0;
+		unsigned char c = (unsigned char)text.data[at];
+
+		if (here)
+			buffer_add_text(&whole, "***");
+		else
+			buffer_add_char(&whole, (char)(c < 0x20 || c == 0x7F ? ' ' : c));
+		at += here ? size : 1;
+	}
+	buffer_add(out, whole.data, kept(buffer_view(&whole)));
+	if (kept(buffer_view(&whole)) < whole.size)
+		buffer_add_text(out, "...");
+	buffer_release(&whole);
+}
+
+static void add_request_id(struct buffer *out, const struct http_response *r)
+{
+	static const char *const names[] = {"request-id", "x-request-id"};
+	struct weir_text id;
+
+	for (size_t i = 0; r && i < 2; i++) {
+		if (http_header(r, names[i], &id) == 0 && id.size > 0 && id.size <= 64) {
+			buffer_printf(out, " (request %.*s)", (int)id.size, id.data);
+			return;
+		}
+	}
+}
+
+/* "HTTP 429 rate_limit_error: text (request req_1)" */
+static void describe(const struct told *t, const char *code, const char *key,
+		     const struct http_response *r, struct reply *out)
+{
+	const char *word = *t->code ? t->code : t->type;
+	struct buffer text = BUFFER_INIT;
+
+	if (t->status > 0)
+		buffer_printf(&text, "HTTP %d ", t->status);
+	buffer_printf(&text, "%.64s%s", word, *word ? ": " : "");
+	add_message(&text,
+		    *t->message ? (struct weir_text){t->message, strlen(t->message)} : t->body,
+		    key);
+	add_request_id(&text, r);
+	weir_fail(&out->error, code, "%s", buffer_text(&text) ? text.data : "the provider failed");
+	buffer_release(&text);
+}
+
+/* ---- together ---- */
+
+static const char *code_of(const json_t *object)
+{
+	const char *detail = json_text_of(json_object_get(object, "details"), "error_code");
+
+	return *detail ? detail : json_text_of(object, "code");
+}
+
+void reply_of_error(const struct model *m, int status, const json_t *object,
+		    const struct http_response *r, struct reply *out)
+{
+	struct told t = {.status = status,
+			 .type = json_text_of(object, "type"),
+			 .code = code_of(object),
+			 .message = json_text_of(object, "message")};
+	struct meaning meaning;
+
+	if (r && !*t.message)
+		t.body = r->body;
+	meaning = meaning_of(&t);
+	obey(r, &meaning);
+	out->kind = meaning.kind;
+	out->fleet = meaning.fleet && meaning.kind == REPLY_THROTTLED;
+	if (r && (out->kind == REPLY_THROTTLED || out->kind == REPLY_RETRY))
+		out->after_ms = retry_after_ms(r);
+	if (r && out->fleet && out->after_ms == 0) {
+		struct provider_limits limits;
+
+		provider_read_limits(m, r, &limits);
+		out->after_ms = limits.reset_ms;
+	}
+	describe(&t, meaning.code, m->key, r, out);
+}
+
+/* Nothing was sent, so nothing can have been billed: the provider is away. But a certificate that
+ * is not trusted will not become so by waiting. */
+void reply_of_failure(const struct http_response *r, struct reply *out)
+{
+	static const struct {
+		const char *code;
+		enum reply_kind kind;
+	} kinds[] = {
+		{"http_connect", REPLY_THROTTLED},
+		{"out_of_memory", REPLY_THROTTLED},
+		{"http_tls", REPLY_STOP},
+	};
+
+	reply_set(out, REPLY_RETRY, r->failure.code, r->failure.text);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(r->failure.code, kinds[i].code) == 0)
+			out->kind = kinds[i].kind;
+	}
+}

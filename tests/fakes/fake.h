@@ -1,0 +1,275 @@
+/* fake.h: the providers of language models, as far as weir talks to them, faults included. A
+ * program on 127.0.0.1 that speaks both APIs at once:
+ *
+ *     fake_provider [--port N] [--key KEY] [--idempotent] [--latency MS]
+ *
+ * It prints `port=N`, then `fake_ready`. --port 0, the default, is any free one. --key: what
+ * x-api-key or the bearer token must be; without it any will do, but there must be one.
+ * --idempotent: a call with the Idempotency-Key of one that was billed gets the same answer for
+ * nothing (vendors mostly do not do that).
+ *
+ *     POST /v1/messages                           POST /v1/chat/completions
+ *     POST /v1/messages/batches                   POST /v1/files (multipart, purpose=batch)
+ *     GET  /v1/messages/batches                   GET  /v1/files/{id}/content
+ *     GET  /v1/messages/batches/{id}              POST /v1/batches
+ *     POST /v1/messages/batches/{id}/cancel       GET  /v1/batches, /v1/batches/{id}
+ *     GET  /v1/messages/batches/{id}/results      POST /v1/batches/{id}/cancel
+ *
+ * Requests are checked as the vendors check them. The answer is made from the JSON Schema in the
+ * last line of the system text, and from the hash of model, system and messages: texts begin with
+ * the hash, as far as their greatest length lets them, so whatever is stored can be traced to what
+ * was asked. Without a schema the answer is `answer HASH`. Results of batches come in another order
+ * than asked.
+ *
+ * A call is billed when a 200 answer was made for it, whether or not that arrives, and a line of a
+ * batch when the batch ends with it succeeded.
+ *
+ * What goes wrong is written into a script:
+ *
+ *     POST /_script {
+ *       "latency_ms": 200,             (of calls)
+ *       "rules": [{"match": {...}, "do": {...}}, ...],     (the first that matches holds)
+ *       "limits": [{"model": "m", "requests_per_minute": 60, "window_ms": 60000,
+ *                   "form": "seconds"}],     (or float, ms, date, none, all: each in turn)
+ *       "batch": {"end_ms": 100, "cancel_ms": 50, "expire_share": 0.1}}
+ *
+ * Each part replaces the one before; what is not named stays. A rule's match, all of which must
+ * hold:
+ *
+ *     method, path  as above, {id} included. A line of a batch has the path "line"
+ *     model         the vendor's name
+ *     contains      a part of the system text or of any message
+ *     custom_id     of a line, or of any line of a batch that is being created
+ *     nth           only the nth that the rest of the rule matches, from 1
+ *     times         only so often
+ *
+ * What it then does:
+ *
+ *     status, error, headers, body
+ *         Another response. Without a body it is the vendor's error for the status, and `error`
+ *         holds fields that are to be in it ({"message": ..}). A header of the value "@+2" is the
+ *         HTTP date in two seconds. Nothing is done, unless the status is 200.
+ *     latency_ms, first_byte_ms
+ *         Before the first byte of the body, and of the headers (not given: the same).
+ *     cut_after_bytes
+ *         Of the body the connection ends, though its length says more.
+ *     answer, stop_reason
+ *         What the model says, and why it stopped. For calls and for lines.
+ *     drop
+ *         true: no answer, ever, and nothing is done.
+ *     accept_then_drop
+ *         true: it is done, and the connection ends without an answer.
+ *     fail_batch
+ *         {"code": .., "message": ..}, of POST /v1/batches: it is found faulty when it ends.
+ *     line
+ *         "errored", "expired", "canceled" or "missing", with error and status: what a line of a
+ *         batch comes to. Decided when the batch is created.
+ *
+ * And:
+ *
+ *     POST /_reset
+ *         Forgets script, log, counts, files and batches; what hangs is let go.
+ *     GET /_log
+ *         A line of JSON each request, when it has come, and each line of a batch, when that has
+ *         ended: ms (of CLOCK_MONOTONIC), method, path, model, status (0: none), key (of the header
+ *         Idempotency-Key), billed, hash, user (the first message), turns (messages), last (the
+ *         last, of several), system (without the schema), batch, custom_ids; of lines custom_id and
+ *         outcome.
+ *     GET /_counts
+ *         requests, billed, in_flight, most_in_flight, rows ([{method, path, model, status, n}]),
+ *         seconds ([[second of CLOCK_MONOTONIC, requests begun]]). Of the vendors' paths alone.
+ *     POST /_stop
+ *         Ends the program, as SIGTERM does. */
+#ifndef WEIR_FAKE_H
+#define WEIR_FAKE_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weir/buffer.h"
+
+enum vendor { NO_VENDOR, ANTHROPIC, OPENAI };
+
+/* What is asked of a model, in a call or in a line of a batch. */
+struct asked {
+	enum vendor vendor;
+	const char *model;	  /* of the JSON it was read from */
+	struct buffer system;	  /* all of it */
+	struct buffer user, last; /* the first message, and the last of several */
+	struct buffer all;	  /* every text, for `contains` */
+	size_t turns;
+	char hash[17];
+};
+
+struct reply {
+	int status;
+	struct buffer body;
+	const char *type; /* NULL: application/json */
+	json_t *headers;  /* names to texts; NULL: none */
+	int64_t first_byte_ms, latency_ms;
+	int64_t cut_after; /* -1: not */
+	bool drop, lost;
+	bool billed;
+};
+
+struct route;
+
+/* One HTTP request, from its first header to its last byte. */
+struct call {
+	struct MHD_Connection *connection;
+	const struct route *route; /* NULL: not found */
+	char id[80];		   /* what stands for {id} */
+	struct buffer body;
+	json_t *json;  /* the body */
+	json_t *lines; /* of a batch that is being created: those of its file, or its requests */
+	struct asked asked; /* of a call; of a batch the model alone */
+	json_t *rule;	    /* what the script does with it; borrowed. NULL: nothing */
+	struct reply reply;
+	int64_t began_ms, due_ms;
+	unsigned era;	     /* of the script it began under */
+	bool decided, begun; /* counted; its headers are on the way */
+	bool stop;
+};
+
+/* ---- server.c ---- */
+
+int64_t fake_now_ms(void);
+void fake_new_era(void); /* what hangs is let go */
+/* Appends "PREFIX_..." that no other run makes. */
+void fake_id(char *out, size_t room, const char *prefix);
+const char *call_header(const struct call *c, const char *name); /* NULL: absent */
+const char *call_query(const struct call *c, const char *name);
+
+struct settings_of_fake {
+	int port;
+	const char *key;
+	bool idempotent;
+	int64_t latency_ms;
+};
+extern struct settings_of_fake settings_of_fake;
+
+/* ---- routes.c ---- */
+
+struct route {
+	const char *method, *path;
+	enum vendor vendor;
+	int (*read)(struct call *
+			    c); /* reads and checks; -1: the reply is made. NULL: nothing to read */
+	void (*act)(struct call *c); /* makes the reply */
+};
+
+void call_route(struct call *c, const char *method, const char *path);
+void call_decide(struct call *c);
+
+/* ---- reply.c ---- */
+
+/* The vendor's error of this status; text NULL: the usual. Always returns -1. */
+int reply_error(struct call *c, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int reply_invalid(struct call *c, const char *text);
+/* An error as a vendor writes it. more: fields of it, or NULL. */
+json_t *error_json(enum vendor vendor, int status, const char *text, json_t *more);
+void reply_json(struct call *c, json_t *json); /* 200; takes the reference */
+void reply_header(struct reply *r, const char *name, const char *value);
+void reply_scripted(struct call *c); /* what the rule says of a response; after act() */
+void buffer_add_dump(struct buffer *b, json_t *json);
+
+/* ---- asked.c ---- */
+
+/* Checks the body of a single call; the fault goes to text. */
+int asked_read(enum vendor vendor, json_t *body, bool in_batch, struct asked *out, char *text,
+	       size_t room);
+void asked_release(struct asked *a);
+/* What the model says. */
+void asked_answer(const struct asked *a, struct buffer *out);
+/* The vendor's response around it. stop_reason NULL: the usual. */
+json_t *asked_response(const struct asked *a, const char *answer, const char *stop_reason);
+
+/* ---- calls.c: messages and chat completions ---- */
+
+int calls_read(struct call *c);
+void calls_act(struct call *c);
+void calls_reset(void);
+
+/* ---- batches.c, messages_batches.c (Anthropic), files_batches.c (OpenAI) ---- */
+
+struct batch_line {
+	char custom_id[65];
+	enum { SUCCEEDED, ERRORED, EXPIRED, CANCELED, MISSING } outcome;
+	char *result; /* a line of the results */
+	json_t *log;
+};
+
+struct batch {
+	char id[80];
+	enum vendor vendor;
+	int64_t created_ms, end_ms, cancel_ms; /* cancel_ms 0: not cancelled */
+	int64_t created_s, ended_s, cancel_s;  /* since 1970 */
+	bool ended;
+	size_t size;
+	struct batch_line *lines;
+	json_t *request; /* POST /v1/batches */
+	json_t *failure; /* of all of it; NULL: none */
+	char output[80], errors[80];
+	struct batch *next; /* older */
+};
+
+struct batch *batch_new(struct call *c, const char *prefix);
+struct batch *batch_find(struct call *c); /* NULL: the reply is made */
+struct batch *batch_newest(void);
+void batch_undo(void); /* forgets the newest */
+void batch_cancel(struct batch *b);
+/* One line, of its own body; -1: the reply is made. */
+int batch_line(struct batch *b, size_t i, const char *custom_id, json_t *body, struct call *c);
+size_t batch_count(const struct batch *b, int outcome);
+void batches_turn(int64_t now_ms);
+void batches_reset(void);
+
+int messages_batch_read(struct call *c);
+void messages_batch_create(struct call *c);
+void messages_batch_list(struct call *c);
+void messages_batch_get(struct call *c);
+void messages_batch_cancel(struct call *c);
+void messages_batch_results(struct call *c);
+char *messages_batch_line(const struct batch_line *l, const struct asked *a, json_t *rule);
+
+void files_create(struct call *c);
+void files_content(struct call *c);
+void files_reset(void);
+int files_batch_read(struct call *c);
+void files_batch_create(struct call *c);
+void files_batch_list(struct call *c);
+void files_batch_get(struct call *c);
+void files_batch_cancel(struct call *c);
+char *files_batch_line(const struct batch_line *l, const struct asked *a, json_t *rule);
+void files_batch_ended(struct batch *b);
+
+/* ---- script.c ---- */
+
+void script_set(struct call *c);
+void script_reset(struct call *c);
+void script_forget(void);
+/* What the first rule that matches does; borrowed, NULL: none does. */
+json_t *script_find(const char *method, const char *path, const struct asked *a,
+		    const char *custom_id, json_t *lines);
+/* False: a limit is reached, and the reply is made. */
+bool script_admits(struct call *c);
+int64_t script_latency(void);
+int64_t script_batch(const char *name, int64_t otherwise);
+double script_expire_share(void);
+
+/* ---- log.c ---- */
+
+void log_begin(struct call *c);
+void log_end(void);
+void log_call(struct call *c);
+json_t *log_line(const struct asked *a);  /* what was asked, for the log */
+void log_json(json_t *line, bool billed); /* takes the reference */
+void log_get(struct call *c);
+void log_counts(struct call *c);
+void log_reset(void);
+
+#endif

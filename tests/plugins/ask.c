@@ -1,0 +1,49 @@
+/* The kind `ask`: what `sum` does, and what its model answers is the result. A model that is local
+ * answers nothing. */
+#include "effects.h"
+
+static int check(void *state, const struct weir_item *item, struct weir_error *err)
+{
+	const struct effects *e = state;
+	if (effects_check(state, item, err) < 0)
+		return -1;
+	return e->host->find_model(e->host, item, err) < 0 ? -1 : 0;
+}
+
+static void process(void *state, struct weir_work work, const struct weir_item *item)
+{
+	struct weir_error err;
+	const struct effects *e = state;
+	if (e->host->find_model(e->host, item, &err) == WEIR_MODEL_REMOTE)
+		e->host->ask(e->host, work);
+	else
+		effects_complete(e, work, item);
+}
+
+static void answer(void *state, struct weir_work work, const struct weir_item *item,
+		   const struct weir_answer *a)
+{
+	const struct effects *e = state;
+	struct weir_verdict v = {.outcome = WEIR_DONE, .result = a->json};
+	(void)item;
+	e->host->complete(e->host, work, &v);
+}
+
+const struct weir_plugin *weir_plugin(void)
+{
+	static const struct weir_plugin plugin = {
+		.abi_major = WEIR_ABI_MAJOR,
+		.abi_minor = WEIR_ABI_MINOR,
+		.struct_size = sizeof plugin,
+		.kind = "ask",
+		.version = "1.0",
+		.summary = "a plugin of the tests",
+		.open = effects_open,
+		.check = check,
+		.process = process,
+		.answer = answer,
+		.store = effects_store,
+		.close = effects_close,
+	};
+	return &plugin;
+}
