@@ -5,6 +5,7 @@
 
 #include "await.h"
 #include "command.h"
+#include "lender.h"
 #include "outcome.h"
 #include "request.h"
 #include "weir/clock.h"
@@ -17,7 +18,7 @@ struct submit {
 	const struct request_options *options;
 	struct request request;
 	struct loaded_plugin plugin; /* of the first stage */
-	struct weir_host host;
+	struct lender lender;
 	struct ledger *ledger;
 	struct submission *submission;
 	struct reader reader;
@@ -27,39 +28,27 @@ struct submit {
 
 /* ---- plugins ---- */
 
-static void plugin_log(const struct weir_host *host, const char *event, const char *text)
-{
-	(void)host;
-	log_event(LOG_INFO, event, "%s", text);
-}
-
-/* A submit only checks items: there is no work to complete and nothing to store. */
 static int open_plugin(struct submit *u, const char *dir, struct weir_error *err)
 {
-	if (loader_load(dir, u->request.stages.list[0].kind, &u->plugin, err) < 0)
+	if (loader_load(dir, u->request.stages.list[0].kind, &u->plugin, err) < 0 ||
+	    lender_open(&u->lender, u->call->settings, err) < 0)
 		return -1;
-	u->host = (struct weir_host){.abi_major = WEIR_ABI_MAJOR,
-				     .abi_minor = WEIR_ABI_MINOR,
-				     .struct_size = sizeof u->host,
-				     .log = plugin_log,
-				     .map_text = map_text,
-				     .map_map = map_map,
-				     .map_integer = map_integer,
-				     .map_real = map_real};
 	struct option_group group = loader_options(&u->plugin);
 	if (options_parse(&group, 1, 0, NULL, NULL, err) < 0)
 		return -1;
-	return loader_open(&u->plugin, &u->host, err);
+	return loader_open(&u->plugin, &u->lender.host, err);
 }
 
 /* Nothing is checked with those of later stages, whose items do not exist yet; but a kind that does
  * not exist would be noticed when the first stage is done. */
-static int try_plugin(const struct submit *u, const char *dir, size_t at, struct weir_error *err)
+static int try_plugin(struct submit *u, const char *dir, size_t at, struct weir_error *err)
 {
+	struct stage *stage = &u->request.stages.list[at];
 	struct loaded_plugin plugin;
 	struct weir_error why;
-	if (loader_load(dir, u->request.stages.list[at].kind, &plugin, &why) < 0)
+	if (loader_load(dir, stage->kind, &plugin, &why) < 0)
 		return weir_fail(err, why.code, "stage %zu: %s", at + 1, why.text);
+	stage->asks = plugin.plugin.answer != NULL;
 	loader_unload(&plugin);
 	return 0;
 }
@@ -104,6 +93,7 @@ static int open_submission(struct submit *u, struct weir_error *err)
 		return -1;
 	struct submission_plan plan = {.ledger = u->ledger,
 				       .plugin = &u->plugin,
+				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
 				       .skipped = u->skipped};
 	return submission_open(&plan, &u->submission, err);
@@ -119,6 +109,7 @@ static int close_all(struct submit *u, struct weir_error *err)
 			       strerror(errno));
 	ledger_close(u->ledger);
 	close_plugin(u);
+	lender_close(&u->lender);
 	request_release(&u->request);
 	return rc;
 }
@@ -221,7 +212,8 @@ static enum command_status submit(struct submit *u, struct weir_error *err)
 		printf("%s\n", u->plugin.plugin.sample ? u->plugin.plugin.sample : "");
 		return COMMAND_DONE;
 	}
-	if (request_define(r, u->options, err) < 0)
+	if (request_define(r, u->options, err) < 0 ||
+	    stages_check_later(&r->stages, &u->lender.llm, (struct weir_text){NULL, 0}, err) < 0)
 		return COMMAND_USAGE;
 	if (reader_open(&u->reader, &r->input, u->call->settings->pg_url, &u->plugin, err) < 0)
 		return strcmp(err->code, "usage") == 0 ? COMMAND_USAGE : COMMAND_FAILED;

@@ -43,7 +43,7 @@ static void json_item(struct writing *w, const PGresult *rows, int row)
 	json_text(b, "status", ledger_text(rows, row, ROW_STATUS));
 	json_text(b, "error_class", ledger_text(rows, row, ROW_CLASS));
 	json_text(b, "error", ledger_text(rows, row, ROW_ERROR));
-	json_real(b, "processing_time", report_seconds(rows, row));
+	json_decimal(b, "processing_time", report_seconds(rows, row));
 	json_text(b, "finished_at", ledger_text(rows, row, ROW_FINISHED));
 	json_raw(b, "result", ledger_text(rows, row, ROW_RESULT));
 	json_row(w, rows, row);

@@ -129,8 +129,8 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (checker_init(&s->checker, plan->plugin, plan->job->job_id, plan->job->stages, err) <
-	    0) {
+	if (checker_init(&s->checker, plan->plugin, plan->llm, plan->job->job_id,
+			 plan->job->stages, err) < 0) {
 		free(s);
 		return -1;
 	}
