@@ -91,7 +91,8 @@ int results_job_read(struct ledger *l, const char *job_id, struct results_job *j
 		return view_no_job(job_id, err);
 	}
 	struct weir_text context = ledger_text(r, 0, 6);
-	snprintf(job->job_id, sizeof job->job_id, "%s", job_id);
+	if (job_id != job->job_id)
+		snprintf(job->job_id, sizeof job->job_id, "%s", job_id);
 	snprintf(job->status, sizeof job->status, "%s", PQgetvalue(r, 0, 0));
 	job->ended = ledger_bool(r, 0, 1);
 	job->failed = ledger_big(r, 0, 2);
