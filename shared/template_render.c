@@ -90,6 +90,7 @@ static int parse_place(struct weir_text place, struct piece *p, struct weir_erro
 	place = trim(place);
 	p->optional = place.size > 0 && place.data[place.size - 1] == '?';
 	place.size -= p->optional;
+	place = trim(place);
 	p->path = strndup(place.size > 0 ? place.data : "", place.size);
 	if (p->path == NULL)
 		return weir_fail_memory(err);
