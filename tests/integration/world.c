@@ -59,6 +59,7 @@ static const char effect_tables[] =
 
 static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"
+	" weir.answers, weir.calls, weir.remote_batches, weir.requests,"
 	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, effects, "
 	"effect_log, news_articles, reddit_posts";
 
