@@ -63,7 +63,7 @@ struct prompt {
 	struct buffer system, user;
 	/* A second try: what it answered, and what was wrong with that. Absent at the first. */
 	struct weir_text answer, fault;
-	int64_t max_tokens;
+	int64_t max_tokens; /* the template's; 0: as the model's */
 };
 
 void prompt_release(struct prompt *p); /* zero it before the first use */

@@ -648,6 +648,33 @@ static void garbage(void)
 	release();
 }
 
+/* A file of one template that is made of another one's bytes is read, or all is told. */
+static void garbage_in_a_file(void)
+{
+	static const char good[] =
+		"system: |\n  {{a.b}} {{custom_instructions?}}\nuser: '{{payload}} {{context.x}}'\n"
+		"fields:\n  x: {type: text, values: [a, b]}\n  y: {type: number, least: -1}\n";
+	unsigned seed = 5;
+
+	for (int round = 0; round < 500; round++) {
+		char text[sizeof(good)];
+
+		memcpy(text, good, sizeof(good));
+		for (int i = 0; i < 1 + round % 3; i++) {
+			size_t to, from;
+
+			seed = seed * 1103515245u + 12345u;
+			to = (seed >> 16) % (sizeof(good) - 1);
+			seed = seed * 1103515245u + 12345u;
+			from = (seed >> 16) % (sizeof(good) - 1);
+			text[to] = good[from];
+		}
+		if (open_text(text) < 0)
+			CU_ASSERT_PTR_NOT_NULL(faults);
+		release();
+	}
+}
+
 /* ---- memory ---- */
 
 static void every_allocation_of_opening_may_fail(void)
@@ -762,6 +789,7 @@ void add_templates_suite(void)
 	CU_ADD_TEST(suite, the_schema_has_every_rule);
 	CU_ADD_TEST(suite, too_large_an_answer);
 	CU_ADD_TEST(suite, garbage);
+	CU_ADD_TEST(suite, garbage_in_a_file);
 	CU_ADD_TEST(suite, every_allocation_of_opening_may_fail);
 	CU_ADD_TEST(suite, every_allocation_of_an_item_may_fail);
 	CU_ADD_TEST(suite, find_both);
