@@ -27,7 +27,8 @@
 	X(stages) \
 	X(asks) \
 	X(asks_crash) \
-	X(remote)
+	X(remote) \
+	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;
 #define LIST(NAME) add_##NAME##_suite,
