@@ -43,8 +43,9 @@ struct amounts {
  * microseconds one may, for how many milliseconds all are held, and the average output as others
  * know it, or -1.
  *
- * What a bucket cannot hold at one time may go when it is full: the rest is a debt. No debt takes
- * longer than two minutes, whatever a provider says that a call has used. */
+ * A call may go when there is any token at all, and the rest is a debt: if it had to wait for as many
+ * as it takes, those that take fewer would always be before it. No debt takes longer than two minutes,
+ * whatever a provider says that a call has used. */
 static const char borrow_text[] =
 	"local a = {}\n"
 	"for word in string.gmatch(ARGV[1], '%S+') do a[#a + 1] = tonumber(word) end\n"
@@ -63,7 +64,7 @@ static const char borrow_text[] =
 	"    local has = tonumber(was[d + 1]) or math.max(most / 2, 1)\n"
 	"    has = math.min(most, has + gone * limit / 60000000 + a[7 + d])\n"
 	"    has = math.max(has, -2 * limit)\n"
-	"    local need = math.min(first[d], most)\n"
+	"    local need = math.min(first[d], 1)\n"
 	"    if has + 0.000001 < need then\n"
 	"      n = 0\n"
 	"      wait = math.max(wait, (need - has) * 60000000 / limit)\n"
