@@ -18,6 +18,7 @@ struct http {
 	struct http_call *calls; /* in flight */
 	struct http_call *spare; /* singly linked */
 	bool inside;		 /* within curl: it may not be called from there */
+	bool cancelled;		 /* something was, from there */
 	bool initialised;
 };
 
@@ -178,8 +179,10 @@ void http_cancel(struct http *h, struct http_call *c)
 	if (c->cancelled)
 		return;
 	c->cancelled = true;
-	if (h->inside) /* from its own read() or take(): when curl has returned */
+	if (h->inside) { /* from a read() or take(): when curl has returned */
+		h->cancelled = true;
 		return;
+	}
 	detach(h, c);
 	call_recycle(h, c);
 }
@@ -228,7 +231,7 @@ static int64_t silence_ends_us(const struct http_call *c)
  * anew. */
 static struct http_call *silent_call(const struct http *h, int64_t now_us)
 {
-	if (h->streams == 0)
+	if (h->streams == 0 && !h->cancelled)
 		return NULL;
 	for (struct http_call *c = h->calls; c; c = c->next) {
 		if (silence_ends_us(c) <= now_us)
@@ -247,6 +250,7 @@ static void finish_silent(struct http *h)
 			  "nothing came or went for too long");
 		finish(h, c, CURLE_OPERATION_TIMEDOUT);
 	}
+	h->cancelled = false;
 }
 
 static void act(struct http *h, curl_socket_t fd, uint32_t events)

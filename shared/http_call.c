@@ -105,11 +105,12 @@ static size_t body_came(char *data, size_t one, size_t size, void *owner)
 	size_t most = c->request.response_max;
 
 	(void)one;
+	if (c->cancelled)
+		return 0;
 	if (takes(c)) {
 		int rc = c->request.take(c->request.owner, data, size);
 
-		c->active_us =
-			clock_us(); /* how long take() was at it is not the server's silence */
+		c->active_us = clock_us(); /* take()'s own time is no silence of the server's */
 		return rc == 0 ? size : call_fail(c, "http_failed", "the response was not taken");
 	}
 	c->active_us = clock_us();
@@ -124,8 +125,10 @@ static size_t body_came(char *data, size_t one, size_t size, void *owner)
 static size_t body_wanted(char *out, size_t one, size_t room, void *owner)
 {
 	struct http_call *c = owner;
-	int64_t size = c->request.read(c->request.owner, out, one * room);
+	int64_t size = -1;
 
+	if (!c->cancelled)
+		size = c->request.read(c->request.owner, out, one * room);
 	c->active_us = clock_us();
 	if (size >= 0 && size <= (int64_t)(one * room))
 		return (size_t)size;

@@ -383,6 +383,7 @@ static struct stream {
 	struct buffer up;
 	size_t read, taken;
 	bool fails;
+	struct http_call *call; /* what take_down() cancels; NULL: nothing */
 } stream;
 
 static int64_t read_up(void *owner, char *out, size_t room)
@@ -403,6 +404,8 @@ static int take_down(void *owner, const char *data, size_t size)
 	if (s->fails)
 		return -1;
 	s->taken += size;
+	if (s->call)
+		http_cancel(http, s->call);
 	buffer_add(&s->seen.body, data, size);
 	return 0;
 }
@@ -511,6 +514,25 @@ static void not_taken(void)
 	end_stream();
 }
 
+static void cancelled_while_taken(void)
+{
+	struct model m = model_of(PROVIDER_OPENAI);
+	char from[256];
+	struct buffer texts = BUFFER_INIT;
+	struct http_request r;
+	snprintf(from, sizeof from, "%s/v1/files/%s/content", m.base_url, uploaded(&m));
+	EXPECT(provider_fetch(&m, from, &texts, &r, &err) == 0, "%s", err.text);
+	r.take = take_down;
+	r.owner = &stream;
+	r.done = note;
+	EXPECT(http_begin(http, &r, &stream.call, &err) == 0, "%s", err.text);
+	turn_until_idle();
+	EXPECT_INT(stream.seen.times, 0);
+	EXPECT(stream.taken > 0 && stream.taken < 200000, "%zu bytes", stream.taken);
+	buffer_release(&texts);
+	end_stream();
+}
+
 static void not_read(void)
 {
 	struct model m = model_of(PROVIDER_OPENAI);
@@ -571,6 +593,7 @@ void add_http_suite(void)
 	CU_add_test(suite, "a bad address", a_bad_address);
 	CU_add_test(suite, "up and down", up_and_down);
 	CU_add_test(suite, "not taken", not_taken);
+	CU_add_test(suite, "cancelled while it is taken", cancelled_while_taken);
 	CU_add_test(suite, "not read", not_read);
 	CU_add_test(suite, "an error is not taken", an_error_is_not_taken);
 	CU_add_test(suite, "a silent stream", a_silent_stream);
