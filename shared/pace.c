@@ -17,7 +17,7 @@ enum {
 	WAIT_LEAST_US = 20000,	   /* after a no */
 	WAIT_MOST_US = 1000000,	   /* meanwhile others may have given back */
 	LOOK_US = 250000,	   /* without limits: for a hold of the fleet's */
-	AWAY_LOOK_US = 100000,	   /* whether Redis is back */
+	AWAY_LOOK_US = 1000000,	   /* whether Redis is back */
 	RATE_WINDOW_US = 500000,   /* over which the own pace is measured */
 	RATE_MEMORY_US = 2000000,  /* how far back the own pace goes */
 	NEARLY_FILLED_MS = 1000,   /* the most one waits for a limit that is used up */
@@ -124,15 +124,12 @@ static bool is_limited(const struct model *m)
 	return m->requests > 0 || m->input_tokens > 0 || m->output_tokens > 0;
 }
 
-/* Before there is an answer, a quarter of what it may be at most. */
-static double output_of_call(const struct paced *s, const struct model *m)
-{
-	return s->average_output >= 0 ? s->average_output : (double)m->max_tokens / 4;
-}
-
+/* Before there is an answer, its output is taken for a quarter of what it may be at most. */
 static struct amounts call_amounts(const struct paced *s, const struct model *m, int64_t input)
 {
-	return (struct amounts){{1, (double)input, output_of_call(s, m)}};
+	double output = s->average_output >= 0 ? s->average_output : (double)m->max_tokens / 4;
+
+	return (struct amounts){{1, (double)input, output}};
 }
 
 static void add(struct amounts *to, const struct amounts *what, double times)
@@ -246,6 +243,7 @@ static bool borrow(struct pace *p, struct paced *s, const struct model *m,
 	if (exchange(p, s, m, block_size(s, waiting), call, &granted) < 0) {
 		s->back = (struct amounts){{0}}; /* by then the bucket is full anyway */
 		s->away = true;
+		s->borrowed_us = clock_us(); /* a server that hangs has taken a while */
 		s->away_us = now_us;
 		s->away_level = 1;
 		return false;
@@ -268,9 +266,10 @@ static bool is_back(struct pace *p, struct paced *s, const struct model *m, int6
 
 	if (now_us - s->borrowed_us < AWAY_LOOK_US)
 		return false;
-	s->borrowed_us = now_us;
-	if (exchange(p, s, m, 0, &nothing, &granted) < 0)
+	if (exchange(p, s, m, 0, &nothing, &granted) < 0) {
+		s->borrowed_us = clock_us();
 		return false;
+	}
 	s->away = false;
 	s->window_us = 0;
 	s->begun = 0;
@@ -455,7 +454,7 @@ static int64_t turns_us(struct pace *p, struct paced *s, const struct model *m, 
 	int64_t first_us;
 
 	*apart = (int64_t)apart_us(m, call);
-	first_us = bucket_turns(&p->buckets, &s->bucket, *apart, n);
+	first_us = s->away ? -1 : bucket_turns(&p->buckets, &s->bucket, *apart, n);
 	if (first_us >= 0)
 		return first_us;
 	*apart = (int64_t)(SECOND_US / away_rate(s, m, call));
