@@ -8,6 +8,8 @@
 	X(amqp) \
 	X(ledger) \
 	X(progress) \
+	X(http) \
+	X(pace) \
 	X(flow) \
 	X(submit) \
 	X(definition) \
