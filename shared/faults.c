@@ -23,37 +23,36 @@ void faults_add(struct faults *f, const char *file, int line, const char *fmt, .
 		buffer_printf(&f->text, "%s: %s\n", file, made.text);
 }
 
-/* How many lines of the text fit into so many bytes, and in *size how long they are. */
-static size_t lines_that_fit(const char *text, size_t room, size_t *size)
+/* Lines become parts between semicolons, since an error is one line; the first one is there in any
+ * case. Returns how many are. */
+static size_t join_lines(const char *lines, char *out, size_t room)
 {
-	size_t lines = 0;
+	size_t size = 0, count = 0;
 
-	*size = 0;
-	for (const char *end; (end = strchr(text + *size, '\n')) != NULL; lines++) {
-		if ((size_t)(end + 1 - text) > room)
+	for (const char *end; (end = strchr(lines, '\n')) != NULL; lines = end + 1) {
+		int length = (int)(end - lines);
+
+		if (count > 0 && size + 2 + (size_t)length >= room)
 			break;
-		*size = (size_t)(end + 1 - text);
+		snprintf(out + size, room - size, "%s%.*s", count > 0 ? "; " : "", length, lines);
+		size += strlen(out + size);
+		count++;
 	}
-	return lines;
+	return count;
 }
 
-/* Lines become parts between semicolons: an error is one line. */
 int faults_fail(const struct faults *f, const char *code, struct weir_error *err)
 {
-	char text[sizeof(err->text) - 32], *newline;
-	size_t size, shown;
+	char text[sizeof(err->text) - 32]; /* and room to say how many more */
+	struct buffer lines = BUFFER_INIT;
+	size_t shown = 0;
 
-	if (buffer_failed(&f->text) || f->text.size == 0)
+	buffer_add(&lines, f->text.data, f->text.size);
+	if (!buffer_failed(&f->text) && buffer_text(&lines) != NULL)
+		shown = join_lines(lines.data, text, sizeof(text));
+	buffer_release(&lines);
+	if (shown == 0)
 		return weir_fail_memory(err);
-	snprintf(text, sizeof(text), "%.*s",
-		 (int)(f->text.size < sizeof(text) ? f->text.size : sizeof(text)), f->text.data);
-	shown = lines_that_fit(text, sizeof(text), &size);
-	if (shown == 0) /* one that is very long */
-		shown = 1;
-	else
-		text[size - 1] = '\0';
-	while ((newline = strchr(text, '\n')) != NULL)
-		*newline = ';';
 	if (f->count == shown)
 		return weir_fail(err, code, "%s", text);
 	return weir_fail(err, code, "%s; and %zu more", text, f->count - shown);

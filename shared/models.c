@@ -25,24 +25,23 @@ static bool name_ok(const char *name)
 	       name[strspn(name, more)] == '\0';
 }
 
-static int add_entry(struct models *m, const struct field_source *from, int key, int entry)
+static int add_entry(struct models *m, const struct yaml_source *from, int key, int entry)
 {
 	const char *name = yaml_text(from->yaml, key);
 	struct model *made = &m->list[m->count];
 
 	if (name == NULL || !name_ok(name))
-		return field_fault(from, key,
-				   "\"%.80s\" is no name for a model: 1 to %d of A-Z a-z 0-9 . _ : "
-				   "/ - beginning with a letter or digit",
-				   name != NULL ? name : "", MODEL_NAME_MAX);
+		return yaml_fault(from, key,
+				  "\"%.80s\" is no name for a model: 1 to %d of A-Z a-z 0-9 . _ : "
+				  "/ - beginning with a letter or digit",
+				  name != NULL ? name : "", MODEL_NAME_MAX);
 	m->count++;
 	if (model_read(from, name, entry, made) < 0)
 		return -1;
 	if (strcmp(name, MODEL_LOCAL) == 0 && made->provider != PROVIDER_LOCAL)
-		return field_fault(
-			from, key,
-			"\"local\" is the model of the plugins themselves: call this one "
-			"otherwise");
+		return yaml_fault(from, key,
+				  "\"local\" is the model of the plugins themselves: call this one "
+				  "otherwise");
 	return 0;
 }
 
@@ -73,17 +72,17 @@ static void finish_list(struct models *m)
 	qsort(m->list, m->count, sizeof(*m->list), by_name);
 }
 
-static int add_entries(struct models *m, const struct field_source *from, int map)
+static int add_entries(struct models *m, const struct yaml_source *from, int map)
 {
 	size_t size = yaml_size(from->yaml, map);
 	int rc = 0;
 
 	if (yaml_type(from->yaml, map) != YAML_MAP && yaml_type(from->yaml, map) != YAML_NULL)
-		return field_fault(from, map, "models: a map of models is wanted");
+		return yaml_fault(from, map, "models: a map of models is wanted");
 	if (size > MODELS_MAX)
-		return field_fault(from, map, "%zu models, the most is %d", size, MODELS_MAX);
+		return yaml_fault(from, map, "%zu models, the most is %d", size, MODELS_MAX);
 	if (make_list(m, size) < 0)
-		return field_fault(from, -1, "out of memory");
+		return yaml_fault(from, -1, "out of memory");
 	for (size_t i = 0; i < size; i++) {
 		int key, entry = yaml_at(from->yaml, map, i, &key);
 
@@ -95,18 +94,18 @@ static int add_entries(struct models *m, const struct field_source *from, int ma
 
 static int read_file(struct models *m, const char *path, struct faults *faults)
 {
-	static const struct field rows[] = {
+	static const struct yaml_field rows[] = {
 		{.name = "models", .type = FIELD_NODE, .required = true},
 		{.type = FIELD_END},
 	};
-	struct field_source from = {.file = path, .faults = faults};
+	struct yaml_source from = {.file = path, .faults = faults};
 	struct yaml *y;
 	int map = -1, rc;
 
 	if (yaml_read(path, &y, faults) < 0)
 		return -1;
 	from.yaml = y;
-	rc = fields_read(&from, yaml_root(y), "the file", rows, &map);
+	rc = yaml_fields_read(&from, yaml_root(y), "the file", rows, &map);
 	if (add_entries(m, &from, map) < 0)
 		rc = -1;
 	yaml_close(y);

@@ -23,7 +23,7 @@ static const char *const modes[] = {[MODEL_CALL] = "call", [MODEL_BATCH] = "batc
 static const char *const vendors[] = {[PROVIDER_ANTHROPIC] = "https://api.anthropic.com",
 				      [PROVIDER_OPENAI] = "https://api.openai.com"};
 
-static const struct field rows[] = {
+static const struct yaml_field rows[] = {
 	{.name = "provider",
 	 .type = FIELD_WORD,
 	 .offset = AT(provider),
@@ -83,7 +83,7 @@ static const struct field rows[] = {
 	{.type = FIELD_END},
 };
 
-static const struct field batch_rows[] = {
+static const struct yaml_field batch_rows[] = {
 	{.name = "wait",
 	 .type = FIELD_TIME,
 	 .offset = AT(m.batch.wait_ms),
@@ -128,7 +128,7 @@ static const struct field batch_rows[] = {
 	{.type = FIELD_END},
 };
 
-static int line_node(const struct field_source *from, int map, const char *name)
+static int line_node(const struct yaml_source *from, int map, const char *name)
 {
 	int node = yaml_find(from->yaml, map, name);
 
@@ -171,7 +171,7 @@ static const char *url_fault(CURLU *url, const char *text)
 	return NULL;
 }
 
-static int check_url(const struct field_source *from, int entry, const char *text)
+static int check_url(const struct yaml_source *from, int entry, const char *text)
 {
 	CURLU *url = curl_url();
 	const char *fault = url != NULL ? url_fault(url, text) : "out of memory";
@@ -179,7 +179,7 @@ static int check_url(const struct field_source *from, int entry, const char *tex
 	curl_url_cleanup(url);
 	if (fault == NULL)
 		return 0;
-	return field_fault(from, line_node(from, entry, "base_url"), "base_url: %s", fault);
+	return yaml_fault(from, line_node(from, entry, "base_url"), "base_url: %s", fault);
 }
 
 /* People write the address with or without the version, as their vendor does: ours is without. */
@@ -215,7 +215,7 @@ static int read_key_file(const char *file, const char *name, char **key, struct 
 	return rc;
 }
 
-static int read_key(const struct field_source *from, int entry, struct entry *e)
+static int read_key(const struct yaml_source *from, int entry, struct entry *e)
 {
 	const char *name = e->key_env != NULL ? "key_env" : "key_file";
 	struct weir_error why;
@@ -224,18 +224,18 @@ static int read_key(const struct field_source *from, int entry, struct entry *e)
 	if (e->key_env == NULL && e->key_file == NULL)
 		return 0;
 	if (e->key_env != NULL && e->key_file != NULL)
-		return field_fault(from, line_node(from, entry, "key_file"),
-				   "key_env and key_file: one of them is enough");
+		return yaml_fault(from, line_node(from, entry, "key_file"),
+				  "key_env and key_file: one of them is enough");
 	rc = e->key_env != NULL ? model_key_of_variable(e->key_env, &e->m.key, &why)
 				: read_key_file(from->file, e->key_file, &e->m.key, &why);
 	return rc == 0 ? 0
-		       : field_fault(from, line_node(from, entry, name), "%s: %s", name, why.text);
+		       : yaml_fault(from, line_node(from, entry, name), "%s: %s", name, why.text);
 }
 
 /* ---- the whole ---- */
 
 /* What stays is nothing but the provider. */
-static int check_local(const struct field_source *from, int entry)
+static int check_local(const struct yaml_source *from, int entry)
 {
 	int rc = 0;
 
@@ -244,28 +244,28 @@ static int check_local(const struct field_source *from, int entry)
 
 		(void)yaml_at(from->yaml, entry, i, &key);
 		if (strcmp(yaml_text(from->yaml, key), "provider") != 0)
-			rc = field_fault(from, key, "%s: a local model has no such field",
-					 yaml_text(from->yaml, key));
+			rc = yaml_fault(from, key, "%s: a local model has no such field",
+					yaml_text(from->yaml, key));
 	}
 	return rc;
 }
 
-static int read_batch(const struct field_source *from, int entry, struct entry *e)
+static int read_batch(const struct yaml_source *from, int entry, struct entry *e)
 {
 	int rc;
 
 	if (e->batch_node >= 0 && e->mode != MODEL_BATCH)
-		return field_fault(from, e->batch_node, "batch: is for mode: batch alone");
+		return yaml_fault(from, e->batch_node, "batch: is for mode: batch alone");
 	if (e->mode != MODEL_BATCH)
 		return 0;
-	rc = fields_read(from, e->batch_node, "batch", batch_rows, e);
+	rc = yaml_fields_read(from, e->batch_node, "batch", batch_rows, e);
 	if (rc == 0 && e->m.batch.poll_least_ms > e->m.batch.poll_most_ms)
-		rc = field_fault(from, e->batch_node >= 0 ? e->batch_node : entry,
-				 "poll_least is longer than poll_most");
+		rc = yaml_fault(from, e->batch_node >= 0 ? e->batch_node : entry,
+				"poll_least is longer than poll_most");
 	return rc;
 }
 
-static int check_remote(const struct field_source *from, int entry, struct entry *e)
+static int check_remote(const struct yaml_source *from, int entry, struct entry *e)
 {
 	int rc = 0;
 
@@ -296,10 +296,10 @@ static int fill(struct entry *e, const char *name, struct model *out)
 	return 0;
 }
 
-int model_read(const struct field_source *from, const char *name, int entry, struct model *out)
+int model_read(const struct yaml_source *from, const char *name, int entry, struct model *out)
 {
 	struct entry e = {.provider = -1, .batch_node = -1};
-	int rc = fields_read(from, entry, name, rows, &e);
+	int rc = yaml_fields_read(from, entry, name, rows, &e);
 
 	if (rc == 0)
 		rc = e.provider == PROVIDER_LOCAL ? check_local(from, entry)
@@ -308,8 +308,8 @@ int model_read(const struct field_source *from, const char *name, int entry, str
 		(void)check_remote(from, entry, &e);
 	e.m.line = yaml_line(from->yaml, entry);
 	if (fill(&e, name, out) < 0)
-		rc = field_fault(from, -1, "out of memory");
-	fields_release(rows, &e);
+		rc = yaml_fault(from, -1, "out of memory");
+	yaml_fields_release(rows, &e);
 	return rc;
 }
 

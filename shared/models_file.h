@@ -2,12 +2,12 @@
 #ifndef WEIR_MODELS_FILE_H
 #define WEIR_MODELS_FILE_H
 
-#include "fields.h"
+#include "yaml_fields.h"
 #include "weir/models.h"
 
 /* Reads the entry called `name` into *out, which starts zeroed. 0, or -1 after adding at least one
  * fault. In both cases the caller releases it. */
-int model_read(const struct field_source *from, const char *name, int entry,
+int model_read(const struct yaml_source *from, const char *name, int entry,
 	       struct model *out) WEIR_MUST_CHECK;
 void model_release(struct model *m); /* the key is wiped */
 

@@ -10,14 +10,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "redis_script.h"
 #include "weir/buffer.h"
 #include "weir/clock.h"
-#include "weir/redis_link.h"
 
 enum {
 	JOB_ID_MAX = 64,
-	KEY_MAX = 128,
-	SHA_SIZE = 41 /* 40 hexadecimal digits and a NUL */
+	KEY_MAX = 128
 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
@@ -113,8 +112,8 @@ static const char *const script_texts[SCRIPTS] = {begin_text, count_text, lease_
 struct progress {
 	struct redis_address address;
 	struct redis_link commands, live;
-	char sha[SCRIPTS][SHA_SIZE]; /* empty: not loaded yet. It depends on the text alone */
-	char watched[KEY_MAX];	     /* the channel that live has subscribed to */
+	struct redis_script scripts[SCRIPTS];
+	char watched[KEY_MAX]; /* the channel that live has subscribed to */
 	struct buffer packed;
 };
 
@@ -142,6 +141,8 @@ int progress_open(const char *url, int timeout_ms, struct progress **out, struct
 	p->commands.timeout.tv_sec = timeout_ms / 1000;
 	p->commands.timeout.tv_usec = timeout_ms % 1000 * 1000;
 	p->live = p->commands;
+	for (size_t i = 0; i < SCRIPTS; i++)
+		p->scripts[i].text = script_texts[i];
 	*out = p;
 	return 0;
 }
@@ -173,54 +174,15 @@ static int name_keys(const char *job_id, uint32_t stage, struct stage_keys *keys
 
 /* ---- running scripts ---- */
 
-static int script_load(struct progress *p, enum script script, struct weir_error *err)
-{
-	struct redis_command c = {0};
-	redisReply *reply;
-	bool fits;
-
-	redis_command_text(&c, "SCRIPT");
-	redis_command_text(&c, "LOAD");
-	redis_command_text(&c, script_texts[script]);
-	if (redis_link_run(&p->commands, &c, &reply, err) < 0)
-		return -1;
-	fits = reply->type == REDIS_REPLY_STRING && reply->len == SHA_SIZE - 1;
-	if (fits)
-		memcpy(p->sha[script], reply->str, SHA_SIZE);
-	freeReplyObject(reply);
-	return fits ? 0 : weir_fail(err, "redis_error", "SCRIPT LOAD gave no digest");
-}
-
-static int script_evaluate(struct progress *p, enum script script, const struct stage_keys *keys,
-			   const char *argument, size_t size, redisReply **out,
-			   struct weir_error *err)
-{
-	struct redis_command c = {0};
-
-	if (!*p->sha[script] && script_load(p, script, err) < 0)
-		return -1;
-	redis_command_text(&c, "EVALSHA");
-	redis_command_text(&c, p->sha[script]);
-	redis_command_text(&c, "2");
-	redis_command_text(&c, keys->states);
-	redis_command_text(&c, keys->counts);
-	redis_command_text(&c, keys->channel);
-	redis_command_add(&c, argument, size);
-	return redis_link_run(&p->commands, &c, out, err);
-}
-
-/* A server that restarted or was told SCRIPT FLUSH has forgotten the script: it is told again. */
 static int script_run(struct progress *p, enum script script, const struct stage_keys *keys,
 		      const char *argument, size_t size, redisReply **out, struct weir_error *err)
 {
-	struct weir_error fault;
+	const struct redis_script_call call = {
+		.keys = {keys->states, keys->counts},
+		.arguments = {{keys->channel, strlen(keys->channel)}, {argument, size}},
+	};
 
-	if (script_evaluate(p, script, keys, argument, size, out, &fault) == 0)
-		return 0;
-	if (strcmp(fault.code, "redis_noscript") != 0)
-		return weir_fail(err, fault.code, "%s", fault.text);
-	*p->sha[script] = '\0';
-	return script_evaluate(p, script, keys, argument, size, out, err);
+	return redis_script_run(&p->commands, &p->scripts[script], &call, out, err);
 }
 
 /* ---- the calls ---- */

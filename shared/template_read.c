@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fields.h"
+#include "yaml_fields.h"
 #include "template_parts.h"
 
 #define TEXT_MAX (256 * 1024) /* bytes of a text of a template */
@@ -15,7 +15,7 @@ struct source {
 
 #define AT(field) offsetof(struct source, field)
 
-static const struct field rows[] = {
+static const struct yaml_field rows[] = {
 	{.name = "description", .type = FIELD_TEXT, .offset = AT(description), .most = 1000},
 	{.name = "system", .type = FIELD_TEXT, .offset = AT(system), .most = TEXT_MAX},
 	{.name = "user",
@@ -50,7 +50,7 @@ static const char *const types[] = {[RULE_TEXT] = "text",
 				    [RULE_OBJECT] = "object",
 				    NULL};
 
-static const struct field rule_rows[] = {
+static const struct yaml_field rule_rows[] = {
 	{.name = "type",
 	 .type = FIELD_WORD,
 	 .offset = RULE_AT(type),
@@ -72,7 +72,7 @@ bool template_name_ok(const char *name)
 
 /* ---- a field of the answer ---- */
 
-static int read_bound(const struct field_source *from, const char *name, int node,
+static int read_bound(const struct yaml_source *from, const char *name, int node,
 		      const struct rule *rule, json_t **out)
 {
 	bool real = rule->type == RULE_NUMBER, integer = rule->type == RULE_INTEGER;
@@ -81,20 +81,20 @@ static int read_bound(const struct field_source *from, const char *name, int nod
 	if (node < 0)
 		return 0;
 	if (rule->type == RULE_BOOLEAN || rule->type == RULE_OBJECT)
-		return field_fault(from, node, "%s: has no meaning for this type", name);
+		return yaml_fault(from, node, "%s: has no meaning for this type", name);
 	value = yaml_json(from->yaml, node);
 	if (value == NULL)
-		return field_fault(from, -1, "out of memory");
+		return yaml_fault(from, -1, "out of memory");
 	*out = value;
 	if (real ? !json_is_number(value) : !json_is_integer(value))
-		return field_fault(from, node, "%s: a %snumber is wanted", name,
-				   real ? "" : "whole ");
+		return yaml_fault(from, node, "%s: a %snumber is wanted", name,
+				  real ? "" : "whole ");
 	if (!real && !integer && json_integer_value(value) < 0)
-		return field_fault(from, node, "%s: a length is not below 0", name);
+		return yaml_fault(from, node, "%s: a length is not below 0", name);
 	return 0;
 }
 
-static int read_bounds(const struct field_source *from, const struct rule_source *s,
+static int read_bounds(const struct yaml_source *from, const struct rule_source *s,
 		       struct rule *rule)
 {
 	int rc = read_bound(from, "least", s->least, rule, &rule->least);
@@ -103,11 +103,11 @@ static int read_bounds(const struct field_source *from, const struct rule_source
 		rc = -1;
 	if (rc == 0 && rule->least != NULL && rule->most != NULL &&
 	    json_number_value(rule->least) > json_number_value(rule->most))
-		rc = field_fault(from, s->least, "least is more than most");
+		rc = yaml_fault(from, s->least, "least is more than most");
 	return rc;
 }
 
-static int read_values(const struct field_source *from, const struct rule_source *s,
+static int read_values(const struct yaml_source *from, const struct rule_source *s,
 		       struct rule *rule)
 {
 	size_t size = yaml_size(from->yaml, s->values);
@@ -115,51 +115,51 @@ static int read_values(const struct field_source *from, const struct rule_source
 	if (s->values < 0)
 		return 0;
 	if (rule->type != RULE_TEXT && !(rule->type == RULE_LIST && rule->of == RULE_TEXT))
-		return field_fault(from, s->values, "values: is for texts, and lists of them");
+		return yaml_fault(from, s->values, "values: is for texts, and lists of them");
 	if (yaml_type(from->yaml, s->values) != YAML_LIST || size == 0)
-		return field_fault(from, s->values, "values: a list of texts is wanted");
+		return yaml_fault(from, s->values, "values: a list of texts is wanted");
 	rule->values = json_array();
 	for (size_t i = 0; i < size; i++) {
 		int node = yaml_at(from->yaml, s->values, i, NULL);
 		const char *text = yaml_text(from->yaml, node);
 
 		if (text == NULL)
-			return field_fault(from, node, "values: a text is wanted");
+			return yaml_fault(from, node, "values: a text is wanted");
 		if (json_array_append_new(rule->values, json_string(text)) < 0)
-			return field_fault(from, -1, "out of memory");
+			return yaml_fault(from, -1, "out of memory");
 	}
 	return 0;
 }
 
-static int read_rule(const struct field_source *from, int key, int node, struct rule *rule)
+static int read_rule(const struct yaml_source *from, int key, int node, struct rule *rule)
 {
 	struct rule_source s = {.type = -1, .of = -1, .least = -1, .most = -1, .values = -1};
 	const char *name = yaml_text(from->yaml, key);
 	int rc;
 
 	if (name == NULL || !template_name_ok(name))
-		return field_fault(from, key,
-				   "\"%.80s\" is no name for a field: 1 to %d of a-z 0-9 _ "
-				   "beginning with a letter",
-				   name != NULL ? name : "", TEMPLATE_NAME_MAX);
+		return yaml_fault(from, key,
+				  "\"%.80s\" is no name for a field: 1 to %d of a-z 0-9 _ "
+				  "beginning with a letter",
+				  name != NULL ? name : "", TEMPLATE_NAME_MAX);
 	snprintf(rule->name, sizeof(rule->name), "%s", name);
 	if (strcmp(name, "usage") == 0)
-		return field_fault(from, key,
-				   "usage: stands beside the fields of every answer; call "
-				   "this one otherwise");
-	if (fields_read(from, node, name, rule_rows, &s) < 0)
+		return yaml_fault(from, key,
+				  "usage: stands beside the fields of every answer; call "
+				  "this one otherwise");
+	if (yaml_fields_read(from, node, name, rule_rows, &s) < 0)
 		return -1;
 	rule->type = (enum rule_type)s.type;
 	rule->of = s.of < 0 ? RULE_TEXT : (enum rule_type)s.of;
 	rule->optional = s.optional;
 	rc = read_bounds(from, &s, rule);
 	if (s.of >= 0 && (s.type != RULE_LIST || s.of == RULE_LIST))
-		rc = field_fault(from, yaml_find(from->yaml, node, "of"),
-				 "of: is for lists, and of no lists");
+		rc = yaml_fault(from, yaml_find(from->yaml, node, "of"),
+				"of: is for lists, and of no lists");
 	return read_values(from, &s, rule) < 0 ? -1 : rc;
 }
 
-static int read_rules(const struct field_source *from, int map, struct template *t)
+static int read_rules(const struct yaml_source *from, int map, struct template *t)
 {
 	size_t size = yaml_size(from->yaml, map);
 	int rc = 0;
@@ -167,8 +167,8 @@ static int read_rules(const struct field_source *from, int map, struct template 
 	if (map < 0) /* that it is missing has been said */
 		return -1;
 	if (yaml_type(from->yaml, map) != YAML_MAP || size < 1 || size > TEMPLATE_FIELDS_MAX)
-		return field_fault(from, map, "fields: 1 to %d fields are wanted",
-				   TEMPLATE_FIELDS_MAX);
+		return yaml_fault(from, map, "fields: 1 to %d fields are wanted",
+				  TEMPLATE_FIELDS_MAX);
 	for (size_t i = 0; i < size; i++) {
 		int key, node = yaml_at(from->yaml, map, i, &key);
 
@@ -238,22 +238,22 @@ char *rules_schema(const struct rule *rules, size_t count)
 
 /* ---- the whole ---- */
 
-static int read_pieces(const struct field_source *from, const char *field, const char *text,
+static int read_pieces(const struct yaml_source *from, const char *field, const char *text,
 		       struct piece_list *out)
 {
 	struct weir_error why;
 
 	if (pieces_parse(text != NULL ? text : "", out, &why) == 0)
 		return 0;
-	return field_fault(from, yaml_find(from->yaml, yaml_root(from->yaml), field), "%s: %s",
-			   field, why.text);
+	return yaml_fault(from, yaml_find(from->yaml, yaml_root(from->yaml), field), "%s: %s",
+			  field, why.text);
 }
 
 int template_read(const struct yaml *y, const char *file, struct template *t, struct faults *f)
 {
-	struct field_source from = {.yaml = y, .file = file, .faults = f};
+	struct yaml_source from = {.yaml = y, .file = file, .faults = f};
 	struct source s = {.fields = -1};
-	int rc = fields_read(&from, yaml_root(y), "the file", rows, &s);
+	int rc = yaml_fields_read(&from, yaml_root(y), "the file", rows, &s);
 
 	if (read_pieces(&from, "system", s.system, &t->system) < 0 ||
 	    read_pieces(&from, "user", s.user, &t->user) < 0)
@@ -265,8 +265,8 @@ int template_read(const struct yaml *y, const char *file, struct template *t, st
 	t->max_tokens = s.max_tokens;
 	t->schema = rules_schema(t->rules, t->rule_count);
 	if (t->schema == NULL)
-		rc = field_fault(&from, -1, "out of memory");
-	fields_release(rows, &s);
+		rc = yaml_fault(&from, -1, "out of memory");
+	yaml_fields_release(rows, &s);
 	return rc;
 }
 

@@ -1,4 +1,4 @@
-#include "consumer.h"
+#include "asks.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -116,7 +116,7 @@ static void come_back(struct consumer *c)
 
 /* ---- waiting ---- */
 
-enum { FD_BROKER, FD_LEDGER, FDS };
+enum { FD_BROKER, FD_LEDGER, FD_ASKS, FDS };
 
 static void sooner(int64_t *next, int64_t at)
 {
@@ -132,6 +132,7 @@ static int wait_ms(const struct consumer *c)
 	if (flush_due(c, now, false) || (intake_hungry(c) && broker_buffered(c->broker)))
 		return 0;
 	sooner(&next, work_next_us(c));
+	sooner(&next, asks_next_us(c));
 	sooner(&next, lease_next_us(c));
 	if (c->ledger && c->flush.state == FLUSH_IDLE)
 		sooner(&next, control_next_us(c));
@@ -154,6 +155,7 @@ static void wait_for(const struct consumer *c, struct pollfd fds[FDS])
 		(struct pollfd){.fd = c->ledger ? ledger_fd(c->ledger) : -1, .events = POLLIN};
 	if (c->ledger && ledger_wants_write(c->ledger))
 		fds[FD_LEDGER].events |= POLLOUT;
+	fds[FD_ASKS] = (struct pollfd){.fd = asks_fd(c), .events = POLLIN};
 	if (poll(fds, FDS, wait_ms(c)) < 0)
 		fds[FD_BROKER].revents = fds[FD_LEDGER].revents = 0;
 }
@@ -194,6 +196,7 @@ static void turn(struct consumer *c)
 	flush_turn(c);
 	settle_tell(c);
 	work_timers(c);
+	asks_turn(c);
 	control_turn(c);
 	lease_turn(c);
 	held_turn(c);
@@ -234,6 +237,7 @@ static void cancel_work(struct consumer *c)
 		const struct weir_plugin *p = &d->lane->plugin.plugin;
 		struct weir_work work = delivery_work(d);
 		delivery_move(&c->deliveries, d, DELIVERY_HELD, false);
+		asks_cancel(c, d);
 		if (p->cancel)
 			p->cancel(d->lane->plugin.state, work);
 	}

@@ -16,14 +16,16 @@
 #include "tx.h"
 #include "weir/broker.h"
 #include "weir/ledger.h"
+#include "weir/llm.h"
 #include "weir/loader.h"
 #include "weir/progress.h"
 #include "weir/settings.h"
 
 #define LANES_MAX 16
 #define STEPS_MAX 64
-#define STEPS_OWN 10 /* of these, what the host adds behind the plugins' */
+#define STEPS_OWN 16 /* of these, what the host adds behind the plugins' */
 
+struct asks;
 struct consumer;
 
 /* A kind that this process works on. */
@@ -91,6 +93,10 @@ struct consumer {
 	struct comeback ledger_back;
 	struct progress *progress;
 
+	struct llm llm;
+	struct asks *asks;  /* NULL: all models are local */
+	struct buffer json; /* what map_json() wrote last */
+
 	struct jobs jobs;
 	char name[48];	    /* of this process, under which it holds shares */
 	bool shares_away;   /* Redis did not answer the last request for one */
@@ -122,6 +128,9 @@ int64_t control_next_us(const struct consumer *c); /* INT64_MAX: not by itself *
 /* On the way out: what was noted as being in hand, and is not any more, is due. */
 void control_give_back(struct consumer *c);
 
+/* Somebody here has just paused it. */
+void control_paused(struct consumer *c, struct job *job);
+
 /* lease.c: asks Redis for shares of the jobs in hand that have a limit. */
 void lease_turn(struct consumer *c);
 int64_t lease_next_us(const struct consumer *c);
@@ -133,8 +142,19 @@ void work_start(struct consumer *c, struct delivery *one); /* HELD -> WORKING or
 void work_timers(struct consumer *c);			   /* fires timers and deadlines */
 int64_t work_next_us(const struct consumer *c);		   /* the next of them; INT64_MAX: none */
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text);
-/* Put off without having been started, and not charged. */
-void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *text);
+/* Failed, and charged: tried again, not before after_ms (0: by the job's backoff), or the last
+ * time. */
+void work_retry(struct consumer *c, struct delivery *one, const struct weir_error *why,
+		int64_t after_ms);
+/* Put off, and not charged. */
+void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *code,
+		const char *text);
+/* As long as asked, or as the job's backoff says (0), within bounds. */
+int64_t work_pause_us(const struct delivery *one, int64_t asked_ms);
+/* Its request, in `result`, is to wait in the ledger; or waits there already. */
+void work_asked(struct consumer *c, struct delivery *one);
+/* Its item is final: only to be counted and acked. */
+void work_drop(struct consumer *c, struct delivery *one);
 
 /* trials.c: lets the SUSPECT ones have their turn. */
 void trials_turn(struct consumer *c);

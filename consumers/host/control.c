@@ -120,6 +120,14 @@ void control_give_back(struct consumer *c)
 	} while (n > 0 && c->ledger && write_notes(c, some, n, 0) == 0);
 }
 
+void control_paused(struct consumer *c, struct job *job)
+{
+	if (job->state != JOB_OPEN)
+		return;
+	job->state = JOB_PAUSED;
+	job->to_note = c->jobs.wanted = true;
+}
+
 /* ---- asking ---- */
 
 static size_t choose(struct jobs *jobs, struct job **out, size_t most, int64_t now)

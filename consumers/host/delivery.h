@@ -19,6 +19,8 @@
 #define FLUSH_MAX 500 /* deliveries that are stored together */
 
 struct lane;
+struct model;
+struct template;
 
 enum delivery_state {
 	DELIVERY_FREE,
@@ -37,6 +39,7 @@ enum fate {
 	FATE_FAILED,  /* final */
 	FATE_RETRY,   /* waits as a row until it is due again */
 	FATE_DEFER,   /* the same, and no attempt is charged */
+	FATE_ASKED,   /* its request waits in the ledger for a remote batch */
 	FATE_DROPPED, /* of a time before a pause: whoever had it in hand is gone */
 	FATE_REFUSED  /* belongs to no item: kept as a dead letter */
 };
@@ -65,10 +68,15 @@ struct delivery {
 	void (*fire)(void *state, struct weir_work);
 
 	enum fate fate;
-	uint32_t attempts;    /* with this one, if it is charged */
-	int64_t retry_us;     /* RETRY, DEFER: the pause */
-	bool noted;	      /* has a row in weir.retries, though it is in hand */
-	struct buffer result; /* REFUSED: what the letter came with, see refusal.c */
+	uint32_t attempts;	   /* with this one, if it is charged */
+	int64_t retry_us;	   /* RETRY, DEFER: the pause */
+	bool noted;		   /* has a row in weir.retries, though it is in hand */
+	struct buffer result;	   /* REFUSED: what the letter came with, see refusal.c; ASKED: the
+				    * body of the request, "" when the ledger has it */
+	const struct model *model; /* of one that was asked for; NULL: none */
+	const struct template *template; /* and what it was asked with */
+	int64_t tokens;			 /* ASKED: of the request */
+	bool calling;			 /* has a row in weir.calls */
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;
 	struct weir_error error;

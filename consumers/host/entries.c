@@ -68,6 +68,16 @@ bool to_look_up(const struct flush *f, size_t i)
 	return !f->entries[i]->claimed && !entry_is_refused(f->entries[i]);
 }
 
+bool to_sleep(const struct flush *f, size_t i)
+{
+	return f->entries[i]->fate == FATE_ASKED && !is_twin(f, i);
+}
+
+bool to_request(const struct flush *f, size_t i)
+{
+	return to_sleep(f, i) && f->entries[i]->result.size > 0;
+}
+
 bool to_put_off(const struct flush *f, size_t i)
 {
 	return f->entries[i]->fate == FATE_RETRY && !is_twin(f, i);
@@ -98,9 +108,11 @@ bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; 
 bool to_end_retries(const struct flush *f, size_t i)
 {
 	const struct delivery *d = f->entries[i];
-	return d->claimed && (d->noted || d->suspect || d->job->limit > 0 ||
+	return d->claimed && (d->noted || d->suspect || d->model || d->job->limit > 0 ||
 			      d->message.item.attempt > 0 || d->message.item.epoch > 0);
 }
+
+bool to_end_call(const struct flush *f, size_t i) { return f->entries[i]->calling; }
 
 bool to_end_trial(const struct flush *f, size_t i) { return f->entries[i]->tried; }
 

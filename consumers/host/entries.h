@@ -15,9 +15,11 @@ bool entry_text_is(struct weir_text a, struct weir_text b);
 typedef bool selection(const struct flush *f, size_t i);
 
 selection to_claim, /* final, and the first of twins */
-	to_claim_still, to_look_up, to_put_off, to_defer,
+	to_claim_still, to_look_up,
+	to_request, /* of a remote batch, what is not written down yet */
+	to_sleep, to_put_off, to_defer,
 	to_wake, /* the relay, for those that are due before it looks by itself */
-	to_free, to_keep, to_count, to_end_retries, to_end_trial;
+	to_free, to_keep, to_count, to_end_retries, to_end_call, to_end_trial;
 
 /* Those that are wanted, into out (room for FLUSH_MAX): how many. */
 size_t entries_select(const struct flush *f, selection *wanted, struct delivery **out);

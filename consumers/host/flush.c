@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asks.h"
 #include "entries.h"
 #include "refusal.h"
 #include "statements.h"
@@ -117,10 +118,13 @@ static int send_rest(struct consumer *c)
 		selection *wanted;
 	} rest[] = {
 		{STEP_LOOKUP, &statement_look_up, to_look_up},
+		{STEP_PLAIN, &statement_request, to_request},
+		{STEP_PLAIN, &statement_sleep, to_sleep},
 		{STEP_PLAIN, &statement_put_off, to_put_off},
 		{STEP_PLAIN, &statement_defer, to_defer},
 		{STEP_PLAIN, &statement_free, to_free},
 		{STEP_PLAIN, &statement_end_retries, to_end_retries},
+		{STEP_PLAIN, &statement_end_calls, to_end_call},
 		{STEP_PLAIN, &statement_end_trials, to_end_trial},
 		{STEP_PLAIN, &statement_keep_letters, to_keep},
 	};
@@ -500,9 +504,12 @@ static void finish(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	struct delivery *stored[FLUSH_MAX];
+	bool requested = entries_any(f, to_request);
 	size_t n = refuse_unknown(c, stored);
 	f->pauses = 0;
 	end_flush(c);
+	if (requested)
+		asks_requested(c);
 	/* The database gets its next flush first, and works on it while we count and ack. */
 	if (!c->done_job[0] && !control_due(c, clock_us()) && flush_due(c, clock_us(), true))
 		flush_begin(c);

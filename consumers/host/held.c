@@ -48,6 +48,7 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 	/* A suspect would come back as a new message, and be none any more. */
 	if (!one->suspect && now - one->taken_us > PATIENCE_US) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
+			   "deferred",
 			   c->shares_away
 				   ? "Redis is away, which lends the shares of its job's limit"
 				   : "its job has as many items at work as it may have");

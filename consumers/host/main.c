@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "consumer.h"
+#include "asks.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
@@ -166,16 +166,21 @@ static void name_consumer(struct consumer *c)
 static int open_all(struct consumer *c, struct weir_error *err)
 {
 	name_consumer(c);
+	if (llm_open(&c->llm, &c->settings, err) < 0)
+		return -1;
 	for (size_t i = 0; i < c->lane_count; i++)
 		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)
 			return -1;
 	if (deliveries_init(&c->deliveries, (size_t)c->options.prefetch * c->lane_count) < 0)
 		return weir_fail_memory(err);
+	if (asks_open(c, err) < 0)
+		return -1;
 	return progress_open(c->settings.redis_url, 1000, &c->progress, err);
 }
 
 static void close_all(struct consumer *c)
 {
+	asks_close(c);
 	broker_close(c->broker);
 	ledger_close(c->ledger);
 	progress_close(c->progress);
@@ -183,6 +188,8 @@ static void close_all(struct consumer *c)
 	params_release(&c->flush.params);
 	deliveries_release(&c->deliveries);
 	jobs_release(&c->jobs);
+	buffer_release(&c->json);
+	llm_close(&c->llm);
 }
 
 static int find_dir(int argc, char **argv, char *dir, size_t room, struct weir_error *err)

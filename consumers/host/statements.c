@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "refusal.h"
+#include "weir/models.h"
 #include "weir/progress.h"
+#include "weir/templates.h"
 
 /* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
 static const char sql_claim[] =
@@ -53,6 +55,38 @@ static const char sql_look_up[] =
 	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE r.job_id = u.job_id"
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
+
+static const char sql_request[] =
+	"INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model, model_key,"
+	"  tokens, body)"
+	" SELECT u.job_id, u.stage, u.ordinal, u.custom_id, u.attempt, u.ai_model, u.model_key,"
+	"  u.tokens, u.body"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::text[],"
+	"  $7::text[], $8::int4[], $9::text[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempt, ai_model, model_key, tokens, body)"
+	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
+	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
+	"  LIMIT 1) i"
+	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
+	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
+	" ON CONFLICT DO NOTHING";
+
+/* The lock waits for somebody who is just writing the answer, and then finds no request. */
+static const char sql_sleep[] =
+	"WITH q AS (SELECT q.job_id, q.stage, q.ordinal, q.attempt FROM weir.requests q"
+	"  JOIN unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	"   ON q.job_id = u.job_id AND q.stage = u.stage AND q.ordinal = u.ordinal"
+	"  FOR KEY SHARE OF q)"
+	" INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
+	" SELECT job_id, stage, ordinal, attempt, now() + weir.asked_for() FROM q"
+	" ORDER BY job_id, stage, ordinal"
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at,"
+	"  error_class = NULL, error = NULL WHERE w.attempts <= excluded.attempts";
+
+static const char sql_end_calls[] =
+	"DELETE FROM weir.calls w"
+	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal";
 
 #define PUT_OFF                                                                                    \
 	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"    \
@@ -201,6 +235,24 @@ static struct weir_text col_body(const struct delivery *d)
 	return (struct weir_text){d->body ? d->body : "", d->body ? d->body_size : 0};
 }
 
+static struct weir_text col_model(const struct delivery *d)
+{
+	return (struct weir_text){d->model->name, strlen(d->model->name)};
+}
+
+static struct weir_text col_template(const struct delivery *d)
+{
+	const char *name = template_name(d->template);
+	return (struct weir_text){name, strlen(name)};
+}
+
+static int64_t col_tokens(const struct delivery *d) { return d->tokens; }
+
+static struct weir_text col_request(const struct delivery *d)
+{
+	return (struct weir_text){d->result.data, d->result.size};
+}
+
 static double col_ms(const struct delivery *d)
 {
 	return (double)(d->ended_us - d->began_us) / 1000.0;
@@ -238,6 +290,17 @@ static const struct column stage_results[] = {
 	{.type = COLUMN_INT, .number = col_attempts}, {.type = COLUMN_TEXT, .text = col_result},
 	{.type = COLUMN_TEXT, .text = col_class},     {.type = COLUMN_TEXT, .text = col_error},
 	{.type = COLUMN_REAL, .real = col_ms},	      {.type = COLUMN_END},
+};
+
+static const struct column requests[] = {
+	KEY,
+	{.type = COLUMN_TEXT, .text = col_id},
+	{.type = COLUMN_INT, .number = col_charged},
+	{.type = COLUMN_TEXT, .text = col_model},
+	{.type = COLUMN_TEXT, .text = col_template},
+	{.type = COLUMN_INT, .number = col_tokens},
+	{.type = COLUMN_TEXT, .text = col_request},
+	{.type = COLUMN_END},
 };
 
 static const struct column letters[] = {
@@ -289,11 +352,14 @@ const struct host_statement statement_claim = {sql_claim, results, false};
 const struct host_statement statement_find = {sql_find, ordinals, true};
 const struct host_statement statement_insert = {sql_insert, stage_results, true};
 const struct host_statement statement_look_up = {sql_look_up, key_and_id, false};
+const struct host_statement statement_request = {sql_request, requests, false};
+const struct host_statement statement_sleep = {sql_sleep, key, false};
 const struct host_statement statement_put_off = {sql_put_off, retries, false};
 const struct host_statement statement_defer = {sql_defer, deferred, false};
 const struct host_statement statement_note = {sql_note, notes, false};
 const struct host_statement statement_free = {sql_free, notes, false};
 const struct host_statement statement_end_retries = {sql_end_retries, key, false};
+const struct host_statement statement_end_calls = {sql_end_calls, key, false};
 const struct host_statement statement_keep_letters = {sql_keep_letters, letters, false};
 const struct host_statement statement_read_trials = {sql_read_trials, key, false};
 const struct host_statement statement_begin_trials = {sql_begin_trials, key, false};

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "consumer.h"
+#include "asks.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
@@ -18,7 +18,7 @@ static void end(struct consumer *c, struct delivery *one)
 }
 
 /* As long as the plugin asks for, or as the job's backoff says. */
-static int64_t pause_us(const struct delivery *one, int64_t asked_ms)
+int64_t work_pause_us(const struct delivery *one, int64_t asked_ms)
 {
 	const struct job *job = one->job;
 	if (asked_ms > WEIR_RETRY_AFTER_MAX)
@@ -34,7 +34,7 @@ static void charge(struct delivery *one, int64_t asked_ms)
 {
 	one->attempts = one->message.item.attempt + 1;
 	one->fate = one->attempts >= one->job->max_attempts ? FATE_FAILED : FATE_RETRY;
-	one->retry_us = pause_us(one, asked_ms);
+	one->retry_us = work_pause_us(one, asked_ms);
 }
 
 /* weir_fail() makes valid UTF-8 of what a plugin says: the ledger takes nothing else. */
@@ -63,21 +63,34 @@ static void retry(struct consumer *c, struct delivery *one, const char *code, co
 	end(c, one);
 }
 
-static void defer(struct consumer *c, struct delivery *one, const struct weir_error *why,
-		  int64_t for_us)
+void work_retry(struct consumer *c, struct delivery *one, const struct weir_error *why,
+		int64_t after_ms)
 {
-	set_error(one, *why->code ? why->code : "deferred", why->text);
+	retry(c, one, why->code, why->text, after_ms);
+}
+
+void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *code,
+		const char *text)
+{
+	if (!one->began_us)
+		one->began_us = clock_us();
+	set_error(one, *code ? code : "deferred", text);
 	one->fate = FATE_DEFER;
 	one->retry_us = for_us;
 	end(c, one);
 }
 
-void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *text)
+void work_asked(struct consumer *c, struct delivery *one)
 {
-	struct weir_error why;
-	weir_fail(&why, "deferred", "%s", text);
-	one->began_us = clock_us();
-	defer(c, one, &why, for_us);
+	one->fate = FATE_ASKED;
+	one->attempts = one->message.item.attempt;
+	end(c, one);
+}
+
+void work_drop(struct consumer *c, struct delivery *one)
+{
+	one->fate = FATE_DROPPED;
+	end(c, one);
 }
 
 /* ---- what plugins are lent ---- */
@@ -136,7 +149,8 @@ static void complete(const struct weir_host *host, struct weir_work work,
 		work_fail(c, one, v->error.code, v->error.text);
 		break;
 	case WEIR_DEFER:
-		defer(c, one, &v->error, pause_us(one, asked_ms(lane, v)));
+		work_defer(c, one, work_pause_us(one, asked_ms(lane, v)), v->error.code,
+			   v->error.text);
 		break;
 	default:
 		retry(c, one, "bad_verdict", "the plugin ended the item without a valid outcome",
@@ -163,6 +177,39 @@ static void plugin_log(const struct weir_host *host, const char *event, const ch
 	log_event(LOG_INFO, event, "kind=%s %s", lane_of(host)->plugin.plugin.kind, text);
 }
 
+static int json_of(const struct weir_host *host, const struct weir_map *map, const char *key,
+		   struct weir_text *out)
+{
+	struct buffer *b = &lane_of(host)->consumer->json;
+	buffer_reset(b);
+	if (map_json(b, map, key) < 0 || buffer_failed(b))
+		return -1;
+	*out = (struct weir_text){b->data, b->size};
+	return 0;
+}
+
+static int find_model(const struct weir_host *host, const struct weir_item *item,
+		      struct weir_error *err)
+{
+	const struct lane *lane = lane_of(host);
+	int where = asks_find_model(lane->consumer, item, err);
+	if (where == WEIR_MODEL_REMOTE && !lane->plugin.plugin.answer)
+		return weir_fail(err, "bad_context", "the kind %s asks no model",
+				 lane->plugin.plugin.kind);
+	return where;
+}
+
+static void ask(const struct weir_host *host, struct weir_work work)
+{
+	struct lane *lane = lane_of(host);
+	struct delivery *one = delivery_find(&lane->consumer->deliveries, work);
+	if (one && one->lane == lane && lane->plugin.plugin.answer)
+		asks_begin(lane->consumer, one);
+	else
+		log_event(LOG_WARN, "ask_ignored", "kind=%s work=%" PRIx64,
+			  lane->plugin.plugin.kind, work.id);
+}
+
 void work_lend(struct lane *lane)
 {
 	lane->host = (struct weir_host){
@@ -177,6 +224,9 @@ void work_lend(struct lane *lane)
 		.map_real = map_real,
 		.tx_exec = tx_exec,
 		.map_map = map_map,
+		.map_json = json_of,
+		.find_model = find_model,
+		.ask = ask,
 	};
 }
 

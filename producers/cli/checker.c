@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-int checker_init(struct checker *c, const struct loaded_plugin *plugin, const char *job_id,
-		 const struct stages *stages, struct weir_error *err)
+int checker_init(struct checker *c, const struct loaded_plugin *plugin, const struct llm *llm,
+		 const char *job_id, const struct stages *stages, struct weir_error *err)
 {
 	const char *context = stages->list[0].context;
 	*c = (struct checker){.plugin = plugin,
+			      .llm = llm,
 			      .job_id = {job_id, strlen(job_id)},
 			      .stages = stages,
 			      .context = {context, strlen(context)}};
@@ -138,6 +139,8 @@ static int check_with_own_context(struct checker *c, const struct source_record 
 	int rc = message_overlay(&merged, c->context, r->context, err);
 	if (rc == 0)
 		rc = check_step(c, r->context, err);
+	if (rc == 0)
+		rc = stages_check_later(c->stages, c->llm, r->context, err);
 	if (rc == 0)
 		rc = message_decode_map(&own, merged.data, merged.size, &map, err);
 	if (rc == 0) {

@@ -10,6 +10,7 @@
 
 struct checker {
 	const struct loaded_plugin *plugin;
+	const struct llm *llm;
 	struct weir_text job_id;
 	const struct stages *stages;
 	bool steps;		  /* one of them has a step */
@@ -19,13 +20,15 @@ struct checker {
 	struct buffer encoded, later; /* later: the payload of the second stage */
 };
 
-/* plugin (of the first stage, opened), job_id and stages (complete) outlive the checker. Error
+/* plugin (of the first stage, opened), llm, job_id and stages (complete) outlive the checker. Error
  * codes: those of message_decode_map(). On success the caller calls checker_release(). */
-int checker_init(struct checker *c, const struct loaded_plugin *plugin, const char *job_id,
-		 const struct stages *stages, struct weir_error *err) WEIR_MUST_CHECK;
+int checker_init(struct checker *c, const struct loaded_plugin *plugin, const struct llm *llm,
+		 const char *job_id, const struct stages *stages,
+		 struct weir_error *err) WEIR_MUST_CHECK;
 void checker_release(struct checker *c);
 
-/* Error codes: bad_name, bad_context (one that changes the step of any stage), those of the message
+/* Error codes: bad_name, bad_context (one that changes the step of any stage, or names a model or
+ * template that a later one has not), those of the message
  * (of the first stage, or of the second, as far as the payload alone decides), those of the plugin.
  */
 int checker_check(struct checker *c, const struct source_record *r,

@@ -10,6 +10,7 @@
 #include "print.h"
 #include "weir/broker.h"
 #include "weir/clock.h"
+#include "weir/llm.h"
 #include "weir/loader.h"
 #include "weir/topology.h"
 
@@ -267,6 +268,60 @@ static void check_plugins(struct doctor *d)
 		check_plugin(d, d->kinds[i]);
 }
 
+/* ---- models and templates ---- */
+
+/* A fault a line. */
+static void tell_faults(struct doctor *d, const char *advice, char *faults,
+			const struct weir_error *why)
+{
+	char *rest = faults, *line;
+	if (!faults)
+		tell(d, LEVEL_FAIL, advice, "%s", why->text);
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			tell(d, LEVEL_FAIL, advice, "%s", line);
+	free(faults);
+}
+
+static void check_models(struct doctor *d)
+{
+	struct models *m;
+	struct weir_error why;
+	char *faults;
+	if (models_open_verbose(d->settings->models, &m, &faults, &why) < 0) {
+		tell_faults(d, "mend the file that --models names", faults, &why);
+		return;
+	}
+	for (size_t i = 0; i < models_count(m); i++) {
+		const struct model *model = models_at(m, i);
+		if (model->provider == PROVIDER_LOCAL)
+			tell(d, LEVEL_OK, "", "%s: by the plugins themselves", model->name);
+		else
+			tell(d, LEVEL_OK, "", "%s: %s at %s%s%s", model->name, model->model,
+			     model->base_url, model->mode == MODEL_BATCH ? ", in batches" : "",
+			     model->key ? "" : ", without a key");
+	}
+	models_close(m);
+}
+
+static void check_templates(struct doctor *d)
+{
+	struct templates *t;
+	struct weir_error why;
+	char *faults;
+	if (templates_open(d->settings->templates, &t, &faults, &why) < 0) {
+		tell_faults(d, "mend the file, in the folder that --templates names", faults, &why);
+		return;
+	}
+	for (size_t i = 0; i < templates_count(t); i++) {
+		const struct template *one = templates_at(t, i);
+		const char *file = template_file(one);
+		tell(d, LEVEL_OK, "", "%s: %s (%s)", template_name(one), template_description(one),
+		     file ? file : "built in");
+	}
+	templates_close(t);
+}
+
 /* ---- RabbitMQ ---- */
 
 static bool open_broker(struct doctor *d, struct weir_error *why)
@@ -466,6 +521,7 @@ static const struct check {
 	void (*run)(struct doctor *d);
 } checks[] = {
 	{"settings", check_settings},	{"plugins", check_plugins},
+	{"models", check_models},	{"templates", check_templates},
 	{"postgresql", check_pg},	{"postgresql", check_schema},
 	{"postgresql", check_pg_settings}, {"postgresql", check_pg_connections},
 	{"clock", check_clock},		{"rabbitmq", check_broker},

@@ -51,7 +51,9 @@ static const struct weir_option options[] = {
 
 /* Results go first: what has no result cannot be taken for something that failed. */
 static const char *const deletes[] = {
-	DELETE_FROM("results", "ordinal"), DELETE_FROM("retries", "ordinal"),
+	DELETE_FROM("results", "ordinal"), DELETE_FROM("answers", "ordinal"),
+	DELETE_FROM("requests", "ordinal"), DELETE_FROM("retries", "ordinal"),
+	DELETE_FROM("calls", "ordinal"),
 	DELETE_FROM("trials", "ordinal"),  DELETE_FROM("attempts", "ordinal"),
 	DELETE_FROM("items", "ordinal"),   DELETE_FROM("job_batches", "n"),
 };

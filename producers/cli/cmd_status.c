@@ -161,6 +161,14 @@ static void detail_retries(const struct job_view *job, struct buffer *b)
 	}
 }
 
+static void detail_remote(const struct job_view *job, struct buffer *b)
+{
+	if (job->remote_waiting > 0)
+		buffer_printf(b, "remote     %" PRId64 " items wait, in or for %" PRId64
+			      " batches of their provider\n", job->remote_waiting,
+			      job->remote_batches);
+}
+
 static void detail_limits(const struct job_view *job, struct buffer *b)
 {
 	buffer_printf(b, "attempts   at most %" PRId64 ", the second after ", job->max_attempts);
@@ -205,6 +213,7 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      " queued, %" PRId64 " done\n",
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
 	detail_retries(job, b);
+	detail_remote(job, b);
 	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
@@ -212,6 +221,11 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		buffer_printf(b, "started    %s\n", job->started_at);
 	if (*job->paused_at)
 		buffer_printf(b, "paused     %s\n", job->paused_at);
+	if (*job->pause_reason) {
+		buffer_add_text(b, "reason     ");
+		print_plain(b, (struct weir_text){job->pause_reason, strlen(job->pause_reason)});
+		buffer_add_char(b, '\n');
+	}
 	if (*job->completed_at)
 		buffer_printf(b, "ended      %s\n", job->completed_at);
 	if (PQntuples(classes) > 0) {

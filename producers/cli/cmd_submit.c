@@ -2,10 +2,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "await.h"
 #include "command.h"
+#include "lender.h"
 #include "outcome.h"
 #include "request.h"
 #include "weir/clock.h"
@@ -18,7 +18,7 @@ struct submit {
 	const struct request_options *options;
 	struct request request;
 	struct loaded_plugin plugin; /* of the first stage */
-	struct weir_host host;
+	struct lender lender;
 	struct ledger *ledger;
 	struct submission *submission;
 	struct reader reader;
@@ -28,39 +28,27 @@ struct submit {
 
 /* ---- plugins ---- */
 
-static void plugin_log(const struct weir_host *host, const char *event, const char *text)
-{
-	(void)host;
-	log_event(LOG_INFO, event, "%s", text);
-}
-
-/* A submit only checks items: there is no work to complete and nothing to store. */
 static int open_plugin(struct submit *u, const char *dir, struct weir_error *err)
 {
-	if (loader_load(dir, u->request.stages.list[0].kind, &u->plugin, err) < 0)
+	if (loader_load(dir, u->request.stages.list[0].kind, &u->plugin, err) < 0 ||
+	    lender_open(&u->lender, u->call->settings, err) < 0)
 		return -1;
-	u->host = (struct weir_host){.abi_major = WEIR_ABI_MAJOR,
-				     .abi_minor = WEIR_ABI_MINOR,
-				     .struct_size = sizeof u->host,
-				     .log = plugin_log,
-				     .map_text = map_text,
-				     .map_map = map_map,
-				     .map_integer = map_integer,
-				     .map_real = map_real};
 	struct option_group group = loader_options(&u->plugin);
 	if (options_parse(&group, 1, 0, NULL, NULL, err) < 0)
 		return -1;
-	return loader_open(&u->plugin, &u->host, err);
+	return loader_open(&u->plugin, &u->lender.host, err);
 }
 
 /* Nothing is checked with those of later stages, whose items do not exist yet; but a kind that does
  * not exist would be noticed when the first stage is done. */
-static int try_plugin(const struct submit *u, const char *dir, size_t at, struct weir_error *err)
+static int try_plugin(struct submit *u, const char *dir, size_t at, struct weir_error *err)
 {
+	struct stage *stage = &u->request.stages.list[at];
 	struct loaded_plugin plugin;
 	struct weir_error why;
-	if (loader_load(dir, u->request.stages.list[at].kind, &plugin, &why) < 0)
+	if (loader_load(dir, stage->kind, &plugin, &why) < 0)
 		return weir_fail(err, why.code, "stage %zu: %s", at + 1, why.text);
+	stage->asks = plugin.plugin.answer != NULL;
 	loader_unload(&plugin);
 	return 0;
 }
@@ -90,10 +78,8 @@ static void close_plugin(struct submit *u)
 /* Opening it for writing empties it: that must not be the input. */
 static int open_skipped(struct submit *u, struct weir_error *err)
 {
-	struct stat in, out;
 	const char *name = u->options->skip_bad;
-	if (u->reader.file && fstat(fileno(u->reader.file), &in) == 0 && stat(name, &out) == 0 &&
-	    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+	if (reader_reads(&u->reader, name))
 		return weir_fail(err, "skip_bad", "--skip-bad %.300s: that is the input", name);
 	u->skipped = fopen(name, "we");
 	return u->skipped ? 0 : weir_fail(err, "skip_bad", "%.300s: %s", name, strerror(errno));
@@ -107,6 +93,7 @@ static int open_submission(struct submit *u, struct weir_error *err)
 		return -1;
 	struct submission_plan plan = {.ledger = u->ledger,
 				       .plugin = &u->plugin,
+				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
 				       .skipped = u->skipped};
 	return submission_open(&plan, &u->submission, err);
@@ -122,6 +109,7 @@ static int close_all(struct submit *u, struct weir_error *err)
 			       strerror(errno));
 	ledger_close(u->ledger);
 	close_plugin(u);
+	lender_close(&u->lender);
 	request_release(&u->request);
 	return rc;
 }
@@ -224,7 +212,8 @@ static enum command_status submit(struct submit *u, struct weir_error *err)
 		printf("%s\n", u->plugin.plugin.sample ? u->plugin.plugin.sample : "");
 		return COMMAND_DONE;
 	}
-	if (request_define(r, u->options, err) < 0)
+	if (request_define(r, u->options, err) < 0 ||
+	    stages_check_later(&r->stages, &u->lender.llm, (struct weir_text){NULL, 0}, err) < 0)
 		return COMMAND_USAGE;
 	if (reader_open(&u->reader, &r->input, u->call->settings->pg_url, &u->plugin, err) < 0)
 		return strcmp(err->code, "usage") == 0 ? COMMAND_USAGE : COMMAND_FAILED;
@@ -247,19 +236,22 @@ static enum command_status run(struct call *call)
 
 const struct command command_submit = {
 	.name = "submit",
-	.arguments = "[KIND[.STEP] [FILE|-]] ",
-	.summary = "write a job into the ledger, from a file or the database",
+	.arguments = "[KIND[.STEP] [FILE|DIR|-]...] ",
+	.summary = "write a job into the ledger, from files or the database",
 	.help = "Reads items, checks them, and writes them into the ledger in aligned batches. A\n"
 		"relay then publishes them. Input is JSON Lines (one object a line) or CSV (with "
 		"a\n"
 		"header): custom_id says what the item is and is unique in the job, table_name "
 		"and\n"
 		"record_id name the row it came from, context is laid over the job's context, and\n"
-		"all other fields are the payload.\n\n"
+		"all other fields are the payload. Or it is Markdown: files and folders, a document\n"
+		"an item; its front matter may hold custom_id and context.\n\n"
 		"  weir submit sentiment items.jsonl --job monday \\\n"
 		"      --context model_key=sentiment --context ai_model=local\n"
 		"  weir submit sentiment --from db --job all --context model_key=sentiment \\\n"
 		"      --context ai_model=local --wait\n"
+		"  weir submit content docs/ notes.md --context model_key=document_metadata \\\n"
+		"      --context ai_model=local\n"
 		"  weir submit idea ideas.jsonl --stage idea.title --stage idea.script\n"
 		"  weir submit --job-file job.json\n"
 		"  weir submit sentiment --sample\n\n"
@@ -272,7 +264,7 @@ const struct command command_submit = {
 	.options = request_options,
 	.config_size = sizeof(struct request_options),
 	.least = 0,
-	.most = 2,
+	.most = INT_MAX,
 	.needs = NEED_PG | NEED_AMQP | NEED_REDIS,
 	.run = run,
 };

@@ -100,6 +100,8 @@ static const char *note(const struct watch *w)
 		return "the ledger is away";
 	if (strcmp(w->job.status, "paused") == 0)
 		return "`weir resume` goes on";
+	if (w->job.remote_waiting > 0 && w->job.pending == w->job.remote_waiting)
+		return "all that is left is with its provider, in batches";
 	return w->job.retries_waiting > 0 && w->job.pending == w->job.retries_waiting
 		       ? "all that is left waits for its next attempt"
 		       : NULL;

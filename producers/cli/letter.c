@@ -40,7 +40,7 @@ static json_t *from_number(const msgpack_object *o)
 	if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX)
 		return json_integer((json_int_t)o->via.u64);
 	double value = o->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? (double)o->via.u64 : o->via.f64;
-	json_t *real = json_pack("f", value); /* print.h has a json_real() of its own */
+	json_t *real = json_real(value);
 	return real ? real : json_null();     /* JSON has no infinity */
 }
 

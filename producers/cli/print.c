@@ -66,7 +66,7 @@ void json_count(struct buffer *b, const char *name, int64_t v)
 	buffer_printf(b, "%" PRId64 ",", v);
 }
 
-void json_real(struct buffer *b, const char *name, double v)
+void json_decimal(struct buffer *b, const char *name, double v)
 {
 	json_key(b, name);
 	if (!print_real(b, v, REAL_DECIMALS))
@@ -270,7 +270,7 @@ void fields_json(const struct field *fields, const void *record, struct buffer *
 		else if (f->type == FIELD_COUNT)
 			json_count(b, f->name, *(const int64_t *)at);
 		else if (f->type == FIELD_REAL)
-			json_real(b, f->name, *(const double *)at);
+			json_decimal(b, f->name, *(const double *)at);
 		else
 			json_flag(b, f->name, *(const bool *)at);
 	}

@@ -29,7 +29,7 @@ void print_duration(struct buffer *b, double seconds);
 void json_key(struct buffer *b, const char *name); /* "name": */
 void json_text(struct buffer *b, const char *name, struct weir_text text);
 void json_count(struct buffer *b, const char *name, int64_t v);
-void json_real(struct buffer *b, const char *name, double v); /* NaN: null */
+void json_decimal(struct buffer *b, const char *name, double v); /* NaN: null */
 void json_flag(struct buffer *b, const char *name, bool v);
 void json_raw(struct buffer *b, const char *name, struct weir_text json); /* a document */
 /* bracket: '}' or ']'. Adds the comma behind it, too. */

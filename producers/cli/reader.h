@@ -1,4 +1,4 @@
-/* reader.h: what a submit reads: a file, standard input, or rows of the database. */
+/* reader.h: what a submit reads: a file, standard input, documents, or rows of the database. */
 #ifndef WEIR_READER_H
 #define WEIR_READER_H
 
@@ -9,15 +9,18 @@
 
 /* Where the records are. */
 struct reader_plan {
-	const char *file;   /* "-": standard input; NULL: that too, unless it is a terminal */
-	const char *format; /* NULL: by the file's name */
+	/* Several only of documents. "-": standard input; none: that too, unless it is a terminal. */
+	char *const *files;
+	size_t file_count;
+	const char *format; /* NULL: by the first file's name; a folder holds documents */
 	const char *from;   /* "db", or NULL */
 };
 
 struct reader {
 	const struct source_kind *kind;
 	struct source *source;
-	FILE *file; /* NULL: no file */
+	const struct reader_plan *plan;
+	FILE *file; /* NULL: none, or documents */
 };
 
 /* The plan and pg_url outlive it. Error codes: usage (a plan that contradicts itself), input, those
@@ -25,5 +28,8 @@ struct reader {
 int reader_open(struct reader *r, const struct reader_plan *plan, const char *pg_url,
 		const struct loaded_plugin *plugin, struct weir_error *err) WEIR_MUST_CHECK;
 void reader_close(struct reader *r);
+
+/* Whether this file is what is read, or may be: then it must not be written to. */
+bool reader_reads(const struct reader *r, const char *file);
 
 #endif

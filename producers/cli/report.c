@@ -34,6 +34,10 @@ const struct field report_fields[] = {
 	SUMMARY(FIELD_FLAG, "ended", ended),
 	SUMMARY(FIELD_FLAG, "consistent", consistent),
 	SUMMARY(FIELD_TEXT, "redis", redis),
+	SUMMARY(FIELD_COUNT, "calls", calls),
+	SUMMARY(FIELD_COUNT, "input_tokens", input_tokens),
+	SUMMARY(FIELD_COUNT, "output_tokens", output_tokens),
+	SUMMARY(FIELD_TEXT, "cost", cost),
 	{.type = FIELD_END},
 };
 
@@ -74,7 +78,10 @@ const struct field report_model_fields[] = {
 	MODEL(FIELD_COUNT, "success", success),
 	MODEL(FIELD_COUNT, "failed", failed),
 	MODEL(FIELD_REAL, "avg_processing_time", average),
-	MODEL(FIELD_REAL, "tokens", tokens),
+	MODEL(FIELD_COUNT, "calls", calls),
+	MODEL(FIELD_COUNT, "input_tokens", input_tokens),
+	MODEL(FIELD_COUNT, "output_tokens", output_tokens),
+	MODEL(FIELD_TEXT, "cost", cost),
 	{.type = FIELD_END},
 };
 
@@ -145,25 +152,43 @@ static const char count_attempts[] =
 	"SELECT attempts::int8, count(*) FROM weir.results"
 	" WHERE job_id = $1 AND status IN (1, 2) GROUP BY 1 ORDER BY 1";
 
+#define USAGE                                                                                      \
+	"coalesce(sum(calls), 0)::int8 AS calls,"                                                  \
+	" coalesce(sum(input_tokens), 0)::int8 AS input_tokens,"                                   \
+	" coalesce(sum(output_tokens), 0)::int8 AS output_tokens,"                                 \
+	" trim_scale(coalesce(sum(cost), 0))::text AS cost"
+
+static const char read_usage[] =
+	"SELECT " USAGE " FROM (SELECT 1 AS calls, input_tokens, output_tokens, cost"
+	"  FROM weir.answers WHERE job_id = $1 AND input_tokens + output_tokens > 0) a";
+
 /* Few items have a context of their own; all others are counted by stage first. */
 static const char count_models[] =
 	"WITH c AS (SELECT r.stage, i.model, i.key, r.status, count(*) AS n,"
-	"   sum(r.processing_ms::float8) AS ms, count(r.processing_ms) AS timed"
+	"   sum(r.processing_ms::float8) AS ms, count(r.processing_ms) AS timed,"
+	"   sum(a.calls) AS calls, sum(a.input_tokens) AS input_tokens,"
+	"   sum(a.output_tokens) AS output_tokens, sum(a.cost) AS cost"
 	"  FROM weir.results r LEFT JOIN (SELECT stage, ordinal, context ->> 'ai_model' AS model,"
 	"    context ->> 'model_key' AS key FROM weir.items"
 	"    WHERE job_id = $1 AND context IS NOT NULL) i USING (stage, ordinal)"
+	"  LEFT JOIN (SELECT stage, ordinal, count(*) AS calls, sum(input_tokens) AS input_tokens,"
+	"    sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"
+	"    WHERE job_id = $1 AND input_tokens + output_tokens > 0 GROUP BY stage, ordinal) a"
+	"   USING (stage, ordinal)"
 	"  WHERE r.job_id = $1 AND r.status IN (1, 2) GROUP BY 1, 2, 3, 4),"
 	" e AS (SELECT coalesce(c.model, s.context ->> 'ai_model') AS model,"
-	"   coalesce(c.key, s.context ->> 'model_key') AS key, c.status, c.n, c.ms, c.timed"
+	"   coalesce(c.key, s.context ->> 'model_key') AS key, c.status, c.n, c.ms, c.timed,"
+	"   c.calls, c.input_tokens, c.output_tokens, c.cost"
 	"  FROM c LEFT JOIN (SELECT * FROM weir.job_stages WHERE job_id = $1) s USING (stage)),"
 	" g AS (SELECT grouping(model) = 1 AS by_key,"
 	"   CASE grouping(model) WHEN 1 THEN key ELSE model END AS name, sum(n)::int8 AS count,"
 	"   coalesce(sum(n) FILTER (WHERE status = 1), 0)::int8 AS success,"
 	"   coalesce(sum(n) FILTER (WHERE status = 2), 0)::int8 AS failed,"
-	"   sum(ms) / nullif(sum(timed), 0)::float8 / 1000 AS avg_processing_time,"
+	"   sum(ms) / nullif(sum(timed), 0)::float8 / 1000 AS avg_processing_time, " USAGE ","
 	"   row_number() OVER (PARTITION BY grouping(model) ORDER BY sum(n) DESC) AS place"
 	"  FROM e GROUP BY GROUPING SETS (model, key))"
-	" SELECT by_key, name, count, success, failed, avg_processing_time FROM g"
+	" SELECT by_key, name, count, success, failed, avg_processing_time, calls, input_tokens,"
+	"  output_tokens, cost FROM g"
 	" WHERE place <= $2 ORDER BY count DESC, name";
 
 /* What a batch that does not add up lacks: its numbers, and the items that are only half there. */
@@ -279,6 +304,7 @@ static int read_all(struct ledger *l, const char *job_id, struct report *r, stru
 		return view_no_job(job_id, err);
 	if (found < 0 || view_check_kept(l, job_id, err) < 0 ||
 	    read_summary(l, read_times, job_id, s, err) < 0 ||
+	    read_summary(l, read_usage, job_id, s, err) < 0 ||
 	    read_all_stages(l, job_id, r, err) < 0 ||
 	    view_batches(l, job_id, &r->batches, err) < 0 ||
 	    view_query(l, count_attempts, job_id, &r->attempts, err) < 0 ||

@@ -13,6 +13,8 @@ struct report_summary {
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	bool sealed, ended, consistent;
 	char redis[12]; /* "equal", "different", "away", "expired" */
+	int64_t calls, input_tokens, output_tokens; /* of models; all answers, good or bad */
+	char cost[40];				    /* exact, in the models file's currency */
 
 	/* What is compared. */
 	int64_t told_success, told_failed, told_cancelled; /* by the job that has ended */
@@ -55,7 +57,8 @@ struct report {
 struct report_model {
 	int64_t count, success, failed;
 	double average;
-	double tokens; /* NaN: nobody counts them yet */
+	int64_t calls, input_tokens, output_tokens; /* of all answers to these items */
+	char cost[40];
 };
 
 extern const struct field report_model_fields[];

@@ -43,7 +43,7 @@ static void json_item(struct writing *w, const PGresult *rows, int row)
 	json_text(b, "status", ledger_text(rows, row, ROW_STATUS));
 	json_text(b, "error_class", ledger_text(rows, row, ROW_CLASS));
 	json_text(b, "error", ledger_text(rows, row, ROW_ERROR));
-	json_real(b, "processing_time", report_seconds(rows, row));
+	json_decimal(b, "processing_time", report_seconds(rows, row));
 	json_text(b, "finished_at", ledger_text(rows, row, ROW_FINISHED));
 	json_raw(b, "result", ledger_text(rows, row, ROW_RESULT));
 	json_row(w, rows, row);
@@ -91,7 +91,7 @@ static void json_models(const struct report *r, bool by_key, const char *name, c
 	json_key(b, name);
 	buffer_add_char(b, '[');
 	for (int i = 0; i < PQntuples(r->models); i++) {
-		struct report_model model = {.average = NAN, .tokens = NAN};
+		struct report_model model = {.average = NAN};
 		if (ledger_bool(r->models, i, 0) != by_key)
 			continue;
 		fields_read(report_model_fields, r->models, i, &model);

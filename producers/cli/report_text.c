@@ -56,6 +56,13 @@ static void text_stages(const struct report *r, struct buffer *b)
 		print_stage(&r->stages[i].view, r->stages[i].average, b);
 }
 
+static void text_usage(int64_t calls, int64_t input, int64_t output, const char *cost,
+		       struct buffer *b)
+{
+	buffer_printf(b, "%" PRId64 " answers, %" PRId64 " tokens in, %" PRId64
+		      " out, cost %s", calls, input, output, cost);
+}
+
 static void text_models(const struct report *r, bool by_key, const char *name, struct buffer *b)
 {
 	for (int i = 0; i < PQntuples(r->models); i++) {
@@ -70,6 +77,10 @@ static void text_models(const struct report *r, bool by_key, const char *name, s
 			buffer_add_text(b, ", avg ");
 			print_real(b, m.average * 1000, 3);
 			buffer_add_text(b, " ms");
+		}
+		if (m.calls > 0) {
+			buffer_add_text(b, ", ");
+			text_usage(m.calls, m.input_tokens, m.output_tokens, m.cost, b);
 		}
 		buffer_add_char(b, '\n');
 	}
@@ -92,6 +103,11 @@ static void text_summary(const struct report *r, struct buffer *b)
 	text_stages(r, b);
 	text_times(s, b);
 	text_processing(s, b);
+	if (s->calls > 0) {
+		buffer_add_text(b, "models     ");
+		text_usage(s->calls, s->input_tokens, s->output_tokens, s->cost, b);
+		buffer_add_char(b, '\n');
+	}
 	text_models(r, false, "model      ", b);
 	text_models(r, true, "model_key  ", b);
 	text_attempts(r->attempts, b);

@@ -84,8 +84,9 @@ const struct weir_option request_options[] = {
 	{.name = "format",
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(format),
-	 .unit = "jsonl|csv",
-	 .help = "What the file is. Not given: csv when its name ends so, else jsonl."},
+	 .unit = "FORMAT",
+	 .help = "jsonl, csv or markdown. Not given: markdown for a folder or a name that ends in "
+		 ".md or .markdown, csv when it ends so, else jsonl."},
 	{.name = "batch-size",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(batch_size),
@@ -150,7 +151,7 @@ static bool ends_in(const char *text, const char *end)
 static bool looks_like_a_file(const char *text)
 {
 	return strchr(text, '/') || ends_in(text, ".jsonl") || ends_in(text, ".csv") ||
-	       access(text, F_OK) == 0;
+	       is_markdown_name(text) || access(text, F_OK) == 0;
 }
 
 /* The kind that was named beside the stages is that of the first. */
@@ -192,13 +193,14 @@ static int settle_stages(struct request *r, const struct request_options *o, con
 	return check_first(r, kind, err);
 }
 
-/* File, --from: whichever is given, the job file's are not meant. */
-static int settle_input(struct request *r, const struct request_options *o, const char *argument,
+/* Files, --from: whichever is given, the job file's are not meant. */
+static int settle_input(struct request *r, const struct request_options *o, char **files, int count,
 			struct weir_error *err)
 {
 	r->input.format = o->format;
-	if (argument || o->from) {
-		r->input.file = argument;
+	if (count > 0 || o->from) {
+		r->input.files = files;
+		r->input.file_count = (size_t)count;
 		r->input.from = o->from;
 		return 0;
 	}
@@ -206,7 +208,9 @@ static int settle_input(struct request *r, const struct request_options *o, cons
 	r->input.from = r->file.from;
 	if (!r->file.input)
 		return 0;
-	r->input.file = r->input_path;
+	r->input_files[0] = r->input_path;
+	r->input.files = r->input_files;
+	r->input.file_count = 1;
 	return job_file_input(&r->file, r->input_path, sizeof r->input_path, err);
 }
 
@@ -217,7 +221,7 @@ int request_read(struct request *r, const struct request_options *options, int a
 		return -1;
 	if (settle_stages(r, options, argc > 0 ? argv[0] : NULL, err) < 0)
 		return -1;
-	return settle_input(r, options, argc > 1 ? argv[1] : NULL, err);
+	return settle_input(r, options, argv + 1, argc > 1 ? argc - 1 : 0, err);
 }
 
 /* ---- the context ---- */

@@ -26,12 +26,13 @@ struct request {
 	struct definition definition;
 	struct reader_plan input;
 	char job_id[MESSAGE_NAME_MAX + 1];
-	char input_path[PATH_MAX];
+	char input_path[PATH_MAX]; /* of the job file */
+	char *input_files[1];
 	char *context;
 };
 
-/* Reads the job file, if there is one, and settles stages and input. argv: KIND and FILE, as far as
- * they are given. *r starts zeroed and is released in any case; options and argv outlive it. Error
+/* Reads the job file, if there is one, and settles stages and input. argv: KIND and FILEs, as far
+ * as they are given. *r starts zeroed and is released in any case; options and argv outlive it. Error
  * codes: usage, job_file. */
 int request_read(struct request *r, const struct request_options *options, int argc, char **argv,
 		 struct weir_error *err) WEIR_MUST_CHECK;

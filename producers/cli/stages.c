@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/message.h"
+
 void stage_name(const char *kind, const char *step, char out[STAGE_TEXT_MAX + 1])
 {
 	snprintf(out, STAGE_TEXT_MAX + 1, "%.*s%s%.*s", KIND_MAX, kind, *step ? "." : "", KIND_MAX,
@@ -151,6 +153,44 @@ int stages_complete(struct stages *s, json_t *job_context, struct weir_error *er
 		if (!stage->context)
 			return weir_fail_memory(err);
 	}
+	return 0;
+}
+
+static int check_model(const char *context, size_t size, const struct llm *llm,
+		       struct weir_error *err)
+{
+	struct message decoded;
+	const struct weir_map *map;
+	const struct model *model;
+	const struct template *template;
+	if (message_decode_map(&decoded, context, size, &map, err) < 0)
+		return -1;
+	int rc = llm_find(llm, map, &model, &template, err);
+	message_release(&decoded);
+	return rc;
+}
+
+static int check_stage(const struct stage *stage, const struct llm *llm, struct weir_text over,
+		       struct weir_error *err)
+{
+	struct weir_text own = {stage->context, strlen(stage->context)};
+	struct buffer merged = BUFFER_INIT;
+	if (!over.data)
+		return check_model(own.data, own.size, llm, err);
+	int rc = message_overlay(&merged, own, over, err);
+	if (rc == 0)
+		rc = check_model(merged.data, merged.size, llm, err);
+	buffer_release(&merged);
+	return rc;
+}
+
+int stages_check_later(const struct stages *s, const struct llm *llm, struct weir_text over,
+		       struct weir_error *err)
+{
+	struct weir_error why;
+	for (size_t i = 1; i < s->count; i++)
+		if (s->list[i].asks && check_stage(&s->list[i], llm, over, &why) < 0)
+			return weir_fail(err, why.code, "stage %zu: %s", i + 1, why.text);
 	return 0;
 }
 

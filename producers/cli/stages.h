@@ -4,10 +4,12 @@
 #define WEIR_STAGES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "weir/buffer.h"
 #include "weir/error.h"
 #include "weir/ledger.h"
+#include "weir/llm.h"
 #include "weir/topology.h"
 
 #define STAGES_MAX 16
@@ -17,6 +19,7 @@ struct stage {
 	char kind[KIND_MAX + 1], step[KIND_MAX + 1]; /* step "": none */
 	json_t *own;				     /* laid over the job's context; NULL: none */
 	char *context;				     /* the complete one, JSON */
+	bool asks;				     /* its plugin asks language models */
 };
 
 /* Starts zeroed; stages_release() frees what was added. */
@@ -35,6 +38,13 @@ void stages_release(struct stages *s);
 /* Makes the complete contexts: the job's, then the stage's own, then "step". Error code: bad_stage
  * (a context that would change the step), out_of_memory. */
 int stages_complete(struct stages *s, json_t *job_context, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Whether there are the models and templates that the contexts (complete) of the second and further
+ * stages name; of the first one, its plugin tells. over: an item's own context, laid over them;
+ * absent: none. Error codes: bad_context, those of message_overlay() and message_decode_map(); the
+ * text names the stage. */
+int stages_check_later(const struct stages *s, const struct llm *llm, struct weir_text over,
+		       struct weir_error *err) WEIR_MUST_CHECK;
 
 /* "KIND" or "KIND.STEP". */
 void stage_name(const char *kind, const char *step, char out[STAGE_TEXT_MAX + 1]);

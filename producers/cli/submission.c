@@ -11,7 +11,7 @@
 struct entry {
 	char *block;
 	uint64_t line;
-	struct weir_text custom_id, table_name, record_id, context, payload, raw;
+	struct weir_text file, custom_id, table_name, record_id, context, payload, raw;
 };
 
 struct submission {
@@ -48,7 +48,7 @@ static const char read_batch[] =
 	" WHERE job_id = $1 AND stage = 1 AND ordinal >= $2 AND ordinal < $2 + $3 ORDER BY ordinal";
 
 static const char find_ids[] =
-	"SELECT custom_id, coalesce(line, 0)::int8 FROM weir.items"
+	"SELECT custom_id, coalesce(line, 0)::int8, record_id FROM weir.items"
 	" WHERE job_id = $1 AND stage = 1 AND ordinal < $2 AND custom_id = ANY ($3::text[])";
 
 /* ---- entries ---- */
@@ -68,12 +68,13 @@ static int copy_record(struct entry *e, const struct source_record *r, bool with
 		       struct weir_error *err)
 {
 	struct weir_text raw = with_raw ? r->raw : (struct weir_text){NULL, 0};
-	char *at = malloc(1 + r->custom_id.size + r->table_name.size + r->record_id.size +
+	char *at = malloc(1 + r->file.size + r->custom_id.size + r->table_name.size + r->record_id.size +
 			  r->context.size + r->payload.size + raw.size);
 	if (!at)
 		return weir_fail_memory(err);
 	e->block = at;
 	e->line = r->line;
+	e->file = keep(&at, r->file);
 	e->custom_id = keep(&at, r->custom_id);
 	e->table_name = keep(&at, r->table_name);
 	e->record_id = keep(&at, r->record_id);
@@ -128,8 +129,8 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (checker_init(&s->checker, plan->plugin, plan->job->job_id, plan->job->stages, err) <
-	    0) {
+	if (checker_init(&s->checker, plan->plugin, plan->llm, plan->job->job_id,
+			 plan->job->stages, err) < 0) {
 		free(s);
 		return -1;
 	}
@@ -156,8 +157,15 @@ const struct submission_counts *submission_counts(const struct submission *s) { 
 
 /* ---- bad records ---- */
 
-static int at_line(uint64_t line, const struct weir_error *why, struct weir_error *err)
+#define SHOWN 200 /* bytes of a file's name in an error */
+
+static int shown(struct weir_text file) { return file.size < SHOWN ? (int)file.size : SHOWN; }
+
+static int at_line(uint64_t line, struct weir_text file, const struct weir_error *why,
+		   struct weir_error *err)
 {
+	if (file.data)
+		return weir_fail(err, why->code, "%.*s: %s", shown(file), file.data, why->text);
 	if (line == 0)
 		return weir_fail(err, why->code, "%s", why->text);
 	return weir_fail(err, why->code, "line %" PRIu64 ": %s", line, why->text);
@@ -198,9 +206,14 @@ static const struct entry *find_entry(const struct entry *entries, int n, struct
 	return NULL;
 }
 
-static int fail_duplicate(struct weir_text id, uint64_t first, uint64_t second,
-			  struct weir_error *err)
+/* Where the first one stood: a line or, of records that are files, the record_id. */
+static int fail_duplicate(struct weir_text id, uint64_t first, struct weir_text first_file,
+			  uint64_t second, struct weir_text file, struct weir_error *err)
 {
+	if (file.data)
+		return weir_fail(err, "duplicate", "%.*s: %.*s has the custom_id %.*s already",
+				 shown(file), file.data, shown(first_file), first_file.data,
+				 (int)id.size, id.data);
 	return weir_fail(err, "duplicate",
 			 "line %" PRIu64 ": custom_id %.*s stands on line %" PRIu64 " already",
 			 second, (int)id.size, id.data, first);
@@ -228,7 +241,8 @@ static int explain_duplicate(struct submission *s, struct weir_error *err)
 	if (PQntuples(r) > 0) {
 		struct weir_text id = ledger_text(r, 0, 0);
 		const struct entry *e = find_entry(s->sent, s->sent_size, id);
-		fail_duplicate(id, (uint64_t)ledger_big(r, 0, 1), e ? e->line : 0, err);
+		fail_duplicate(id, (uint64_t)ledger_big(r, 0, 1), ledger_text(r, 0, 2),
+			       e ? e->line : 0, e ? e->file : (struct weir_text){NULL, 0}, err);
 	}
 	PQclear(r);
 	return rc;
@@ -416,7 +430,7 @@ static int fail_different(const struct submission *s, const struct entry *e, con
 		  "the job %s has another %s here (custom_id %.*s): it was "
 		  "submitted with other content; use another --job",
 		  s->plan.job->job_id, what, (int)e->custom_id.size, e->custom_id.data);
-	return at_line(e->line, &why, err);
+	return at_line(e->line, e->file, &why, err);
 }
 
 static int compare_entry(const struct submission *s, const struct entry *e, const PGresult *r,
@@ -472,9 +486,11 @@ int submission_add(struct submission *s, const struct source_record *record, str
 {
 	struct weir_error why;
 	const struct entry *twin = find_entry(s->entries, s->size, record->custom_id);
-	int rc = twin ? fail_duplicate(record->custom_id, twin->line, record->line, err) : 0;
+	int rc = twin ? fail_duplicate(record->custom_id, twin->line, twin->record_id, record->line,
+				       record->file, err)
+		      : 0;
 	if (rc == 0 && checker_check(&s->checker, record, &why) < 0)
-		rc = at_line(record->line, &why, err);
+		rc = at_line(record->line, record->file, &why, err);
 	if (rc < 0)
 		return s->plan.skipped ? write_out(s, record->raw, err) : -1;
 	if (copy_record(&s->entries[s->size], record, s->plan.skipped, err) < 0)

@@ -31,6 +31,7 @@ struct submission;
 struct submission_plan {
 	struct ledger *ledger;
 	const struct loaded_plugin *plugin; /* of the first stage; opened */
+	const struct llm *llm;
 	const struct definition *job;
 	FILE *skipped; /* where bad records go; NULL: the first one is an error */
 };

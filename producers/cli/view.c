@@ -27,6 +27,7 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_REAL, struct job_view, "age", age),
 	FIELD(FIELD_REAL, struct job_view, "throughput", rate),
 	FIELD(FIELD_TEXT, struct job_view, "paused_at", paused_at),
+	FIELD(FIELD_TEXT, struct job_view, "pause_reason", pause_reason),
 	FIELD(FIELD_COUNT, struct job_view, "max_attempts", max_attempts),
 	FIELD(FIELD_REAL, struct job_view, "backoff", backoff),
 	FIELD(FIELD_REAL, struct job_view, "backoff_factor", backoff_factor),
@@ -35,6 +36,8 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_COUNT, struct job_view, "retries_waiting", retries_waiting),
 	FIELD(FIELD_TEXT, struct job_view, "next_retry_at", next_retry_at),
 	FIELD(FIELD_REAL, struct job_view, "next_retry", next_retry),
+	FIELD(FIELD_COUNT, struct job_view, "remote_waiting", remote_waiting),
+	FIELD(FIELD_COUNT, struct job_view, "remote_batches", remote_batches),
 	FIELD(FIELD_FLAG, struct job_view, "being_purged", purged),
 	FIELD(FIELD_TEXT, struct job_view, "source", source),
 	{.type = FIELD_END},
@@ -83,10 +86,15 @@ static const char read_job[] =
 	" j.backoff_factor, (j.backoff_cap_ms / 1000.0)::float8 AS backoff_cap,"
 	" j.max_concurrent::float8 AS max_concurrent, w.waiting AS retries_waiting,"
 	" " SQL_TIME("w.next") " AS next_retry_at,"
-	" greatest(extract(epoch FROM w.next - now()), 0)::float8 AS next_retry"
+	" greatest(extract(epoch FROM w.next - now()), 0)::float8 AS next_retry,"
+	" j.pause_reason, q.waiting AS remote_waiting,"
+	" (SELECT count(*) FROM weir.remote_batches WHERE job_id = $1 AND state <> 'done')"
+	"  AS remote_batches"
 	" FROM weir.jobs j CROSS JOIN (SELECT count(*) AS waiting,"
 	"  min(due_at) FILTER (WHERE NOT weir.is_parked(due_at)) AS next"
-	"  FROM weir.retries WHERE job_id = $1 AND isfinite(due_at)) w"
+	"  FROM weir.retries w LEFT JOIN weir.requests q USING (job_id, stage, ordinal)"
+	"  WHERE w.job_id = $1 AND isfinite(due_at) AND q.job_id IS NULL) w"
+	" CROSS JOIN (SELECT count(*) AS waiting FROM weir.requests WHERE job_id = $1) q"
 	" WHERE j.job_id = $1";
 
 /* Without counting: an open stage has none yet. */

@@ -42,6 +42,7 @@ struct job_view {
 	double rate;	/* items/s over that time; NaN: none */
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	char paused_at[TIME_ROOM];
+	char pause_reason[488]; /* "": an operator's */
 	bool purged;	/* its rows are being deleted */
 	char source[8]; /* of the counts: "redis" or "ledger" */
 
@@ -51,6 +52,8 @@ struct job_view {
 	int64_t retries_waiting;		     /* items that wait for their next attempt */
 	char next_retry_at[TIME_ROOM];		     /* "": none, or they wait for a resume */
 	double next_retry;			     /* s until then */
+	int64_t remote_waiting;	 /* items that wait for a remote batch, or in one */
+	int64_t remote_batches;	 /* that are not done */
 
 	struct stage_view *stages;
 	int stage_count;

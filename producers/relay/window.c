@@ -12,8 +12,9 @@ static const char lock[] = "SELECT 1 FROM weir.jobs WHERE job_id = $1"
 			   " FOR NO KEY UPDATE";
 
 /* Of the items that are released and not final, those that are parked are not on their way at all,
- * and those that wait for their next attempt keep nobody busy; of these only a window is left out,
- * so that a job that fails throughout does not publish everything. */
+ * nor are those that wait for their provider's batch, for hours maybe. Those that wait for their
+ * next attempt keep nobody busy; of these only a window is left out, so that a job that fails
+ * throughout does not publish everything. */
 static const char release[] =
 	"WITH j AS MATERIALIZED (SELECT batch_size,"
 	"   greatest(2 * batch_size, 4 * max_concurrent::int8, $2) AS size FROM weir.jobs"
@@ -23,9 +24,10 @@ static const char release[] =
 	" w AS MATERIALIZED (SELECT count(*) FILTER (WHERE weir.is_parked(due_at)) AS parked,"
 	"   count(*) FILTER (WHERE due_at > now() AND NOT weir.is_parked(due_at)) AS waiting"
 	"  FROM weir.retries WHERE job_id = $1 AND due_at < 'infinity'),"
-	" room AS MATERIALIZED (SELECT batch_size,"
-	"   greatest(0, size - greatest(0, o.items - parked - least(waiting, size)))::int8 AS items"
-	"  FROM j, o, w),"
+	" q AS MATERIALIZED (SELECT count(*) AS asked FROM weir.requests WHERE job_id = $1),"
+	" room AS MATERIALIZED (SELECT batch_size, greatest(0, size - greatest(0,"
+	"   o.items - parked - asked - least(greatest(0, waiting - asked), size)))::int8 AS items"
+	"  FROM j, o, w, q),"
 	" r AS (SELECT stage, ordinal FROM weir.retries"
 	"  WHERE job_id = $1 AND due_at < 'infinity' AND weir.is_parked(due_at) ORDER BY due_at"
 	"  LIMIT (SELECT items FROM room) FOR UPDATE SKIP LOCKED),"

@@ -1,5 +1,5 @@
 /* source.h: where the items of a submit come from. A source yields one record after the other in
- * bounded memory. One const struct for each format (jsonl, csv, postgres). */
+ * bounded memory. One const struct for each format (jsonl, csv, markdown, postgres). */
 #ifndef WEIR_SOURCE_H
 #define WEIR_SOURCE_H
 
@@ -16,7 +16,8 @@
  * named custom_id, table_name, record_id and context (context.NAME in CSV) are these; all others
  * are the payload. Texts are valid UTF-8. Numbers of the payload stand as they were written. */
 struct source_record {
-	uint64_t line;		     /* where it begins in the input, from 1; 0 for a database */
+	uint64_t line;		     /* where it begins in the input, from 1; 0: not in lines */
+	struct weir_text file;	     /* that it is, where each record is one; absent: no file */
 	struct weir_text custom_id;  /* required */
 	struct weir_text table_name; /* the mapping; both or neither */
 	struct weir_text record_id;
@@ -34,12 +35,12 @@ struct source_kind {
 	const char *name; /* "jsonl", "csv" */
 	const char *help;
 
-	/* in stays the caller's. 0, or -1 with err. */
+	/* in stays the caller's. 0, or -1 with err. NULL: it is opened by a call of its own. */
 	int (*open)(FILE *in, struct source **out, struct weir_error *err);
 
 	/* RECORD: *record is set. END: no more. BAD: this record is faulty (err says why, beginning
-	 * with "line N: ", code bad_record; record has line and raw), and the next call goes on
-	 * behind it. FAILED: the input cannot be read on (codes read_failed, bad_header,
+	 * with "line N: " or the file, code bad_record; record has these, and raw), and the next
+	 * call goes on behind it. FAILED: the input cannot be read on (codes read_failed, bad_header,
 	 * out_of_memory); do not call again. Blocks as the input does. */
 	enum source_status (*next)(struct source *s, struct source_record *record,
 				   struct weir_error *err);
@@ -48,7 +49,16 @@ struct source_kind {
 
 extern const struct source_kind source_jsonl;
 extern const struct source_kind source_csv;
+extern const struct source_kind source_markdown; /* opened by source_markdown_open() */
 extern const struct source_kind source_postgres; /* opened by source_postgres_open() */
+
+/* Reads Markdown documents, a file each; of folders, those whose name is_markdown_name(). The
+ * payload is {"path", "front_matter": {...}, "line", "text"}: text is what stands behind the front
+ * matter, and line the number of its first line in the file. In the front matter custom_id and
+ * context are these; without a custom_id it comes from the path. The paths outlive the source. */
+int source_markdown_open(char *const *paths, size_t count, struct source **out,
+			 struct weir_error *err);
+bool is_markdown_name(const char *name); /* ends in .md or .markdown */
 
 /* Reads the plugin's queries one after the other, through a cursor in one read-only snapshot, on a
  * connection of its own. pg_url and queries outlive the source. */

@@ -5,7 +5,7 @@
 -- acknowledged; whoever has the lease of a remote batch writes its answers as the same rows, and the
 -- item becomes due: the relay publishes it, and it finds its answer.
 --
--- Locks, with those of the file before: results, retries, answers, requests, remote_batches,
+-- Locks, with those of the file before: results, answers, requests, remote_batches, retries, calls,
 -- job_batches, job_stages, jobs.
 
 ALTER TABLE weir.jobs ADD COLUMN pause_reason text; -- NULL: an operator's, who knows
@@ -169,11 +169,11 @@ BEGIN
 	IF j.completed_at IS NULL THEN
 		RETURN false;
 	END IF;
-	DELETE FROM weir.retries WHERE job_id = job;
-	DELETE FROM weir.trials WHERE job_id = job;
-	DELETE FROM weir.calls WHERE job_id = job;
 	-- One that is with the provider goes when its batch has ended.
 	DELETE FROM weir.requests WHERE job_id = job AND remote_batch IS NULL;
+	DELETE FROM weir.retries WHERE job_id = job;
+	DELETE FROM weir.calls WHERE job_id = job;
+	DELETE FROM weir.trials WHERE job_id = job;
 	UPDATE weir.job_batches SET status = 'queued' WHERE job_id = job AND status = 'pending_queue';
 	UPDATE weir.jobs SET counted = true WHERE job_id = job;
 	RETURN true;

@@ -134,7 +134,18 @@ static void expect_model(const json_t *report, const char *list, const char *mem
 	EXPECT_INT(number(found, "count"), success + failed);
 	EXPECT_INT(number(found, "success"), success);
 	EXPECT_INT(number(found, "failed"), failed);
-	EXPECT(json_is_null(json_object_get(found, "tokens")), "tokens of %s", name);
+	EXPECT_INT(number(found, "calls"), strcmp(name, "large") == 0 ? 2 : 0);
+	EXPECT_INT(number(found, "output_tokens"), strcmp(name, "large") == 0 ? 70 : 0);
+}
+
+/* An item of the second stage is answered twice; a third time there was nothing to pay for. */
+static void answer(void)
+{
+	sql_text("INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
+		 " answer, error_class, input_tokens, output_tokens, cost) SELECT '" JOB "', 2, 20,"
+		 " c, 0, 'large', '', e, i, o, p FROM (VALUES ('a', 'bad_answer', 100, 30,"
+		 " 0.0000012), ('b', NULL, 200, 40, 0.1), ('c', 'batch_expired', 0, 0, 0))"
+		 " v(c, e, i, o, p)");
 }
 
 static void partial_and_final(void)
@@ -185,6 +196,7 @@ static void times_of_all_stages(void)
 static void models(void)
 {
 	do_all();
+	answer();
 	json_t *r = report_of(0);
 	expect_model(r, "by_model", "ai_model", "own", 5, 10);
 	expect_model(r, "by_model", "ai_model", "small", 40, 0);
@@ -192,6 +204,8 @@ static void models(void)
 	expect_model(r, "by_model_key", "model_key", "k1", 45, 5);
 	expect_model(r, "by_model_key", "model_key", "k2", 40, 5);
 	EXPECT_INT((int64_t)json_array_size(json_object_get(r, "by_model")), 3);
+	EXPECT_INT(number(r, "input_tokens"), 300);
+	expect_word(r, "cost", "0.1000012");
 	json_decref(r);
 }
 

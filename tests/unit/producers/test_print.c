@@ -45,7 +45,7 @@ static void reals_that_cannot_be_written(void)
 	CU_ASSERT_FALSE(print_real(&b, INFINITY, 3));
 	CU_ASSERT_FALSE(print_real(&b, -1e13, 3));
 	CU_ASSERT_EQUAL(b.size, 0);
-	json_real(&b, "x", NAN);
+	json_decimal(&b, "x", NAN);
 	is("\"x\":null,");
 	buffer_release(&b);
 }
@@ -120,7 +120,7 @@ static void json(void)
 	json_close(&b, ']');
 	json_key(&b, "i");
 	buffer_add_char(&b, '{');
-	json_real(&b, "j", 0.5);
+	json_decimal(&b, "j", 0.5);
 	json_close(&b, '}');
 	json_end(&b, '}');
 	is("{\"a\":\"x\\\"y\",\"b\":null,\"c\":-5,\"d\":true,\"e\":{\"f\":[1, 2]},\"g\":null,"

@@ -1,4 +1,4 @@
-#include "fields.h"
+#include "yaml_fields.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "weir/nearest.h"
 #include "weir/option.h"
 
-int field_fault(const struct field_source *from, int node, const char *fmt, ...)
+int yaml_fault(const struct yaml_source *from, int node, const char *fmt, ...)
 {
 	char text[400];
 	va_list args;
@@ -63,7 +63,7 @@ static int read_bytes(const char *text, int64_t *out)
 	return -1;
 }
 
-int field_money(const char *text, int64_t *out)
+int yaml_money(const char *text, int64_t *out)
 {
 	int64_t value = 0;
 	int places = -1; /* behind the point; -1: it has not come */
@@ -98,10 +98,10 @@ static const struct number_type {
 	[FIELD_INTEGER] = {read_integer, "a whole number"},
 	[FIELD_TIME] = {option_time, "a time (250ms, 5s, 10m, 1h, 30d)"},
 	[FIELD_BYTES] = {read_bytes, "a size (4096, 64KB, 100MB, 1GiB)"},
-	[FIELD_MONEY] = {field_money, "a decimal number with at most six places"},
+	[FIELD_MONEY] = {yaml_money, "a decimal number with at most six places"},
 };
 
-static void format_bound(const struct field *row, int64_t bound, char out[32])
+static void format_bound(const struct yaml_field *row, int64_t bound, char out[32])
 {
 	if (row->type == FIELD_MONEY)
 		snprintf(out, 32, "%" PRId64, bound / 1000000);
@@ -113,7 +113,7 @@ static void format_bound(const struct field *row, int64_t bound, char out[32])
 		snprintf(out, 32, "%" PRId64 "ms", bound);
 }
 
-static int set_number(const struct field_source *from, int node, const struct field *row,
+static int set_number(const struct yaml_source *from, int node, const struct yaml_field *row,
 		      const char *text, int64_t *out)
 {
 	const struct number_type *type = &number_types[row->type];
@@ -121,13 +121,13 @@ static int set_number(const struct field_source *from, int node, const struct fi
 	int64_t value;
 
 	if (type->read(text, &value) < 0)
-		return field_fault(from, node, "%s: \"%.60s\" is not %s", row->name, text,
-				   type->what);
+		return yaml_fault(from, node, "%s: \"%.60s\" is not %s", row->name, text,
+				  type->what);
 	if (value < row->least || value > row->most) {
 		format_bound(row, row->least, least);
 		format_bound(row, row->most, most);
-		return field_fault(from, node, "%s: %.60s is not within %s and %s", row->name, text,
-				   least, most);
+		return yaml_fault(from, node, "%s: %.60s is not within %s and %s", row->name, text,
+				  least, most);
 	}
 	*out = value;
 	return 0;
@@ -135,24 +135,24 @@ static int set_number(const struct field_source *from, int node, const struct fi
 
 /* ---- other values ---- */
 
-static int set_text(const struct field_source *from, int node, const struct field *row,
+static int set_text(const struct yaml_source *from, int node, const struct yaml_field *row,
 		    const char *text, char **out)
 {
 	size_t size = strlen(text);
 	char *copy;
 
 	if (size < (size_t)row->least || size > (size_t)row->most)
-		return field_fault(from, node, "%s: %zu bytes, not within %" PRId64 " and %" PRId64,
-				   row->name, size, row->least, row->most);
+		return yaml_fault(from, node, "%s: %zu bytes, not within %" PRId64 " and %" PRId64,
+				  row->name, size, row->least, row->most);
 	copy = strdup(text);
 	if (copy == NULL)
-		return field_fault(from, -1, "out of memory");
+		return yaml_fault(from, -1, "out of memory");
 	free(*out);
 	*out = copy;
 	return 0;
 }
 
-static int set_word(const struct field_source *from, int node, const struct field *row,
+static int set_word(const struct yaml_source *from, int node, const struct yaml_field *row,
 		    const char *text, int *out)
 {
 	struct buffer list = BUFFER_INIT;
@@ -166,25 +166,25 @@ static int set_word(const struct field_source *from, int node, const struct fiel
 		}
 		buffer_printf(&list, "%s%s", i > 0 ? ", " : "", row->words[i]);
 	}
-	rc = field_fault(from, node, "%s: \"%.60s\" is not one of %s", row->name, text,
-			 buffer_text(&list) != NULL ? list.data : "those that there are");
+	rc = yaml_fault(from, node, "%s: \"%.60s\" is not one of %s", row->name, text,
+			buffer_text(&list) != NULL ? list.data : "those that there are");
 	buffer_release(&list);
 	return rc;
 }
 
-static int set_flag(const struct field_source *from, int node, const struct field *row,
+static int set_flag(const struct yaml_source *from, int node, const struct yaml_field *row,
 		    const char *text, bool *out)
 {
 	bool yes = strcmp(text, "true") == 0;
 
 	if (!yes && strcmp(text, "false") != 0)
-		return field_fault(from, node, "%s: \"%.60s\" is not true or false", row->name,
-				   text);
+		return yaml_fault(from, node, "%s: \"%.60s\" is not true or false", row->name,
+				  text);
 	*out = yes;
 	return 0;
 }
 
-static int set_value(const struct field_source *from, int node, const struct field *row,
+static int set_value(const struct yaml_source *from, int node, const struct yaml_field *row,
 		     const char *text, void *into)
 {
 	void *at = (char *)into + row->offset;
@@ -203,7 +203,8 @@ static int set_value(const struct field_source *from, int node, const struct fie
 
 /* ---- maps ---- */
 
-static int read_field(const struct field_source *from, int map, const struct field *row, void *into)
+static int read_field(const struct yaml_source *from, int map, const struct yaml_field *row,
+		      void *into)
 {
 	int node = yaml_find(from->yaml, map, row->name);
 	const char *text = yaml_text(from->yaml, node);
@@ -211,20 +212,20 @@ static int read_field(const struct field_source *from, int map, const struct fie
 	if (row->type == FIELD_NODE)
 		*(int *)(void *)((char *)into + row->offset) = node;
 	if (node < 0 && row->required)
-		return field_fault(from, map, "%s is missing", row->name);
+		return yaml_fault(from, map, "%s is missing", row->name);
 	if (row->type == FIELD_NODE)
 		return 0;
 	if (node < 0)
 		return row->preset != NULL ? set_value(from, map, row, row->preset, into) : 0;
 	if (yaml_type(from->yaml, node) == YAML_NULL)
-		return field_fault(from, node, "%s: a value is missing", row->name);
+		return yaml_fault(from, node, "%s: a value is missing", row->name);
 	if (text == NULL)
-		return field_fault(from, node, "%s: a single value is wanted, not a map or list",
-				   row->name);
+		return yaml_fault(from, node, "%s: a single value is wanted, not a map or list",
+				  row->name);
 	return set_value(from, node, row, text, into);
 }
 
-static bool is_known(const struct field *rows, const char *name, struct nearest *nearest)
+static bool is_known(const struct yaml_field *rows, const char *name, struct nearest *nearest)
 {
 	nearest_init(nearest, name);
 	for (; rows->type != FIELD_END; rows++) {
@@ -235,7 +236,7 @@ static bool is_known(const struct field *rows, const char *name, struct nearest 
 	return false;
 }
 
-static int refuse_unknown(const struct field_source *from, int map, const struct field *rows)
+static int refuse_unknown(const struct yaml_source *from, int map, const struct yaml_field *rows)
 {
 	int rc = 0;
 
@@ -247,24 +248,24 @@ static int refuse_unknown(const struct field_source *from, int map, const struct
 		(void)yaml_at(from->yaml, map, i, &key);
 		name = yaml_text(from->yaml, key);
 		if (name == NULL)
-			rc = field_fault(from, key, "a name is wanted here");
+			rc = yaml_fault(from, key, "a name is wanted here");
 		else if (!is_known(rows, name, &nearest))
 			rc = *nearest.name != '\0'
-				     ? field_fault(from, key,
-						   "there is no field %.60s; did you mean %s?",
-						   name, nearest.name)
-				     : field_fault(from, key, "there is no field %.60s", name);
+				     ? yaml_fault(from, key,
+						  "there is no field %.60s; did you mean %s?", name,
+						  nearest.name)
+				     : yaml_fault(from, key, "there is no field %.60s", name);
 	}
 	return rc;
 }
 
-int fields_read(const struct field_source *from, int map, const char *what,
-		const struct field *rows, void *into)
+int yaml_fields_read(const struct yaml_source *from, int map, const char *what,
+		     const struct yaml_field *rows, void *into)
 {
 	int rc;
 
 	if (yaml_type(from->yaml, map) != YAML_MAP && yaml_type(from->yaml, map) != YAML_NULL)
-		return field_fault(from, map, "%s: a map of fields is wanted", what);
+		return yaml_fault(from, map, "%s: a map of fields is wanted", what);
 	rc = refuse_unknown(from, map, rows);
 	for (; rows->type != FIELD_END; rows++)
 		if (read_field(from, map, rows, into) < 0)
@@ -272,7 +273,7 @@ int fields_read(const struct field_source *from, int map, const char *what,
 	return rc;
 }
 
-void fields_release(const struct field *rows, void *into)
+void yaml_fields_release(const struct yaml_field *rows, void *into)
 {
 	for (; rows->type != FIELD_END; rows++) {
 		char **text = (char **)(void *)((char *)into + rows->offset);

@@ -1,0 +1,348 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "analysis.h"
+#include "text.h"
+
+enum {
+	FAULTS_MAX = 5000, /* that are listed; all are counted */
+	SHOWN = 200,	   /* bytes of what a fault is about */
+	NO_LINE = 0
+};
+
+#define FAULTS_LIMIT (RESULT_MOST - 4096)
+
+enum rule {
+	HEADING_ORDER,
+	SEVERAL_H1,
+	IMAGE_ALT,
+	BARE_URL,
+	EMPTY_LINK,
+	REQUIRED_SECTION,
+	BANNED_TERM,
+	RULES
+};
+
+static const char *const rule_names[RULES] = {"heading_order", "several_h1", "image_alt",
+					      "bare_url",      "empty_link", "required_section",
+					      "banned_term"};
+
+struct fault {
+	enum rule rule;
+	int64_t line; /* NO_LINE: the document as a whole */
+	size_t seq;
+	char text[SHOWN + 64];
+};
+
+struct check {
+	const struct document *document;
+	const struct rules *rules;
+	struct prose prose;
+	int last_level; /* of the heading before; 0: there was none */
+	int64_t h1_line;
+	int in_links;	       /* that are open here */
+	bool found[TERMS_MAX]; /* of the required sections */
+	struct fault *faults;
+	size_t count, room;
+	int64_t counts[RULES];
+	bool failed;
+};
+
+/* ---- faults ---- */
+
+static struct fault *new_fault(struct check *c)
+{
+	if (c->count == c->room) {
+		size_t room = c->room ? 2 * c->room : 16;
+		struct fault *faults = realloc(c->faults, room * sizeof *faults);
+		if (!faults) {
+			c->failed = true;
+			return NULL;
+		}
+		c->faults = faults;
+		c->room = room;
+	}
+	return &c->faults[c->count++];
+}
+
+/* what: "... " and then the text that it is about. */
+static void add_fault(struct check *c, enum rule rule, int64_t line, const char *what,
+		      const char *about, size_t n)
+{
+	c->counts[rule]++;
+	struct fault *f = c->count < FAULTS_MAX || line == NO_LINE ? new_fault(c) : NULL;
+	if (!f)
+		return;
+	f->rule = rule;
+	f->line = line;
+	f->seq = c->count;
+	snprintf(f->text, sizeof f->text, "%s%.*s", what, (int)shown_size(about, n, SHOWN),
+		 about ? about : "");
+}
+
+static int by_line(const void *a, const void *b)
+{
+	const struct fault *x = a, *y = b;
+	if ((x->line == NO_LINE) != (y->line == NO_LINE))
+		return x->line == NO_LINE ? 1 : -1;
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->seq < y->seq ? -1 : 1;
+}
+
+/* ---- headings ---- */
+
+static bool has_term(const struct check *c, const struct term *t, size_t from, int64_t *at)
+{
+	*at = text_find(c->prose.text.data, c->prose.text.size, from, c->rules->folded.data + t->at,
+			t->size);
+	return *at >= 0;
+}
+
+static void check_h1(struct check *c, int64_t line)
+{
+	char what[64];
+	if (c->h1_line)
+		snprintf(what, sizeof what,
+			 "another first-level heading after line %lld: ", (long long)c->h1_line);
+	if (c->h1_line)
+		add_fault(c, SEVERAL_H1, line, what, c->prose.text.data, c->prose.text.size);
+	else
+		c->h1_line = line;
+}
+
+/* Its text as it stands is in c->prose. */
+static void check_heading(struct check *c, cmark_node *node)
+{
+	char what[64];
+	int level = cmark_node_get_heading_level(node);
+	int64_t line = document_line(c->document, node);
+	if (level == 1)
+		check_h1(c, line);
+	if (c->last_level && level > c->last_level + 1) {
+		snprintf(what, sizeof what, "level %d after level %d: ", level, c->last_level);
+		add_fault(c, HEADING_ORDER, line, what, c->prose.text.data, c->prose.text.size);
+	}
+	c->last_level = level;
+}
+
+/* Its folded text is in c->prose. */
+static void find_sections(struct check *c)
+{
+	int64_t at;
+	for (size_t i = 0; i < c->rules->required.count; i++)
+		c->found[i] |= has_term(c, &c->rules->required.list[i], 0, &at);
+}
+
+static void find_banned(struct check *c)
+{
+	for (size_t i = 0; i < c->rules->banned.count; i++) {
+		const struct term *t = &c->rules->banned.list[i];
+		for (int64_t at = -1; has_term(c, t, (size_t)(at + 1), &at);)
+			add_fault(c, BANNED_TERM, prose_line(&c->prose, (size_t)at),
+				  "banned term: ", t->shown, t->shown_size);
+	}
+}
+
+static void check_prose(struct check *c, cmark_node *node)
+{
+	bool heading = cmark_node_get_type(node) == CMARK_NODE_HEADING;
+	if (heading) {
+		prose_read(&c->prose, c->document, node, false);
+		check_heading(c, node);
+	}
+	prose_read(&c->prose, c->document, node, true);
+	if (heading)
+		find_sections(c);
+	find_banned(c);
+}
+
+/* ---- links and images ---- */
+
+static bool is_blank(const char *text) { return text[strspn(text, " \t\r\n")] == '\0'; }
+
+/* Whether a reader is told something: text, code or, in a link, an image. */
+static bool tells(cmark_node *node, bool images)
+{
+	cmark_iter *it = cmark_iter_new(node);
+	bool yes = false;
+	size_t left = NODES_MOST;
+	for (cmark_event_type e;
+	     !yes && left-- > 0 && (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;) {
+		cmark_node *n = cmark_iter_get_node(it);
+		cmark_node_type type = cmark_node_get_type(n);
+		if (type == CMARK_NODE_TEXT || type == CMARK_NODE_CODE)
+			yes = !is_blank(cmark_node_get_literal(n));
+		else
+			yes = images &&
+			      (type == CMARK_NODE_IMAGE || type == CMARK_NODE_HTML_INLINE);
+	}
+	cmark_iter_free(it);
+	return yes;
+}
+
+static void check_image(struct check *c, cmark_node *node)
+{
+	const char *url = cmark_node_get_url(node);
+	if (!tells(node, false))
+		add_fault(c, IMAGE_ALT, document_line(c->document, node),
+			  "image without alt text: ", url, strlen(url));
+}
+
+static void check_link(struct check *c, cmark_node *node)
+{
+	const char *url = cmark_node_get_url(node);
+	int64_t line = document_line(c->document, node);
+	if (is_blank(url) || strcmp(url, "#") == 0) {
+		prose_read(&c->prose, c->document, node, false);
+		add_fault(c, EMPTY_LINK, line, "link without a target: ", c->prose.text.data,
+			  c->prose.text.size);
+	} else if (!tells(node, true)) {
+		add_fault(c, EMPTY_LINK, line, "link without a text: ", url, strlen(url));
+	}
+}
+
+static bool is_plain(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* How many bytes of what begins at `at` are an address; 0: it is none. */
+static size_t url_size(const char *at)
+{
+	static const char *const begins[] = {"http://", "https://", "ftp://", "www."};
+	size_t n = 0;
+	for (size_t i = 0; n == 0 && i < sizeof begins / sizeof *begins; i++)
+		if (strncasecmp(at, begins[i], strlen(begins[i])) == 0)
+			n = strlen(begins[i]);
+	if (n == 0 || !(is_plain(at[n]) || at[n] == '[' || (at[n] & 0x80)))
+		return 0;
+	n += strcspn(at + n, " \t\r\n<>\"`");
+	while (strchr(".,:;!?'()[]{}*_~", at[n - 1]))
+		n--;
+	return n;
+}
+
+static void check_text(struct check *c, cmark_node *node)
+{
+	const char *text = cmark_node_get_literal(node);
+	if (c->in_links > 0)
+		return;
+	for (const char *at = text; *at; at++) {
+		size_t n = at == text || !is_plain(at[-1]) ? url_size(at) : 0;
+		if (n == 0)
+			continue;
+		add_fault(c, BARE_URL, document_line(c->document, node), "bare URL: ", at, n);
+		at += n - 1;
+	}
+}
+
+static void check_node(struct check *c, cmark_node *node, int in_or_out)
+{
+	if (cmark_node_get_type(node) == CMARK_NODE_LINK)
+		c->in_links += in_or_out;
+	if (in_or_out < 0)
+		return;
+	switch (cmark_node_get_type(node)) {
+	case CMARK_NODE_HEADING:
+	case CMARK_NODE_PARAGRAPH:
+		check_prose(c, node);
+		break;
+	case CMARK_NODE_IMAGE:
+		check_image(c, node);
+		break;
+	case CMARK_NODE_LINK:
+		check_link(c, node);
+		break;
+	case CMARK_NODE_TEXT:
+		check_text(c, node);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- the result ---- */
+
+static void add_missing(struct check *c)
+{
+	for (size_t i = 0; i < c->rules->required.count; i++) {
+		const struct term *t = &c->rules->required.list[i];
+		if (!c->found[i])
+			add_fault(c, REQUIRED_SECTION, NO_LINE, "there is no section: ", t->shown,
+				  t->shown_size);
+	}
+}
+
+static void write_fault(const struct fault *f, struct out *out)
+{
+	out_open(out, NULL, '{');
+	out_text(out, "rule", rule_names[f->rule], strlen(rule_names[f->rule]));
+	if (f->line == NO_LINE)
+		out_raw(out, "line", "null", 4);
+	else
+		out_count(out, "line", f->line);
+	out_text(out, "text", f->text, strlen(f->text));
+	out_close(out, '}');
+}
+
+/* Returns how many it has listed. */
+static int64_t write_faults(struct check *c, struct out *out)
+{
+	struct out_list kept = {.limit = FAULTS_LIMIT};
+	if (c->count > 0)
+		qsort(c->faults, c->count, sizeof *c->faults, by_line);
+	out_open(out, "faults", '[');
+	for (size_t i = 0; i < c->count; i++) {
+		out_begin(out, &kept);
+		write_fault(&c->faults[i], out);
+		out_keep(out, &kept);
+	}
+	out_close(out, ']');
+	return (int64_t)c->count - kept.left_out;
+}
+
+static void write_counts(const struct check *c, int64_t total, int64_t listed, struct out *out)
+{
+	out_count(out, "fault_count", total);
+	out_open(out, "by_rule", '{');
+	for (size_t i = 0; i < RULES; i++)
+		if (c->counts[i] > 0)
+			out_count(out, rule_names[i], c->counts[i]);
+	out_close(out, '}');
+	if (listed == total)
+		return;
+	out_open(out, "left_out", '{');
+	out_count(out, "faults", total - listed);
+	out_close(out, '}');
+}
+
+static void write_result(struct check *c, struct out *out)
+{
+	int64_t total = 0;
+	for (size_t i = 0; i < RULES; i++)
+		total += c->counts[i];
+	out_open(out, NULL, '{');
+	out_flag(out, "compliant", total == 0);
+	int64_t listed = write_faults(c, out);
+	write_counts(c, total, listed, out);
+	out_close(out, '}');
+	out_end(out);
+}
+
+int compliance_write(const struct document *d, const struct rules *rules, struct out *result)
+{
+	struct check c = {.document = d, .rules = rules};
+	cmark_iter *it = cmark_iter_new(d->root);
+	for (cmark_event_type e; (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;)
+		check_node(&c, cmark_iter_get_node(it), e == CMARK_EVENT_ENTER ? 1 : -1);
+	cmark_iter_free(it);
+	add_missing(&c);
+	write_result(&c, result);
+	result->failed |= c.failed || c.prose.text.failed;
+	prose_release(&c.prose);
+	free(c.faults);
+	return result->failed ? -1 : 0;
+}

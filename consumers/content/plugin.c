@@ -1,0 +1,250 @@
+/* The kind `content`: what a Markdown document is made of (model_key document_metadata), and
+ * whether it is as it should be (content_compliance). With ai_model local the answers come from its
+ * text alone (analysis.h); a model that is asked does what its template says, under any model_key.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis.h"
+#include "text.h"
+#include "weir/plugin.h"
+
+#define TEXT_MAX (1024 * 1024) /* bytes of a document */
+
+struct state {
+	const struct weir_host *host;
+};
+
+static int fail(struct weir_error *err, const char *code, const char *text)
+{
+	snprintf(err->code, sizeof err->code, "%s", code);
+	snprintf(err->text, sizeof err->text, "%s", text);
+	return -1;
+}
+
+static bool is(struct weir_text text, const char *word)
+{
+	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
+
+static struct weir_text part(const struct state *s, const struct weir_map *map, const char *name)
+{
+	struct weir_text text = {NULL, 0};
+	s->host->map_text(map, name, &text);
+	return text;
+}
+
+/* In a later stage the document is the input. */
+static const struct weir_map *document_of(const struct state *s, const struct weir_item *item)
+{
+	const struct weir_map *input;
+	if (item->stage > 1 && s->host->map_map(item->payload, "input", &input) == 0)
+		return input;
+	return item->payload;
+}
+
+/* ---- what the local model does ---- */
+
+static int write_metadata(const struct state *s, const struct weir_item *item,
+			  const struct document *d, struct out *result, struct weir_error *err)
+{
+	const struct weir_map *payload = document_of(s, item), *map;
+	struct weir_text title = {NULL, 0}, json = {NULL, 0};
+	if (s->host->map_map(payload, "front_matter", &map) == 0)
+		title = part(s, map, "title");
+	s->host->map_json(s->host, payload, "front_matter", &json);
+	struct front front = {.title = title.data,
+			      .title_size = title.size,
+			      .json = json.data,
+			      .json_size = json.size};
+	if (metadata_write(d, &front, result) < 0)
+		return fail(err, "out_of_memory", "out of memory");
+	return 0;
+}
+
+static int read_rules(const struct state *s, const struct weir_item *item, struct rules *rules,
+		      struct weir_error *err)
+{
+	char why[200];
+	struct weir_text told = part(s, item->context, "custom_instructions");
+	if (rules_read(rules, told.data, told.size, why, sizeof why) == 0)
+		return 0;
+	return *why ? fail(err, "bad_context", why) : fail(err, "out_of_memory", "out of memory");
+}
+
+static int write_compliance(const struct state *s, const struct weir_item *item,
+			    const struct document *d, struct out *result, struct weir_error *err)
+{
+	struct rules rules = {.folded = OUT_INIT};
+	int rc = read_rules(s, item, &rules, err);
+	if (rc == 0 && compliance_write(d, &rules, result) < 0)
+		rc = fail(err, "out_of_memory", "out of memory");
+	rules_release(&rules);
+	return rc;
+}
+
+static const struct task {
+	const char *model_key;
+	int (*write)(const struct state *s, const struct weir_item *item, const struct document *d,
+		     struct out *result, struct weir_error *err);
+} tasks[] = {
+	{"document_metadata", write_metadata},
+	{"content_compliance", write_compliance},
+};
+
+static const struct task *find_task(const struct state *s, const struct weir_item *item)
+{
+	struct weir_text key = part(s, item->context, "model_key");
+	for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
+		if (is(key, tasks[i].model_key))
+			return &tasks[i];
+	return NULL;
+}
+
+/* ---- the calls of the host ---- */
+
+static int open_plugin(const struct weir_host *host, const void *config, void **out,
+		       struct weir_error *err)
+{
+	(void)config;
+	if (text_open() < 0)
+		return fail(err, "no_locale", "the C library has no locale C.UTF-8");
+	struct state *s = malloc(sizeof *s);
+	if (!s) {
+		text_close();
+		return fail(err, "out_of_memory", "out of memory");
+	}
+	s->host = host;
+	*out = s;
+	return 0;
+}
+
+static int check_payload(const struct state *s, const struct weir_item *item,
+			 struct weir_error *err)
+{
+	int64_t line = 1;
+	const struct weir_map *payload = document_of(s, item), *front;
+	struct weir_text text = part(s, payload, "text"), any;
+	if (!text.data)
+		return fail(err, "bad_payload", "the payload lacks text, the document");
+	if (text.size > TEXT_MAX)
+		return fail(err, "bad_payload", "text is larger than 1 MiB");
+	if (s->host->map_integer(payload, "line", &line) == 0 && (line < 1 || line > INT32_MAX))
+		return fail(err, "bad_payload", "line must be a number from 1");
+	if (s->host->map_map(payload, "front_matter", &front) < 0 &&
+	    s->host->map_json(s->host, payload, "front_matter", &any) == 0)
+		return fail(err, "bad_payload", "front_matter must be a map");
+	return 0;
+}
+
+static int check_local(const struct state *s, const struct weir_item *item, struct weir_error *err)
+{
+	struct weir_text key = part(s, item->context, "model_key");
+	struct rules rules = {.folded = OUT_INIT};
+	fail(err, "bad_context",
+	     "with a local ai_model, model_key must be \"document_metadata\" or "
+	     "\"content_compliance\"");
+	if (!find_task(s, item)) {
+		size_t n = strlen(err->text);
+		snprintf(err->text + n, sizeof err->text - n, ", not \"%.*s\"",
+			 (int)shown_size(key.data, key.size, 60), key.data ? key.data : "");
+		return -1;
+	}
+	int rc = read_rules(s, item, &rules, err);
+	rules_release(&rules);
+	return rc;
+}
+
+static int check(void *state, const struct weir_item *item, struct weir_error *err)
+{
+	const struct state *s = state;
+	int model = s->host->find_model(s->host, item, err);
+	if (model < 0 || check_payload(s, item, err) < 0)
+		return -1;
+	return model == WEIR_MODEL_LOCAL ? check_local(s, item, err) : 0;
+}
+
+static int analyze(const struct state *s, const struct weir_item *item, struct out *result,
+		   struct weir_error *err)
+{
+	const struct weir_map *payload = document_of(s, item);
+	struct weir_text text = part(s, payload, "text");
+	struct document d;
+	int64_t line = 1;
+	s->host->map_integer(payload, "line", &line);
+	if (document_open(&d, text.data, text.size, line) < 0)
+		return fail(err, "out_of_memory", "out of memory");
+	int rc = find_task(s, item)->write(s, item, &d, result, err);
+	document_close(&d);
+	return rc;
+}
+
+static void work_here(const struct state *s, struct weir_work work, const struct weir_item *item)
+{
+	struct out result = OUT_INIT;
+	struct weir_verdict v = {.outcome = WEIR_DONE};
+	if (analyze(s, item, &result, &v.error) < 0)
+		v.outcome =
+			is((struct weir_text){v.error.code, strlen(v.error.code)}, "out_of_memory")
+				? WEIR_RETRY
+				: WEIR_REJECT;
+	v.result = (struct weir_text){result.data, result.size};
+	s->host->complete(s->host, work, &v);
+	out_release(&result);
+}
+
+static void process(void *state, struct weir_work work, const struct weir_item *item)
+{
+	const struct state *s = state;
+	struct weir_verdict v = {.outcome = WEIR_REJECT};
+	switch (s->host->find_model(s->host, item, &v.error)) {
+	case WEIR_MODEL_LOCAL:
+		work_here(s, work, item);
+		break;
+	case WEIR_MODEL_REMOTE:
+		s->host->ask(s->host, work);
+		break;
+	default:
+		s->host->complete(s->host, work, &v);
+	}
+}
+
+static void answer(void *state, struct weir_work work, const struct weir_item *item,
+		   const struct weir_answer *a)
+{
+	const struct state *s = state;
+	(void)item;
+	s->host->complete(s->host, work,
+			  &(struct weir_verdict){.outcome = WEIR_DONE, .result = a->json});
+}
+
+static void close_plugin(void *state)
+{
+	text_close();
+	free(state);
+}
+
+const struct weir_plugin *weir_plugin(void);
+
+const struct weir_plugin *weir_plugin(void)
+{
+	static const struct weir_plugin plugin = {
+		.abi_major = WEIR_ABI_MAJOR,
+		.abi_minor = WEIR_ABI_MINOR,
+		.struct_size = sizeof plugin,
+		.kind = "content",
+		.version = "1.0",
+		.summary = "metadata and compliance of Markdown documents",
+		.open = open_plugin,
+		.check = check,
+		.process = process,
+		.answer = answer,
+		.close = close_plugin,
+		.sample = "{\"custom_id\":\"guide\",\"path\":\"guide.md\",\"front_matter\":"
+			  "{\"title\":\"A guide\"},\"line\":4,\"text\":\"# A guide\\n\\nHow to "
+			  "begin.\\n\"}",
+	};
+	return &plugin;
+}

@@ -1,0 +1,169 @@
+/* Answers: what the ledger had, or has just got, and who takes it from here. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "asks.h"
+#include "desk.h"
+#include "weir/clock.h"
+#include "weir/failpoint.h"
+
+#define BAD_MAX 2	  /* the first one is told to the model */
+#define OTHERS_US 5000000 /* who finds another consumer calling looks again after this */
+
+bool ask_check(struct ask *ask, struct weir_text text, struct weir_error *why)
+{
+	buffer_reset(&ask->json);
+	return template_check(ask->template, text, &ask->json, why) == 0;
+}
+
+/* ---- to the plugin ---- */
+
+static void add_usage(struct buffer *json, const struct ask *ask)
+{
+	const struct ask_past *past = &ask->past;
+	char cost[COST_TEXT_MAX];
+	bool empty = json->size < 3; /* {} */
+	model_cost_text(past->cost, cost);
+	json->size--; /* the brace at its end */
+	buffer_printf(json, "%s\"usage\":{\"ai_model\":", empty ? "" : ",");
+	buffer_add_json(json, (struct weir_text){ask->model->name, strlen(ask->model->name)});
+	buffer_printf(json,
+		      ",\"calls\":%" PRId64 ",\"input_tokens\":%" PRId64
+		      ",\"output_tokens\":%" PRId64 ",\"cost\":%s}}",
+		      past->calls, past->input_tokens, past->output_tokens, cost);
+}
+
+static void hand_over(struct consumer *c, struct delivery *one, struct buffer *json)
+{
+	struct weir_error why;
+	struct message decoded;
+	struct weir_answer answer = {.json = {json->data, json->size}};
+	const struct lane *lane = one->lane;
+	if (buffer_failed(json)) {
+		weir_fail_memory(&why);
+		work_retry(c, one, &why, 0);
+		return;
+	}
+	if (message_decode_map(&decoded, json->data, json->size, &answer.fields, &why) < 0) {
+		work_fail(c, one, "bad_answer", why.text);
+		return;
+	}
+	one->deadline_us = clock_us() + c->options.work_timeout_ms * 1000;
+	failpoint("answering");
+	lane->plugin.plugin.answer(lane->plugin.state, delivery_work(one), &one->message.item,
+				   &answer);
+	message_release(&decoded);
+}
+
+static void give(struct ask *ask)
+{
+	struct consumer *c = ask->asks->consumer;
+	struct buffer json = ask->json; /* moved */
+	ask->json = BUFFER_INIT;
+	add_usage(&json, ask);
+	hand_over(c, ask_end(ask), &json);
+	buffer_release(&json);
+}
+
+/* ---- bad ones ---- */
+
+static void go_on(struct ask *ask)
+{
+	if (ask->model->mode == MODEL_BATCH)
+		ask_request(ask);
+	else
+		ask_move(ask->asks, ask, ASK_READY);
+}
+
+/* The error and the answer of the past are those of the last one. */
+static void ask_again(struct ask *ask)
+{
+	struct weir_error why = ask->past.error;
+	if (ask->past.bad < BAD_MAX) {
+		go_on(ask);
+		return;
+	}
+	work_fail(ask->asks->consumer, ask_end(ask), "bad_answer", why.text);
+}
+
+/* ---- what has just been stored ---- */
+
+static void add_to_past(struct ask *ask)
+{
+	struct reply *r = &ask->reply;
+	struct ask_past *past = &ask->past;
+	past->calls++;
+	past->input_tokens += r->input_tokens;
+	past->output_tokens += r->output_tokens;
+	past->cost += model_cost(ask->model, r->input_tokens, r->output_tokens);
+	past->error = r->error;
+	free(past->answer);
+	past->answer_size = r->text.size;
+	past->answer = r->text.data; /* moved */
+	r->text = BUFFER_INIT;
+	past->bad++;
+}
+
+void ask_judge(struct ask *ask)
+{
+	struct weir_error why = ask->reply.error;
+	add_to_past(ask);
+	if (!*why.code)
+		give(ask);
+	else if (strcmp(why.code, "refused_answer") == 0)
+		work_fail(ask->asks->consumer, ask_end(ask), why.code, why.text);
+	else
+		ask_again(ask);
+}
+
+/* ---- what the ledger had ---- */
+
+/* Of a remote batch, which looks at no template. */
+static void check_stored(struct ask *ask)
+{
+	struct weir_error why;
+	struct weir_text text = {ask->past.answer, ask->past.answer_size};
+	if (ask_check(ask, text, &why)) {
+		give(ask);
+		return;
+	}
+	if (desk_reject(ask->asks->desk, ask, &why) < 0)
+		return; /* still LOOKING */
+	ask->past.bad++;
+	ask->past.error = why;
+	ask_again(ask);
+}
+
+static void end_failed(struct ask *ask)
+{
+	struct consumer *c = ask->asks->consumer;
+	struct weir_error why = ask->past.error;
+	bool again = ask->past.again;
+	struct delivery *one = ask_end(ask);
+	if (again)
+		work_retry(c, one, &why, 0);
+	else
+		work_fail(c, one, why.code, why.text);
+}
+
+void ask_decide(struct ask *ask)
+{
+	struct consumer *c = ask->asks->consumer;
+	const struct ask_past *past = &ask->past;
+	if (past->final)
+		work_drop(c, ask_end(ask));
+	else if (past->good)
+		check_stored(ask);
+	else if (past->asked)
+		work_asked(c, ask_end(ask));
+	else if (past->failed)
+		end_failed(ask);
+	else if (past->bad >= BAD_MAX)
+		ask_again(ask);
+	else if (ask->model->mode == MODEL_CALL && !past->calling)
+		work_defer(c, ask_end(ask), OTHERS_US, "deferred",
+			   "another consumer is just calling the model for it");
+	else
+		go_on(ask);
+}

@@ -1,0 +1,130 @@
+/* asks.h: what plugins ask of language models. Each ask belongs to a delivery that is WORKING, and
+ * is in one state, and on the list of that state:
+ *
+ *   LOOKING -> READY -> CALLING -> ANSWERED -> the plugin's answer()
+ *
+ * LOOKING waits until the ledger has been read: whether the item is final, answered, being called
+ * for by another consumer, or asked for in a remote batch. READY waits until its model's limits let
+ * a call begin. ANSWERED waits until the answer is a row; nothing is done with it before. A bad
+ * answer makes it READY once more. A model that works in remote batches has no calls: its asks end
+ * after LOOKING, with a request that the flush writes down.
+ *
+ * The desk (desk.c) is what reads and writes the ledger for many asks at a time, on a connection of
+ * its own, which is opened when something is asked. It blocks for its round trips, which are short.
+ */
+#ifndef WEIR_ASKS_H
+#define WEIR_ASKS_H
+
+#include "consumer.h"
+#include "remote.h"
+#include "weir/http.h"
+#include "weir/llm.h"
+#include "weir/pace.h"
+#include "weir/provider.h"
+
+#define ASKS_TURN 200 /* that the desk handles at a time */
+
+enum ask_state { ASK_NONE, ASK_LOOKING, ASK_READY, ASK_CALLING, ASK_ANSWERED, ASK_STATES };
+
+/* What the ledger knows of an item's answers. */
+struct ask_past {
+	int final;    /* state of the item; 0: not final */
+	bool asked;   /* its request waits for a remote batch */
+	bool calling; /* nobody else is calling for it, and now we may */
+	size_t bad;   /* answers of this round that were of no use */
+	int64_t calls, input_tokens, output_tokens, cost; /* of all answers so far */
+	char *answer; /* the good one, or else the last bad one; NULL: none */
+	size_t answer_size;
+	char call_id[PROVIDER_ID_MAX + 64]; /* of the good one */
+	bool good;
+	struct weir_error error; /* of the last bad one, or what a remote batch said */
+	bool failed, again; /* a remote batch ended it without an answer; it may be asked again */
+};
+
+struct asks;
+struct asked_model;
+
+struct ask {
+	enum ask_state state;
+	struct asks *asks;
+	struct ask *before, *after;
+	struct weir_work work;
+	struct delivery *one;
+	const struct model *model;
+	const struct template *template;
+	struct asked_model *limits;
+	struct ask_past past;
+	struct http_call *call;
+	struct prompt prompt;
+	struct buffer body;
+	int64_t tokens;	    /* taken of the model's limit */
+	int64_t state_us;   /* when it came into its state */
+	struct reply reply; /* ANSWERED */
+	struct buffer json; /* ANSWERED: as the template wants it; empty: a bad answer */
+	bool pausing;	    /* its job is to be paused, for the error of the reply */
+};
+
+struct ask_list {
+	struct ask *first, *last;
+	size_t size;
+};
+
+/* What this process does with one model at the moment. */
+struct asked_model {
+	const struct model *model;
+	size_t ready, in_flight;
+	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
+};
+
+struct desk;
+
+struct asks {
+	struct consumer *consumer;
+	struct ask *slots; /* one a delivery */
+	size_t capacity;
+	struct ask_list lists[ASK_STATES];
+	struct asked_model models[MODELS_MAX];
+	size_t model_count;
+	struct http *http;
+	struct pace *pace;
+	struct desk *desk;
+	struct remote *remote;
+	int64_t renew_us;
+	uint64_t made; /* ids for answers that came without one */
+};
+
+/* 0, or -1. Nothing is done for a consumer whose models are all local. */
+int asks_open(struct consumer *c, struct weir_error *err) WEIR_MUST_CHECK;
+void asks_close(struct consumer *c);
+/* Goes on with all of them, as far as that goes without waiting for a provider. */
+void asks_turn(struct consumer *c);
+int64_t asks_next_us(const struct consumer *c); /* INT64_MAX: not by itself */
+int asks_fd(const struct consumer *c);		/* to poll for reading; -1: none */
+
+/* weir_host.find_model and ask, and what becomes of an ask whose work is given up. */
+int asks_find_model(const struct consumer *c, const struct weir_item *item, struct weir_error *err);
+void asks_begin(struct consumer *c, struct delivery *one);
+void asks_cancel(struct consumer *c, const struct delivery *one);
+/* Requests have been committed. */
+void asks_requested(struct consumer *c);
+
+/* ---- among the files of asks ---- */
+
+/* The one change of state. NONE frees what it holds. */
+void ask_move(struct asks *a, struct ask *ask, enum ask_state to);
+/* Ends it: what becomes of the delivery is then said through work.c. */
+struct delivery *ask_end(struct ask *ask);
+
+/* ask_call.c: makes body and tokens. -1: the ask has ended. */
+int ask_render(struct ask *ask);
+void ask_call(struct ask *ask);	   /* READY -> CALLING, and on */
+void ask_request(struct ask *ask); /* the request of a remote batch instead */
+
+/* ask_answer.c: whether the template takes the text; if so json is set, else *why says why not. */
+bool ask_check(struct ask *ask, struct weir_text text, struct weir_error *why);
+/* What has been read of the past, or has been stored now: a good answer goes to the plugin, a bad
+ * one to the model once more. */
+void ask_decide(struct ask *ask);
+void ask_judge(struct ask *ask);
+
+#endif

@@ -1,0 +1,434 @@
+#include "desk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/clock.h"
+#include "weir/log.h"
+
+#define COMEBACK_US 200000
+#define COMEBACK_CAP_US 5000000
+
+struct desk {
+	const char *pg_url, *holder;
+	struct ledger *ledger; /* NULL: away */
+	int64_t not_before_us;
+	unsigned tries;
+	struct params params;
+};
+
+/* ---- the connection ---- */
+
+struct desk *desk_open(const char *pg_url, const char *holder)
+{
+	struct desk *d = calloc(1, sizeof *d);
+	if (d) {
+		d->pg_url = pg_url;
+		d->holder = holder;
+	}
+	return d;
+}
+
+void desk_close(struct desk *d)
+{
+	if (!d)
+		return;
+	ledger_close(d->ledger);
+	params_release(&d->params);
+	free(d);
+}
+
+int64_t desk_next_us(const struct desk *d) { return d->not_before_us; }
+
+static void lose(struct desk *d, const struct weir_error *why)
+{
+	log_event(LOG_WARN, "desk_away", "error=\"%s\"", why->text);
+	ledger_close(d->ledger);
+	d->ledger = NULL;
+	d->not_before_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, d->tries++);
+}
+
+bool desk_ready(struct desk *d)
+{
+	struct weir_error why;
+	if (clock_us() < d->not_before_us)
+		return false;
+	if (d->ledger)
+		return true;
+	if (ledger_open(d->pg_url, "weir-consumer asks", true, &d->ledger, &why) < 0 ||
+	    ledger_patience(d->ledger, DESK_STATEMENT_MS, &why) < 0) {
+		lose(d, &why);
+		return false;
+	}
+	d->tries = 0;
+	return true;
+}
+
+static int failed(struct desk *d, const char *event, const struct weir_error *why)
+{
+	if (!ledger_alive(d->ledger)) {
+		lose(d, why);
+		return -1;
+	}
+	log_event(LOG_WARN, event, "error=\"%s\"", why->text);
+	d->not_before_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, d->tries++);
+	return -1;
+}
+
+static int run(struct desk *d, const char *event, const char *sql)
+{
+	struct weir_error why;
+	if (ledger_do(d->ledger, sql, &d->params, NULL, &why) < 0)
+		return failed(d, event, &why);
+	d->tries = 0;
+	return 0;
+}
+
+/* ---- parameters ---- */
+
+static const struct weir_item *item_of(const struct ask *ask) { return &ask->one->message.item; }
+
+static void add_keys(struct params *p, struct ask *const *asks, size_t n)
+{
+	params_reset(p);
+	params_array(p, TYPE_TEXT, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_text(p, item_of(asks[i])->job_id);
+	params_array_end(p);
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, (int32_t)item_of(asks[i])->stage);
+	params_array_end(p);
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, (int32_t)item_of(asks[i])->ordinal);
+	params_array_end(p);
+	params_array(p, TYPE_INT4, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_int(p, (int32_t)item_of(asks[i])->attempt);
+	params_array_end(p);
+}
+
+typedef struct weir_text text_of(const struct ask *ask);
+typedef int64_t number_of(const struct ask *ask);
+
+static void add_texts(struct params *p, struct ask *const *asks, size_t n, text_of *text)
+{
+	params_array(p, TYPE_TEXT, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_text(p, text(asks[i]));
+	params_array_end(p);
+}
+
+static void add_numbers(struct params *p, struct ask *const *asks, size_t n, number_of *number)
+{
+	params_array(p, TYPE_INT8, n);
+	for (size_t i = 0; i < n; i++)
+		params_add_big(p, number(asks[i]));
+	params_array_end(p);
+}
+
+/* ---- looking ---- */
+
+/* First hold, then look: what somebody else has written before his hold ended is seen then. Who
+ * needs no call holds nothing back by it for long. */
+static const char sql_hold[] =
+	"INSERT INTO weir.calls AS k (job_id, stage, ordinal, holder, held_until)"
+	" SELECT DISTINCT ON (1, 2, 3) u.job_id, u.stage, u.ordinal, $5, now() + $6::interval"
+	"  FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[])"
+	"   AS u(job_id, stage, ordinal, attempt) ORDER BY 1, 2, 3"
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET holder = excluded.holder,"
+	"  held_until = excluded.held_until"
+	"  WHERE k.held_until < now() OR k.holder = excluded.holder";
+
+#define OF_ITEM(t) t ".job_id = u.job_id AND " t ".stage = u.stage AND " t ".ordinal = u.ordinal"
+
+static const char sql_look[] =
+	"SELECT coalesce(r.status, 0)::int4, q.job_id IS NOT NULL, coalesce(k.holder = $5, false),"
+	"  g.answer, g.call_id, coalesce(b.n, 0)::int4, b.answer, b.error,"
+	"  e.error_class, e.error, coalesce(e.again, false),"
+	"  s.calls, s.input_tokens, s.output_tokens, s.cost"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[])"
+	"   WITH ORDINALITY AS u(job_id, stage, ordinal, attempt, pos)"
+	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE " OF_ITEM(
+		"r") " LIMIT 1) r"
+		     "   ON true"
+		     " LEFT JOIN LATERAL (SELECT q.job_id FROM weir.requests q WHERE " OF_ITEM(
+			     "q") " LIMIT 1) q"
+				  "   ON true"
+				  " LEFT JOIN LATERAL (SELECT k.holder FROM weir.calls k "
+				  "WHERE " OF_ITEM(
+					  "k") " LIMIT 1) k"
+					       "   ON true"
+					       " LEFT JOIN LATERAL (SELECT a.answer, a.call_id "
+					       "FROM weir.answers a WHERE " OF_ITEM(
+						       "a") "   AND a.error_class IS NULL ORDER BY "
+							    "a.answered_at DESC LIMIT 1) g ON true"
+							    " LEFT JOIN LATERAL (SELECT count(*) "
+							    "AS n,"
+							    "    (array_agg(a.answer ORDER BY "
+							    "a.answered_at DESC))[1] AS answer,"
+							    "    (array_agg(a.error ORDER BY "
+							    "a.answered_at DESC))[1] AS error"
+							    "   FROM weir.answers a WHERE " OF_ITEM(
+								    "a") " AND NOT a.spent AND "
+									 "a.attempt >= u.attempt"
+									 "    AND a.error_class IN "
+									 "('bad_answer', "
+									 "'cut_answer')) b ON true"
+									 " LEFT JOIN LATERAL "
+									 "(SELECT a.error_class, "
+									 "a.error, a.again FROM "
+									 "weir.answers a"
+									 "   WHERE " OF_ITEM(
+										 "a") " AND NOT "
+										      "a.spent AND "
+										      "a.attempt "
+										      ">= u.attempt"
+										      "    AND "
+										      "a.error_"
+										      "class NOT "
+										      "IN "
+										      "('bad_"
+										      "answer', "
+										      "'cut_answer'"
+										      ")"
+										      "   ORDER BY "
+										      "a.answered_"
+										      "at DESC "
+										      "LIMIT 1) e "
+										      "ON true"
+										      " CROSS JOIN "
+										      "LATERAL "
+										      "(SELECT "
+										      "count(*) AS "
+										      "calls,"
+										      "    "
+										      "coalesce("
+										      "sum(a.input_"
+										      "tokens), "
+										      "0)::int8 AS "
+										      "input_"
+										      "tokens,"
+										      "    "
+										      "coalesce("
+										      "sum(a."
+										      "output_"
+										      "tokens), "
+										      "0)::int8 AS "
+										      "output_"
+										      "tokens,"
+										      "    "
+										      "(coalesce("
+										      "sum(a.cost),"
+										      " 0) * "
+										      "100000000000"
+										      "0)::int8 AS "
+										      "cost"
+										      "   FROM "
+										      "weir."
+										      "answers a "
+										      "WHERE"
+										      " " OF_ITEM(
+											      "a") ") s"
+												   " ORDER BY u.pos";
+
+enum {
+	COL_FINAL,
+	COL_ASKED,
+	COL_CALLING,
+	COL_GOOD,
+	COL_CALL_ID,
+	COL_BAD,
+	COL_BAD_ANSWER,
+	COL_BAD_ERROR,
+	COL_CLASS,
+	COL_ERROR,
+	COL_AGAIN,
+	COL_CALLS,
+	COL_INPUT,
+	COL_OUTPUT,
+	COL_COST
+};
+
+static int keep_answer(struct ask_past *past, struct weir_text text)
+{
+	free(past->answer);
+	past->answer = NULL;
+	if (!text.data)
+		return 0;
+	past->answer = malloc(text.size + 1);
+	if (!past->answer)
+		return -1;
+	memcpy(past->answer, text.data, text.size);
+	past->answer[text.size] = '\0';
+	past->answer_size = text.size;
+	return 0;
+}
+
+static void keep_error(struct weir_error *err, const char *code, struct weir_text text)
+{
+	weir_fail(err, code, "%.*s", (int)(text.size < 400 ? text.size : 400),
+		  text.data ? text.data : "");
+}
+
+static int take_past(struct ask_past *past, const PGresult *r, int row)
+{
+	struct weir_text good = ledger_text(r, row, COL_GOOD);
+	struct weir_text id = ledger_text(r, row, COL_CALL_ID);
+	struct weir_text class = ledger_text(r, row, COL_CLASS);
+	past->final = ledger_int(r, row, COL_FINAL);
+	past->asked = ledger_bool(r, row, COL_ASKED);
+	past->calling = ledger_bool(r, row, COL_CALLING);
+	past->good = good.data != NULL;
+	past->bad = (size_t)ledger_int(r, row, COL_BAD);
+	past->failed = class.data != NULL;
+	past->again = ledger_bool(r, row, COL_AGAIN);
+	past->calls = ledger_big(r, row, COL_CALLS);
+	past->input_tokens = ledger_big(r, row, COL_INPUT);
+	past->output_tokens = ledger_big(r, row, COL_OUTPUT);
+	past->cost = ledger_big(r, row, COL_COST);
+	snprintf(past->call_id, sizeof past->call_id, "%.*s", (int)id.size, id.data ? id.data : "");
+	if (past->failed) {
+		char code[32];
+		snprintf(code, sizeof code, "%.*s", (int)class.size, class.data);
+		keep_error(&past->error, code, ledger_text(r, row, COL_ERROR));
+	} else {
+		keep_error(&past->error, "bad_answer", ledger_text(r, row, COL_BAD_ERROR));
+	}
+	return keep_answer(past, past->good ? good : ledger_text(r, row, COL_BAD_ANSWER));
+}
+
+static int hold(struct desk *d, struct ask *const *asks, size_t n)
+{
+	struct ask *calls[ASKS_TURN];
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++)
+		if (asks[i]->model->mode == MODEL_CALL)
+			calls[count++] = asks[i];
+	if (count == 0)
+		return 0;
+	add_keys(&d->params, calls, count);
+	params_string(&d->params, d->holder);
+	params_string(&d->params, DESK_HOLD);
+	return run(d, "not_held", sql_hold);
+}
+
+int desk_look(struct desk *d, struct ask *const *asks, size_t n)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	if (hold(d, asks, n) < 0)
+		return -1;
+	add_keys(&d->params, asks, n);
+	params_string(&d->params, d->holder);
+	if (ledger_query(d->ledger, sql_look, &d->params, true, &r, &why) < 0)
+		return failed(d, "not_looked", &why);
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < n && (int)i < PQntuples(r); i++)
+		rc = take_past(&asks[i]->past, r, (int)i);
+	if (rc == 0 && (size_t)PQntuples(r) != n)
+		rc = -1;
+	PQclear(r);
+	if (rc < 0)
+		d->not_before_us = clock_us() + COMEBACK_US;
+	return rc;
+}
+
+/* ---- storing ---- */
+
+static const char sql_store[] =
+	"INSERT INTO weir.answers (job_id, stage, ordinal, attempt, call_id, ai_model, answer,"
+	"  error_class, error, input_tokens, output_tokens, cost)"
+	" SELECT job_id, stage, ordinal, attempt, call_id, ai_model, answer, error_class, error,"
+	"  input_tokens, output_tokens, cost::numeric / 1000000000000"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[], $5::text[], $6::text[],"
+	"  $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[])"
+	"  AS u(job_id, stage, ordinal, attempt, call_id, ai_model, answer, error_class, error,"
+	"   input_tokens, output_tokens, cost)"
+	" ON CONFLICT DO NOTHING";
+
+static struct weir_text string(const char *text) { return (struct weir_text){text, strlen(text)}; }
+
+static struct weir_text call_id(const struct ask *ask) { return string(ask->reply.id); }
+static struct weir_text model_name(const struct ask *ask) { return string(ask->model->name); }
+
+static struct weir_text answer(const struct ask *ask)
+{
+	return (struct weir_text){ask->reply.text.size ? ask->reply.text.data : "",
+				  ask->reply.text.size};
+}
+
+static struct weir_text error_class(const struct ask *ask)
+{
+	const char *code = ask->reply.error.code;
+	return *code ? string(code) : (struct weir_text){NULL, 0};
+}
+
+static struct weir_text error_text(const struct ask *ask)
+{
+	const struct weir_error *e = &ask->reply.error;
+	return *e->code ? string(e->text) : (struct weir_text){NULL, 0};
+}
+
+static int64_t input(const struct ask *ask) { return ask->reply.input_tokens; }
+static int64_t output(const struct ask *ask) { return ask->reply.output_tokens; }
+
+static int64_t cost(const struct ask *ask)
+{
+	return model_cost(ask->model, ask->reply.input_tokens, ask->reply.output_tokens);
+}
+
+int desk_store(struct desk *d, struct ask *const *asks, size_t n)
+{
+	struct params *p = &d->params;
+	add_keys(p, asks, n);
+	add_texts(p, asks, n, call_id);
+	add_texts(p, asks, n, model_name);
+	add_texts(p, asks, n, answer);
+	add_texts(p, asks, n, error_class);
+	add_texts(p, asks, n, error_text);
+	add_numbers(p, asks, n, input);
+	add_numbers(p, asks, n, output);
+	add_numbers(p, asks, n, cost);
+	return run(d, "not_stored", sql_store);
+}
+
+static const char sql_reject[] =
+	"UPDATE weir.answers SET error_class = $5, error = $6"
+	" WHERE job_id = $1 AND stage = $2 AND ordinal = $3 AND call_id = $4";
+
+int desk_reject(struct desk *d, const struct ask *ask, const struct weir_error *why)
+{
+	const struct weir_item *item = item_of(ask);
+	params_reset(&d->params);
+	params_text(&d->params, item->job_id);
+	params_int(&d->params, (int32_t)item->stage);
+	params_int(&d->params, (int32_t)item->ordinal);
+	params_string(&d->params, ask->past.call_id);
+	params_string(&d->params, why->code);
+	params_string(&d->params, why->text);
+	return run(d, "not_rejected", sql_reject);
+}
+
+/* ---- others ---- */
+
+static const char sql_renew[] =
+	"UPDATE weir.calls SET held_until = now() + $2::interval WHERE holder = $1";
+
+int desk_renew(struct desk *d)
+{
+	params_reset(&d->params);
+	params_string(&d->params, d->holder);
+	params_string(&d->params, DESK_HOLD);
+	return run(d, "not_renewed", sql_renew);
+}
+
+int desk_pause(struct desk *d, const char *job_id, const char *reason)
+{
+	params_reset(&d->params);
+	params_string(&d->params, job_id);
+	params_string(&d->params, reason);
+	return run(d, "not_paused", "SELECT weir.pause_job($1, $2)");
+}

@@ -1,0 +1,142 @@
+/* The kind `idea`: a title for an idea (step title), then a script (step script), which has the
+ * idea and its title. A language model writes them; the templates are those of the item's
+ * model_key, one for each step. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/plugin.h"
+
+#define IDEA_MAX (16 * 1024) /* bytes */
+
+struct state {
+	const struct weir_host *host;
+};
+
+static int fail(struct weir_error *err, const char *code, const char *text)
+{
+	snprintf(err->code, sizeof err->code, "%s", code);
+	snprintf(err->text, sizeof err->text, "%s", text);
+	return -1;
+}
+
+static bool is(struct weir_text text, const char *word)
+{
+	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
+
+static int open_plugin(const struct weir_host *host, const void *config, void **out,
+		       struct weir_error *err)
+{
+	(void)config;
+	struct state *s = malloc(sizeof *s);
+	if (!s)
+		return fail(err, "out_of_memory", "out of memory");
+	s->host = host;
+	*out = s;
+	return 0;
+}
+
+static int check_idea(const struct state *s, const struct weir_map *payload, struct weir_error *err)
+{
+	struct weir_text idea;
+	if (s->host->map_text(payload, "idea", &idea) < 0)
+		return fail(err, "bad_payload", "the payload lacks idea, a text");
+	if (idea.size == 0 || idea.size > IDEA_MAX)
+		return fail(err, "bad_payload", "idea must be a text of 1 byte to 16 KiB");
+	return 0;
+}
+
+static int check_title(const struct state *s, const struct weir_item *item, struct weir_error *err)
+{
+	return check_idea(s, item->payload, err);
+}
+
+static int check_script(const struct state *s, const struct weir_item *item, struct weir_error *err)
+{
+	const struct weir_map *input, *results, *title;
+	if (s->host->map_map(item->payload, "input", &input) < 0 ||
+	    s->host->map_map(item->payload, "results", &results) < 0 ||
+	    s->host->map_map(results, "title", &title) < 0)
+		return fail(err, "bad_payload",
+			    "the step script works on what the step title has made: submit with "
+			    "--stage idea.title --stage idea.script");
+	return check_idea(s, input, err);
+}
+
+static const struct step {
+	const char *name;
+	int (*check)(const struct state *s, const struct weir_item *item, struct weir_error *err);
+} steps[] = {{"title", check_title}, {"script", check_script}};
+
+static const struct step *find_step(const struct state *s, const struct weir_item *item)
+{
+	struct weir_text name;
+	if (s->host->map_text(item->context, "step", &name) < 0)
+		return NULL;
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if (is(name, steps[i].name))
+			return &steps[i];
+	return NULL;
+}
+
+static int check(void *state, const struct weir_item *item, struct weir_error *err)
+{
+	const struct state *s = state;
+	const struct step *step = find_step(s, item);
+	if (!step)
+		return fail(err, "bad_context",
+			    "the step must be \"title\" or \"script\": submit with --stage "
+			    "idea.title --stage idea.script");
+	switch (s->host->find_model(s->host, item, err)) {
+	case WEIR_MODEL_REMOTE:
+		return step->check(s, item, err);
+	case WEIR_MODEL_LOCAL:
+		return fail(err, "bad_context",
+			    "titles and scripts are written by a language model: ai_model must be "
+			    "one of the models file that is not local");
+	default:
+		return -1;
+	}
+}
+
+static void process(void *state, struct weir_work work, const struct weir_item *item)
+{
+	const struct state *s = state;
+	(void)item;
+	s->host->ask(s->host, work);
+}
+
+static void answer(void *state, struct weir_work work, const struct weir_item *item,
+		   const struct weir_answer *a)
+{
+	const struct state *s = state;
+	(void)item;
+	s->host->complete(s->host, work,
+			  &(struct weir_verdict){.outcome = WEIR_DONE, .result = a->json});
+}
+
+static void close_plugin(void *state) { free(state); }
+
+const struct weir_plugin *weir_plugin(void);
+
+const struct weir_plugin *weir_plugin(void)
+{
+	static const struct weir_plugin plugin = {
+		.abi_major = WEIR_ABI_MAJOR,
+		.abi_minor = WEIR_ABI_MINOR,
+		.struct_size = sizeof plugin,
+		.kind = "idea",
+		.version = "1.0",
+		.summary = "titles and scripts for ideas, by a language model",
+		.open = open_plugin,
+		.check = check,
+		.process = process,
+		.answer = answer,
+		.close = close_plugin,
+		.sample = "{\"custom_id\":\"idea_1\",\"idea\":\"A short film about the first "
+			  "lighthouse keeper on the moon\",\"author\":\"K.\"}",
+	};
+	return &plugin;
+}

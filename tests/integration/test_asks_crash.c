@@ -1,0 +1,174 @@
+/* Whatever ends a consumer that has asked a model, no answer that was paid for is asked for again.
+ */
+#include <signal.h>
+#include <stdio.h>
+
+#include "asked.h"
+
+#define ITEMS 30
+
+/* One call at a time: so none is on its way when a place is passed. What is done is flushed when
+ * nothing else is open. */
+static struct job *one_by_one(const char *id)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 1}\n");
+	struct job *job = job_submit(asked_job(id, "ai_model=claude", ITEMS));
+	for (int i = 0; i < ITEMS; i++)
+		job->items[i].attempts = 0;
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	return job;
+}
+
+static struct process *consumer(const char *failpoint)
+{
+	return start(failpoint, "weir-consumer", "ask", "--poison-limit", "15", NULL);
+}
+
+static void die(const char *place)
+{
+	struct process *p = consumer(place);
+	int status = await_exit(p, PATIENCE_MS);
+	EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", place, status);
+}
+
+static void finish_billed(const struct job *job, int times)
+{
+	consumer(NULL);
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	expect_billed(job, times);
+}
+
+static void killed(const char *place)
+{
+	char later[40];
+	struct job *job = one_by_one("killed");
+	snprintf(later, sizeof later, "%s:3", place);
+	die(place);
+	die(later);
+	finish_billed(job, 1);
+}
+
+static void when_delivered(void) { killed("delivered"); }
+static void when_working(void) { killed("working"); }
+static void when_stored(void) { killed("answer_stored"); }
+static void when_answering(void) { killed("answering"); }
+static void when_processed(void) { killed("processed"); }
+
+/* These are passed once: all is flushed together. */
+static void killed_in_flush(const char *place)
+{
+	struct job *job = one_by_one("flush");
+	die(place);
+	finish_billed(job, 1);
+}
+
+static void when_claimed(void) { killed_in_flush("claimed"); }
+static void when_committing(void) { killed_in_flush("committing"); }
+static void when_committed(void) { killed_in_flush("committed"); }
+static void when_counted(void) { killed_in_flush("counted"); }
+static void when_acked(void) { killed_in_flush("acked"); }
+
+/* Answers that have come but are not stored are lost. They are asked for again under the same key,
+ * so who honours it bills nothing. */
+static void when_answered(void)
+{
+	fake_restart("--idempotent");
+	fake_script("{'latency_ms': 50}");
+	struct job *job = job_submit(asked_job("answered", "ai_model=claude", ITEMS));
+	for (int i = 0; i < ITEMS; i++)
+		job->items[i].attempts = 0;
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	die("answered");
+	die("answered:2");
+	finish_billed(job, 1);
+}
+
+/* ---- without a crash ---- */
+
+/* Each message twice, for two consumers. */
+static void two_copies(void)
+{
+	fake_script("{'latency_ms': 100}");
+	struct job *job = job_submit(asked_job("copies", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	stop_all();
+	EXPECT_INT(republish("weir.ask", "ask", 2), ITEMS);
+	start(NULL, "weir-relay", NULL);
+	consumer(NULL);
+	finish_billed(job, 1);
+}
+
+/* It waits for what it has asked for. */
+static void stopped(void)
+{
+	fake_script("{'latency_ms': 500}");
+	struct job *job = job_submit(asked_job("stopped", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	fake_await("in_flight", 5);
+	stop(p);
+	EXPECT_INT(fake_count("in_flight"), 0);
+	finish_billed(job, 1);
+}
+
+/* The database is away when the answers come. */
+static void ledger_away(void)
+{
+	fake_script("{'latency_ms': 1500}");
+	struct job *job = job_submit(asked_job("away", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	consumer(NULL);
+	fake_await("in_flight", ITEMS);
+	server("down", "postgresql");
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (fake_count("in_flight") > 0 && now_ms() < until)
+		pause_ms(STEP_MS);
+	server("up", "postgresql");
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	expect_billed(job, 1);
+}
+
+/* A pause while calls are on their way: their answers are kept, and are used when it goes on. */
+static void paused(void)
+{
+	fake_script("{'latency_ms': 500}");
+	struct job *job = job_submit(asked_job("paused", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	fake_await("in_flight", 5);
+	const struct outcome *o = run(NULL, "weir", "pause", "paused", NULL);
+	EXPECT(o->status == 0, "weir pause: %d: %s", o->status, o->err);
+	stop(p);
+	o = run(NULL, "weir", "resume", "paused", NULL);
+	EXPECT(o->status == 0, "weir resume: %d: %s", o->status, o->err);
+	finish_billed(job, 1);
+}
+
+void add_asks_crash_suite(void);
+
+void add_asks_crash_suite(void)
+{
+	CU_pSuite s = FAKE_SUITE("a consumer that asks is killed");
+	CU_add_test(s, "when a message was delivered", when_delivered);
+	CU_add_test(s, "when a plugin works on it", when_working);
+	CU_add_test(s, "when an answer has come", when_answered);
+	CU_add_test(s, "when an answer is stored", when_stored);
+	CU_add_test(s, "when the plugin gets the answer", when_answering);
+	CU_add_test(s, "when items are processed", when_processed);
+	CU_add_test(s, "when items are claimed", when_claimed);
+	CU_add_test(s, "when the commit is on its way", when_committing);
+	CU_add_test(s, "when it has committed, but not counted", when_committed);
+	CU_add_test(s, "when it has counted, but not acked", when_counted);
+	CU_add_test(s, "when it has acked", when_acked);
+	s = FAKE_SUITE("an answer is paid for once");
+	CU_add_test(s, "when each message comes twice", two_copies);
+	CU_add_test(s, "when the consumer stops", stopped);
+	CU_add_test(s, "when the ledger is away", ledger_away);
+	CU_add_test(s, "when the job is paused", paused);
+}
