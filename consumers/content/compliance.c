@@ -42,6 +42,7 @@ struct check {
 	struct prose prose;
 	int last_level; /* of the heading before; 0: there was none */
 	int64_t h1_line;
+	int in_links;	       /* that are open here */
 	bool found[TERMS_MAX]; /* of the required sections */
 	struct fault *faults;
 	size_t count, room;
@@ -167,7 +168,9 @@ static bool tells(cmark_node *node, bool images)
 {
 	cmark_iter *it = cmark_iter_new(node);
 	bool yes = false;
-	for (cmark_event_type e; !yes && (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;) {
+	size_t left = NODES_MOST;
+	for (cmark_event_type e;
+	     !yes && left-- > 0 && (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;) {
 		cmark_node *n = cmark_iter_get_node(it);
 		cmark_node_type type = cmark_node_get_type(n);
 		if (type == CMARK_NODE_TEXT || type == CMARK_NODE_CODE)
@@ -201,16 +204,6 @@ static void check_link(struct check *c, cmark_node *node)
 	}
 }
 
-static bool is_in_link(cmark_node *node)
-{
-	while (node && !has_prose(node)) {
-		if (cmark_node_get_type(node) == CMARK_NODE_LINK)
-			return true;
-		node = cmark_node_parent(node);
-	}
-	return false;
-}
-
 static bool is_plain(char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
@@ -235,7 +228,7 @@ static size_t url_size(const char *at)
 static void check_text(struct check *c, cmark_node *node)
 {
 	const char *text = cmark_node_get_literal(node);
-	if (is_in_link(node))
+	if (c->in_links > 0)
 		return;
 	for (const char *at = text; *at; at++) {
 		size_t n = at == text || !is_plain(at[-1]) ? url_size(at) : 0;
@@ -246,8 +239,12 @@ static void check_text(struct check *c, cmark_node *node)
 	}
 }
 
-static void check_node(struct check *c, cmark_node *node)
+static void check_node(struct check *c, cmark_node *node, int in_or_out)
 {
+	if (cmark_node_get_type(node) == CMARK_NODE_LINK)
+		c->in_links += in_or_out;
+	if (in_or_out < 0)
+		return;
 	switch (cmark_node_get_type(node)) {
 	case CMARK_NODE_HEADING:
 	case CMARK_NODE_PARAGRAPH:
@@ -340,8 +337,7 @@ int compliance_write(const struct document *d, const struct rules *rules, struct
 	struct check c = {.document = d, .rules = rules};
 	cmark_iter *it = cmark_iter_new(d->root);
 	for (cmark_event_type e; (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;)
-		if (e == CMARK_EVENT_ENTER)
-			check_node(&c, cmark_iter_get_node(it));
+		check_node(&c, cmark_iter_get_node(it), e == CMARK_EVENT_ENTER ? 1 : -1);
 	cmark_iter_free(it);
 	add_missing(&c);
 	write_result(&c, result);

@@ -74,9 +74,10 @@ static void add_node(struct prose *p, const struct document *d, cmark_node *node
 void prose_read(struct prose *p, const struct document *d, cmark_node *node, bool folded)
 {
 	cmark_iter *it = cmark_iter_new(node);
+	size_t left = has_prose(node) ? SIZE_MAX : NODES_MOST;
 	p->text.size = 0;
 	p->count = 0;
-	for (cmark_event_type e; (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;)
+	for (cmark_event_type e; left-- > 0 && (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;)
 		if (e == CMARK_EVENT_ENTER)
 			add_node(p, d, cmark_iter_get_node(it), folded);
 	cmark_iter_free(it);

@@ -33,7 +33,11 @@ struct prose {
 	size_t count, room;
 };
 
-/* Replaces what is in p (which starts zeroed). folded: see text_fold(). A failed allocation shows
+/* Images may stand in each other by the thousand: of one, so many nodes are looked at. */
+#define NODES_MOST 1000
+
+/* Replaces what is in p (which starts zeroed). folded: see text_fold(). Of a node that is no
+ * paragraph or heading, what is in the first NODES_MOST. A failed allocation shows
  * in p->text.failed, and stays. */
 void prose_read(struct prose *p, const struct document *d, cmark_node *node, bool folded);
 int64_t prose_line(const struct prose *p, size_t at);

@@ -77,8 +77,8 @@ int remote_do(struct remote *r, const char *sql, int64_t *rows, struct weir_erro
 }
 
 /* What stands in one pipeline is one transaction. */
-int remote_together(struct remote *r, const struct remote_statement *some, size_t n, PGresult **last,
-		    struct weir_error *err)
+int remote_together(struct remote *r, const struct remote_statement *some, size_t n,
+		    PGresult **last, struct weir_error *err)
 {
 	PGresult *kept = NULL, *result = NULL;
 	int bad = 0;
@@ -207,9 +207,8 @@ void remote_wake(struct remote *r, int64_t now_us)
 		r->look_us = now_us;
 }
 
-static const char give_back[] =
-	"UPDATE weir.remote_batches SET holder = NULL, held_until = NULL"
-	" WHERE state <> 'done' AND holder = $1";
+static const char give_back[] = "UPDATE weir.remote_batches SET holder = NULL, held_until = NULL"
+				" WHERE state <> 'done' AND holder = $1";
 
 void remote_close(struct remote *r)
 {

@@ -83,10 +83,7 @@ static void adopt_found(struct drive *d)
 	drive_pause(d, 0, NULL);
 }
 
-static void drop_intent(struct drive *d)
-{
-	drive_end(d, "batch_canceled", LOT_FREE, 0, NULL);
-}
+static void drop_intent(struct drive *d) { drive_end(d, &ending_dropped, 0, NULL); }
 
 /* What has not turned up by then was never created. */
 static void found_nothing(struct drive *d)
@@ -102,7 +99,8 @@ static void found_nothing(struct drive *d)
 		drive_go(d, DRIVE_CREATE);
 	} else {
 		int64_t pause_ms = drive_interval_ms(d);
-		weir_fail(&why, "not_found", "its creation got no answer, and it is not there so far");
+		weir_fail(&why, "not_found",
+			  "its creation got no answer, and it is not there so far");
 		drive_pause(d, pause_ms < left_ms ? pause_ms : left_ms + 1, &why);
 	}
 }

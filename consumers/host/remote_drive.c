@@ -99,8 +99,7 @@ void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
 		log_event(LOG_WARN, "remote_batch_waits",
 			  "id=%lld step=%s code=%s error=\"%s\" for_ms=%lld", (long long)d->id,
 			  steps[d->step].name, why->code, why->text, (long long)for_ms);
-	if (remote_do(r, pause_row, NULL, &ignored) == 0 &&
-	    clock_us() + for_ms * 1000 < r->look_us)
+	if (remote_do(r, pause_row, NULL, &ignored) == 0 && clock_us() + for_ms * 1000 < r->look_us)
 		r->look_us = clock_us() + for_ms * 1000;
 	forget(d);
 }
@@ -155,13 +154,21 @@ static void finish(struct drive *d)
 	forget(d);
 }
 
-void drive_end(struct drive *d, const char *class, enum request_lot lot, int64_t delay_ms,
+const struct ending ending_missing = {"batch_missing", LOT_OPEN, TALLY_MISSING};
+const struct ending ending_cancelled = {"batch_canceled", LOT_OPEN, TALLY_CANCELED};
+const struct ending ending_dropped = {"batch_canceled", LOT_FREE, TALLY_CANCELED};
+const struct ending ending_failed = {"batch_failed", LOT_OPEN, TALLY_ERRORED};
+const struct ending ending_limited = {"batch_failed", LOT_FREE, TALLY_ERRORED};
+const struct ending ending_refused = {"batch_refused", LOT_OPEN, TALLY_ERRORED};
+const struct ending ending_stopped = {"batch_stopped", LOT_FREE, TALLY_ERRORED};
+const struct ending ending_foreign = {"batch_foreign", LOT_FREE, TALLY_MISSING};
+
+void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
 	       const struct weir_error *why)
 {
 	release_call(d);
 	d->step = DRIVE_REST;
-	d->rest.class = class;
-	d->rest.lot = lot;
+	d->rest.ending = ending;
 	d->rest.delay_ms = delay_ms;
 	if (why)
 		d->rest.error = *why;
@@ -214,7 +221,7 @@ void drive_go(struct drive *d, enum drive_step step)
 		rc = http_begin(d->remote->plan.http, &q, &d->call, &why);
 	}
 	if (rc < 0 && strcmp(why.code, "no_requests") == 0)
-		drive_end(d, "batch_missing", LOT_OPEN, 0, &why);
+		drive_end(d, &ending_missing, 0, &why);
 	else if (rc < 0)
 		drive_pause(d, drive_interval_ms(d), &why);
 }
@@ -223,12 +230,12 @@ void drive_go(struct drive *d, enum drive_step step)
 static void set_off(struct drive *d)
 {
 	if (d->intended && d->over && !d->sent_before)
-		drive_end(d, "batch_canceled", LOT_FREE, 0, NULL);
+		drive_end(d, &ending_dropped, 0, NULL);
 	else if (d->intended && d->sent_before)
 		drive_go(d, DRIVE_LIST);
 	else if (d->intended)
 		drive_go(d, provider_frame(d->model).file && !*d->file_id ? DRIVE_UPLOAD
-									   : DRIVE_CREATE);
+									  : DRIVE_CREATE);
 	else if (d->running && d->over && !d->cancelled)
 		drive_go(d, DRIVE_CANCEL);
 	else

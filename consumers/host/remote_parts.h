@@ -12,13 +12,13 @@
 #include "weir/message.h"
 #include "weir/provider.h"
 
-#define DRIVES_MAX 4	       /* at a time in one process */
-#define REMOTE_LEASE_MS 30000  /* a driver that has died is outlived by it */
+#define DRIVES_MAX 4	      /* at a time in one process */
+#define REMOTE_LEASE_MS 30000 /* a driver that has died is outlived by it */
 #define REMOTE_RENEW_US 8000000
-#define REMOTE_TRIES_MAX 5     /* remote batches that came back without a request's answer */
-#define REMOTE_CHUNK 500       /* lines of results in one transaction */
-#define REMOTE_SKEW_MS 300000  /* between the provider's clock and the ledger's */
-#define REMOTE_LINE_EXTRA 192  /* bytes of a line besides the request's body; at least */
+#define REMOTE_TRIES_MAX 5    /* remote batches that came back without a request's answer */
+#define REMOTE_CHUNK 500      /* lines of results in one transaction */
+#define REMOTE_SKEW_MS 300000 /* between the provider's clock and the ledger's */
+#define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
 #define REMOTE_ERROR_WAIT_MS 1000
 
 enum drive_step {
@@ -87,6 +87,16 @@ struct incoming {
 	struct outcomes outcomes;
 };
 
+/* How a remote batch ends for those of its requests that it has no line of. */
+struct ending {
+	const char *class;
+	enum request_lot lot;
+	enum tally tally;
+};
+
+extern const struct ending ending_missing, ending_cancelled, ending_dropped, ending_failed,
+	ending_limited, ending_refused, ending_stopped, ending_foreign;
+
 struct drive {
 	struct remote *remote;
 	const struct model *model; /* NULL: a free place */
@@ -98,8 +108,8 @@ struct drive {
 	char intent[40], job[MESSAGE_NAME_MAX + 1];
 	char file_id[PROVIDER_ID_MAX + 1], remote_id[PROVIDER_ID_MAX + 1];
 	int32_t stage, size, polls;
-	int64_t created_ms, sent_ms; /* since 1970; 0: not sent */
-	int64_t silent_ms;	     /* since it was sent last */
+	int64_t created_ms, sent_ms;		 /* since 1970; 0: not sent */
+	int64_t silent_ms;			 /* since it was sent last */
 	bool intended, running, cancelled, over; /* its job has ended */
 	bool sent_before;			 /* and nobody knows what became of it */
 
@@ -112,11 +122,11 @@ struct drive {
 	int64_t found_apart_ms;
 	int pages;
 	bool all_seen;
-	/* DRIVE_REST: what is said of requests that have no line. */
+	/* DRIVE_REST: what is said of requests that have no line, and when they may be sent again.
+	 */
 	struct {
-		const char *class;
+		const struct ending *ending;
 		struct weir_error error;
-		enum request_lot lot;
 		int64_t delay_ms;
 	} rest;
 };
@@ -135,17 +145,17 @@ struct remote {
 /* ---- remote.c ---- */
 
 /* One statement with r->params. 0, or -1: logged, and the caller gives up what it does. */
-int remote_query(struct remote *r, const char *sql, PGresult **out, struct weir_error *err)
-	WEIR_MUST_CHECK;
-int remote_do(struct remote *r, const char *sql, int64_t *rows, struct weir_error *err)
-	WEIR_MUST_CHECK;
+int remote_query(struct remote *r, const char *sql, PGresult **out,
+		 struct weir_error *err) WEIR_MUST_CHECK;
+int remote_do(struct remote *r, const char *sql, int64_t *rows,
+	      struct weir_error *err) WEIR_MUST_CHECK;
 /* Several statements, all or none of them; the result of the last may be wanted. */
 struct remote_statement {
 	const char *sql;
 	const struct params *params;
 };
-int remote_together(struct remote *r, const struct remote_statement *some, size_t n, PGresult **last,
-		    struct weir_error *err) WEIR_MUST_CHECK;
+int remote_together(struct remote *r, const struct remote_statement *some, size_t n,
+		    PGresult **last, struct weir_error *err) WEIR_MUST_CHECK;
 /* Models whose remote batches this process can drive; SIZE_MAX: at the end. */
 const struct model *remote_model(const struct remote *r, size_t i);
 void remote_add_models(struct remote *r); /* their names, as the next of r->params */
@@ -171,8 +181,8 @@ void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why);
 void drive_failed(struct drive *d, const struct reply *why);
 /* A state has been written: the next step begins a new count of polls. */
 int64_t drive_interval_ms(const struct drive *d);
-/* All requests that are left go by d->rest, then the remote batch is done. */
-void drive_end(struct drive *d, const char *class, enum request_lot lot, int64_t delay_ms,
+/* What is left of it ends so, and then it is done. why may be NULL. */
+void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
 	       const struct weir_error *why);
 void drive_stop_job(struct drive *d, const struct weir_error *why);
 /* Writes with the row's id and this process as $1 and $2, which are set already; the rest is the

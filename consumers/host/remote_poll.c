@@ -33,18 +33,18 @@ static void all_failed(struct drive *d)
 	static const char *const stops[] = {"billing", "bad_key", "not_allowed", "no_model"};
 	static const char *const limits[] = {"rate_limited", "overloaded"};
 	const struct weir_error *why = &d->info.error;
-	enum request_lot lot = LOT_OPEN;
+	const struct ending *ending = &ending_failed;
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
 		if (strcmp(why->code, limits[i]) == 0)
-			lot = LOT_FREE;
+			ending = &ending_limited;
 	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
 		if (strcmp(why->code, stops[i]) == 0) {
-			lot = LOT_FREE;
+			ending = &ending_stopped;
 			drive_stop_job(d, why);
 		}
 	log_event(LOG_WARN, "remote_batch_failed", "id=%lld remote_id=%s code=%s error=\"%s\"",
 		  (long long)d->id, d->remote_id, why->code, why->text);
-	drive_end(d, "batch_failed", lot, d->model->batch.poll_most_ms, why);
+	drive_end(d, ending, d->model->batch.poll_most_ms, why);
 }
 
 static void act_on(struct drive *d)
@@ -60,7 +60,7 @@ static void act_on(struct drive *d)
 	else if (*d->info.errors_url)
 		drive_go(d, DRIVE_ERRORS);
 	else
-		drive_end(d, "batch_missing", LOT_OPEN, 0, NULL);
+		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, 0, NULL);
 }
 
 void poll_done(struct drive *d, const struct http_response *r)
@@ -69,7 +69,7 @@ void poll_done(struct drive *d, const struct http_response *r)
 	if (provider_read_batch(d->model, r, &d->info, &why) == 0)
 		act_on(d);
 	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* deleted, or long ago */
-		drive_end(d, "batch_missing", LOT_OPEN, 0, &why.error);
+		drive_end(d, &ending_missing, 0, &why.error);
 	else
 		drive_failed(d, &why);
 	reply_release(&why);

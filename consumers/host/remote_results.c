@@ -25,10 +25,7 @@ static const struct meaning {
 	[REPLY_STOP] = {LOT_FREE, TALLY_ERRORED, true},
 };
 
-static struct weir_text text_of(const char *text)
-{
-	return (struct weir_text){text, strlen(text)};
-}
+static struct weir_text text_of(const char *text) { return (struct weir_text){text, strlen(text)}; }
 
 static void add_texts(struct outcomes *o, struct outcome_row *row, const char *call_id,
 		      struct weir_text answer, const char *class, const char *error)
@@ -49,8 +46,8 @@ static void add_reply(struct drive *d, struct outcome_row *row, const char *call
 	row->lot = m->lot;
 	row->tally = m->tally;
 	/* What a model will not say it will not say the next time either. */
-	row->again = *reply->error.code && m->again &&
-		     strcmp(reply->error.code, "refused_answer") != 0;
+	row->again =
+		*reply->error.code && m->again && strcmp(reply->error.code, "refused_answer") != 0;
 	row->input_tokens = reply->input_tokens;
 	row->output_tokens = reply->output_tokens;
 	add_texts(&d->in->outcomes, row, answered && *reply->id ? reply->id : call_id,
@@ -107,10 +104,9 @@ static const char find_owner[] =
 	" GROUP BY r.remote_batch, b.remote_id ORDER BY count(*) DESC LIMIT 1";
 
 /* The two change places. Each part holds only while both are as they were read. */
-static const char give_up[] =
-	"UPDATE weir.remote_batches SET remote_id = NULL WHERE id IN ($1, $2)"
-	" AND (id = $1 AND remote_id = $3"
-	"   OR id = $2 AND remote_id IS NOT DISTINCT FROM $4)";
+static const char give_up[] = "UPDATE weir.remote_batches SET remote_id = NULL WHERE id IN ($1, $2)"
+			      " AND (id = $1 AND remote_id = $3"
+			      "   OR id = $2 AND remote_id IS NOT DISTINCT FROM $4)";
 static const char take_over[] =
 	"UPDATE weir.remote_batches b SET remote_id = n.remote_id, next_at = now(), polls = 0,"
 	"  ended_at = NULL, state = CASE WHEN n.remote_id IS NULL THEN 'intent' ELSE 'running' END"
@@ -147,9 +143,8 @@ static int find_out_whose(struct drive *d, struct weir_error *err)
 	if (remote_query(d->remote, find_owner, &r, err) < 0)
 		return -1;
 	d->in->foreign = PQntuples(r) == 0;
-	int rc = d->in->foreign
-			 ? weir_fail(err, "not_ours", "its results are of other requests")
-			 : exchange(d, ledger_big(r, 0, 0), ledger_text(r, 0, 1), err);
+	int rc = d->in->foreign ? weir_fail(err, "not_ours", "its results are of other requests")
+				: exchange(d, ledger_big(r, 0, 0), ledger_text(r, 0, 1), err);
 	PQclear(r);
 	return rc < 0 ? -1 : weir_fail(err, "exchanged", "it was another one of ours");
 }
@@ -214,8 +209,8 @@ static int take_part(struct drive *d, const char *data, size_t size, bool ends)
 	if (!ends)
 		return 0;
 	if (!in->too_long)
-		rc = take_line(d, (struct weir_text){in->line.data ? in->line.data : "",
-						     in->line.size});
+		rc = take_line(
+			d, (struct weir_text){in->line.data ? in->line.data : "", in->line.size});
 	in->too_long = false;
 	buffer_reset(&in->line);
 	return rc;
@@ -269,7 +264,7 @@ static void not_read(struct drive *d, const struct http_response *r)
 	else if (provider_read_batch(d->model, r, &ignored, &why) == 0)
 		drive_pause(d, drive_interval_ms(d), NULL);
 	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* they are kept for a month */
-		drive_end(d, "batch_missing", LOT_OPEN, 0, &why.error);
+		drive_end(d, &ending_missing, 0, &why.error);
 	else
 		drive_failed(d, &why);
 	reply_release(&why);
@@ -284,13 +279,13 @@ static void read_whole(struct drive *d)
 	if (d->step == DRIVE_RESULTS && *d->info.errors_url)
 		drive_go(d, DRIVE_ERRORS);
 	else
-		drive_end(d, "batch_missing", LOT_OPEN, 0, NULL);
+		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, 0, NULL);
 }
 
 static void let_go(struct drive *d)
 {
 	struct weir_error why = d->in->error;
-	drive_end(d, "batch_missing", LOT_FREE, 0, &why);
+	drive_end(d, &ending_foreign, 0, &why);
 }
 
 static void end_reading(struct drive *d, const struct http_response *r)

@@ -12,9 +12,9 @@
 
 /* ---- how much it will be ---- */
 
-static const char measure[] =
-	"SELECT count(*)::int4, coalesce(sum(octet_length(custom_id) + octet_length(body)), 0)::int8"
-	" FROM weir.requests WHERE remote_batch = $1";
+static const char measure[] = "SELECT count(*)::int4, coalesce(sum(octet_length(custom_id) + "
+			      "octet_length(body)), 0)::int8"
+			      " FROM weir.requests WHERE remote_batch = $1";
 
 /* What a line has around the custom_id and the body. */
 static int64_t line_extra(const struct model *m)
@@ -165,14 +165,14 @@ static bool is_refused(const struct reply *why) { return why->kind == REPLY_REFU
 /* None of it will be taken as it is: its requests try again, in other company. */
 static void refused(struct drive *d, const struct weir_error *why)
 {
-	drive_end(d, "batch_refused", LOT_OPEN, d->model->batch.poll_most_ms, why);
+	drive_end(d, &ending_refused, d->model->batch.poll_most_ms, why);
 }
 
 /* Not one of its requests is with the provider: they are open again, once that may help. */
 static void stopped(struct drive *d, const struct weir_error *why)
 {
 	drive_stop_job(d, why);
-	drive_end(d, "batch_stopped", LOT_FREE, 0, why);
+	drive_end(d, &ending_stopped, 0, why);
 }
 
 static void not_sent(struct drive *d, const struct reply *why)
@@ -246,7 +246,8 @@ static const char set_remote[] =
 static int keep_created(struct drive *d, struct weir_error *err)
 {
 	struct remote *r = d->remote;
-	const struct remote_statement both[] = {{free_remote, &r->params}, {set_remote, &r->params}};
+	const struct remote_statement both[] = {{free_remote, &r->params},
+						{set_remote, &r->params}};
 	params_reset(&r->params);
 	params_big(&r->params, d->id);
 	params_string(&r->params, d->model->name);

@@ -15,7 +15,7 @@
 	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i"                                         \
 	" CROSS JOIN LATERAL (SELECT r.ctid AS tid, r.attempt, r.ai_model, r.tries"                \
 	"   FROM weir.requests r WHERE r.job_id = $1 AND r.stage = $2 AND r.ordinal = i.ordinal"   \
-	"    AND r.remote_batch = $3 LIMIT 1"
+	"    AND r.remote_batch = $3"
 
 #define COUNT                                                                                      \
 	" UPDATE weir.remote_batches b SET succeeded = b.succeeded + c.succeeded,"                 \
@@ -31,8 +31,8 @@
 /* First, for the order of locks: lot 0 is open, 1 ended, 2 free. */
 static const char wake[] =
 	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal))"
-	" FROM unnest($4::text[], $5::int4[]) AS u(custom_id, lot)" REQUESTS_OF_U ") r"
-	" WHERE u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7) HAVING count(*) > 0";
+	" FROM unnest($4::text[], $5::int4[]) AS u(custom_id, lot)" REQUESTS_OF_U
+	"   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r HAVING count(*) > 0";
 
 static const char answer[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
@@ -40,7 +40,7 @@ static const char answer[] =
 	"   $15::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
 	"    input, output, cost)),"
 	" k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.* FROM u" REQUESTS_OF_U
-	"   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) FOR UPDATE) r"
+	"   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1 FOR UPDATE) r"
 	"  ORDER BY i.ordinal),"
 	" a AS (INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
 	"   remote_batch, answer, error_class, error, again, input_tokens, output_tokens, cost)"
@@ -52,7 +52,7 @@ static const char answer[] =
 #define REOPEN(lots)                                                                               \
 	"WITH k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) r.tid, u.tally"                    \
 	"  FROM unnest($4::text[], $5::int4[], $6::int4[]) AS u(custom_id, lot, "                  \
-	"tally)" REQUESTS_OF_U "   AND u.lot = " lots " FOR UPDATE) r ORDER BY i.ordinal),"        \
+	"tally)" REQUESTS_OF_U "   AND u.lot = " lots " LIMIT 1 FOR UPDATE) r ORDER BY i.ordinal),"        \
 	" o AS (UPDATE weir.requests SET remote_batch = NULL,"                                     \
 	"   asked_at = clock_timestamp() + $7 * interval '1 ms'"
 #define REOPEN_WHERE "  WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT
@@ -64,7 +64,7 @@ static const char set_free[] = REOPEN("2") REOPEN_WHERE;
 static const char count_ours[] =
 	"SELECT (SELECT succeeded + errored + canceled + expired + missing FROM weir.remote_batches"
 	"  WHERE id = $3) + (SELECT count(*) FROM unnest($4::text[]) AS u(custom_id)" REQUESTS_OF_U
-	") r)";
+	" LIMIT 1) r)";
 
 /* ---- parameters ---- */
 
@@ -178,16 +178,19 @@ static void add_rest(const struct drive *d, struct outcomes *o, struct weir_text
 {
 	static const char nothing[] = "the provider says nothing of it";
 	struct outcome_row *row = &o->rows[o->size++];
+	const char *class = d->rest.ending->class;
 	char call[96];
 	int n = snprintf(call, sizeof call, "%lld/%.*s", (long long)d->id, (int)custom_id.size,
 			 custom_id.data);
 	const char *text = *d->rest.error.code ? d->rest.error.text : nothing;
-	*row = (struct outcome_row){.lot = d->rest.lot, .tally = TALLY_MISSING, .again = true};
+	*row = (struct outcome_row){.lot = d->rest.ending->lot,
+				    .tally = d->rest.ending->tally,
+				    .again = true};
 	snprintf(row->custom_id, sizeof row->custom_id, "%.*s", (int)custom_id.size,
 		 custom_id.data);
 	row->call_id = outcome_add(o, (struct weir_text){call, (size_t)n});
 	row->answer = outcome_add(o, (struct weir_text){NULL, 0});
-	row->class = outcome_add(o, (struct weir_text){d->rest.class, strlen(d->rest.class)});
+	row->class = outcome_add(o, (struct weir_text){class, strlen(class)});
 	row->error = outcome_add(o, (struct weir_text){text, strlen(text)});
 }
 

@@ -1,5 +1,6 @@
 /* The kind `sentiment`: scores news and forum posts, and writes each score to the row that the item
- * came from. The score is the analyzer's (analyzer.h); ai_model says which one. */
+ * came from, where it came from one. With ai_model local the score is the analyzer's (analyzer.h),
+ * else a language model's, by a template with a field sentiment_score. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -95,12 +96,23 @@ static int check_parameter(const struct state *s, const struct weir_map *context
 	return fail_value(err, "bad_context", text, value);
 }
 
+/* "local" is always there, and most items name it: that needs no look-up. -1: err says why. */
+static int model_of(const struct state *s, const struct weir_item *item, struct weir_error *err)
+{
+	struct weir_text name;
+	if (s->host->map_text(item->context, "ai_model", &name) == 0 && is(name, "local"))
+		return WEIR_MODEL_LOCAL;
+	return s->host->find_model(s->host, item, err);
+}
+
 static int check(void *state, const struct weir_item *item, struct weir_error *err)
 {
 	const struct state *s = state;
 	struct weir_text type;
-	if (check_parameter(s, item->context, "model_key", "sentiment", err) < 0 ||
-	    check_parameter(s, item->context, "ai_model", "local", err) < 0)
+	int model = model_of(s, item, err);
+	if (model < 0 ||
+	    (model == WEIR_MODEL_LOCAL &&
+	     check_parameter(s, item->context, "model_key", "sentiment", err) < 0))
 		return -1;
 	if (s->host->map_text(item->payload, "text_type", &type) == 0 && !is(type, "news") &&
 	    !is(type, "reddit"))
@@ -116,9 +128,8 @@ static struct weir_text part(const struct state *s, const struct weir_item *item
 	return text;
 }
 
-static void process(void *state, struct weir_work work, const struct weir_item *item)
+static void score_here(const struct state *s, struct weir_work work, const struct weir_item *item)
 {
-	const struct state *s = state;
 	char json[96];
 	struct weir_text title = part(s, item, "title");
 	struct weir_text body = part(s, item, "summary");
@@ -134,6 +145,41 @@ static void process(void *state, struct weir_work work, const struct weir_item *
 						 .result = {json, (size_t)n},
 						 .note = &score,
 						 .note_size = sizeof score});
+}
+
+static void process(void *state, struct weir_work work, const struct weir_item *item)
+{
+	const struct state *s = state;
+	struct weir_verdict v = {.outcome = WEIR_REJECT};
+	switch (model_of(s, item, &v.error)) {
+	case WEIR_MODEL_LOCAL:
+		score_here(s, work, item);
+		break;
+	case WEIR_MODEL_REMOTE:
+		s->host->ask(s->host, work);
+		break;
+	default:
+		s->host->complete(s->host, work, &v);
+	}
+}
+
+/* The template has checked its range. One of somebody's own may have no such field. */
+static void answer(void *state, struct weir_work work, const struct weir_item *item,
+		   const struct weir_answer *a)
+{
+	const struct state *s = state;
+	double score;
+	struct weir_verdict v = {.outcome = WEIR_DONE,
+				 .result = a->json,
+				 .note = &score,
+				 .note_size = sizeof score};
+	(void)item;
+	if (s->host->map_real(a->fields, "sentiment_score", &score) < 0) {
+		v = (struct weir_verdict){.outcome = WEIR_REJECT};
+		fail(&v.error, "bad_template",
+		     "the template of this model_key has no number sentiment_score");
+	}
+	s->host->complete(s->host, work, &v);
 }
 
 /* ---- storing ---- */
@@ -282,11 +328,12 @@ const struct weir_plugin *weir_plugin(void)
 		.abi_minor = WEIR_ABI_MINOR,
 		.struct_size = sizeof plugin,
 		.kind = "sentiment",
-		.version = "1.0",
+		.version = "1.1",
 		.summary = "scores the sentiment of news and forum posts, -1 to 1",
 		.open = open_plugin,
 		.check = check,
 		.process = process,
+		.answer = answer,
 		.store = store,
 		.close = close_plugin,
 		.sources = sources,

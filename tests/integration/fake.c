@@ -155,7 +155,7 @@ void fake_restart(const char *option)
 
 int fake_open(void)
 {
-	if (world_open())
+	if (world_open()) /* which makes the folder of the logs */
 		return 1;
 	mkdir(TEMPLATES, 0777);
 	return fake_start(NULL) < 0;

@@ -3,36 +3,38 @@
 
 #include "../suites.h"
 
-add_suite add_flow_suite, add_submit_suite, add_plugins_suite, add_garbage_suite, add_crash_suite,
-	add_stop_suite, add_broker_suite, add_servers_suite, add_progress_suite, add_ledger_suite,
-	add_amqp_suite, add_definition_suite, add_relay_suite, add_report_suite, add_control_suite,
-	add_pause_suite, add_letters_suite, add_limits_suite, add_retry_suite, add_stages_suite,
-	add_asks_suite, add_asks_crash_suite;
+/* clang-format off: a suite a line */
+#define SUITES(X) \
+	X(amqp) \
+	X(ledger) \
+	X(progress) \
+	X(flow) \
+	X(submit) \
+	X(definition) \
+	X(report) \
+	X(plugins) \
+	X(garbage) \
+	X(stop) \
+	X(crash) \
+	X(broker) \
+	X(servers) \
+	X(relay) \
+	X(control) \
+	X(pause) \
+	X(letters) \
+	X(limits) \
+	X(retry) \
+	X(stages) \
+	X(asks) \
+	X(asks_crash) \
+	X(remote)
 
-static add_suite *const suites[] = {
-	add_amqp_suite,
-	add_ledger_suite,
-	add_progress_suite,
-	add_flow_suite,
-	add_submit_suite,
-	add_definition_suite,
-	add_report_suite,
-	add_plugins_suite,
-	add_garbage_suite,
-	add_stop_suite,
-	add_crash_suite,
-	add_broker_suite,
-	add_servers_suite,
-	add_relay_suite,
-	add_control_suite,
-	add_pause_suite,
-	add_letters_suite,
-	add_limits_suite,
-	add_retry_suite,
-	add_stages_suite,
-	add_asks_suite,
-	add_asks_crash_suite,
-	NULL,
-};
+#define DECLARE(NAME) add_suite add_##NAME##_suite;
+#define LIST(NAME) add_##NAME##_suite,
+
+SUITES(DECLARE)
+
+static add_suite *const suites[] = {SUITES(LIST) NULL};
+/* clang-format on */
 
 int main(int argc, char **argv) { return suites_run(suites, argc, argv); }
