@@ -57,11 +57,13 @@ static void when_stored(void) { killed("answer_stored"); }
 static void when_answering(void) { killed("answering"); }
 static void when_processed(void) { killed("processed"); }
 
-/* These are passed once: all is flushed together. */
+/* These are passed once: all is flushed together, when no call is on its way. */
 static void killed_in_flush(const char *place)
 {
 	struct job *job = one_by_one("flush");
-	die(place);
+	struct process *p = start(place, "weir-consumer", "ask", "--linger", "30s", NULL);
+	int status = await_exit(p, PATIENCE_MS);
+	EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", place, status);
 	finish_billed(job, 1);
 }
 
@@ -87,21 +89,47 @@ static void when_answered(void)
 	finish_billed(job, 1);
 }
 
+/* A provider that knows no Idempotency-Key bills again what was on its way, and nothing else. */
+static void when_calls_are_on_their_way(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 10}\n");
+	fake_script("{'latency_ms': 200}");
+	struct job *job = job_submit(asked_job("flight", "ai_model=claude", 80));
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 0;
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	await(PATIENCE_MS, "SELECT count(*) >= 20 FROM weir.answers");
+	EXPECT_INT(fake_count("most_in_flight"), 10);
+	kill_hard(p);
+	consumer(NULL);
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	int64_t twice = fake_count("billed") - 80;
+	EXPECT(twice >= 0 && twice <= 10, "%lld more than the items were billed", (long long)twice);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 80);
+}
+
 /* ---- without a crash ---- */
 
-/* Each message twice, for two consumers. */
-static void two_copies(void)
+/* Each message is in the queue twice. A consumer takes three times what it flushes. */
+static void copies(const char *flush)
 {
-	fake_script("{'latency_ms': 100}");
+	fake_script("{'latency_ms': 300}");
 	struct job *job = job_submit(asked_job("copies", "ai_model=claude", ITEMS));
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
 	stop_all();
 	EXPECT_INT(republish("weir.ask", "ask", 2), ITEMS);
 	start(NULL, "weir-relay", NULL);
-	consumer(NULL);
+	start(NULL, "weir-consumer", "ask", "--flush", flush, NULL);
+	start(NULL, "weir-consumer", "ask", "--flush", flush, NULL);
 	finish_billed(job, 1);
 }
+
+static void copies_in_one(void) { copies("50"); }
+static void copies_in_two(void) { copies("5"); }
 
 /* It waits for what it has asked for. */
 static void stopped(void)
@@ -150,6 +178,27 @@ static void paused(void)
 	finish_billed(job, 1);
 }
 
+/* What was asked for is kept, and nothing more is asked for. */
+static void cancelled(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 5}\n");
+	fake_script("{'latency_ms': 500}");
+	struct job *job = job_submit(asked_job("cancelled", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	fake_await("in_flight", 5);
+	const struct outcome *o = run(NULL, "weir", "cancel", "cancelled", NULL);
+	EXPECT(o->status == 0, "weir cancel: %d: %s", o->status, o->err);
+	await_ended(job);
+	stop(p);
+	int64_t billed = fake_count("billed");
+	EXPECT(billed < ITEMS, "all %d items were asked for", ITEMS);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), billed);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.calls"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), ITEMS);
+}
+
 void add_asks_crash_suite(void);
 
 void add_asks_crash_suite(void)
@@ -166,9 +215,12 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when it has committed, but not counted", when_committed);
 	CU_add_test(s, "when it has counted, but not acked", when_counted);
 	CU_add_test(s, "when it has acked", when_acked);
+	CU_add_test(s, "when calls are on their way", when_calls_are_on_their_way);
 	s = FAKE_SUITE("an answer is paid for once");
-	CU_add_test(s, "when each message comes twice", two_copies);
+	CU_add_test(s, "when each message comes twice", copies_in_one);
+	CU_add_test(s, "when each message comes twice, to two consumers", copies_in_two);
 	CU_add_test(s, "when the consumer stops", stopped);
 	CU_add_test(s, "when the ledger is away", ledger_away);
 	CU_add_test(s, "when the job is paused", paused);
+	CU_add_test(s, "when the job is cancelled", cancelled);
 }
