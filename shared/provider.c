@@ -322,7 +322,7 @@ int provider_fetch(const struct model *m, const char *url, struct buffer *texts,
 
 	if (check_remote(m, err) < 0)
 		return -1;
-	if (strncmp(url, m->base_url, strlen(m->base_url)) != 0)
+	if (strncmp(url, m->base_url, strlen(m->base_url)) != 0 || url[strlen(m->base_url)] != '/')
 		return weir_fail(err, "bad_value", "the results are not where %s is", m->name);
 	*out = (struct http_request){
 		.method = "GET", .timeout_ms = STREAM_SILENCE_MS, .response_max = INFO_MAX};

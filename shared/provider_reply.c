@@ -367,6 +367,8 @@ void reply_of_error(const struct model *m, int status, const json_t *object,
 			 .message = json_text_of(object, "message")};
 	struct meaning meaning;
 
+	if (!*t.message) /* {"error": "text"} */
+		t.message = json_text_of(object, "error");
 	if (r && !*t.message)
 		t.body = r->body;
 	meaning = meaning_of(&t);

@@ -66,7 +66,7 @@ static void expect_refused(const char *model, const char *key, const char *part)
 		    "label=l", "--context", model, "--context", key, NULL);
 	EXPECT(o->status != 0, "%s and %s were taken", model, key);
 	EXPECT_PART(o->err, part);
-	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 0);
 }
 
 static void unknown_names(void)

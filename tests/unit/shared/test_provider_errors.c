@@ -1,0 +1,262 @@
+/* What the errors of providers mean: statuses, headers and bodies as the vendors send them. */
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "provider_case.h"
+#include "weir/provider.h"
+
+#define ERROR(type, message) "{'type':'error','error':{'type':'" type "','message':'" message "'}}"
+#define CODE(code, message)                                                                        \
+	"{'error':{'message':'" message "','type':'x','param':null,'code':'" code "'}}"
+#define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT|"
+
+static const struct error_case {
+	const struct model *model;
+	int status;
+	const char *headers, *body;
+	enum reply_kind kind;
+	int64_t after_ms;
+	bool fleet;
+	const char *code, *part; /* of the error */
+} cases[] = {
+	/* the statuses of one vendor */
+	{&claude, 400, "", ERROR("invalid_request_error", "max_tokens: too large"), REPLY_REFUSED,
+	 0, false, "bad_request", "max_tokens: too large"},
+	{&claude, 401, "", ERROR("authentication_error", "invalid x-api-key"), REPLY_STOP, 0, false,
+	 "bad_key", "HTTP 401 authentication_error: invalid x-api-key"},
+	{&claude, 402, "", ERROR("billing_error", "pay"), REPLY_STOP, 0, false, "billing", "pay"},
+	{&claude, 403, "", ERROR("permission_error", "no"), REPLY_STOP, 0, false, "not_allowed",
+	 "no"},
+	{&claude, 404, "", ERROR("not_found_error", "model: claude-x"), REPLY_STOP, 0, false,
+	 "not_found", "claude-x"},
+	{&claude, 408, "", "", REPLY_RETRY, 0, false, "provider_timeout", "HTTP 408"},
+	{&claude, 409, "", ERROR("conflict_error", "c"), REPLY_RETRY, 0, false, "provider_conflict",
+	 "c"},
+	{&claude, 413, "", ERROR("request_too_large", "big"), REPLY_REFUSED, 0, false,
+	 "bad_request", "big"},
+	{&claude, 422, "", "", REPLY_REFUSED, 0, false, "bad_request", "HTTP 422"},
+	{&claude, 429, "", ERROR("rate_limit_error", "slow"), REPLY_THROTTLED, 0, true,
+	 "rate_limited", "slow"},
+	{&claude, 500, "", ERROR("api_error", "oops"), REPLY_RETRY, 0, false, "provider_error",
+	 "oops"},
+	{&claude, 502, "", "<html>\r\n<b>Bad Gateway</b>", REPLY_RETRY, 0, false, "provider_error",
+	 "HTTP 502 <html>  <b>Bad Gateway</b>"},
+	{&claude, 503, "", "", REPLY_THROTTLED, 0, false, "overloaded", "HTTP 503"},
+	{&claude, 504, "", ERROR("timeout_error", "t"), REPLY_RETRY, 0, false, "provider_timeout",
+	 "t"},
+	{&claude, 529, "", ERROR("overloaded_error", "Overloaded"), REPLY_THROTTLED, 0, false,
+	 "overloaded", "Overloaded"},
+	{&claude, 200, "", ERROR("overloaded_error", "Overloaded"), REPLY_THROTTLED, 0, false,
+	 "overloaded", "overloaded_error: Overloaded"},
+	{&claude, 302, "Location: /login", "", REPLY_STOP, 0, false, "not_found", "HTTP 302"},
+
+	/* bills that come as something else */
+	{&claude, 400, "",
+	 ERROR("invalid_request_error", "Your credit balance is too low to access"), REPLY_STOP, 0,
+	 false, "billing", "credit balance"},
+	{&claude, 429, "Retry-After: 5|",
+	 "{'error':{'type':'rate_limit_error','message':'m',"
+	 "'details':{'error_code':'enforced_spend_limit_reached'}}}",
+	 REPLY_STOP, 0, false, "billing", "enforced_spend_limit_reached"},
+	{&gpt, 429, "", CODE("insufficient_quota", "You exceeded your current quota"), REPLY_STOP,
+	 0, false, "billing", "insufficient_quota"},
+	{&gpt, 429, "", CODE("credit_balance_exhausted", "m"), REPLY_STOP, 0, false, "billing",
+	 "m"},
+	{&compatible, 400, "", "{'error':'Insufficient tokens: exceeded your current quota'}",
+	 REPLY_STOP, 0, false, "billing", "Insufficient tokens"},
+
+	/* the statuses of the other */
+	{&gpt, 401, "", CODE("invalid_api_key", "Incorrect key"), REPLY_STOP, 0, false, "bad_key",
+	 "Incorrect key"},
+	{&gpt, 404, "", CODE("model_not_found", "no such model"), REPLY_STOP, 0, false, "no_model",
+	 "no such model"},
+	{&gpt, 400, "", CODE("context_length_exceeded", "long"), REPLY_REFUSED, 0, false,
+	 "bad_request", "context_length_exceeded: long"},
+	{&gpt, 429, "", CODE("rate_limit_exceeded", "slow"), REPLY_THROTTLED, 0, true,
+	 "rate_limited", "slow"},
+	{&gpt, 500, "", CODE("server_error", "oops"), REPLY_RETRY, 0, false, "provider_error",
+	 "oops"},
+	{&compatible, 404, "",
+	 "{'object':'error','message':'The model x does not exist','code':404}", REPLY_STOP, 0,
+	 false, "not_found", "The model x does not exist"},
+
+	/* how long to wait */
+	{&gpt, 429, "Retry-After: 2|", "", REPLY_THROTTLED, 2000, true, "rate_limited", ""},
+	{&gpt, 429, "retry-after: 0.25|", "", REPLY_THROTTLED, 250, true, "rate_limited", ""},
+	{&gpt, 429, "Retry-After: 0|", "", REPLY_THROTTLED, 1, true, "rate_limited", ""},
+	{&gpt, 429, "Retry-After: 2|Retry-After-Ms: 1500|", "", REPLY_THROTTLED, 1500, true,
+	 "rate_limited", ""},
+	{&gpt, 429, "Retry-After: 3|Retry-After-Ms: soon|", "", REPLY_THROTTLED, 3000, true,
+	 "rate_limited", ""},
+	{&gpt, 503, DATE "Retry-After: Sun, 06 Nov 1994 08:49:57 GMT|", "", REPLY_THROTTLED, 20000,
+	 false, "overloaded", ""},
+	{&gpt, 503, DATE "Retry-After: Sun, 06 Nov 1994 08:40:00 GMT|", "", REPLY_THROTTLED, 1,
+	 false, "overloaded", ""},
+	{&gpt, 500, "Retry-After: 1|", "", REPLY_RETRY, 1000, false, "provider_error", ""},
+	{&gpt, 429, "Retry-After: -5|", "", REPLY_THROTTLED, 0, true, "rate_limited", ""},
+	{&gpt, 429, "Retry-After: nan|", "", REPLY_THROTTLED, 0, true, "rate_limited", ""},
+	{&gpt, 429, "Retry-After: 1e300|", "", REPLY_THROTTLED, WEIR_RETRY_AFTER_MAX, true,
+	 "rate_limited", ""},
+	{&gpt, 429, "Retry-After: whenever|", "", REPLY_THROTTLED, 0, true, "rate_limited", ""},
+	{&gpt, 400, "Retry-After: 2|", "", REPLY_REFUSED, 0, false, "bad_request", ""},
+	{&gpt, 429,
+	 "x-ratelimit-limit-requests: 60|x-ratelimit-remaining-requests: 0|"
+	 "x-ratelimit-reset-requests: 1m0.5s|",
+	 "", REPLY_THROTTLED, 60500, true, "rate_limited", ""},
+
+	/* x-should-retry */
+	{&claude, 400, "x-should-retry: true|", "", REPLY_RETRY, 0, false, "bad_request", ""},
+	{&claude, 500, "x-should-retry: false|", "", REPLY_REFUSED, 0, false, "provider_error", ""},
+	{&claude, 429, "X-Should-Retry: false|", "", REPLY_STOP, 0, false, "rate_limited", ""},
+	{&claude, 529, "x-should-retry: true|", "", REPLY_THROTTLED, 0, false, "overloaded", ""},
+	{&claude, 401, "x-should-retry: true|", "", REPLY_STOP, 0, false, "bad_key", ""},
+
+	/* who to ask about it; and the key, should it come back */
+	{&claude, 500, "request-id: req_7|", ERROR("api_error", "oops"), REPLY_RETRY, 0, false,
+	 "provider_error", "oops (request req_7)"},
+	{&gpt, 401, "", CODE("invalid_api_key", "Incorrect: " KEY "!"), REPLY_STOP, 0, false,
+	 "bad_key", "Incorrect: ***!"},
+};
+
+static bool as_wanted(const struct error_case *c, const struct reply *r)
+{
+	return r->kind == c->kind && r->after_ms == c->after_ms && r->fleet == c->fleet &&
+	       strcmp(r->error.code, c->code) == 0 && strstr(r->error.text, c->part) &&
+	       !strstr(r->error.text, KEY);
+}
+
+static void errors(void)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct error_case *c = &cases[i];
+		struct reply r;
+
+		read_case(c->model, c->status, c->headers, c->body, &r);
+		if (!as_wanted(c, &r))
+			fprintf(stderr,
+				"    case %zu (%d): kind %d, after %lld, fleet %d, %s: %s\n", i,
+				c->status, (int)r.kind, (long long)r.after_ms, r.fleet,
+				r.error.code, r.error.text);
+		CU_ASSERT_TRUE(as_wanted(c, &r));
+		reply_release(&r);
+	}
+}
+
+/* Without a Date, the clock here is what a date is reckoned by. */
+static void a_date_without_another(void)
+{
+	struct reply r;
+
+	read_case(&gpt, 429, "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT|", "", &r);
+	CU_ASSERT_EQUAL(r.after_ms, WEIR_RETRY_AFTER_MAX);
+	read_case(&gpt, 429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT|", "", &r);
+	CU_ASSERT_EQUAL(r.after_ms, 1);
+}
+
+/* Neither too long nor cut within a character. */
+static void long_messages(void)
+{
+	struct buffer body = BUFFER_INIT;
+	struct reply r;
+
+	for (int shift = 0; shift < 3; shift++) {
+		buffer_reset(&body);
+		buffer_add_text(&body, "{'error':{'type':'t','message':'");
+		buffer_add(&body, "xxx", (size_t)shift);
+		for (int i = 0; i < 1000; i++)
+			buffer_add_text(&body, "\xE2\x82\xAC");
+		buffer_add_text(&body, "'}}");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(buffer_text(&body));
+		read_case(&claude, 500, "request-id: req_7|", body.data, &r);
+		CU_ASSERT_PTR_NULL(strchr(r.error.text, '?'));
+		CU_ASSERT_PTR_NOT_NULL(strstr(r.error.text, "\xE2\x82\xAC... (request req_7)"));
+	}
+	buffer_release(&body);
+}
+
+static void failures(void)
+{
+	static const struct {
+		const char *code;
+		enum reply_kind kind;
+	} rows[] = {{"http_connect", REPLY_THROTTLED}, {"http_timeout", REPLY_RETRY},
+		    {"http_cut", REPLY_RETRY},	       {"http_oversized", REPLY_RETRY},
+		    {"http_tls", REPLY_STOP},	       {"http_failed", REPLY_RETRY},
+		    {"out_of_memory", REPLY_THROTTLED}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_response response = {0};
+		struct reply r;
+
+		weir_fail(&response.failure, rows[i].code, "why");
+		provider_read(&claude, &response, &r);
+		CU_ASSERT_EQUAL(r.kind, rows[i].kind);
+		CU_ASSERT_FALSE(r.fleet);
+		CU_ASSERT_STRING_EQUAL(r.error.code, rows[i].code);
+		CU_ASSERT_STRING_EQUAL(r.error.text, "why");
+	}
+}
+
+/* ---- what is left ---- */
+
+static void expect_limits(const struct model *m, const char *headers, int64_t requests,
+			  int64_t input, int64_t output, int64_t reset_ms)
+{
+	struct http_response r = response_of(200, headers, "{}");
+	struct provider_limits l;
+
+	provider_read_limits(m, &r, &l);
+	CU_ASSERT_EQUAL(l.requests, requests);
+	CU_ASSERT_EQUAL(l.input_tokens, input);
+	CU_ASSERT_EQUAL(l.output_tokens, output);
+	CU_ASSERT_EQUAL(l.reset_ms, reset_ms);
+	response_release(&r);
+}
+
+static void limits(void)
+{
+	expect_limits(&claude, "", -1, -1, -1, 0);
+	expect_limits(&claude,
+		      DATE "anthropic-ratelimit-requests-limit: 50|"
+			   "anthropic-ratelimit-requests-remaining: 49|"
+			   "anthropic-ratelimit-requests-reset: 1994-11-06T08:49:38Z|"
+			   "anthropic-ratelimit-input-tokens-limit: 100|"
+			   "anthropic-ratelimit-input-tokens-remaining: 0|"
+			   "anthropic-ratelimit-input-tokens-reset: 1994-11-06T08:50:37.5Z|"
+			   "anthropic-ratelimit-output-tokens-limit: 100|"
+			   "anthropic-ratelimit-output-tokens-remaining: 7|",
+		      49, 0, 7, 60500);
+	expect_limits(&gpt,
+		      "x-ratelimit-limit-requests: 60|x-ratelimit-remaining-requests: 0|"
+		      "x-ratelimit-reset-requests: 20ms|x-ratelimit-limit-tokens: 1000|"
+		      "x-ratelimit-remaining-tokens: 900|x-ratelimit-reset-tokens: 6m0s|",
+		      0, 900, -1, 20);
+}
+
+/* Gateways send what is no limit. */
+static void no_limits(void)
+{
+	expect_limits(&compatible, "x-ratelimit-remaining-requests: 0|", -1, -1, -1, 0);
+	expect_limits(&compatible,
+		      "x-ratelimit-limit-requests: -1|x-ratelimit-remaining-requests: -1|", -1, -1,
+		      -1, 0);
+	expect_limits(&compatible,
+		      "x-ratelimit-limit-requests: 5|x-ratelimit-remaining-requests: -1|", -1, -1,
+		      -1, 0);
+	expect_limits(&compatible, "x-ratelimit-limit-requests: many|", -1, -1, -1, 0);
+}
+
+void add_provider_errors_suite(void);
+
+void add_provider_errors_suite(void)
+{
+	CU_pSuite suite = CU_add_suite("provider errors", NULL, NULL);
+
+	CU_add_test(suite, "errors", errors);
+	CU_add_test(suite, "a date without another", a_date_without_another);
+	CU_add_test(suite, "long messages", long_messages);
+	CU_add_test(suite, "failures", failures);
+	CU_add_test(suite, "limits", limits);
+	CU_add_test(suite, "no limits", no_limits);
+}
