@@ -27,7 +27,10 @@
 	X(stages) \
 	X(asks) \
 	X(asks_crash) \
-	X(remote)
+	X(remote) \
+	X(content) \
+	X(idea) \
+	X(results)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;
 #define LIST(NAME) add_##NAME##_suite,

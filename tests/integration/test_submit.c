@@ -100,6 +100,10 @@ static void a_folder(void)
 	const struct outcome *o =
 		run(NULL, "weir", "submit", "sum", LOGS, "--context", "label=x", NULL);
 	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "there is no Markdown file in it");
+	o = run(NULL, "weir", "submit", "sum", LOGS, "--format", "csv", "--context", "label=x",
+		NULL);
+	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "that is a directory");
 }
 
