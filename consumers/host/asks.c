@@ -10,6 +10,7 @@
 
 #define PATIENCE_US 5000000 /* for the limits of a model; then others may have the place */
 #define PAUSED_US 1000000   /* an ask of a paused job is put off by so much */
+#define COPY_US 5000000	    /* a copy of a message that is at work here waits for so long */
 #define READY_MORE 100	    /* looked up ahead, beside a quarter of what may be in flight */
 
 /* ---- the states ---- */
@@ -160,10 +161,37 @@ static size_t choose(const struct asks *a, struct ask **out, size_t most)
 	return n;
 }
 
+/* Whether a copy of its message came to this process before it: the ledger tells processes apart,
+ * not what is in one. */
+static bool is_copy(const struct asks *a, const struct ask *ask)
+{
+	const struct weir_item *item = &ask->one->message.item;
+	for (int state = ASK_LOOKING; state < ASK_STATES; state++)
+		for (const struct ask *other = a->lists[state].first; other && other != ask;
+		     other = other->after)
+			if (other->one->message.item.ordinal == item->ordinal &&
+			    other->one->message.item.stage == item->stage &&
+			    other->one->job == ask->one->job)
+				return true;
+	return false;
+}
+
+static size_t put_off_copies(struct asks *a, struct ask **some, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_copy(a, some[i]))
+			work_defer(a->consumer, ask_end(some[i]), COPY_US, "deferred",
+				   "the model is just being asked for another copy of it");
+		else
+			some[kept++] = some[i];
+	return kept;
+}
+
 static void look(struct asks *a)
 {
 	struct ask *some[ASKS_TURN];
-	size_t n = choose(a, some, ASKS_TURN);
+	size_t n = put_off_copies(a, some, choose(a, some, ASKS_TURN));
 	if (n == 0 || !desk_ready(a->desk) || desk_look(a->desk, some, n) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {

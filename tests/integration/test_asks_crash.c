@@ -57,11 +57,13 @@ static void when_stored(void) { killed("answer_stored"); }
 static void when_answering(void) { killed("answering"); }
 static void when_processed(void) { killed("processed"); }
 
-/* These are passed once: all is flushed together. */
+/* These are passed once: all is flushed together, when no call is on its way. */
 static void killed_in_flush(const char *place)
 {
 	struct job *job = one_by_one("flush");
-	die(place);
+	struct process *p = start(place, "weir-consumer", "ask", "--linger", "30s", NULL);
+	int status = await_exit(p, PATIENCE_MS);
+	EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", place, status);
 	finish_billed(job, 1);
 }
 
@@ -89,19 +91,23 @@ static void when_answered(void)
 
 /* ---- without a crash ---- */
 
-/* Each message twice, for two consumers. */
-static void two_copies(void)
+/* Each message is in the queue twice. A consumer takes three times what it flushes. */
+static void copies(const char *flush)
 {
-	fake_script("{'latency_ms': 100}");
+	fake_script("{'latency_ms': 300}");
 	struct job *job = job_submit(asked_job("copies", "ai_model=claude", ITEMS));
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
 	stop_all();
 	EXPECT_INT(republish("weir.ask", "ask", 2), ITEMS);
 	start(NULL, "weir-relay", NULL);
-	consumer(NULL);
+	start(NULL, "weir-consumer", "ask", "--flush", flush, NULL);
+	start(NULL, "weir-consumer", "ask", "--flush", flush, NULL);
 	finish_billed(job, 1);
 }
+
+static void copies_in_one(void) { copies("50"); }
+static void copies_in_two(void) { copies("5"); }
 
 /* It waits for what it has asked for. */
 static void stopped(void)
@@ -167,7 +173,8 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when it has counted, but not acked", when_counted);
 	CU_add_test(s, "when it has acked", when_acked);
 	s = FAKE_SUITE("an answer is paid for once");
-	CU_add_test(s, "when each message comes twice", two_copies);
+	CU_add_test(s, "when each message comes twice", copies_in_one);
+	CU_add_test(s, "when each message comes twice, to two consumers", copies_in_two);
 	CU_add_test(s, "when the consumer stops", stopped);
 	CU_add_test(s, "when the ledger is away", ledger_away);
 	CU_add_test(s, "when the job is paused", paused);
