@@ -30,6 +30,9 @@
 	X(asks) \
 	X(asks_crash) \
 	X(remote) \
+	X(content) \
+	X(idea) \
+	X(results) \
 	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;

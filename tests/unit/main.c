@@ -8,6 +8,7 @@
 	X(analyzer) \
 	X(buffer) \
 	X(clock) \
+	X(content) \
 	X(csv) \
 	X(delivery) \
 	X(error) \
@@ -16,6 +17,7 @@
 	X(letter) \
 	X(loader) \
 	X(log) \
+	X(markdown) \
 	X(message) \
 	X(meter) \
 	X(models) \
