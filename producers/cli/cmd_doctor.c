@@ -288,7 +288,7 @@ static void check_models(struct doctor *d)
 	struct models *m;
 	struct weir_error why;
 	char *faults;
-	if (models_open_verbose(d->settings->models, &m, &faults, &why) < 0) {
+	if (models_open(d->settings->models, true, &m, &faults, &why) < 0) {
 		tell_faults(d, "mend the file that --models names", faults, &why);
 		return;
 	}

@@ -107,7 +107,7 @@ static void a_folder(void)
 	o = run(NULL, "weir", "submit", "sum", EMPTY, "--format", "csv", "--context", "label=x",
 		NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "there is no Markdown file in it");
+	EXPECT_PART(o->err, "that is a directory");
 }
 
 static void a_file_where_the_kind_should_be(void)

@@ -56,7 +56,7 @@ static int open_text(const char *text)
 	write_file(path, text, 0600);
 	m = NULL;
 	faults = NULL;
-	return models_open_verbose(path, &m, &faults, &err);
+	return models_open(path, true, &m, &faults, &err);
 }
 
 static void release(void)
@@ -86,7 +86,7 @@ static void open_good(const char *text)
 
 static void without_a_file(void)
 {
-	CU_ASSERT_EQUAL_FATAL(models_open(NULL, &m, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(models_open(NULL, true, &m, NULL, &err), 0);
 	CU_ASSERT_EQUAL(models_count(m), 1);
 	CU_ASSERT_STRING_EQUAL(models_at(m, 0)->name, "local");
 	CU_ASSERT_EQUAL(models_at(m, 0)->provider, PROVIDER_LOCAL);
@@ -485,7 +485,7 @@ static void the_example_is_valid(void)
 	struct buffer text = BUFFER_INIT;
 	char vllm[64];
 
-	CU_ASSERT_EQUAL_FATAL(models_open(WEIR_SOURCE_DIR "/deploy/models.yaml", &m, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(models_open(WEIR_SOURCE_DIR "/deploy/models.yaml", true, &m, NULL, &err), 0);
 	CU_ASSERT_PTR_NOT_NULL(find("ollama"));
 	release();
 	setenv("ANTHROPIC_API_KEY", KEY, 1);
@@ -540,7 +540,7 @@ static void every_allocation_may_fail(void)
 
 		m = NULL;
 		failing_malloc_arm(n);
-		rc = models_open_verbose(path, &m, &faults, &err);
+		rc = models_open(path, true, &m, &faults, &err);
 		failed = failing_malloc_disarm();
 		if (rc == 0)
 			CU_ASSERT_PTR_NOT_NULL(find("x")->base_url);

@@ -749,7 +749,7 @@ static void find_both(void)
 	struct llm l;
 
 	write_file(path, models);
-	CU_ASSERT_EQUAL_FATAL(llm_open(&l, &s, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(llm_open(&l, &s, true, &err), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct model *model = NULL;
 		const struct template *template = NULL;
