@@ -55,7 +55,6 @@ static void when_delivered(void) { killed("delivered"); }
 static void when_working(void) { killed("working"); }
 static void when_stored(void) { killed("answer_stored"); }
 static void when_answering(void) { killed("answering"); }
-static void when_processed(void) { killed("processed"); }
 
 /* These are passed once: all is flushed together, when no call is on its way. */
 static void killed_in_flush(const char *place)
@@ -67,6 +66,7 @@ static void killed_in_flush(const char *place)
 	finish_billed(job, 1);
 }
 
+static void when_processed(void) { killed_in_flush("processed"); }
 static void when_claimed(void) { killed_in_flush("claimed"); }
 static void when_committing(void) { killed_in_flush("committing"); }
 static void when_committed(void) { killed_in_flush("committed"); }
