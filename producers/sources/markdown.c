@@ -64,7 +64,7 @@ static void tidy(const char *from, char *path)
 	while (*from) {
 		bool begins = to == path || to[-1] == '/';
 		if (begins && from[0] == '.' && from[1] == '/')
-			from += 2;
+			from += 1 + strspn(from + 1, "/");
 		else if (to > path && begins && *from == '/')
 			from++;
 		else

@@ -8,6 +8,8 @@
 	X(amqp) \
 	X(ledger) \
 	X(progress) \
+	X(http) \
+	X(pace) \
 	X(flow) \
 	X(submit) \
 	X(definition) \
@@ -27,7 +29,11 @@
 	X(stages) \
 	X(asks) \
 	X(asks_crash) \
-	X(remote)
+	X(remote) \
+	X(content) \
+	X(idea) \
+	X(results) \
+	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;
 #define LIST(NAME) add_##NAME##_suite,

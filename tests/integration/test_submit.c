@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "world.h"
 
+#define EMPTY LOGS "/empty"
 #define SKIPPED WEIR_BUILD_DIR "/tests/log/skipped.jsonl"
 
 static const struct outcome *submit(const struct job *job, const char *option, const char *value)
@@ -97,10 +99,15 @@ static void no_file(void)
 
 static void a_folder(void)
 {
+	mkdir(EMPTY, 0777);
 	const struct outcome *o =
-		run(NULL, "weir", "submit", "sum", LOGS, "--context", "label=x", NULL);
+		run(NULL, "weir", "submit", "sum", EMPTY, "--context", "label=x", NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "that is a directory");
+	EXPECT_PART(o->err, "there is no Markdown file in it");
+	o = run(NULL, "weir", "submit", "sum", EMPTY, "--format", "csv", "--context", "label=x",
+		NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "there is no Markdown file in it");
 }
 
 static void a_file_where_the_kind_should_be(void)

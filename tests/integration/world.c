@@ -153,7 +153,8 @@ void world_clean(void)
 {
 	static const char *const queues[] = {"weir.sum",   "weir.slow",	    "weir.never",
 					     "weir.twice", "weir.segfault", "weir.sentiment",
-					     "weir.pass",  "weir.ask",	    "weir.dead"};
+					     "weir.pass",  "weir.ask",	    "weir.content",
+					     "weir.idea",  "weir.dead"};
 	end_all();
 	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
 		queue_purge(queues[i]);

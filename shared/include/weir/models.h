@@ -5,8 +5,10 @@
  *       fast:
  *         provider: anthropic             # anthropic, openai (any chat completions API), local
  *         model: claude-haiku-4-5         # the vendor's name for it; not given: the same name
- *         base_url: https://api.anthropic.com   # not given: the vendor's own
- *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH; neither: none is sent
+ *         base_url: https://api.anthropic.com   # not given: the vendor's own; a /v1 at its end
+ *                                         # is taken off
+ *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH (from the file's own folder; its first
+ *                                         # line); neither: none is sent
  *         mode: call                      # or batch
  *         requests_per_minute: 1000       # of the whole fleet; not given: no limit
  *         input_tokens_per_minute: 450000
@@ -46,7 +48,7 @@ struct model {
 	int line; /* of the file; 0: not from it */
 	enum model_provider provider;
 	enum model_mode mode;
-	char *model, *base_url; /* base_url without a slash at its end */
+	char *model, *base_url; /* base_url without "/" or "/v1" at its end; NULL for a local one */
 	char *key;		/* NULL: none; wiped when released */
 
 	/* Of a minute, in the whole fleet; 0: no limit. */
