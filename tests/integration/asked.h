@@ -24,7 +24,8 @@ void asked_begin(void);
 const struct asked_item *asked_items(const struct job *job, const char *model, const char *system);
 /* Each item was billed so often. */
 void expect_billed(const struct job *job, int times);
-/* The result of each good item is the answer to what was asked for it; `answers` rows an item. */
+/* The result of each good item is the answer to what was asked for it last; model and system as
+ * above. Nobody is said to be calling any more. */
 void expect_answers(const struct job *job, const char *model, const char *system);
 
 #endif
