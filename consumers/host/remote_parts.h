@@ -186,6 +186,8 @@ int64_t drive_interval_ms(const struct drive *d);
 /* What is left of it ends so, and then it is done. why may be NULL. */
 void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
 	       const struct weir_error *why);
+/* Somebody of its requests is not what the provider takes; one that is alone ends so. */
+void drive_divide(struct drive *d, const struct ending *alone, const struct weir_error *why);
 void drive_stop_job(struct drive *d, const struct weir_error *why);
 /* Writes with the row's id and this process as $1 and $2, which are set already; the rest is the
  * caller's, from drive_params() on. -1: failed, or the lease is somebody else's by now. */

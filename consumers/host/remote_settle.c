@@ -187,7 +187,7 @@ static void add_rest(const struct drive *d, struct outcomes *o, struct weir_text
 	const char *text = *d->rest.error.code ? d->rest.error.text : nothing;
 	*row = (struct outcome_row){.lot = d->rest.ending->lot,
 				    .tally = d->rest.ending->tally,
-				    .again = true};
+				    .again = d->rest.ending->lot != LOT_ENDED};
 	snprintf(row->custom_id, sizeof row->custom_id, "%.*s", (int)custom_id.size,
 		 custom_id.data);
 	row->call_id = outcome_add(o, (struct weir_text){call, (size_t)n});

@@ -59,7 +59,7 @@ CREATE TABLE weir.remote_batches (
 	state       text NOT NULL DEFAULT 'intent' CHECK (state IN ('intent', 'running', 'ended', 'done')),
 	file_id     text,                  -- of its requests, where they are a file of their own
 	remote_id   text,
-	sent_at     timestamptz,           -- when its creation was tried first
+	sent_at     timestamptz,           -- when its creation was tried last; NULL: nothing was sent
 	ended_at    timestamptz,
 	done_at     timestamptz,
 	cancel_at   timestamptz,           -- when the provider was asked to cancel it
