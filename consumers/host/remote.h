@@ -1,13 +1,16 @@
 /* remote.h: remote batches, from rows of weir.requests to rows of weir.answers.
  *
- * Whoever has a remote batch's lease drives it one step further and gives the lease back; any consumer
- * that knows its model may take over, after a crash too. What it needs to know is in the ledger,
- * written before each step whose answer may get lost:
+ * Whoever has a remote batch's lease drives it one step further and gives the lease back; any
+ * consumer that knows its model may take over, after a crash too. What it needs to know is in the
+ * ledger, written before each step whose answer may get lost:
  *
  *   requests that are open --choose--> intent --create--> running --poll--> ended --read--> done
  *
- * It uses a connection of its own, opened when there is something to do. Its statements are short; its
- * round trips to the provider are calls of the given http and never wait. */
+ * An answer costs what the models file says: of a model in remote batches that is their price,
+ * which mostly is the half.
+ *
+ * It uses a connection of its own, opened when there is something to do. Its statements are short;
+ * its round trips to the provider are calls of the given http and never wait. */
 #ifndef WEIR_REMOTE_H
 #define WEIR_REMOTE_H
 

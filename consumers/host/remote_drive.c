@@ -157,9 +157,9 @@ static void finish(struct drive *d)
 const struct ending ending_missing = {"batch_missing", LOT_OPEN, TALLY_MISSING};
 const struct ending ending_cancelled = {"batch_canceled", LOT_OPEN, TALLY_CANCELED};
 const struct ending ending_dropped = {"batch_canceled", LOT_FREE, TALLY_CANCELED};
-const struct ending ending_failed = {"batch_failed", LOT_OPEN, TALLY_ERRORED};
+const struct ending ending_failed = {"batch_failed", LOT_ENDED, TALLY_ERRORED};
 const struct ending ending_limited = {"batch_failed", LOT_FREE, TALLY_ERRORED};
-const struct ending ending_refused = {"batch_refused", LOT_OPEN, TALLY_ERRORED};
+const struct ending ending_refused = {"batch_refused", LOT_ENDED, TALLY_ERRORED};
 const struct ending ending_stopped = {"batch_stopped", LOT_FREE, TALLY_ERRORED};
 const struct ending ending_foreign = {"batch_foreign", LOT_FREE, TALLY_MISSING};
 
@@ -174,6 +174,37 @@ void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
 		d->rest.error = *why;
 	else
 		d->rest.error.code[0] = '\0';
+}
+
+/* The half of its requests, under an intent of their own; it is a new one itself. */
+static const char divide[] =
+	"WITH r AS MATERIALIZED (SELECT ctid AS tid, row_number() OVER (ORDER BY ordinal) AS n"
+	"   FROM weir.requests WHERE remote_batch = $1 AND EXISTS (SELECT FROM"
+	"    weir.remote_batches WHERE id = $1 AND holder = $2)),"
+	" b AS (INSERT INTO weir.remote_batches (job_id, stage, ai_model, model_key, size)"
+	"  SELECT job_id, stage, ai_model, model_key, (SELECT count(*) / 2 FROM r)"
+	"   FROM weir.remote_batches WHERE id = $1 AND holder = $2 RETURNING id),"
+	" u AS (UPDATE weir.requests SET remote_batch = b.id FROM b WHERE ctid = ANY (ARRAY("
+	"   SELECT tid FROM r WHERE n <= (SELECT count(*) / 2 FROM r))))"
+	" UPDATE weir.remote_batches SET intent = gen_random_uuid(), state = 'intent',"
+	"  file_id = NULL, remote_id = NULL, sent_at = NULL, ended_at = NULL, polls = 0,"
+	"  size = (SELECT count(*) - count(*) / 2 FROM r) WHERE id = $1 AND holder = $2";
+
+/* Most likely one of them is at fault: they are divided until it stands alone. */
+void drive_divide(struct drive *d, const struct ending *alone, const struct weir_error *why)
+{
+	struct weir_error err;
+	if (d->size <= 1) {
+		drive_end(d, alone, 0, why);
+		return;
+	}
+	log_event(LOG_INFO, "remote_batch_divided", "id=%lld job=%s requests=%d error=\"%s\"",
+		  (long long)d->id, d->job, (int)d->size, why->text);
+	drive_params(d);
+	if (drive_write(d, divide, &err) < 0)
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &err);
+	else
+		drive_pause(d, drive_interval_ms(d), NULL);
 }
 
 bool drives_busy(const struct remote *r)

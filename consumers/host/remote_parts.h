@@ -181,14 +181,16 @@ void drive_go(struct drive *d, enum drive_step step);
 void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why);
 /* The same after a call that failed, for as long as it says, or ever longer. */
 void drive_failed(struct drive *d, const struct reply *why);
-/* A state has been written: the next step begins a new count of polls. */
+/* Until the next look, longer from one to the next. */
 int64_t drive_interval_ms(const struct drive *d);
 /* What is left of it ends so, and then it is done. why may be NULL. */
 void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
 	       const struct weir_error *why);
+/* One of its requests is not what the provider takes; one that is alone ends so. */
+void drive_divide(struct drive *d, const struct ending *alone, const struct weir_error *why);
 void drive_stop_job(struct drive *d, const struct weir_error *why);
-/* Writes with the row's id and this process as $1 and $2, which are set already; the rest is the
- * caller's, from drive_params() on. -1: failed, or the lease is somebody else's by now. */
+/* drive_params(): the row's id and this process as $1 and $2; the caller adds what more there is,
+ * and writes. -1: failed, or the lease is somebody else's by now. */
 struct params *drive_params(struct drive *d);
 int drive_write(struct drive *d, const char *sql, struct weir_error *err) WEIR_MUST_CHECK;
 

@@ -27,24 +27,29 @@ static int note_end(struct drive *d)
 	return 0;
 }
 
-/* What the provider says of all of it holds for each of its requests. */
+static bool is_among(const char *code, const char *const *codes)
+{
+	while (*codes && strcmp(code, *codes) != 0)
+		codes++;
+	return *codes != NULL;
+}
+
+/* The provider took all of it, and then found that it does not take it after all. */
 static void all_failed(struct drive *d)
 {
-	static const char *const stops[] = {"billing", "bad_key", "not_allowed", "no_model"};
-	static const char *const limits[] = {"rate_limited", "overloaded"};
-	const struct weir_error *why = &d->info.error;
-	const struct ending *ending = &ending_failed;
-	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-		if (strcmp(why->code, limits[i]) == 0)
-			ending = &ending_limited;
-	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
-		if (strcmp(why->code, stops[i]) == 0) {
-			ending = &ending_stopped;
-			drive_stop_job(d, why);
-		}
+	static const char *const stops[] = {"billing", "bad_key", "not_allowed", "no_model", NULL};
+	static const char *const limits[] = {"rate_limited", "overloaded", NULL};
+	const struct weir_error why = d->info.error;
 	log_event(LOG_WARN, "remote_batch_failed", "id=%lld remote_id=%s code=%s error=\"%s\"",
-		  (long long)d->id, d->remote_id, why->code, why->text);
-	drive_end(d, ending, d->model->batch.poll_most_ms, why);
+		  (long long)d->id, d->remote_id, why.code, why.text);
+	if (is_among(why.code, stops)) {
+		drive_stop_job(d, &why);
+		drive_end(d, &ending_stopped, 0, &why);
+	} else if (is_among(why.code, limits)) {
+		drive_end(d, &ending_limited, d->model->batch.poll_most_ms, &why);
+	} else {
+		drive_divide(d, &ending_failed, &why);
+	}
 }
 
 static void act_on(struct drive *d)

@@ -177,14 +177,6 @@ static void explain(const struct drive *d, struct reply *why)
 		why->error = d->out.error;
 }
 
-static bool is_refused(const struct reply *why) { return why->kind == REPLY_REFUSED; }
-
-/* None of it will be taken as it is: its requests try again, in other company. */
-static void refused(struct drive *d, const struct weir_error *why)
-{
-	drive_end(d, &ending_refused, d->model->batch.poll_most_ms, why);
-}
-
 /* Not one of its requests is with the provider: they are open again, once that may help. */
 static void stopped(struct drive *d, const struct weir_error *why)
 {
@@ -194,8 +186,8 @@ static void stopped(struct drive *d, const struct weir_error *why)
 
 static void not_sent(struct drive *d, const struct reply *why)
 {
-	if (is_refused(why))
-		refused(d, &why->error);
+	if (why->kind == REPLY_REFUSED)
+		drive_divide(d, &ending_refused, &why->error);
 	else if (why->kind == REPLY_STOP)
 		stopped(d, &why->error);
 	else

@@ -28,12 +28,7 @@
 	"  count(*) FILTER (WHERE tally = 4)::int4 AS missing FROM k) c"                           \
 	" WHERE b.id = $3"
 
-/* First, for the order of locks: lot 0 is open, 1 ended, 2 free. */
-static const char wake[] =
-	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal))"
-	" FROM unnest($4::text[], $5::int4[]) AS u(custom_id, lot)" REQUESTS_OF_U
-	"   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r HAVING count(*) > 0";
-
+/* lot 0 is open, 1 ended, 2 free. */
 static const char answer[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
 	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[], $14::int8[],"
@@ -59,6 +54,15 @@ static const char answer[] =
 
 static const char reopen[] = REOPEN("0") ", tries = tries + 1" REOPEN_WHERE;
 static const char set_free[] = REOPEN("2") REOPEN_WHERE;
+
+/* Last, for the order of locks. */
+static const char wake[] =
+	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal)) FROM unnest($4::text[]) AS u(custom_id)"
+	" CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"
+	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i"
+	" CROSS JOIN LATERAL (SELECT FROM weir.answers a WHERE a.job_id = $1 AND a.stage = $2"
+	"   AND a.ordinal = i.ordinal AND a.remote_batch = $3 AND a.answered_at >= now() LIMIT 1) a"
+	" HAVING count(*) > 0";
 
 /* What of it was ours before, and requests of ours that these lines are of. */
 static const char count_ours[] =
@@ -142,14 +146,12 @@ int outcomes_store(struct drive *d, struct outcomes *o, int64_t delay_ms, struct
 	set_answers(&r->params, d, o);
 	set_keys(&r->keys, d, o);
 	params_big(&r->keys, delay_ms);
-	if (any(o, LOT_ENDED) || any(o, LOT_OPEN)) {
-		all[n++] = (struct remote_statement){wake, &r->params};
-		all[n++] = (struct remote_statement){answer, &r->params};
-	}
+	all[n++] = (struct remote_statement){answer, &r->params};
 	if (any(o, LOT_OPEN))
 		all[n++] = (struct remote_statement){reopen, &r->keys};
 	if (any(o, LOT_FREE))
 		all[n++] = (struct remote_statement){set_free, &r->keys};
+	all[n++] = (struct remote_statement){wake, &r->keys};
 	if (remote_together(r, all, n, NULL, err) < 0)
 		return -1;
 	failpoint("remote_answers_stored");
@@ -185,7 +187,7 @@ static void add_rest(const struct drive *d, struct outcomes *o, struct weir_text
 	const char *text = *d->rest.error.code ? d->rest.error.text : nothing;
 	*row = (struct outcome_row){.lot = d->rest.ending->lot,
 				    .tally = d->rest.ending->tally,
-				    .again = true};
+				    .again = d->rest.ending->lot != LOT_ENDED};
 	snprintf(row->custom_id, sizeof row->custom_id, "%.*s", (int)custom_id.size,
 		 custom_id.data);
 	row->call_id = outcome_add(o, (struct weir_text){call, (size_t)n});

@@ -59,7 +59,7 @@ CREATE TABLE weir.remote_batches (
 	state       text NOT NULL DEFAULT 'intent' CHECK (state IN ('intent', 'running', 'ended', 'done')),
 	file_id     text,                  -- of its requests, where they are a file of their own
 	remote_id   text,
-	sent_at     timestamptz,           -- when its creation was tried first
+	sent_at     timestamptz,           -- when its creation was tried last; NULL: nothing was sent
 	ended_at    timestamptz,
 	done_at     timestamptz,
 	cancel_at   timestamptz,           -- when the provider was asked to cancel it
@@ -116,12 +116,18 @@ DECLARE
 	j weir.jobs;
 BEGIN
 	SELECT * INTO j FROM weir.jobs WHERE job_id = job;
-	PERFORM FROM weir.retries WHERE job_id = job AND stage = in_stage AND ordinal = ANY (ordinals)
-	  ORDER BY ordinal FOR UPDATE;
+	-- Each row by its key: a planner without statistics would read the whole job for "ordinal = ANY".
+	-- The locks come first, in a statement of their own, so that the next one sees the rows as they are.
+	PERFORM FROM (SELECT DISTINCT unnest(ordinals) AS ordinal ORDER BY 1) u
+	  CROSS JOIN LATERAL (SELECT FROM weir.retries w WHERE w.job_id = job AND w.stage = in_stage
+	                         AND w.ordinal = u.ordinal LIMIT 1 FOR UPDATE) w;
 	UPDATE weir.retries SET due_at = now() + CASE
 	           WHEN j.status = 'paused' OR j.max_concurrent IS NOT NULL THEN weir.parked()
 	           ELSE interval '0' END
-	 WHERE job_id = job AND stage = in_stage AND ordinal = ANY (ordinals);
+	 WHERE ctid = ANY (ARRAY(SELECT w.tid FROM unnest(ordinals) AS u(ordinal)
+	                    CROSS JOIN LATERAL (SELECT w.ctid AS tid FROM weir.retries w
+	                      WHERE w.job_id = job AND w.stage = in_stage AND w.ordinal = u.ordinal
+	                      LIMIT 1) w));
 	PERFORM pg_notify('weir_due', '');
 END $$;
 

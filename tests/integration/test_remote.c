@@ -1,6 +1,6 @@
 /* Remote batches: from requests in the ledger to answers, whatever happens in between. The consumer
  * is not there: the requests are written by the tests, and a driver alone looks after them. */
-#include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,18 +280,39 @@ static void expect_answer(int item, const char *wanted)
 
 static void takes_each_line(void)
 {
-	static const char script[] =
-		"{'rules': [" LINE("1", ", 'times': 1", "'line': 'expired'") "," LINE("2", ", 'times': 1", "'line': 'canceled'") "," LINE("3", ", 'times': 1", "'line': 'missing'") "," LINE(
-			"4", "",
-			"'line': 'errored', 'status': 400") "," LINE("5", ", 'times': 1",
-								     "'line': 'errored', 'status': "
-								     "500") "," LINE("6", "",
-										     "'stop_reason'"
-										     ": '%s'") "," LINE("7",
-													"",
-													"'stop_reason': '%s'") "," LINE("8",
-																	", 'times': 1",
-																	"'line': 'errored', 'status': 529") "]}";
+	static const char script[] = "{'rules': [" LINE("1", ", 'times': 1", "'line': 'expired'") "," LINE("2", ", 'times': 1", "'line': 'canceled'") "," LINE(
+		"3", ", 'times': 1",
+		"'line': 'missing'") "," LINE("4", "",
+					      "'line': 'errored', 'status': "
+					      "400") "," LINE("5", ", 'times': 1",
+							      "'line': "
+							      "'errored', "
+							      "'status': "
+							      "500") "," LINE("6", "",
+									      "'stop_reason'"
+									      ": '%s'") "," LINE("7",
+												 "",
+												 "'"
+												 "s"
+												 "t"
+												 "o"
+												 "p"
+												 "_"
+												 "r"
+												 "e"
+												 "a"
+												 "s"
+												 "o"
+												 "n"
+												 "'"
+												 ":"
+												 " "
+												 "'"
+												 "%"
+												 "s"
+												 "'") "," LINE("8",
+													       ", 'times': 1",
+													       "'line': 'errored', 'status': 529") "]}";
 	BOTH
 	{
 		fake_clean();
@@ -491,6 +512,9 @@ static void gives_back(void)
 		struct process *p = drive(NULL);
 		await(PATIENCE_MS, "SELECT bool_and(state = 'running' AND polls > 2)"
 				   " FROM weir.remote_batches");
+		/* Between two polls it is nobody's. */
+		await(PATIENCE_MS, "SELECT bool_and(holder IS NULL AND next_at > now())"
+				   " FROM weir.remote_batches");
 		stop(p);
 		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE holder IS NULL"
 			       " AND held_until IS NULL AND state = 'running'"),
@@ -630,19 +654,75 @@ static void waits_when_told(void)
 	}
 }
 
-static void takes_a_failed_batch(void)
+static void makes_a_limited_batch_again(void)
 {
 	fake_script(
 		"{'rules': [{'match': {'path': '/v1/batches', 'method': 'POST', 'times': 1},"
-		" 'do': {'fail_batch': {'code': 'invalid_json_line', 'message': 'line 1'}}},"
-		" {'match': {'path': '/v1/batches', 'method': 'POST', 'times': 1},"
 		" 'do': {'fail_batch': {'code': 'token_limit_exceeded', 'message': 'full'}}}]}");
-	ask("faulty", "gpt-batch", 20);
+	ask("full", "gpt-batch", 20);
 	struct process *p = drive(NULL);
-	check_paid_once("faulty", 20);
-	expect_tally("faulty", "20 40 0 0 0");
+	check_paid_once("full", 20);
+	expect_tally("full", "20 20 0 0 0");
 	EXPECT_PART(log_of(p), "remote_batch_failed");
 	stop(p);
+}
+
+/* One request that the provider does not take stands alone in the end. */
+static void divides(const char *model, const char *script, const char *wanted)
+{
+	fake_clean();
+	fake_script("%s", script);
+	ask("faulty", model, 40);
+	struct process *p = drive(NULL);
+	await_done("faulty");
+	for (int i = 0; i < 40; i++)
+		expect_answer(i, i == 7 ? wanted : "good f");
+	EXPECT_INT(check_log("faulty", 40), 39);
+	expect_tally("faulty", "39 1 0 0 0");
+	stop(p);
+}
+
+static void finds_the_faulty_one(void)
+{
+	char script[512];
+	BOTH
+	{
+		snprintf(script, sizeof script,
+			 "{'rules': [{'match': {'path': '%s', 'method': 'POST',"
+			 " 'custom_id': 'item_00007'}, 'do': {'status': 400}}]}",
+			 create_path[v]);
+		divides(MODEL, script, "batch_refused f");
+	}
+	divides("gpt-batch",
+		"{'rules': [{'match': {'path': '/v1/batches', 'method': 'POST', 'custom_id':"
+		" 'item_00007'}, 'do': {'fail_batch': {'code': 'invalid_json_line',"
+		" 'message': 'no'}}}]}",
+		"batch_failed f");
+}
+
+/* It comes to itself when somebody else has the lease, and has even ended the batch. */
+static void yields_what_it_has_lost(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST', 'times': 1},"
+			    " 'do': {'status': 200, 'first_byte_ms': 2000}}]}",
+			    create_path[v]);
+		ask("stalled", MODEL, 30);
+		struct process *p = drive(NULL);
+		await(PATIENCE_MS, "SELECT bool_and(sent_at IS NOT NULL) FROM weir.remote_batches");
+		fake_await("in_flight", 1);
+		kill(p->pid, SIGSTOP);
+		sql_text("UPDATE weir.remote_batches SET held_until = now()");
+		struct process *q = drive(NULL);
+		await_log(q, "remote_batch_adopted");
+		kill(p->pid, SIGCONT);
+		check_paid_once("stalled", 30);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		stop(p);
+		stop(q);
+	}
 }
 
 void add_remote_suite(void)
@@ -670,6 +750,8 @@ void add_remote_suite(void)
 	CU_add_test(s, "a bill pauses the job", stops_for_bills);
 	CU_add_test(s, "a bill that lines tell of pauses the job", stops_for_bills_of_lines);
 	CU_add_test(s, "limits are waited for", waits_when_told);
-	CU_add_test(s, "a batch that was refused after the fact is made again",
-		    takes_a_failed_batch);
+	CU_add_test(s, "a batch too many is made again", makes_a_limited_batch_again);
+	CU_add_test(s, "a request that is not taken is found among the others",
+		    finds_the_faulty_one);
+	CU_add_test(s, "a driver that stalled yields what it has lost", yields_what_it_has_lost);
 }
