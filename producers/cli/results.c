@@ -25,8 +25,8 @@ static const char ended_in_range[] =
 	" AND (e.status IS NOT NULL OR $5) AND (e.status = 2 OR NOT $6)"
 	" ORDER BY i.ordinal";
 
-/* Each of the three is looked up by its key, in this order: OFFSET 0 keeps the planner from another,
- * which it would take for as good. */
+/* Each of the three is looked up by its key, in this order: OFFSET 0 keeps the planner from
+ * another, which it would take for as good. */
 static const char ended_in_batch[] =
 	"SELECT f.ordinal FROM (SELECT ordinal FROM weir.results WHERE job_id = $1 AND stage = $2"
 	"  AND ordinal >= $3 AND ordinal < $4 AND (status <> 1 OR stage = $5)"
@@ -166,8 +166,8 @@ int results_in_batch(struct ledger *l, const struct results_job *job, int32_t st
 
 /* ---- a line ---- */
 
-/* What the item's way has ended with; NULL: it has not. What succeeded in a stage of a cancelled job
- * and was not taken to the next one was cancelled. */
+/* What the item's way has ended with; NULL: it has not. What succeeded in a stage of a cancelled
+ * job and was not taken to the next one was cancelled. */
 static const char *status_of(const struct results_job *job, const PGresult *r, int row)
 {
 	int32_t status = ledger_int(r, row, COL_STATUS);
@@ -179,13 +179,18 @@ static const char *status_of(const struct results_job *job, const PGresult *r, i
 }
 
 /* A line has one end: JSON that somebody else has written may have others, between its values. */
+static void join_lines(struct buffer *out, size_t at)
+{
+	for (; at < out->size; at++)
+		if (out->data[at] == '\n' || out->data[at] == '\r')
+			out->data[at] = ' ';
+}
+
 static void add_document(struct buffer *out, const char *name, struct weir_text json)
 {
 	size_t at = out->size;
 	json_raw(out, name, json);
-	for (; at < out->size; at++)
-		if (out->data[at] == '\n' || out->data[at] == '\r')
-			out->data[at] = ' ';
+	join_lines(out, at);
 }
 
 static int add_context(struct buffer *out, const struct results_job *job, struct weir_text own,
@@ -208,9 +213,7 @@ static void add_results(struct buffer *out, struct weir_text results)
 	buffer_add_char(out, '{');
 	buffer_add(out, results.data, results.size);
 	buffer_add_text(out, "},");
-	for (; at < out->size; at++)
-		if (out->data[at] == '\n' || out->data[at] == '\r')
-			out->data[at] = ' ';
+	join_lines(out, at);
 }
 
 static void add_usage(struct buffer *out, const PGresult *r, int row)
