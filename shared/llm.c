@@ -17,14 +17,14 @@ static void log_faults(char *faults)
 }
 
 /* Both are read, so that all faults are told at once. */
-int llm_open(struct llm *l, const struct settings *s, struct weir_error *err)
+int llm_open(struct llm *l, const struct settings *s, bool keys, struct weir_error *err)
 {
 	struct weir_error why;
 	char *faults = NULL;
 	int rc;
 
 	*l = (struct llm){.models = NULL};
-	rc = models_open_verbose(s->models, &l->models, &faults, err);
+	rc = models_open(s->models, keys, &l->models, &faults, err);
 	log_faults(faults);
 	faults = NULL;
 	if (templates_open(s->templates, &l->templates, &faults, rc < 0 ? &why : err) < 0)

@@ -9,6 +9,7 @@
 struct models {
 	struct model *list;
 	size_t count;
+	bool keys; /* are wanted */
 };
 
 /* ---- reading ---- */
@@ -36,7 +37,7 @@ static int add_entry(struct models *m, const struct yaml_source *from, int key, 
 				  "/ - beginning with a letter or digit",
 				  name != NULL ? name : "", MODEL_NAME_MAX);
 	m->count++;
-	if (model_read(from, name, entry, made) < 0)
+	if (model_read(from, name, entry, m->keys, made) < 0)
 		return -1;
 	if (strcmp(name, MODEL_LOCAL) == 0 && made->provider != PROVIDER_LOCAL)
 		return yaml_fault(from, key,
@@ -131,8 +132,8 @@ static int fill(struct models *m, const char *path, char **faults, struct weir_e
 	return rc;
 }
 
-int models_open_verbose(const char *path, struct models **out, char **faults,
-			struct weir_error *err)
+int models_open(const char *path, bool keys, struct models **out, char **faults,
+		struct weir_error *err)
 {
 	struct models *m = calloc(1, sizeof(*m));
 
@@ -140,17 +141,13 @@ int models_open_verbose(const char *path, struct models **out, char **faults,
 		*faults = NULL;
 	if (m == NULL)
 		return weir_fail_memory(err);
+	m->keys = keys;
 	if (fill(m, path, faults, err) < 0) {
 		models_close(m);
 		return -1;
 	}
 	*out = m;
 	return 0;
-}
-
-int models_open(const char *path, struct models **out, struct weir_error *err)
-{
-	return models_open_verbose(path, out, NULL, err);
 }
 
 void models_close(struct models *m)

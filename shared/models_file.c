@@ -8,6 +8,7 @@
 struct entry {
 	int provider, mode, batch_node;
 	char *model, *base_url, *key_env, *key_file;
+	bool key;	/* is wanted */
 	struct model m; /* its numbers */
 };
 
@@ -226,6 +227,8 @@ static int read_key(const struct yaml_source *from, int entry, struct entry *e)
 	if (e->key_env != NULL && e->key_file != NULL)
 		return yaml_fault(from, line_node(from, entry, "key_file"),
 				  "key_env and key_file: one of them is enough");
+	if (!e->key)
+		return 0;
 	rc = e->key_env != NULL ? model_key_of_variable(e->key_env, &e->m.key, &why)
 				: read_key_file(from->file, e->key_file, &e->m.key, &why);
 	return rc == 0 ? 0
@@ -296,9 +299,10 @@ static int fill(struct entry *e, const char *name, struct model *out)
 	return 0;
 }
 
-int model_read(const struct yaml_source *from, const char *name, int entry, struct model *out)
+int model_read(const struct yaml_source *from, const char *name, int entry, bool key,
+	       struct model *out)
 {
-	struct entry e = {.provider = -1, .batch_node = -1};
+	struct entry e = {.provider = -1, .batch_node = -1, .key = key};
 	int rc = yaml_fields_read(from, entry, name, rows, &e);
 
 	if (rc == 0)

@@ -6,8 +6,8 @@
 #include "weir/models.h"
 
 /* Reads the entry called `name` into *out, which starts zeroed. 0, or -1 after adding at least one
- * fault. In both cases the caller releases it. */
-int model_read(const struct yaml_source *from, const char *name, int entry,
+ * fault. In both cases the caller releases it. key: it is wanted. */
+int model_read(const struct yaml_source *from, const char *name, int entry, bool key,
 	       struct model *out) WEIR_MUST_CHECK;
 void model_release(struct model *m); /* the key is wiped */
 

@@ -16,9 +16,9 @@ const char *json_text_of(const json_t *object, const char *key)
 
 int64_t json_count_of(const json_t *object, const char *key)
 {
-	int64_t count = json_integer_value(json_object_get(object, key));
+	double count = json_number_value(json_object_get(object, key)); /* some write 12.0 */
 
-	return count > 0 && count <= INT32_MAX * INT64_C(1000) ? count : 0;
+	return count > 0 && count <= INT32_MAX * 1e3 ? (int64_t)count : 0;
 }
 
 struct weir_text buffer_view(const struct buffer *b)

@@ -178,6 +178,8 @@ static const struct {
 	{"credit balance is too low", {REPLY_STOP, false, "billing"}},
 	{"reached your specified api usage limits", {REPLY_STOP, false, "billing"}},
 	{"exceeded your current quota", {REPLY_STOP, false, "billing"}},
+	/* More than a minute's limit in one request. */
+	{"request too large for", {REPLY_REFUSED, false, "bad_request"}},
 };
 
 static const struct {
@@ -336,14 +338,15 @@ static void describe(const struct told *t, const char *code, const char *key,
 		     const struct http_response *r, struct reply *out)
 {
 	const char *word = *t->code ? t->code : t->type;
+	struct weir_text message = {t->message, strlen(t->message)};
 	struct buffer text = BUFFER_INIT;
 
+	if (message.size == 0 && !*word)
+		message = t->body;
 	if (t->status > 0)
-		buffer_printf(&text, "HTTP %d ", t->status);
-	buffer_printf(&text, "%.64s%s", word, *word ? ": " : "");
-	add_message(&text,
-		    *t->message ? (struct weir_text){t->message, strlen(t->message)} : t->body,
-		    key);
+		buffer_printf(&text, "HTTP %d%s", t->status, *word || message.size > 0 ? " " : "");
+	buffer_printf(&text, "%.64s%s", word, *word && message.size > 0 ? ": " : "");
+	add_message(&text, message, key);
 	add_request_id(&text, r);
 	weir_fail(&out->error, code, "%s", buffer_text(&text) ? text.data : "the provider failed");
 	buffer_release(&text);

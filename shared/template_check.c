@@ -15,19 +15,6 @@
 
 /* ---- around the object ---- */
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-static struct weir_text trim(struct weir_text text)
-{
-	while (text.size > 0 && is_blank(text.data[text.size - 1]))
-		text.size--;
-	while (text.size > 0 && is_blank(*text.data)) {
-		text.data++;
-		text.size--;
-	}
-	return text;
-}
-
 /* Takes off "```json" with the rest of its line, and "```". */
 static struct weir_text unfence(struct weir_text text)
 {
@@ -41,12 +28,12 @@ static struct weir_text unfence(struct weir_text text)
 		return text;
 	text.size -= (size_t)(line + 1 - text.data) + 3;
 	text.data = line + 1;
-	return trim(text);
+	return text_trim(text);
 }
 
 static int parse(struct weir_text answer, json_t **out, struct weir_error *err)
 {
-	struct weir_text text = unfence(trim(answer));
+	struct weir_text text = unfence(text_trim(answer));
 	struct weir_error why;
 
 	if (text.size == 0)

@@ -67,6 +67,9 @@ void pieces_release(struct piece_list *p);
 /* The rules as a JSON Schema in one line, which the caller frees; NULL: no memory. */
 char *rules_schema(const struct rule *rules, size_t count);
 
+/* Without blanks and line breaks at its ends. */
+struct weir_text text_trim(struct weir_text text);
+
 /* ^[a-z][a-z0-9_]*$, at most TEMPLATE_NAME_MAX. */
 bool template_name_ok(const char *name);
 

@@ -255,8 +255,9 @@ int template_read(const struct yaml *y, const char *file, struct template *t, st
 	struct source s = {.fields = -1};
 	int rc = yaml_fields_read(&from, yaml_root(y), "the file", rows, &s);
 
-	if (read_pieces(&from, "system", s.system, &t->system) < 0 ||
-	    read_pieces(&from, "user", s.user, &t->user) < 0)
+	if (read_pieces(&from, "system", s.system, &t->system) < 0)
+		rc = -1;
+	if (read_pieces(&from, "user", s.user, &t->user) < 0)
 		rc = -1;
 	if (read_rules(&from, s.fields, t) < 0)
 		rc = -1;

@@ -16,7 +16,7 @@ void pieces_release(struct piece_list *p)
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-static struct weir_text trim(struct weir_text text)
+struct weir_text text_trim(struct weir_text text)
 {
 	while (text.size > 0 && is_blank(text.data[text.size - 1]))
 		text.size--;
@@ -87,9 +87,10 @@ static int choose_source(struct piece *p, struct weir_text place, struct weir_er
 /* place: what stands between the braces. */
 static int parse_place(struct weir_text place, struct piece *p, struct weir_error *err)
 {
-	place = trim(place);
+	place = text_trim(place);
 	p->optional = place.size > 0 && place.data[place.size - 1] == '?';
 	place.size -= p->optional;
+	place = text_trim(place);
 	p->path = strndup(place.size > 0 ? place.data : "", place.size);
 	if (p->path == NULL)
 		return weir_fail_memory(err);
@@ -132,7 +133,7 @@ static int cut(struct piece_list *p, struct weir_error *err)
 
 int pieces_parse(const char *text, struct piece_list *out, struct weir_error *err)
 {
-	struct weir_text own = trim((struct weir_text){text, strlen(text)});
+	struct weir_text own = text_trim((struct weir_text){text, strlen(text)});
 
 	out->text = strndup(own.data, own.size);
 	out->list =

@@ -252,7 +252,7 @@ static void get_text(const struct weir_map *context, const char *key, char out[1
 {
 	struct weir_text text = {.data = "", .size = 0};
 
-	if (map_text(context, key, &text) < 0)
+	if (map_text(context, key, &text) < 0 || memchr(text.data, '\0', text.size) != NULL)
 		text.size = 0;
 	snprintf(out, 128, "%.*s", (int)(text.size < 127 ? text.size : 127), text.data);
 }

@@ -237,14 +237,14 @@ static int fail_syntax(struct build *b, const yaml_parser_t *parser)
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return fail_memory(b);
-	if (parser->error == YAML_READER_ERROR)
-		return faults_add(b->faults, b->name, 0, "byte %zu: %s", parser->problem_offset,
-				  problem),
-		       -1;
-	if (parser->context == NULL)
-		return fail_at(b, line_of(b, &parser->problem_mark), problem);
-	faults_add(b->faults, b->name, line_of(b, &parser->problem_mark), "%s (%s of line %d)",
-		   problem, parser->context, line_of(b, &parser->context_mark));
+	if (parser->error == YAML_READER_ERROR) /* before there are lines */
+		faults_add(b->faults, b->name, 0, "byte %zu: %s", parser->problem_offset, problem);
+	else if (parser->context == NULL)
+		fail_at(b, line_of(b, &parser->problem_mark), problem);
+	else
+		faults_add(b->faults, b->name, line_of(b, &parser->problem_mark),
+			   "%s (%s of line %d)", problem, parser->context,
+			   line_of(b, &parser->context_mark));
 	return -1;
 }
 

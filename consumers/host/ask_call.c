@@ -97,6 +97,8 @@ static void count(struct ask *ask, const struct http_response *r)
 			    ask->reply.output_tokens);
 	else if (!r->sent)
 		pace_give_back(a->pace, ask->model, ask->tokens);
+	else
+		pace_settle(a->pace, ask->model, ask->tokens, ask->tokens, 0);
 	if (r->status == 0)
 		return;
 	provider_read_limits(ask->model, r, &limits);

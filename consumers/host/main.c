@@ -166,7 +166,7 @@ static void name_consumer(struct consumer *c)
 static int open_all(struct consumer *c, struct weir_error *err)
 {
 	name_consumer(c);
-	if (llm_open(&c->llm, &c->settings, err) < 0)
+	if (llm_open(&c->llm, &c->settings, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->lane_count; i++)
 		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)

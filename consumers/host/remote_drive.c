@@ -222,6 +222,8 @@ void drive_go(struct drive *d, enum drive_step step)
 	}
 	if (rc < 0 && strcmp(why.code, "no_requests") == 0)
 		drive_end(d, &ending_missing, 0, &why);
+	else if (rc < 0 && strcmp(why.code, REMOTE_NOT_YET) == 0)
+		drive_pause(d, REMOTE_NOT_YET_MS, NULL);
 	else if (rc < 0)
 		drive_pause(d, drive_interval_ms(d), &why);
 }

@@ -20,6 +20,8 @@
 #define REMOTE_SKEW_MS 300000 /* between the provider's clock and the ledger's */
 #define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
 #define REMOTE_ERROR_WAIT_MS 1000
+#define REMOTE_NOT_YET "not_yet" /* no error: a step may not begin just now */
+#define REMOTE_NOT_YET_MS 250
 
 enum drive_step {
 	DRIVE_UPLOAD,

@@ -89,76 +89,19 @@ static void note_bad_line(struct drive *d, const char *text)
 
 /* ---- whose they are ---- */
 
-/* Of the custom_ids of these lines, not one is a request of ours, and none was before. Whose are
- * they? Another intent of the same size may have been taken for this one. */
-static const char find_owner[] =
-	"SELECT r.remote_batch, b.remote_id FROM unnest($2::text[]) AS u(custom_id)"
-	" CROSS JOIN LATERAL (SELECT i.job_id, i.stage, i.ordinal FROM weir.items i"
-	"   WHERE i.custom_id = u.custom_id LIMIT 100) i"
-	" CROSS JOIN LATERAL (SELECT r.remote_batch FROM weir.requests r WHERE r.job_id = i.job_id"
-	"   AND r.stage = i.stage AND r.ordinal = i.ordinal LIMIT 1) r"
-	" CROSS JOIN LATERAL (SELECT b.remote_id FROM weir.remote_batches b"
-	"   WHERE b.id = r.remote_batch AND b.ai_model = $3 AND b.state <> 'done'"
-	"    AND b.sent_at IS NOT NULL LIMIT 1) b"
-	" WHERE r.remote_batch <> $1"
-	" GROUP BY r.remote_batch, b.remote_id ORDER BY count(*) DESC LIMIT 1";
-
-/* The two change places. Each part holds only while both are as they were read. */
-static const char give_up[] = "UPDATE weir.remote_batches SET remote_id = NULL WHERE id IN ($1, $2)"
-			      " AND (id = $1 AND remote_id = $3"
-			      "   OR id = $2 AND remote_id IS NOT DISTINCT FROM $4)";
-static const char take_over[] =
-	"UPDATE weir.remote_batches b SET remote_id = n.remote_id, next_at = now(), polls = 0,"
-	"  ended_at = NULL, state = CASE WHEN n.remote_id IS NULL THEN 'intent' ELSE 'running' END"
-	" FROM (VALUES ($1, $4), ($2, $3)) AS n(id, remote_id)"
-	" WHERE b.id = n.id AND b.remote_id IS NULL";
-
-static int exchange(struct drive *d, int64_t other, struct weir_text others_id,
-		    struct weir_error *err)
-{
-	struct params *p = &d->remote->params;
-	const struct remote_statement both[] = {{give_up, p}, {take_over, p}};
-	params_reset(p);
-	params_big(p, d->id);
-	params_big(p, other);
-	params_string(p, d->remote_id);
-	params_text(p, others_id);
-	log_event(LOG_WARN, "remote_batches_exchanged", "id=%lld other=%lld remote_id=%s",
-		  (long long)d->id, (long long)other, d->remote_id);
-	return remote_together(d->remote, both, 2, NULL, err);
-}
-
-static int find_out_whose(struct drive *d, struct weir_error *err)
-{
-	const struct outcomes *o = &d->in->outcomes;
-	struct params *p = &d->remote->params;
-	PGresult *r = NULL;
-	params_reset(p);
-	params_big(p, d->id);
-	params_array(p, TYPE_TEXT, o->size);
-	for (size_t i = 0; i < o->size; i++)
-		params_add_text(p, text_of(o->rows[i].custom_id));
-	params_array_end(p);
-	params_string(p, d->model->name);
-	if (remote_query(d->remote, find_owner, &r, err) < 0)
-		return -1;
-	d->in->foreign = PQntuples(r) == 0;
-	int rc = d->in->foreign ? weir_fail(err, "not_ours", "its results are of other requests")
-				: exchange(d, ledger_big(r, 0, 0), ledger_text(r, 0, 1), err);
-	PQclear(r);
-	return rc < 0 ? -1 : weir_fail(err, "exchanged", "it was another one of ours");
-}
-
-/* Something of it has been ours, or is now. */
+/* A batch that was adopted may be somebody else's after all. It is ours when something of it has
+ * been before, or is now. */
 static int check_ours(struct drive *d, struct weir_error *err)
 {
-	if (d->in->checked)
+	struct incoming *in = d->in;
+	if (in->checked)
 		return 0;
-	int64_t ours = outcomes_of_ours(d, &d->in->outcomes, err);
+	int64_t ours = outcomes_of_ours(d, &in->outcomes, err);
 	if (ours < 0)
 		return -1;
-	d->in->checked = true;
-	return ours > 0 ? 0 : find_out_whose(d, err);
+	in->checked = true;
+	in->foreign = ours == 0;
+	return in->foreign ? weir_fail(err, "not_ours", "its results are of other requests") : 0;
 }
 
 /* ---- lines ---- */

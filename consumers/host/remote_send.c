@@ -126,7 +126,7 @@ static int64_t read_out(void *owner, char *out, size_t room)
 	return give(o, out, room);
 }
 
-static int stream(struct drive *d, struct http_request *q)
+static void reset_out(struct drive *d, struct http_request *q)
 {
 	d->out.at = 0;
 	d->out.last = -1;
@@ -135,9 +135,26 @@ static int stream(struct drive *d, struct http_request *q)
 	d->out.error.code[0] = '\0';
 	q->read = read_out;
 	q->body_size = d->out.left;
+}
+
+static int stream(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	reset_out(d, q);
 	buffer_add(&d->out.chunk, d->head.data, d->head.size);
 	buffer_add_text(&d->out.chunk, provider_frame(d->model).before);
-	return buffer_failed(&d->out.chunk) ? -1 : 0;
+	return buffer_failed(&d->out.chunk) ? weir_fail_memory(err) : 0;
+}
+
+/* A small body as a stream as well: that goes out on a connection of its own, and is never sent a
+ * second time behind our back, as curl does with others when a kept connection ends unanswered. */
+static int stream_body(struct drive *d, struct http_request *q, struct weir_error *err)
+{
+	d->out.left = (int64_t)q->body.size;
+	reset_out(d, q);
+	d->out.ended = true;
+	buffer_add(&d->out.chunk, q->body.data, q->body.size);
+	q->body = (struct weir_text){NULL, 0};
+	return buffer_failed(&d->out.chunk) ? weir_fail_memory(err) : 0;
 }
 
 /* ---- the file ---- */
@@ -147,7 +164,7 @@ int upload_begin(struct drive *d, struct http_request *q, struct weir_error *err
 	if (provider_upload(d->model, d->intent, &d->texts, &d->head, &d->tail, q, err) < 0 ||
 	    measure_out(d, err) < 0)
 		return -1;
-	return stream(d, q) < 0 ? weir_fail_memory(err) : 0;
+	return stream(d, q, err);
 }
 
 static const char set_file[] =
@@ -208,18 +225,35 @@ void upload_done(struct drive *d, const struct http_response *r)
 
 /* ---- the batch ---- */
 
+/* Where the provider keeps no name of ours, an intent whose creation got no answer is known by its
+ * size: so of one size there is one at a time of which nobody knows whether it was created. */
+static const char lock_sending[] =
+	"SELECT pg_advisory_xact_lock(hashtextextended('weir.send_requests', 0))";
+
 /* Also the last look at the lease before it. */
 static const char set_sent[] =
-	"UPDATE weir.remote_batches SET sent_at = clock_timestamp(), size = $3,"
-	"  held_until = clock_timestamp() + $4 * interval '1 ms' WHERE id = $1 AND holder = $2";
+	"UPDATE weir.remote_batches b SET sent_at = clock_timestamp(), size = $3,"
+	"  held_until = clock_timestamp() + $4 * interval '1 ms'"
+	" WHERE b.id = $1 AND b.holder = $2"
+	"   AND ($5 OR NOT EXISTS (SELECT FROM weir.remote_batches o WHERE o.state = 'intent'"
+	"    AND o.sent_at IS NOT NULL AND o.size = $3 AND o.id <> $1 AND o.ai_model = ANY ($6)))";
 
 static int note_sending(struct drive *d, struct weir_error *err)
 {
+	const struct params none = PARAMS_INIT;
 	struct params *p = drive_params(d);
+	const struct remote_statement both[] = {{lock_sending, &none}, {set_sent, p}};
+	PGresult *r = NULL;
 	params_int(p, d->size);
 	params_big(p, REMOTE_LEASE_MS);
-	if (drive_write(d, set_sent, err) < 0)
+	params_bool(p, provider_frame(d->model).file);
+	remote_add_models(d->remote);
+	if (remote_together(d->remote, both, 2, &r, err) < 0)
 		return -1;
+	bool noted = strcmp(PQcmdTuples(r), "1") == 0;
+	PQclear(r);
+	if (!noted)
+		return weir_fail(err, REMOTE_NOT_YET, "another of its size is just being sent");
 	failpoint("remote_sent");
 	return 0;
 }
@@ -229,30 +263,22 @@ int create_begin(struct drive *d, struct http_request *q, struct weir_error *err
 	if (provider_create(d->model, d->file_id, d->intent, &d->texts, q, err) < 0 ||
 	    measure_out(d, err) < 0)
 		return -1;
-	if (!provider_frame(d->model).file && stream(d, q) < 0)
-		return weir_fail_memory(err);
-	return note_sending(d, err);
+	int rc = provider_frame(d->model).file ? stream_body(d, q, err) : stream(d, q, err);
+	return rc < 0 ? -1 : note_sending(d, err);
 }
 
-/* Nobody can have this remote_id but us: another intent that took it for its own was mistaken, and
- * looks again. */
-static const char free_remote[] =
-	"UPDATE weir.remote_batches SET remote_id = NULL, state = 'intent', next_at = now()"
-	" WHERE ai_model = $2 AND remote_id = $3 AND id <> $1 AND state <> 'done'";
+/* Whoever has the lease by now: we know it. */
 static const char set_remote[] =
-	"UPDATE weir.remote_batches SET remote_id = $3, state = 'running', polls = 0, error = NULL"
-	" WHERE id = $1 AND ai_model = $2 AND state = 'intent'";
+	"UPDATE weir.remote_batches SET remote_id = $2, state = 'running', polls = 0, error = NULL"
+	" WHERE id = $1 AND state = 'intent'";
 
 static int keep_created(struct drive *d, struct weir_error *err)
 {
-	struct remote *r = d->remote;
-	const struct remote_statement both[] = {{free_remote, &r->params},
-						{set_remote, &r->params}};
-	params_reset(&r->params);
-	params_big(&r->params, d->id);
-	params_string(&r->params, d->model->name);
-	params_string(&r->params, d->info.id);
-	return remote_together(r, both, 2, NULL, err);
+	struct params *p = &d->remote->params;
+	params_reset(p);
+	params_big(p, d->id);
+	params_string(p, d->info.id);
+	return remote_do(d->remote, set_remote, NULL, err);
 }
 
 static void created(struct drive *d)

@@ -288,7 +288,7 @@ static void check_models(struct doctor *d)
 	struct models *m;
 	struct weir_error why;
 	char *faults;
-	if (models_open_verbose(d->settings->models, &m, &faults, &why) < 0) {
+	if (models_open(d->settings->models, true, &m, &faults, &why) < 0) {
 		tell_faults(d, "mend the file that --models names", faults, &why);
 		return;
 	}
@@ -587,7 +587,7 @@ static enum command_status run(struct call *call)
 const struct command command_doctor = {
 	.name = "doctor",
 	.arguments = "",
-	.summary = "checks the servers, the plugins and the ledger, and says what to do",
+	.summary = "checks the servers, plugins, models and the ledger, and says what to do",
 	.help = "A line for each check: ok, warn or fail, what was found, and in brackets\n"
 		"what to do. It changes nothing. Begin here when something does not move.\n\n"
 		"  weir doctor\n"

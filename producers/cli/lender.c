@@ -48,7 +48,7 @@ int lender_open(struct lender *l, const struct settings *s, struct weir_error *e
 				     .map_real = map_real,
 				     .map_json = plugin_map_json,
 				     .find_model = find_model};
-	return llm_open(&l->llm, s, err);
+	return llm_open(&l->llm, s, false, err);
 }
 
 void lender_close(struct lender *l)

@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	if (options_parse(&group, 1, argc - 1, argv + 1, &rest, &err) < 0 ||
 	    settings_check(&settings, NEED_PG, &err) < 0)
 		return fail(&err);
-	int rc = llm_open(&llm, &settings, &err);
+	int rc = llm_open(&llm, &settings, true, &err);
 	if (rc == 0)
 		rc = drive(&llm, settings.pg_url, &err);
 	llm_close(&llm);

@@ -113,10 +113,12 @@ static int read_messages(struct asked *out, json_t *messages, char *text, size_t
 	uint64_t hash = 14695981039346656037u;
 	if (!json_is_array(messages) || !json_array_size(messages))
 		return say(text, room, "messages: at least one message is required", "");
-	json_array_foreach(messages, i, message) if (read_message(out, message, &hash) < 0)
+	json_array_foreach(messages, i, message)
 	{
-		snprintf(text, room, "messages.%zu: role or content is not valid", i);
-		return -1;
+		if (read_message(out, message, &hash) < 0) {
+			snprintf(text, room, "messages.%zu: role or content is not valid", i);
+			return -1;
+		}
 	}
 	if (!out->turns)
 		return say(text, room, "messages: there is no user message", "");
@@ -130,16 +132,14 @@ static int check_fields(enum vendor vendor, json_t *body, char *text, size_t roo
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach(body, name, value) if (
-		!is_one_of(
-			name,
-			known_fields
-				[vendor])) return say(text, room,
-						      vendor == OPENAI
-							      ? "Unrecognized request argument "
-								"supplied: "
-							      : "Extra inputs are not permitted: ",
-						      name);
+	json_object_foreach(body, name, value)
+	{
+		if (!is_one_of(name, known_fields[vendor]))
+			return say(text, room,
+				   vendor == OPENAI ? "Unrecognized request argument supplied: "
+						    : "Extra inputs are not permitted: ",
+				   name);
+	}
 	return 0;
 }
 
@@ -243,9 +243,12 @@ static bool is_required(json_t *schema, const char *name)
 {
 	size_t i;
 	json_t *one;
-	json_array_foreach(json_object_get(schema, "required"), i,
-			   one) if (strcmp(json_string_value(one) ? json_string_value(one) : "",
-					   name) == 0) return true;
+	json_array_foreach(json_object_get(schema, "required"), i, one)
+	{
+		const char *text = json_string_value(one);
+		if (text && strcmp(text, name) == 0)
+			return true;
+	}
 	return false;
 }
 
@@ -253,9 +256,11 @@ static json_t *make_object(struct maker *m, json_t *schema)
 {
 	const char *name;
 	json_t *field, *object = json_object();
-	json_object_foreach(json_object_get(schema, "properties"), name,
-			    field) if (is_required(schema, name) || next(m) % 2)
-		json_object_set_new(object, name, make(m, field, name));
+	json_object_foreach(json_object_get(schema, "properties"), name, field)
+	{
+		if (is_required(schema, name) || next(m) % 2)
+			json_object_set_new(object, name, make(m, field, name));
+	}
 	return object;
 }
 
@@ -289,7 +294,7 @@ static json_t *schema_of(const struct asked *a)
 	return json_loadb(line, (size_t)(end - line), 0, NULL);
 }
 
-void asked_answer(const struct asked *a, struct buffer *out)
+static void asked_answer(const struct asked *a, struct buffer *out)
 {
 	struct maker m = {.hash = a->hash, .seed = strtoull(a->hash, NULL, 16)};
 	json_t *schema = schema_of(a);
@@ -335,10 +340,17 @@ static json_t *completion_response(const struct asked *a, const char *answer, co
 			 "reasoning_tokens", 0, "service_tier", "default");
 }
 
-json_t *asked_response(const struct asked *a, const char *answer, const char *stop_reason)
+json_t *asked_response(const struct asked *a, json_t *rule)
 {
+	struct buffer made = BUFFER_INIT;
+	const char *answer = json_string_value(json_object_get(rule, "answer"));
+	const char *stop = json_string_value(json_object_get(rule, "stop_reason"));
+	asked_answer(a, &made);
+	answer = answer ? answer : buffer_text(&made);
 	json_int_t in = (json_int_t)(a->all.size / 4 + 1),
 		   out = (json_int_t)(strlen(answer) / 4 + 1);
-	return a->vendor == OPENAI ? completion_response(a, answer, stop_reason, in, out)
-				   : message_response(a, answer, stop_reason, in, out);
+	json_t *response = a->vendor == OPENAI ? completion_response(a, answer, stop, in, out)
+					       : message_response(a, answer, stop, in, out);
+	buffer_release(&made);
+	return response;
 }

@@ -11,20 +11,6 @@ int calls_read(struct call *c)
 	return 0;
 }
 
-static void answer(struct call *c)
-{
-	struct buffer made = BUFFER_INIT;
-	const char *text = json_string_value(json_object_get(c->rule, "answer"));
-	if (!text) {
-		asked_answer(&c->asked, &made);
-		text = buffer_text(&made);
-	}
-	json_t *stop = json_object_get(c->rule, "stop_reason");
-	reply_json(c, asked_response(&c->asked, text, json_string_value(stop)));
-	c->reply.billed = true;
-	buffer_release(&made);
-}
-
 static void remember(struct call *c, const char *key)
 {
 	if (!replays)
@@ -44,7 +30,8 @@ void calls_act(struct call *c)
 		buffer_add(&c->reply.body, json_string_value(before), json_string_length(before));
 		return;
 	}
-	answer(c);
+	reply_json(c, asked_response(&c->asked, c->rule));
+	c->reply.billed = true;
 	if (key)
 		remember(c, key);
 }

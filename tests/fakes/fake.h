@@ -176,6 +176,8 @@ void reply_json(struct call *c, json_t *json); /* 200; takes the reference */
 void reply_header(struct reply *r, const char *name, const char *value);
 void reply_scripted(struct call *c); /* what the rule says of a response; after act() */
 void buffer_add_dump(struct buffer *b, json_t *json);
+/* A whole number of an object's, or otherwise. */
+int64_t number_of(json_t *object, const char *name, int64_t otherwise);
 
 /* ---- asked.c ---- */
 
@@ -183,10 +185,8 @@ void buffer_add_dump(struct buffer *b, json_t *json);
 int asked_read(enum vendor vendor, json_t *body, bool in_batch, struct asked *out, char *text,
 	       size_t room);
 void asked_release(struct asked *a);
-/* What the model says. */
-void asked_answer(const struct asked *a, struct buffer *out);
-/* The vendor's response around it. stop_reason NULL: the usual. */
-json_t *asked_response(const struct asked *a, const char *answer, const char *stop_reason);
+/* The vendor's response with what the model says, or what the rule (NULL: none) has it say. */
+json_t *asked_response(const struct asked *a, json_t *rule);
 
 /* ---- calls.c: messages and chat completions ---- */
 

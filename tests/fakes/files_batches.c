@@ -144,15 +144,11 @@ static int check_metadata(struct call *c, json_t *metadata)
 	json_t *value;
 	if (json_object_size(metadata) > 16)
 		return reply_error(c, 400, "metadata: at most 16 pairs");
-	json_object_foreach(metadata, name, value) if (strlen(name) > 64 ||
-						       !json_is_string(value) ||
-						       json_string_length(value) >
-							       512) return reply_error(c, 400,
-										       "metadata: "
-										       "%.64s is "
-										       "too long, "
-										       "or no text",
-										       name);
+	json_object_foreach(metadata, name, value)
+	{
+		if (strlen(name) > 64 || !json_is_string(value) || json_string_length(value) > 512)
+			return reply_error(c, 400, "metadata: %.64s is too long, or no text", name);
+	}
 	return 0;
 }
 
@@ -208,8 +204,11 @@ static json_t *check_lines(struct call *c)
 		failure = fault("empty_file", "The input file is empty.", 0);
 	if (n > REQUESTS_MAX)
 		failure = fault("too_many_requests", "The input file has too many lines.", n);
-	json_array_foreach(c->lines, i, line) if (!failure) failure =
-		check_line(line, i, c->asked.model, seen);
+	json_array_foreach(c->lines, i, line)
+	{
+		if (!failure)
+			failure = check_line(line, i, c->asked.model, seen);
+	}
 	json_decref(seen);
 	return failure;
 }
@@ -340,24 +339,19 @@ void files_batch_list(struct call *c)
 char *files_batch_line(const struct batch_line *l, const struct asked *a, json_t *rule)
 {
 	char id[64], request[64];
-	struct buffer text = BUFFER_INIT;
-	const char *answer = json_string_value(json_object_get(rule, "answer"));
-	const char *stop = json_string_value(json_object_get(rule, "stop_reason"));
 	json_t *status = json_object_get(rule, "status"), *body;
 	int code = status ? (int)json_integer_value(status) : l->outcome == ERRORED ? 400 : 200;
-	asked_answer(a, &text);
 	fake_id(id, sizeof id, "batch_req");
 	fake_id(request, sizeof request, "req");
 	if (l->outcome == ERRORED)
 		body = error_json(OPENAI, code, NULL, json_object_get(rule, "error"));
 	else
-		body = asked_response(a, answer ? answer : buffer_text(&text), stop);
+		body = asked_response(a, rule);
 	json_t *line = json_pack("{s:s, s:s, s:{s:i, s:s, s:o}, s:n}", "id", id, "custom_id",
 				 l->custom_id, "response", "status_code", code, "request_id",
 				 request, "body", body, "error");
 	char *out = json_dumps(line, JSON_COMPACT);
 	json_decref(line);
-	buffer_release(&text);
 	return out;
 }
 

@@ -49,8 +49,11 @@ int messages_batch_read(struct call *c)
 			reply_error(c, 400, "requests: at least one is required, and nothing else");
 	else if (n > REQUESTS_MAX || c->body.size > BYTES_MAX)
 		result = reply_error(c, 413, NULL);
-	json_array_foreach(c->lines, i, request) if (result == 0) result =
-		read_request(c, request, i, seen);
+	json_array_foreach(c->lines, i, request)
+	{
+		if (result == 0)
+			result = read_request(c, request, i, seen);
+	}
 	json_t *first = json_object_get(json_array_get(c->lines, 0), "params");
 	c->asked.model = json_string_value(json_object_get(first, "model"));
 	json_decref(seen);
@@ -178,19 +181,14 @@ void messages_batch_cancel(struct call *c)
 
 char *messages_batch_line(const struct batch_line *l, const struct asked *a, json_t *rule)
 {
-	struct buffer text = BUFFER_INIT;
-	const char *answer = json_string_value(json_object_get(rule, "answer"));
 	json_t *status = json_object_get(rule, "status"), *result;
 	int code = status ? (int)json_integer_value(status) : 400;
-	asked_answer(a, &text);
 	if (l->outcome == ERRORED)
 		result = json_pack(
 			"{s:s, s:o}", "type", "errored", "error",
 			error_json(ANTHROPIC, code, NULL, json_object_get(rule, "error")));
 	else {
-		json_t *message =
-			asked_response(a, answer ? answer : buffer_text(&text),
-				       json_string_value(json_object_get(rule, "stop_reason")));
+		json_t *message = asked_response(a, rule);
 		json_object_set_new(json_object_get(message, "usage"), "service_tier",
 				    json_string("batch"));
 		result = json_pack("{s:s, s:o}", "type", "succeeded", "message", message);
@@ -198,7 +196,6 @@ char *messages_batch_line(const struct batch_line *l, const struct asked *a, jso
 	json_t *line = json_pack("{s:s, s:o}", "custom_id", l->custom_id, "result", result);
 	char *out = json_dumps(line, JSON_COMPACT);
 	json_decref(line);
-	buffer_release(&text);
 	return out;
 }
 

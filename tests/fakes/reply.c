@@ -126,15 +126,15 @@ static void add_headers(struct reply *r, json_t *headers)
 	}
 }
 
-static int64_t number(json_t *rule, const char *name, int64_t otherwise)
+int64_t number_of(json_t *object, const char *name, int64_t otherwise)
 {
-	json_t *value = json_object_get(rule, name);
+	json_t *value = json_object_get(object, name);
 	return json_is_integer(value) ? (int64_t)json_integer_value(value) : otherwise;
 }
 
 static void set_scripted_body(struct call *c)
 {
-	int status = (int)number(c->rule, "status", c->reply.status);
+	int status = (int)number_of(c->rule, "status", c->reply.status);
 	json_t *body = json_object_get(c->rule, "body"), *error = json_object_get(c->rule, "error");
 	if (status >= 400 && !body)
 		set_body(&c->reply, status, error_json(vendor_of(c), status, NULL, error));
@@ -157,9 +157,9 @@ void reply_scripted(struct call *c)
 		return;
 	set_scripted_body(c);
 	add_headers(r, json_object_get(c->rule, "headers"));
-	r->latency_ms = number(c->rule, "latency_ms", r->latency_ms);
-	r->first_byte_ms = number(c->rule, "first_byte_ms", r->latency_ms);
-	r->cut_after = number(c->rule, "cut_after_bytes", -1);
+	r->latency_ms = number_of(c->rule, "latency_ms", r->latency_ms);
+	r->first_byte_ms = number_of(c->rule, "first_byte_ms", r->latency_ms);
+	r->cut_after = number_of(c->rule, "cut_after_bytes", -1);
 	r->drop = json_is_true(json_object_get(c->rule, "drop"));
 	r->lost = json_is_true(json_object_get(c->rule, "accept_then_drop"));
 }

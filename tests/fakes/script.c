@@ -10,15 +10,9 @@ static json_t *script; /* as it was set, part by part */
 
 static json_t *part(const char *name) { return json_object_get(script, name); }
 
-static int64_t number(json_t *object, const char *name, int64_t otherwise)
-{
-	json_t *value = json_object_get(object, name);
-	return json_is_number(value) ? (int64_t)json_number_value(value) : otherwise;
-}
-
 static void count_up(json_t *object, const char *name)
 {
-	json_object_set_new(object, name, json_integer(number(object, name, 0) + 1));
+	json_object_set_new(object, name, json_integer(number_of(object, name, 0) + 1));
 }
 
 /* ---- rules ---- */
@@ -56,8 +50,9 @@ static bool fits(json_t *match, const char *path, const struct asked *a, const c
 static bool is_its_turn(json_t *rule, json_t *match)
 {
 	count_up(rule, "seen");
-	int64_t nth = number(match, "nth", 0), times = number(match, "times", 0);
-	if ((nth && number(rule, "seen", 0) != nth) || (times && number(rule, "used", 0) >= times))
+	int64_t nth = number_of(match, "nth", 0), times = number_of(match, "times", 0);
+	if ((nth && number_of(rule, "seen", 0) != nth) ||
+	    (times && number_of(rule, "used", 0) >= times))
 		return false;
 	count_up(rule, "used");
 	return true;
@@ -137,8 +132,8 @@ static void refuse(struct call *c, const char *form, int64_t after_ms)
 
 static bool admits(struct call *c, json_t *rule, struct limit *l)
 {
-	int64_t most = number(rule, "requests_per_minute", 60);
-	int64_t window = number(rule, "window_ms", 60000);
+	int64_t most = number_of(rule, "requests_per_minute", 60);
+	int64_t window = number_of(rule, "window_ms", 60000);
 	size_t size = (size_t)(most < 1 ? 1 : most > MINUTE_MAX ? MINUTE_MAX : most);
 	int64_t *oldest = &l->at[l->count % size];
 	if (l->count >= size && *oldest + window > c->began_ms) {
@@ -170,11 +165,14 @@ bool script_admits(struct call *c)
 
 /* ---- the rest ---- */
 
-int64_t script_latency(void) { return number(script, "latency_ms", settings_of_fake.latency_ms); }
+int64_t script_latency(void)
+{
+	return number_of(script, "latency_ms", settings_of_fake.latency_ms);
+}
 
 int64_t script_batch(const char *name, int64_t otherwise)
 {
-	return number(part("batch"), name, otherwise);
+	return number_of(part("batch"), name, otherwise);
 }
 
 double script_expire_share(void)

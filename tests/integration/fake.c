@@ -108,10 +108,12 @@ int64_t fake_answered(const char *path, const char *model, int status)
 	size_t i;
 	int64_t n = 0;
 	json_t *row, *all = counts();
-	json_array_foreach(json_object_get(all, "rows"), i,
-			   row) if (is_text(row, "path", path) && is_text(row, "model", model) &&
-				    json_integer_value(json_object_get(row, "status")) == status)
-		n += (int64_t)json_integer_value(json_object_get(row, "n"));
+	json_array_foreach(json_object_get(all, "rows"), i, row)
+	{
+		if (is_text(row, "path", path) && is_text(row, "model", model) &&
+		    json_integer_value(json_object_get(row, "status")) == status)
+			n += (int64_t)json_integer_value(json_object_get(row, "n"));
+	}
 	json_decref(all);
 	return n;
 }

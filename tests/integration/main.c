@@ -8,6 +8,8 @@
 	X(amqp) \
 	X(ledger) \
 	X(progress) \
+	X(http) \
+	X(pace) \
 	X(flow) \
 	X(submit) \
 	X(definition) \
@@ -30,7 +32,8 @@
 	X(remote) \
 	X(content) \
 	X(idea) \
-	X(results)
+	X(results) \
+	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;
 #define LIST(NAME) add_##NAME##_suite,

@@ -89,6 +89,28 @@ static void when_answered(void)
 	finish_billed(job, 1);
 }
 
+/* A provider that knows no Idempotency-Key bills again what was on its way, and nothing else. */
+static void when_calls_are_on_their_way(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 10}\n");
+	fake_script("{'latency_ms': 200}");
+	struct job *job = job_submit(asked_job("flight", "ai_model=claude", 80));
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 0;
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	await(PATIENCE_MS, "SELECT count(*) >= 20 FROM weir.answers");
+	EXPECT_INT(fake_count("most_in_flight"), 10);
+	kill_hard(p);
+	consumer(NULL);
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	int64_t twice = fake_count("billed") - 80;
+	EXPECT(twice >= 0 && twice <= 10, "%lld more than the items were billed", (long long)twice);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 80);
+}
+
 /* ---- without a crash ---- */
 
 /* Each message is in the queue twice. A consumer takes three times what it flushes. */
@@ -156,6 +178,27 @@ static void paused(void)
 	finish_billed(job, 1);
 }
 
+/* What was asked for is kept, and nothing more is asked for. */
+static void cancelled(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 5}\n");
+	fake_script("{'latency_ms': 500}");
+	struct job *job = job_submit(asked_job("cancelled", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	fake_await("in_flight", 5);
+	const struct outcome *o = run(NULL, "weir", "cancel", "cancelled", NULL);
+	EXPECT(o->status == 0, "weir cancel: %d: %s", o->status, o->err);
+	await_ended(job);
+	stop(p);
+	int64_t billed = fake_count("billed");
+	EXPECT(billed < ITEMS, "all %d items were asked for", ITEMS);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), billed);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.calls"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), ITEMS);
+}
+
 void add_asks_crash_suite(void);
 
 void add_asks_crash_suite(void)
@@ -172,10 +215,12 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when it has committed, but not counted", when_committed);
 	CU_add_test(s, "when it has counted, but not acked", when_counted);
 	CU_add_test(s, "when it has acked", when_acked);
+	CU_add_test(s, "when calls are on their way", when_calls_are_on_their_way);
 	s = FAKE_SUITE("an answer is paid for once");
 	CU_add_test(s, "when each message comes twice", copies_in_one);
 	CU_add_test(s, "when each message comes twice, to two consumers", copies_in_two);
 	CU_add_test(s, "when the consumer stops", stopped);
 	CU_add_test(s, "when the ledger is away", ledger_away);
 	CU_add_test(s, "when the job is paused", paused);
+	CU_add_test(s, "when the job is cancelled", cancelled);
 }

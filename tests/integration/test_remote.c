@@ -30,14 +30,17 @@ static void ask(const char *job, const char *model, int n)
 		 " SELECT '%s', 1, g, 'item_' || lpad(g::text, 5, '0'), '{}'"
 		 " FROM generate_series(0, %d - 1) g",
 		 job, n);
-	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
-		 " SELECT '%s', 1, g, 0, now() + weir.asked_for() FROM generate_series(0, %d - 1) g",
-		 job, n);
+	sql_text(
+		"INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		" SELECT '%s', 1, g, 0, now() + weir.asked_for() FROM generate_series(0, %d - 1) g",
+		job, n);
 	sql_text("INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model,"
 		 " model_key, body, tokens)"
 		 " SELECT job_id, 1, ordinal, custom_id, 0, '%s', 'idea', json_build_object("
-		 "  'model', '%s', 'max_tokens', 100, 'messages', json_build_array(json_build_object("
-		 "   'role', 'user', 'content', job_id || '/' || custom_id || ' \303\244 \"x\"')))::text,"
+		 "  'model', '%s', 'max_tokens', 100, 'messages', "
+		 "json_build_array(json_build_object("
+		 "   'role', 'user', 'content', job_id || '/' || custom_id || ' \303\244 "
+		 "\"x\"')))::text,"
 		 "  20 FROM weir.items WHERE job_id = '%s'",
 		 model, model, job);
 }
@@ -87,12 +90,26 @@ static bool is_line(const json_t *line)
 	return path && strcmp(path, "line") == 0;
 }
 
+/* What was stored is what was answered to the item's own request. */
+static void check_answer(const PGresult *answers, int at, const json_t *line)
+{
+	char wanted[64];
+	snprintf(wanted, sizeof wanted, "answer %s",
+		 json_string_value(json_object_get(line, "hash")));
+	EXPECT(strcmp(PQgetvalue(answers, at, 1), wanted) == 0, "item %d has \"%s\", not \"%s\"",
+	       at, PQgetvalue(answers, at, 1), wanted);
+}
+
 /* Each item's own request was asked; returns how many lines were billed. No custom_id of a job was
  * billed twice. */
 static int64_t check_log(const char *job, int n)
 {
 	unsigned char *billed = calloc((size_t)n, 1);
 	json_t *line, *log = fake_log();
+	PGresult *answers = sql_rows("SELECT g, a.answer FROM generate_series(0, %d) g LEFT JOIN"
+				     " weir.answers a ON a.job_id = '%s' AND a.ordinal = g"
+				     " ORDER BY g",
+				     n - 1, job);
 	size_t i;
 	int64_t all = 0;
 	json_array_foreach(log, i, line)
@@ -101,7 +118,8 @@ static int64_t check_log(const char *job, int n)
 		int at = -1;
 		const char *id = json_string_value(json_object_get(line, "custom_id"));
 		const char *user = json_string_value(json_object_get(line, "user"));
-		if (!is_line(line) || !user || strncmp(user, job, strlen(job)) != 0)
+		if (!is_line(line) || !user || strncmp(user, job, strlen(job)) != 0 ||
+		    user[strlen(job)] != '/')
 			continue;
 		snprintf(wanted, sizeof wanted, "%s/%s \303\244 \"x\"", job, id);
 		EXPECT(strcmp(user, wanted) == 0, "%s was asked: %s", id, user);
@@ -109,8 +127,10 @@ static int64_t check_log(const char *job, int n)
 		if (!json_is_true(json_object_get(line, "billed")) || at < 0 || at >= n)
 			continue;
 		EXPECT(billed[at]++ == 0, "%s of %s was billed again", id, job);
+		check_answer(answers, at, line);
 		all++;
 	}
+	PQclear(answers);
 	json_decref(log);
 	free(billed);
 	return all;
@@ -145,8 +165,511 @@ static void answers_all(void)
 	}
 }
 
+/* One model of each vendor, whose remote batches are small. more: a line of options. */
+static void write_models(const char *more)
+{
+	struct {
+		const char *name, *vendor;
+	} rows[] = {{models[0], "anthropic"}, {models[1], "openai"}};
+	char text[2048];
+	int n = 0;
+	for (size_t i = 0; i < MODELS; i++)
+		n += snprintf(text + n, sizeof text - (size_t)n,
+			      "  %s:\n    provider: %s\n    base_url: $URL\n    key_env: FAKE_KEY\n"
+			      "    input_price: 1\n    output_price: 5\n    mode: batch\n"
+			      "    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms,"
+			      " adopt_wait: 1s%s%s}\n",
+			      rows[i].name, rows[i].vendor, *more ? ", " : "", more);
+	models_write(text);
+}
+
+static void expect_batches(const char *job, int64_t batches, int64_t most)
+{
+	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE job_id = '%s'", job),
+		   batches);
+	EXPECT_INT(sql("SELECT max(size) FROM weir.remote_batches WHERE job_id = '%s'", job), most);
+}
+
+static void splits(void)
+{
+	static const struct {
+		const char *limit;
+		int64_t batches, most;
+	} rows[] = {{"requests: 100", 6, 100}, {"tokens: 600", 20, 30}};
+	BOTH for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+	{
+		fake_clean();
+		write_models(rows[i].limit);
+		ask("split", MODEL, 590);
+		struct process *p = drive(NULL);
+		check_paid_once("split", 590);
+		expect_batches("split", rows[i].batches, rows[i].most);
+		stop(p);
+	}
+}
+
+static void splits_by_bytes(void)
+{
+	BOTH
+	{
+		fake_clean();
+		write_models("bytes: 100KB");
+		ask("split", MODEL, 400);
+		sql_text("UPDATE weir.requests SET body = replace(body, '\"max_tokens\"',"
+			 " repeat(' ', 1000) || '\"max_tokens\"')");
+		struct process *p = drive(NULL);
+		check_paid_once("split", 400);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE size NOT BETWEEN 60"
+			       " AND 100"),
+			   1); /* the last */
+		stop(p);
+	}
+}
+
+static void waits_for_more(void)
+{
+	write_models("wait: 1h, requests: 100");
+	models_write("  claude-batch:\n    provider: anthropic\n    base_url: $URL\n"
+		     "    key_env: FAKE_KEY\n    mode: batch\n"
+		     "    input_price: 1\n    output_price: 5\n"
+		     "    batch: {wait: 1h, requests: 100, poll_least: 50ms, poll_most: 100ms}\n");
+	ask("full", "claude-batch", 100);
+	ask("few", "claude-batch", 99);
+	struct process *p = drive(NULL);
+	await_done("full");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.requests WHERE job_id = 'few'"
+		       " AND remote_batch IS NULL"),
+		   99);
+	sql_text("UPDATE weir.requests SET asked_at = now() - interval '2 h'");
+	check_paid_once("few", 99);
+	stop(p);
+}
+
+static void drivers_share(void)
+{
+	BOTH
+	{
+		struct process *p[3];
+		fake_clean();
+		write_models("requests: 40");
+		ask("shared", MODEL, 1000);
+		ask("shared2", MODEL, 300);
+		for (size_t i = 0; i < 3; i++)
+			p[i] = drive(NULL);
+		check_paid_once("shared", 1000);
+		check_paid_once("shared2", 300);
+		expect_batches("shared", 25, 40);
+		expect_batches("shared2", 8, 40);
+		for (size_t i = 0; i < 3; i++)
+			stop(p[i]);
+	}
+}
+
+/* ---- lines ---- */
+
+static void expect_answer(int item, const char *wanted)
+{
+	const char *seen = sql_text("SELECT concat_ws(' ', coalesce(error_class, 'good'), again)"
+				    " FROM weir.answers WHERE ordinal = %d",
+				    item);
+	EXPECT(strcmp(seen, wanted) == 0, "item %d: %s, not %s", item, seen, wanted);
+}
+
+#define LINE(id, times, act)                                                                       \
+	"{'match': {'path': 'line', 'custom_id': 'item_0000" id "'" times "}, 'do': {" act "}}"
+
+static void takes_each_line(void)
+{
+	static const char script[] =
+		"{'rules': [" LINE("1", ", 'times': 1", "'line': 'expired'") "," LINE("2", ", 'times': 1", "'line': 'canceled'") "," LINE("3", ", 'times': 1", "'line': 'missing'") "," LINE(
+			"4", "",
+			"'line': 'errored', 'status': 400") "," LINE("5", ", 'times': 1",
+								     "'line': 'errored', 'status': "
+								     "500") "," LINE("6", "",
+										     "'stop_reason'"
+										     ": '%s'") "," LINE("7",
+													"",
+													"'stop_reason': '%s'") "," LINE("8",
+																	", 'times': 1",
+																	"'line': 'errored', 'status': 529") "]}";
+	BOTH
+	{
+		fake_clean();
+		fake_script(script, v ? "length" : "max_tokens", v ? "content_filter" : "refusal");
+		ask("lines", MODEL, 10);
+		struct process *p = drive(NULL);
+		await_done("lines");
+		for (int i = 0; i < 10; i++)
+			expect_answer(i, i == 4	  ? "bad_request f"
+					 : i == 6 ? "cut_answer t"
+					 : i == 7 ? "refused_answer f"
+						  : "good f");
+		EXPECT_INT(check_log("lines", 10), 9);
+		expect_tally("lines", v ? "9 3 0 1 2" : "9 3 1 1 1");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 2);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE due_at <= now()"), 10);
+		stop(p);
+	}
+}
+
+/* Of each batch the first half expires: the first item five times. */
+static void gives_up_after_tries(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'batch': {'expire_share': 0.5}}");
+		ask("half", MODEL, 16);
+		struct process *p = drive(NULL);
+		await_done("half");
+		expect_answer(0, "batch_expired t");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), 15);
+		EXPECT_INT(check_log("half", 16), 15);
+		expect_tally("half", "15 0 0 16 0");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 5);
+		stop(p);
+	}
+}
+
+static const char *const results_path[] = {"/v1/messages/batches/{id}/results",
+					   "/v1/files/{id}/content"};
+static const char *const create_path[] = {"/v1/messages/batches", "/v1/batches"};
+static const char *const batch_path[] = {"/v1/messages/batches/{id}", "/v1/batches/{id}"};
+
+static void reads_cut_results_again(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'times': 2},"
+			    " 'do': {'status': 200, 'cut_after_bytes': 300000}}]}",
+			    results_path[v]);
+		ask("cut", MODEL, 1500);
+		struct process *p = drive(NULL);
+		check_paid_once("cut", 1500);
+		expect_tally("cut", "1500 0 0 0 0");
+		stop(p);
+	}
+}
+
+/* ---- answers of the provider that are lost ---- */
+
+static void adopts(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST', 'times': 1},"
+			    " 'do': {'accept_then_drop': true}}]}",
+			    create_path[v]);
+		ask("lost", MODEL, 300);
+		struct process *p = drive(NULL);
+		check_paid_once("lost", 300);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		EXPECT_PART(log_of(p), "remote_batch_adopted");
+		stop(p);
+	}
+}
+
+/* They cannot be told from each other but by their results. */
+static void adopts_many_alike(void)
+{
+	BOTH
+	{
+		fake_clean();
+		write_models("requests: 50");
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST', 'times': 6},"
+			    " 'do': {'accept_then_drop': true}}]}",
+			    create_path[v]);
+		ask("alike", MODEL, 400);
+		ask("alike2", MODEL, 100);
+		struct process *p = drive(NULL), *q = drive(NULL);
+		check_paid_once("alike", 400);
+		check_paid_once("alike2", 100);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 10);
+		stop(p);
+		stop(q);
+	}
+}
+
+static void sends_again_what_never_was(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST', 'times': 1},"
+			    " 'do': {'status': 502}}]}",
+			    create_path[v]);
+		ask("never", MODEL, 50);
+		struct process *p = drive(NULL);
+		check_paid_once("never", 50);
+		EXPECT_PART(log_of(p), "remote_batch_sent_again");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		stop(p);
+	}
+}
+
+static void uploads_again(void)
+{
+	fake_script("{'rules': [{'match': {'path': '/v1/files', 'times': 1},"
+		    " 'do': {'accept_then_drop': true}}]}");
+	ask("file", "gpt-batch", 50);
+	struct process *p = drive(NULL);
+	check_paid_once("file", 50);
+	EXPECT_INT(fake_answered("/v1/files", NULL, 200), 1);
+	stop(p);
+}
+
+/* Somebody else's, of the same size and time. */
+static void lets_others_go(void)
+{
+	ask("theirs", "claude-batch", 20);
+	sql_text("UPDATE weir.items SET custom_id = 'x_' || custom_id");
+	sql_text("UPDATE weir.requests SET custom_id = 'x_' || custom_id");
+	struct process *p = drive(NULL);
+	await_done("theirs");
+	sql_text("DELETE FROM weir.items");
+	sql_text("DELETE FROM weir.jobs");
+	fake_script("{'rules': [{'match': {'path': '/v1/messages/batches', 'method': 'POST',"
+		    " 'times': 1}, 'do': {'status': 502}}]}");
+	ask("ours", "claude-batch", 20);
+	check_paid_once("ours", 20);
+	EXPECT_PART(log_of(p), "remote_batch_adopted");
+	EXPECT_INT(
+		sql("SELECT count(*) FROM weir.remote_batches WHERE error LIKE '%%other requests'"),
+		1);
+	stop(p);
+}
+
+/* ---- processes that die, or are stopped ---- */
+
+static void takes_over(void)
+{
+	static const char *const points[] = {
+		"remote_chosen",	   "remote_uploaded", "remote_sent",
+		"remote_created",	   "remote_polled",   "remote_answers_stored",
+		"remote_answers_stored:2", "remote_read"};
+	BOTH for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+	{
+		if (v == 0 && strcmp(points[i], "remote_uploaded") == 0)
+			continue;
+		fake_clean();
+		ask("killed", MODEL, 1200);
+		struct process *p = drive(points[i]);
+		EXPECT(await_exit(p, PATIENCE_MS) == -9, "%s: not killed at %s", MODEL, points[i]);
+		/* As if the time of the lease were over. */
+		sql_text("UPDATE weir.remote_batches SET held_until = now()");
+		p = drive(NULL);
+		check_paid_once("killed", 1200);
+		expect_tally("killed", "1200 0 0 0 0");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		stop(p);
+	}
+}
+
+/* The lease is all that another waits for. */
+static void takes_over_in_time(void)
+{
+	ask("late", "claude-batch", 10);
+	struct process *p = drive("remote_created");
+	EXPECT_INT(await_exit(p, PATIENCE_MS), -9);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE held_until"
+		       " BETWEEN now() AND now() + interval '30 s'"),
+		   1);
+	p = drive(NULL);
+	check_paid_once("late", 10);
+	stop(p);
+}
+
+static void gives_back(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'batch': {'end_ms': 3600000}}");
+		ask("long", MODEL, 30);
+		struct process *p = drive(NULL);
+		await(PATIENCE_MS, "SELECT bool_and(state = 'running' AND polls > 2)"
+				   " FROM weir.remote_batches");
+		stop(p);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE holder IS NULL"
+			       " AND held_until IS NULL AND state = 'running'"),
+			   1);
+	}
+}
+
+static void outlives_the_ledger(void)
+{
+	fake_script("{'batch': {'end_ms': 2000}}");
+	ask("away", "gpt-batch", 600);
+	struct process *p = drive(NULL);
+	await_log(p, "remote_batch_created");
+	server("kill", "postgresql");
+	server("up", "postgresql");
+	sql_close();
+	EXPECT_INT(sql_open(getenv("WEIR_PG_URL")), 0);
+	sql_text("UPDATE weir.remote_batches SET held_until = now()");
+	check_paid_once("away", 600);
+	stop(p);
+}
+
+/* ---- operators ---- */
+
+static void pauses(void)
+{
+	BOTH
+	{
+		fake_clean();
+		ask("paused", MODEL, 20);
+		ask("other", MODEL, 20);
+		sql_text("SELECT weir.pause_job('paused')");
+		struct process *p = drive(NULL);
+		check_paid_once("other", 20);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE job_id = 'paused'"),
+			   0);
+		sql_text("SELECT weir.resume_job('paused')");
+		await_done("paused");
+		EXPECT_INT(check_log("paused", 20), 20);
+		stop(p);
+	}
+}
+
+static void cancels(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'batch': {'end_ms': 3600000}}");
+		ask("ended", MODEL, 20);
+		struct process *p = drive(NULL);
+		await(PATIENCE_MS, "SELECT bool_and(state = 'running') FROM weir.remote_batches");
+		sql_text("SELECT weir.cancel_job('ended')");
+		ask("ended2", MODEL, 20);
+		sql_text("SELECT weir.cancel_job('ended2')");
+		await_done("ended");
+		await_done("ended2");
+		expect_tally("ended", "0 0 20 0 0");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE job_id = 'ended2'"
+			       " AND sent_at IS NOT NULL AND cancel_at IS NULL"),
+			   0);
+		EXPECT_INT(fake_count("billed"), 0);
+		stop(p);
+	}
+}
+
+/* ---- what the provider says of all of it ---- */
+
+static void expect_paused(const char *job, const char *reason)
+{
+	await(PATIENCE_MS, "SELECT status = 'paused' FROM weir.jobs WHERE job_id = '%s'", job);
+	EXPECT_PART(sql_text("SELECT pause_reason FROM weir.jobs WHERE job_id = '%s'", job),
+		    reason);
+	await(PATIENCE_MS,
+	      "SELECT count(*) = 20 FROM weir.requests WHERE job_id = '%s'"
+	      " AND remote_batch IS NULL AND tries = 0",
+	      job);
+}
+
+#define BROKE                                                                                      \
+	"'error': {'type': 'invalid_request_error', 'code': 'insufficient_quota',"                 \
+	" 'message': 'Your credit balance is too low to access the API'}"
+
+static void stops_for_bills(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST'},"
+			    " 'do': {'status': 400, " BROKE "}}]}",
+			    create_path[v]);
+		ask("broke", MODEL, 20);
+		struct process *p = drive(NULL);
+		expect_paused("broke", "credit balance is too low");
+		fake_script("{'rules': []}");
+		sql_text("SELECT weir.resume_job('broke')");
+		await_done("broke");
+		EXPECT_INT(check_log("broke", 20), 20);
+		stop(p);
+	}
+}
+
+static void stops_for_bills_of_lines(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': 'line'},"
+			    " 'do': {'line': 'errored', 'status': 400, " BROKE "}}]}");
+		ask("broke", MODEL, 20);
+		struct process *p = drive(NULL);
+		expect_paused("broke", "credit balance is too low");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 0);
+		fake_script("{'rules': []}");
+		sql_text("SELECT weir.resume_job('broke')");
+		await_done("broke");
+		EXPECT_INT(check_log("broke", 20), 20);
+		stop(p);
+	}
+}
+
+static void waits_when_told(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST', 'times': 2},"
+			    " 'do': {'status': 429, 'headers': {'retry-after-ms': '300'}}},"
+			    " {'match': {'path': '%s', 'times': 2}, 'do': {'status': 503}}]}",
+			    create_path[v], batch_path[v]);
+		ask("told", MODEL, 20);
+		struct process *p = drive(NULL);
+		check_paid_once("told", 20);
+		EXPECT_INT(fake_answered(create_path[v], NULL, 429), 2);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		stop(p);
+	}
+}
+
+static void takes_a_failed_batch(void)
+{
+	fake_script(
+		"{'rules': [{'match': {'path': '/v1/batches', 'method': 'POST', 'times': 1},"
+		" 'do': {'fail_batch': {'code': 'invalid_json_line', 'message': 'line 1'}}},"
+		" {'match': {'path': '/v1/batches', 'method': 'POST', 'times': 1},"
+		" 'do': {'fail_batch': {'code': 'token_limit_exceeded', 'message': 'full'}}}]}");
+	ask("faulty", "gpt-batch", 20);
+	struct process *p = drive(NULL);
+	check_paid_once("faulty", 20);
+	expect_tally("faulty", "20 40 0 0 0");
+	EXPECT_PART(log_of(p), "remote_batch_failed");
+	stop(p);
+}
+
 void add_remote_suite(void)
 {
 	CU_pSuite s = FAKE_SUITE("remote batches");
 	CU_add_test(s, "all requests of a job are answered once, from one batch", answers_all);
+	CU_add_test(s, "a batch holds no more requests or tokens than the model takes", splits);
+	CU_add_test(s, "a batch holds no more bytes than the model takes", splits_by_bytes);
+	CU_add_test(s, "requests wait for more, or until a batch is full", waits_for_more);
+	CU_add_test(s, "drivers at once choose each request once", drivers_share);
+	CU_add_test(s, "each line has its own consequence", takes_each_line);
+	CU_add_test(s, "what expires is asked again, five times", gives_up_after_tries);
+	CU_add_test(s, "results that were cut are read again", reads_cut_results_again);
+	CU_add_test(s, "a batch whose creation got no answer is found", adopts);
+	CU_add_test(s, "many of one size that got no answer are told apart", adopts_many_alike);
+	CU_add_test(s, "what was never created is sent again", sends_again_what_never_was);
+	CU_add_test(s, "an upload that got no answer is made again", uploads_again);
+	CU_add_test(s, "somebody else's batch is let go", lets_others_go);
+	CU_add_test(s, "killed at any step, another goes on", takes_over);
+	CU_add_test(s, "a dead driver is outlived by its lease", takes_over_in_time);
+	CU_add_test(s, "a driver that stops gives its leases back", gives_back);
+	CU_add_test(s, "the ledger is away for a while", outlives_the_ledger);
+	CU_add_test(s, "a paused job begins no batch", pauses);
+	CU_add_test(s, "a cancelled job's batch is cancelled, its requests are gone", cancels);
+	CU_add_test(s, "a bill pauses the job", stops_for_bills);
+	CU_add_test(s, "a bill that lines tell of pauses the job", stops_for_bills_of_lines);
+	CU_add_test(s, "limits are waited for", waits_when_told);
+	CU_add_test(s, "a batch that was refused after the fact is made again",
+		    takes_a_failed_batch);
 }

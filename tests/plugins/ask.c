@@ -5,9 +5,9 @@
 static int check(void *state, const struct weir_item *item, struct weir_error *err)
 {
 	const struct effects *e = state;
-	if (effects_check(state, item, err) < 0)
+	if (e->host->find_model(e->host, item, err) < 0)
 		return -1;
-	return e->host->find_model(e->host, item, err) < 0 ? -1 : 0;
+	return effects_check(state, item, err);
 }
 
 static void process(void *state, struct weir_work work, const struct weir_item *item)

@@ -3,45 +3,46 @@
 
 #include "../suites.h"
 
-add_suite add_analyzer_suite, add_content_suite, add_markdown_suite, add_buffer_suite,
-	add_clock_suite, add_csv_suite, add_delivery_suite, add_error_suite, add_jsonl_suite,
-	add_loader_suite, add_log_suite, add_message_suite, add_meter_suite, add_option_suite,
-	add_params_suite, add_print_suite, add_progress_url_suite, add_report_suite,
-	add_settings_suite, add_topology_suite, add_tx_suite, add_work_suite, add_policy_suite,
-	add_job_file_suite, add_letter_suite, add_yaml_suite, add_provider_suite,
-	add_provider_errors_suite, add_provider_batches_suite;
+/* clang-format off: a suite a line */
+#define SUITES(X) \
+	X(analyzer) \
+	X(buffer) \
+	X(clock) \
+	X(content) \
+	X(csv) \
+	X(delivery) \
+	X(error) \
+	X(job_file) \
+	X(jsonl) \
+	X(letter) \
+	X(loader) \
+	X(log) \
+	X(markdown) \
+	X(message) \
+	X(meter) \
+	X(models) \
+	X(option) \
+	X(params) \
+	X(policy) \
+	X(print) \
+	X(progress_url) \
+	X(provider) \
+	X(provider_batches) \
+	X(provider_errors) \
+	X(report) \
+	X(settings) \
+	X(templates) \
+	X(topology) \
+	X(tx) \
+	X(work) \
+	X(yaml)
 
-static add_suite *const suites[] = {
-	add_error_suite,
-	add_log_suite,
-	add_clock_suite,
-	add_buffer_suite,
-	add_option_suite,
-	add_settings_suite,
-	add_params_suite,
-	add_message_suite,
-	add_topology_suite,
-	add_yaml_suite,
-	add_loader_suite,
-	add_progress_url_suite,
-	add_jsonl_suite,
-	add_csv_suite,
-	add_markdown_suite,
-	add_delivery_suite,
-	add_analyzer_suite,
-	add_content_suite,
-	add_meter_suite,
-	add_print_suite,
-	add_report_suite,
-	add_letter_suite,
-	add_work_suite,
-	add_tx_suite,
-	add_policy_suite,
-	add_job_file_suite,
-	add_provider_suite,
-	add_provider_errors_suite,
-	add_provider_batches_suite,
-	NULL,
-};
+#define DECLARE(NAME) add_suite add_##NAME##_suite;
+#define LIST(NAME) add_##NAME##_suite,
+
+SUITES(DECLARE)
+
+static add_suite *const suites[] = {SUITES(LIST) NULL};
+/* clang-format on */
 
 int main(int argc, char **argv) { return suites_run(suites, argc, argv); }

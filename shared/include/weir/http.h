@@ -24,8 +24,8 @@ struct http_response {
 	struct buffer headers; /* lines as they came; read them through http_header() */
 	bool sent;	       /* the request, or part of it, may have reached the server */
 	/* Of a request without a whole response. Codes: http_connect (nothing was sent), http_timeout,
-	 * http_cut (the connection ended before the response did), http_oversized, http_tls,
-	 * http_failed. */
+	 * http_cut (the connection ended before the response did), http_oversized, http_tls (nothing
+	 * was sent: the server's certificate is not to be trusted), http_failed, out_of_memory. */
 	struct weir_error failure;
 };
 
@@ -42,7 +42,8 @@ struct http_request {
 	int64_t body_size;
 
 	/* A response that is too large to hold: take() gets it as it comes, and body stays empty; -1
-	 * ends the request. It may block as the ledger does. Only called for status 200. */
+	 * ends the request. It may block as the ledger does. Only called for status 200; another
+	 * one's body is collected. Neither it nor read() may begin requests; they may cancel any. */
 	int (*take)(void *owner, const char *data, size_t size);
 
 	int64_t timeout_ms;	 /* of all of it; with read or take: of a silence */

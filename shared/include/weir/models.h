@@ -5,8 +5,10 @@
  *       fast:
  *         provider: anthropic             # anthropic, openai (any chat completions API), local
  *         model: claude-haiku-4-5         # the vendor's name for it; not given: the same name
- *         base_url: https://api.anthropic.com   # not given: the vendor's own
- *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH; neither: none is sent
+ *         base_url: https://api.anthropic.com   # not given: the vendor's own; a /v1 at its end
+ *                                         # is taken off
+ *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH (from the file's own folder; its first
+ *                                         # line); neither: none is sent
  *         mode: call                      # or batch
  *         requests_per_minute: 1000       # of the whole fleet; not given: no limit
  *         input_tokens_per_minute: 450000
@@ -46,7 +48,7 @@ struct model {
 	int line; /* of the file; 0: not from it */
 	enum model_provider provider;
 	enum model_mode mode;
-	char *model, *base_url; /* base_url without a slash at its end */
+	char *model, *base_url; /* base_url without "/" or "/v1" at its end; NULL for a local one */
 	char *key;		/* NULL: none; wiped when released */
 
 	/* Of a minute, in the whole fleet; 0: no limit. */
@@ -64,15 +66,13 @@ struct model {
 
 struct models; /* sorted by name; holds "local" always */
 
-/* Reads and checks the file; path NULL: there is only "local". 0, or -1 with every fault and its
- * line in err (code models_file). The caller calls models_close(). */
-int models_open(const char *path, struct models **out, struct weir_error *err) WEIR_MUST_CHECK;
+/* Reads and checks the file; path NULL: there is only "local". keys: the keys are wanted, and it is a
+ * fault when one cannot be had; who only names models needs none. 0, or -1 with every fault and its
+ * line in err (code models_file), as many as fit; faults (may be NULL) is then all of them in full,
+ * one a line, or NULL, and the caller frees it. On success the caller calls models_close(). */
+int models_open(const char *path, bool keys, struct models **out, char **faults,
+		struct weir_error *err) WEIR_MUST_CHECK;
 void models_close(struct models *m); /* NULL is fine */
-
-/* The same, with all faults written out in full, one a line, for `weir doctor` and starting
- * programs: the caller prints *faults, and frees it. NULL when there were none. */
-int models_open_verbose(const char *path, struct models **out, char **faults,
-			struct weir_error *err) WEIR_MUST_CHECK;
 
 size_t models_count(const struct models *m);
 const struct model *models_at(const struct models *m, size_t i);

@@ -22,7 +22,10 @@ void pace_close(struct pace *p); /* NULL is fine */
  * how many more calls want to begin. */
 bool pace_take(struct pace *p, const struct model *m, int64_t input_tokens, size_t waiting,
 	       int64_t now_us);
-/* A call has ended: what it really used, of what pace_take() was told. */
+/* Each call that began is settled or given back, once.
+ *
+ * A call has ended: what it really used, of what pace_take() was told. Of one that failed after it
+ * was sent: the input as it was taken, and no output. */
 void pace_settle(struct pace *p, const struct model *m, int64_t input_tokens_taken,
 		 int64_t input_tokens, int64_t output_tokens);
 /* The call was not made, or not counted by the provider. */

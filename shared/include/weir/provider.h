@@ -48,7 +48,8 @@ struct provider_limits {
 int provider_body(const struct model *m, const struct prompt *p, struct buffer *out,
 		  struct weir_error *err) WEIR_MUST_CHECK;
 /* Address and headers of it; the body, done and owner are the caller's to add. url and the header
- * texts are appended to `texts`, which the caller releases (or empties) after http_begin(). id: the same for each try of the same request (Idempotency-Key). */
+ * texts are appended to `texts`, which the caller releases (or empties) after http_begin(). id: the
+ * same for each try of the same request (Idempotency-Key). */
 int provider_call(const struct model *m, const char *id, struct buffer *texts,
 		  struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 /* What the response means. Malformed ones are RETRY. */
@@ -84,8 +85,8 @@ struct provider_frame {
 };
 struct provider_frame provider_frame(const struct model *m);
 
-/* Requests of a remote batch's life. `texts` as above, but those of provider_create() are kept until
- * done(): its body is in them. Each call fills *out anew; done, owner, and a body that is streamed
+/* Requests of a remote batch's life. `texts` as above, but those of provider_create() are kept
+ * until done(): its body is in them. Each call fills *out anew; done, owner, and a body that is streamed
  * (read and body_size) are the caller's to add. */
 int provider_upload(const struct model *m, const char *intent, struct buffer *texts,
 		    struct buffer *head, struct buffer *tail, struct http_request *out,
@@ -103,8 +104,8 @@ int provider_list(const struct model *m, const char *after, struct buffer *texts
 int provider_fetch(const struct model *m, const char *url, struct buffer *texts,
 		   struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Their responses. 0; or -1 with *why saying what became of it (kind, after_ms, error). A batch that is
- * not there is REFUSED, with the code not_found. */
+/* Their responses. 0; or -1 with *why saying what became of it (kind, after_ms, error). A batch
+ * that is not there is REFUSED, with the code not_found. */
 int provider_read_file(const struct http_response *r, char id[PROVIDER_ID_MAX + 1],
 		       struct reply *why) WEIR_MUST_CHECK;
 int provider_read_batch(const struct model *m, const struct http_response *r,

@@ -17,6 +17,9 @@
  *       tags:    {type: list, of: text, most: 10}        # elements
  *       extra:   {type: object, optional: true}
  *
+ * `values` holds for a text, or for each element of a list of texts; `of` is text when it is not
+ * given. `user` and `fields` are required.
+ *
  * A placeholder is a path into the payload (title, front_matter.author, input.idea,
  * results.title.title), or `payload` (all of it), `custom_instructions`, or `context.NAME`. With a
  * question mark it may be absent, and then becomes nothing. Texts stand as they are, all else as
@@ -60,7 +63,7 @@ struct prompt {
 	struct buffer system, user;
 	/* A second try: what it answered, and what was wrong with that. Absent at the first. */
 	struct weir_text answer, fault;
-	int64_t max_tokens;
+	int64_t max_tokens; /* the template's; 0: as the model's */
 };
 
 void prompt_release(struct prompt *p); /* zero it before the first use */
@@ -71,9 +74,11 @@ int template_render(const struct template *t, const struct weir_item *item, stru
 		    struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Whether what the model said is the JSON that the template wants. Leading and trailing blanks and
- * one ``` fence around it are taken off; fields that the template does not name are left out.
- * 0, and the object in the template's order of fields appended to json; or -1: bad_answer (the text
- * says to the model what is wrong), out_of_memory. */
+ * one ``` fence around it are taken off; fields that the template does not name, and optional ones
+ * that are null, are left out; 3.0 becomes 3 where an integer is wanted. What is larger or deeper
+ * than a result in a later stage's payload may be is a bad answer too. 0, and the object in the
+ * template's order of fields appended to json; or -1: bad_answer (the text says to the model what
+ * is wrong), out_of_memory. */
 int template_check(const struct template *t, struct weir_text answer, struct buffer *json,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 

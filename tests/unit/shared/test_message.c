@@ -837,6 +837,57 @@ static void reads_reals(void)
 	with_readers_map(check_reals);
 }
 
+static void expect_json(const struct weir_map *map, const char *key, const char *wanted)
+{
+	struct buffer out = BUFFER_INIT;
+
+	buffer_add_text(&out, "<");
+	CU_ASSERT_EQUAL(map_json(&out, map, key), wanted != NULL ? 0 : -1);
+	CU_ASSERT_STRING_EQUAL(buffer_text(&out) + 1, wanted != NULL ? wanted : "");
+	buffer_release(&out);
+}
+
+/* What was read from JSON is written as the same. */
+static void writes_json(void)
+{
+	static const char body[] =
+		"{\"t\":\"\\\"\\n\xC3\xA4\\u0000\",\"e\":\"\",\"i\":-7,"
+		"\"big\":9223372036854775807,\"r\":0.1,\"third\":0.3333333333333333,"
+		"\"large\":1e+300,\"yes\":true,\"no\":false,\"list\":[1,[],{},null,\"x\"],"
+		"\"map\":{\"\":{\"a\":[{\"b\":2}]}}}";
+	const struct weir_map *map;
+	struct message m;
+
+	CU_ASSERT_EQUAL_FATAL(message_decode_map(&m, body, sizeof(body) - 1, &map, NULL), 0);
+	expect_json(map, NULL, body);
+	expect_json(map, "t", "\"\\\"\\n\xC3\xA4\\u0000\"");
+	expect_json(map, "e", "\"\"");
+	expect_json(map, "big", "9223372036854775807");
+	expect_json(map, "third", "0.3333333333333333");
+	expect_json(map, "list", "[1,[],{},null,\"x\"]");
+	expect_json(map, "none", NULL);
+	message_release(&m);
+}
+
+/* What JSON has no form for. */
+static void writes_the_rest_as_json(void)
+{
+	static const char body[] =
+		"\x85\xA1U\xCF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xA1I\xCA\x7F\x80\0\0"
+		"\xA1y\xC4\x02k\xFF\xA1z\xC0\xA1"
+		"f\xCA\x3F\xC0\0\0";
+	const struct weir_map *map;
+	struct message m;
+
+	CU_ASSERT_EQUAL_FATAL(message_decode_map(&m, body, sizeof(body) - 1, &map, NULL), 0);
+	expect_json(map, "U", "18446744073709551615");
+	expect_json(map, "I", "null");
+	expect_json(map, "y", "\"k\xEF\xBF\xBD\"");
+	expect_json(map, "z", NULL);
+	expect_json(map, "f", "1.5");
+	message_release(&m);
+}
+
 /* In MessagePack a key may stand twice with values of two types. */
 static void reads_the_last_of_duplicates(void)
 {
@@ -997,4 +1048,6 @@ void add_message_suite(void)
 	CU_ADD_TEST(suite, bears_failed_allocations_of_parts);
 	CU_ADD_TEST(suite, encoding_bears_failed_allocations);
 	CU_ADD_TEST(suite, maps_in_maps);
+	CU_ADD_TEST(suite, writes_json);
+	CU_ADD_TEST(suite, writes_the_rest_as_json);
 }

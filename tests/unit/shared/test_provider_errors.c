@@ -81,6 +81,9 @@ static const struct error_case {
 	 "{'object':'error','message':'The model x does not exist','code':404}", REPLY_STOP, 0,
 	 false, "not_found", "The model x does not exist"},
 
+	{&gpt, 429, "", CODE("rate_limit_exceeded", "Request too large for gpt-mini on TPM"),
+	 REPLY_REFUSED, 0, false, "bad_request", "too large"},
+
 	/* how long to wait */
 	{&gpt, 429, "Retry-After: 2|", "", REPLY_THROTTLED, 2000, true, "rate_limited", ""},
 	{&gpt, 429, "retry-after: 0.25|", "", REPLY_THROTTLED, 250, true, "rate_limited", ""},

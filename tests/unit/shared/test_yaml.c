@@ -162,7 +162,8 @@ static const struct {
 	{"a: [1, 2\nb: c\n", "F:2: "},
 	{"a: b: c\n", "F:1: mapping values are not allowed"},
 	{"a:\n\t- b\n", "F:2: "},
-	{"a: 'b\n", "F:2: found unexpected end of stream (while scanning a quoted scalar of line 1)"},
+	{"a: 'b\n",
+	 "F:2: found unexpected end of stream (while scanning a quoted scalar of line 1)"},
 	{"a: *x\n", "F:1: *x: there is no such anchor before it\n"},
 	{"&x [*x]\n", "F:1: *x: there is no such anchor before it\n"},
 	{"a: b\n---\nc: d\n", "F:2: a second document begins here\n"},
@@ -386,19 +387,19 @@ void add_yaml_suite(void)
 {
 	CU_pSuite suite = CU_add_suite("yaml", NULL, NULL);
 
-	CU_add_test(suite, "values_as_json", values_as_json);
-	CU_add_test(suite, "nodes", nodes);
-	CU_add_test(suite, "empty_has_no_root", empty_has_no_root);
-	CU_add_test(suite, "first_line_is_given", first_line_is_given);
-	CU_add_test(suite, "faults_with_lines", faults_with_lines);
-	CU_add_test(suite, "deepest", deepest);
-	CU_add_test(suite, "billion_laughs", billion_laughs);
-	CU_add_test(suite, "too_many_nodes", too_many_nodes);
-	CU_add_test(suite, "too_large", too_large);
-	CU_add_test(suite, "many_anchors", many_anchors);
-	CU_add_test(suite, "garbage", garbage);
-	CU_add_test(suite, "files", files);
-	CU_add_test(suite, "faults_in_an_error", faults_in_an_error);
-	CU_add_test(suite, "one_long_fault", one_long_fault);
-	CU_add_test(suite, "every_allocation_may_fail", every_allocation_may_fail);
+	CU_ADD_TEST(suite, values_as_json);
+	CU_ADD_TEST(suite, nodes);
+	CU_ADD_TEST(suite, empty_has_no_root);
+	CU_ADD_TEST(suite, first_line_is_given);
+	CU_ADD_TEST(suite, faults_with_lines);
+	CU_ADD_TEST(suite, deepest);
+	CU_ADD_TEST(suite, billion_laughs);
+	CU_ADD_TEST(suite, too_many_nodes);
+	CU_ADD_TEST(suite, too_large);
+	CU_ADD_TEST(suite, many_anchors);
+	CU_ADD_TEST(suite, garbage);
+	CU_ADD_TEST(suite, files);
+	CU_ADD_TEST(suite, faults_in_an_error);
+	CU_ADD_TEST(suite, one_long_fault);
+	CU_ADD_TEST(suite, every_allocation_may_fail);
 }
