@@ -37,9 +37,10 @@ static int choose_format(struct reader *r, const struct reader_plan *plan, struc
 	if (!r->kind)
 		return weir_fail(err, "usage", "format %.40s: jsonl, csv or markdown", format);
 	if (plan->file_count > 1 && r->kind != &source_markdown)
-		return weir_fail(err, "usage",
-				 "%.200s: of %s there is one file at a time, of markdown any number",
-				 plan->files[1], format);
+		return weir_fail(
+			err, "usage",
+			"%.200s: of %s there is one file at a time, of markdown any number",
+			plan->files[1], format);
 	return 0;
 }
 

@@ -25,12 +25,16 @@ static const char ended_in_range[] =
 	" AND (e.status IS NOT NULL OR $5) AND (e.status = 2 OR NOT $6)"
 	" ORDER BY i.ordinal";
 
+/* Each of the three is looked up by its key, in this order: OFFSET 0 keeps the planner from
+ * another, which it would take for as good. */
 static const char ended_in_batch[] =
-	"SELECT f.ordinal FROM weir.results r JOIN weir.items k USING (job_id, stage, ordinal)"
-	" JOIN weir.items f ON f.custom_id = k.custom_id AND f.job_id = $1 AND f.stage = 1"
-	" WHERE r.job_id = $1 AND r.stage = $2 AND r.ordinal >= $3 AND r.ordinal < $4"
-	" AND (r.status <> 1 OR r.stage = $5) AND (r.status = 2 OR NOT $6)"
-	" ORDER BY f.ordinal";
+	"SELECT f.ordinal FROM (SELECT ordinal FROM weir.results WHERE job_id = $1 AND stage = $2"
+	"  AND ordinal >= $3 AND ordinal < $4 AND (status <> 1 OR stage = $5)"
+	"  AND (status = 2 OR NOT $6) OFFSET 0) r"
+	" CROSS JOIN LATERAL (SELECT custom_id FROM weir.items"
+	"  WHERE job_id = $1 AND stage = $2 AND ordinal = r.ordinal OFFSET 0) k"
+	" CROSS JOIN LATERAL (SELECT ordinal FROM weir.items"
+	"  WHERE custom_id = k.custom_id AND job_id = $1 AND stage = 1 OFFSET 0) f";
 
 /* Columns of the next statement. */
 enum {
@@ -56,7 +60,10 @@ static const char read_items[] =
 	"SELECT i.ordinal, i.custom_id, w.status, w.stage, i.payload::text, i.context::text,"
 	" w.results, w.calls, w.input_tokens, w.output_tokens, trim_scale(w.cost)::text,"
 	" w.error_class, w.error, w.attempts, " SQL_TIME("w.finished_at")
-	" FROM weir.items i CROSS JOIN LATERAL (SELECT"
+	" FROM unnest($2::int4[]) AS o(ordinal)"
+	" CROSS JOIN LATERAL (SELECT * FROM weir.items"
+	"  WHERE job_id = $1 AND stage = 1 AND ordinal = o.ordinal OFFSET 0) i"
+	" CROSS JOIN LATERAL (SELECT"
 	"  (array_agg(r.status ORDER BY s.stage DESC))[1]::int4 AS status,"
 	"  max(s.stage)::int4 AS stage,"
 	"  string_agg(to_json(coalesce(s.step, s.kind))::text || ':' ||"
@@ -75,8 +82,7 @@ static const char read_items[] =
 	"  CROSS JOIN LATERAL (SELECT count(*) AS calls, sum(input_tokens) AS input_tokens,"
 	"   sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"
 	"   WHERE job_id = $1 AND stage = k.stage AND ordinal = k.ordinal) a"
-	"  WHERE s.job_id = $1) w"
-	" WHERE i.job_id = $1 AND i.stage = 1 AND i.ordinal = ANY ($2) ORDER BY i.ordinal";
+	"  WHERE s.job_id = $1) w";
 
 /* ---- the job ---- */
 
@@ -160,8 +166,8 @@ int results_in_batch(struct ledger *l, const struct results_job *job, int32_t st
 
 /* ---- a line ---- */
 
-/* What the item's way has ended with; NULL: it has not. What succeeded in a stage of a cancelled job
- * and was not taken to the next one was cancelled. */
+/* What the item's way has ended with; NULL: it has not. What succeeded in a stage of a cancelled
+ * job and was not taken to the next one was cancelled. */
 static const char *status_of(const struct results_job *job, const PGresult *r, int row)
 {
 	int32_t status = ledger_int(r, row, COL_STATUS);
@@ -173,13 +179,18 @@ static const char *status_of(const struct results_job *job, const PGresult *r, i
 }
 
 /* A line has one end: JSON that somebody else has written may have others, between its values. */
+static void join_lines(struct buffer *out, size_t at)
+{
+	for (; at < out->size; at++)
+		if (out->data[at] == '\n' || out->data[at] == '\r')
+			out->data[at] = ' ';
+}
+
 static void add_document(struct buffer *out, const char *name, struct weir_text json)
 {
 	size_t at = out->size;
 	json_raw(out, name, json);
-	for (; at < out->size; at++)
-		if (out->data[at] == '\n' || out->data[at] == '\r')
-			out->data[at] = ' ';
+	join_lines(out, at);
 }
 
 static int add_context(struct buffer *out, const struct results_job *job, struct weir_text own,
@@ -202,9 +213,7 @@ static void add_results(struct buffer *out, struct weir_text results)
 	buffer_add_char(out, '{');
 	buffer_add(out, results.data, results.size);
 	buffer_add_text(out, "},");
-	for (; at < out->size; at++)
-		if (out->data[at] == '\n' || out->data[at] == '\r')
-			out->data[at] = ' ';
+	join_lines(out, at);
 }
 
 static void add_usage(struct buffer *out, const PGresult *r, int row)
@@ -238,26 +247,24 @@ static int add_line(struct buffer *out, const struct results_job *job, const PGr
 	return 0;
 }
 
-static size_t index_of(const int32_t *ordinals, size_t count, int32_t ordinal)
+/* -1: it is not there any more. */
+static int row_of(const PGresult *r, int32_t ordinal)
 {
-	size_t i = 0;
-	while (i < count && ordinals[i] != ordinal)
-		i++;
-	return i;
+	int row = PQntuples(r) - 1;
+	while (row >= 0 && ledger_int(r, row, COL_ORDINAL) != ordinal)
+		row--;
+	return row;
 }
 
 static int add_lines(struct buffer *out, const struct results_job *job, const PGresult *r,
 		     const int32_t *ordinals, size_t count, bool *shown, struct weir_error *err)
 {
-	for (int row = 0; row < PQntuples(r); row++) {
-		const char *status = status_of(job, r, row);
-		if (!status)
-			continue;
-		if (add_line(out, job, r, row, status, err) < 0)
+	for (size_t i = 0; i < count; i++) {
+		int row = row_of(r, ordinals[i]);
+		const char *status = row < 0 ? NULL : status_of(job, r, row);
+		if (status && add_line(out, job, r, row, status, err) < 0)
 			return -1;
-		size_t i = index_of(ordinals, count, ledger_int(r, row, COL_ORDINAL));
-		if (i < count)
-			shown[i] = true;
+		shown[i] = status != NULL;
 	}
 	return buffer_failed(out) ? weir_fail_memory(err) : 0;
 }
@@ -275,7 +282,6 @@ int results_lines(struct ledger *l, const struct results_job *job, const int32_t
 	params_array_end(&p);
 	int rc = ledger_query(l, read_items, &p, true, &r, err);
 	params_release(&p);
-	memset(shown, 0, count * sizeof *shown);
 	if (rc == 0)
 		rc = add_lines(out, job, r, ordinals, count, shown, err);
 	PQclear(r);

@@ -21,7 +21,7 @@ int results_job_read(struct ledger *l, const char *job_id, struct results_job *j
 		     struct weir_error *err) WEIR_MUST_CHECK;
 void results_job_release(struct results_job *job);
 
-/* Told of items in their order; 0, or -1 to stop with err. */
+/* Told of items, those of a range in their order; 0, or -1 to stop with err. */
 typedef int results_found(void *ctx, int32_t ordinal, struct weir_error *err);
 
 struct results_filter {
@@ -41,7 +41,7 @@ int results_in_batch(struct ledger *l, const struct results_job *job, int32_t st
 
 #define RESULTS_LINES 32 /* each may be of some MiB */
 
-/* Appends a line for each of so many items. One that has not ended any more (somebody gave it
+/* Appends a line for each of so many items, in this order. One that has not ended any more (somebody gave it
  * another round of attempts) is left out: shown tells. */
 int results_lines(struct ledger *l, const struct results_job *job, const int32_t *ordinals,
 		  size_t count, struct buffer *out, bool shown[RESULTS_LINES],

@@ -68,8 +68,8 @@ static int copy_record(struct entry *e, const struct source_record *r, bool with
 		       struct weir_error *err)
 {
 	struct weir_text raw = with_raw ? r->raw : (struct weir_text){NULL, 0};
-	char *at = malloc(1 + r->file.size + r->custom_id.size + r->table_name.size + r->record_id.size +
-			  r->context.size + r->payload.size + raw.size);
+	char *at = malloc(1 + r->file.size + r->custom_id.size + r->table_name.size +
+			  r->record_id.size + r->context.size + r->payload.size + raw.size);
 	if (!at)
 		return weir_fail_memory(err);
 	e->block = at;
@@ -129,8 +129,8 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (checker_init(&s->checker, plan->plugin, plan->llm, plan->job->job_id,
-			 plan->job->stages, err) < 0) {
+	if (checker_init(&s->checker, plan->plugin, plan->llm, plan->job->job_id, plan->job->stages,
+			 err) < 0) {
 		free(s);
 		return -1;
 	}
