@@ -159,8 +159,9 @@ static const char count_attempts[] =
 	" trim_scale(coalesce(sum(cost), 0))::text AS cost"
 
 static const char read_usage[] =
-	"SELECT " USAGE " FROM (SELECT 1 AS calls, input_tokens, output_tokens, cost"
-	"  FROM weir.answers WHERE job_id = $1 AND input_tokens + output_tokens > 0) a";
+	"SELECT " USAGE " FROM (SELECT count(answer) AS calls, sum(input_tokens) AS input_tokens,"
+	"  sum(output_tokens) AS output_tokens, sum(cost) AS cost"
+	"  FROM weir.answers WHERE job_id = $1) a";
 
 /* Few items have a context of their own; all others are counted by stage first. */
 static const char count_models[] =
@@ -171,9 +172,9 @@ static const char count_models[] =
 	"  FROM weir.results r LEFT JOIN (SELECT stage, ordinal, context ->> 'ai_model' AS model,"
 	"    context ->> 'model_key' AS key FROM weir.items"
 	"    WHERE job_id = $1 AND context IS NOT NULL) i USING (stage, ordinal)"
-	"  LEFT JOIN (SELECT stage, ordinal, count(*) AS calls, sum(input_tokens) AS input_tokens,"
+	"  LEFT JOIN (SELECT stage, ordinal, count(answer) AS calls, sum(input_tokens) AS input_tokens,"
 	"    sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"
-	"    WHERE job_id = $1 AND input_tokens + output_tokens > 0 GROUP BY stage, ordinal) a"
+	"    WHERE job_id = $1 GROUP BY stage, ordinal) a"
 	"   USING (stage, ordinal)"
 	"  WHERE r.job_id = $1 AND r.status IN (1, 2) GROUP BY 1, 2, 3, 4),"
 	" e AS (SELECT coalesce(c.model, s.context ->> 'ai_model') AS model,"

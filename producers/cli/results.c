@@ -79,7 +79,7 @@ static const char read_items[] =
 	"  FROM weir.job_stages s"
 	"  JOIN weir.items k ON k.custom_id = i.custom_id AND k.job_id = $1 AND k.stage = s.stage"
 	"  JOIN weir.results r ON r.job_id = $1 AND r.stage = k.stage AND r.ordinal = k.ordinal"
-	"  CROSS JOIN LATERAL (SELECT count(*) AS calls, sum(input_tokens) AS input_tokens,"
+	"  CROSS JOIN LATERAL (SELECT count(answer) AS calls, sum(input_tokens) AS input_tokens,"
 	"   sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"
 	"   WHERE job_id = $1 AND stage = k.stage AND ordinal = k.ordinal) a"
 	"  WHERE s.job_id = $1) w";

@@ -144,9 +144,9 @@ static void answer(void)
 {
 	sql_text("INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
 		 " answer, error_class, input_tokens, output_tokens, cost) SELECT '" JOB "', 2, 20,"
-		 " c, 0, 'large', '', e, i, o, p FROM (VALUES ('a', 'bad_answer', 100, 30,"
-		 " 0.0000012), ('b', NULL, 200, 40, 0.1), ('c', 'batch_expired', 0, 0, 0))"
-		 " v(c, e, i, o, p)");
+		 " c, 0, 'large', t, e, i, o, p FROM (VALUES ('a', '', 'bad_answer', 100, 30,"
+		 " 0.0000012), ('b', '{}', NULL, 200, 40, 0.1),"
+		 " ('c', NULL, 'batch_expired', 0, 0, 0)) v(c, t, e, i, o, p)");
 }
 
 static void partial_and_final(void)
