@@ -27,6 +27,8 @@ int llm_open(struct llm *l, const struct settings *s, bool keys, struct weir_err
 	rc = models_open(s->models, keys, &l->models, &faults, err);
 	log_faults(faults);
 	faults = NULL;
+	if (rc == 0 && !s->templates && models_count(l->models) == 1)
+		return 0; /* there is only "local", which is told nothing */
 	if (templates_open(s->templates, &l->templates, &faults, rc < 0 ? &why : err) < 0)
 		rc = -1;
 	log_faults(faults);

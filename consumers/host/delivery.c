@@ -37,11 +37,15 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 {
 	memset(d, 0, sizeof *d);
 	d->slots = calloc(capacity, sizeof *d->slots);
-	if (!d->slots)
+	d->errors = calloc(capacity, sizeof *d->errors);
+	if (!d->slots || !d->errors) {
+		deliveries_release(d);
 		return -1;
+	}
 	d->capacity = capacity;
 	for (size_t i = 0; i < capacity; i++) {
 		d->slots[i].slot = (uint32_t)i;
+		d->slots[i].error = &d->errors[i];
 		d->slots[i].generation = 1; /* a cleared handle is none */
 		list_add(&d->lists[DELIVERY_FREE], &d->slots[i], false);
 	}
@@ -68,6 +72,7 @@ void deliveries_release(struct deliveries *d)
 		if (d->slots[i].state != DELIVERY_FREE)
 			clear(d, &d->slots[i]);
 	free(d->slots);
+	free(d->errors);
 	memset(d, 0, sizeof *d);
 }
 
@@ -77,8 +82,11 @@ static void begin(struct delivery *one)
 				.before = one->before,
 				.after = one->after,
 				.slot = one->slot,
-				.generation = one->generation};
+				.generation = one->generation,
+				.error = one->error};
 	*one = kept;
+	if (*one->error->code)
+		*one->error = (struct weir_error){"", ""};
 }
 
 struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,

@@ -79,7 +79,7 @@ struct delivery {
 	bool calling;			 /* has a row in weir.calls */
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;
-	struct weir_error error;
+	struct weir_error *error; /* of its slot; apart, since most never need it */
 
 	uint32_t group; /* deliveries of one group are stored together and apart from others */
 	bool claimed;	/* this flush made the item final */
@@ -94,6 +94,7 @@ struct delivery_list {
 
 struct deliveries {
 	struct delivery *slots;
+	struct weir_error *errors; /* one a slot: memory is taken when they are written */
 	size_t capacity;
 	struct delivery_list lists[DELIVERY_STATES];
 	uint64_t bytes; /* of all bodies in hand */

@@ -25,7 +25,7 @@ void refusal_make(struct delivery *one, const char *queue, const char *content_t
 	if (buffer_failed(&one->result))
 		buffer_release(&one->result);
 	one->fate = FATE_REFUSED;
-	one->error = *why;
+	*one->error = *why;
 	log_event(LOG_WARN, "message_refused", "queue=%s message_id=\"%s\" code=%s reason=\"%s\"",
 		  queue, message_id, why->code, why->text);
 }

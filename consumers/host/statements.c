@@ -210,14 +210,16 @@ static struct weir_text col_result(const struct delivery *d)
 
 static struct weir_text col_class(const struct delivery *d)
 {
-	bool failed = d->fate != FATE_SUCCESS;
-	return (struct weir_text){failed ? d->error.code : NULL, strlen(d->error.code)};
+	if (d->fate == FATE_SUCCESS)
+		return (struct weir_text){NULL, 0};
+	return (struct weir_text){d->error->code, strlen(d->error->code)};
 }
 
 static struct weir_text col_error(const struct delivery *d)
 {
-	bool failed = d->fate != FATE_SUCCESS;
-	return (struct weir_text){failed ? d->error.text : NULL, strlen(d->error.text)};
+	if (d->fate == FATE_SUCCESS)
+		return (struct weir_text){NULL, 0};
+	return (struct weir_text){d->error->text, strlen(d->error->text)};
 }
 
 static struct weir_text col_queue(const struct delivery *d)

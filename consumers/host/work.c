@@ -40,7 +40,7 @@ static void charge(struct delivery *one, int64_t asked_ms)
 /* weir_fail() makes valid UTF-8 of what a plugin says: the ledger takes nothing else. */
 static void set_error(struct delivery *one, const char *code, const char *text)
 {
-	weir_fail(&one->error, *code ? code : "failed", "%s", text);
+	weir_fail(one->error, *code ? code : "failed", "%s", text);
 }
 
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text)

@@ -173,7 +173,7 @@ static void a_place_is_clean(void)
 	one->timer_us = one->deadline_us = one->began_us = 9;
 	one->note_size = 9;
 	buffer_add_text(&one->result, "result");
-	snprintf(one->error.code, sizeof(one->error.code), "code");
+	snprintf(one->error->code, sizeof(one->error->code), "code");
 	delivery_move(&d, one, DELIVERY_FREE, true);
 	again = take(2, 3);
 	CU_ASSERT_PTR_EQUAL_FATAL(again, one);
@@ -184,7 +184,7 @@ static void a_place_is_clean(void)
 	CU_ASSERT(!one->timer_us && !one->deadline_us && !one->began_us);
 	CU_ASSERT_EQUAL(one->note_size, 0);
 	CU_ASSERT_PTR_NULL(one->result.data);
-	CU_ASSERT_STRING_EQUAL(one->error.code, "");
+	CU_ASSERT_STRING_EQUAL(one->error->code, "");
 }
 
 /* ---- handles ---- */

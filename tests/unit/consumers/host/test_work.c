@@ -151,7 +151,7 @@ static void ended_as(const struct delivery *one, enum fate fate, const char *cod
 {
 	CU_ASSERT_EQUAL(one->state, DELIVERY_ENDED);
 	CU_ASSERT_EQUAL(one->fate, fate);
-	CU_ASSERT_STRING_EQUAL(one->error.code, code);
+	CU_ASSERT_STRING_EQUAL(one->error->code, code);
 	CU_ASSERT_EQUAL(one->timer_us, 0);
 	CU_ASSERT(one->began_us > 0 && one->ended_us >= one->began_us);
 }
@@ -180,7 +180,7 @@ static void refused_by_check(void)
 	plugin.refusal = (struct weir_error){"bad_context", "model_key is missing"};
 	one = start(0);
 	ended_as(one, FATE_FAILED, "bad_context");
-	CU_ASSERT_STRING_EQUAL(one->error.text, "model_key is missing");
+	CU_ASSERT_STRING_EQUAL(one->error->text, "model_key is missing");
 	CU_ASSERT_EQUAL(one->attempts, 1);
 	CU_ASSERT_EQUAL(plugin.checked, 1);
 	CU_ASSERT_EQUAL(plugin.processed, 0);
@@ -257,7 +257,7 @@ static void a_note_that_is_too_large(void)
 
 	complete(plugin.work[0], &v);
 	ended_as(one, FATE_FAILED, "bad_verdict");
-	CU_ASSERT_PTR_NOT_NULL(strstr(one->error.text, "note"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(one->error->text, "note"));
 	CU_ASSERT_EQUAL(one->note_size, 0);
 }
 
@@ -269,7 +269,7 @@ static void rejected(void)
 	v.result = done.result;
 	complete(plugin.work[0], &v);
 	ended_as(one, FATE_FAILED, "no_text");
-	CU_ASSERT_STRING_EQUAL(one->error.text, "the article is empty");
+	CU_ASSERT_STRING_EQUAL(one->error->text, "the article is empty");
 	CU_ASSERT_EQUAL(one->attempts, 1);
 	CU_ASSERT_PTR_NULL(one->result.data);
 }
@@ -283,7 +283,7 @@ static void charged_for_a_retry(void)
 
 		complete(plugin.work[attempt], &v);
 		ended_as(one, FATE_RETRY, "busy");
-		CU_ASSERT_STRING_EQUAL(one->error.text, "the model is busy");
+		CU_ASSERT_STRING_EQUAL(one->error->text, "the model is busy");
 		CU_ASSERT_EQUAL(one->attempts, (uint32_t)attempt + 1);
 	}
 }
@@ -399,16 +399,16 @@ static void texts_become_utf8(void)
 	complete((start(0), plugin.work[0]), &v);
 	one = c.deliveries.lists[DELIVERY_ENDED].last;
 	ended_as(one, FATE_FAILED, "b?d");
-	CU_ASSERT_STRING_EQUAL(one->error.text, "gr??e \xC3\xA4");
+	CU_ASSERT_STRING_EQUAL(one->error->text, "gr??e \xC3\xA4");
 	v.outcome = WEIR_RETRY;
 	complete((start(0), plugin.work[1]), &v);
 	one = c.deliveries.lists[DELIVERY_ENDED].last;
 	ended_as(one, FATE_RETRY, "b?d");
-	CU_ASSERT_STRING_EQUAL(one->error.text, "gr??e \xC3\xA4");
+	CU_ASSERT_STRING_EQUAL(one->error->text, "gr??e \xC3\xA4");
 	plugin.refusal = v.error;
 	one = start(0);
 	ended_as(one, FATE_FAILED, "b?d");
-	CU_ASSERT_STRING_EQUAL(one->error.text, "gr??e \xC3\xA4");
+	CU_ASSERT_STRING_EQUAL(one->error->text, "gr??e \xC3\xA4");
 }
 
 /* ---- what no longer fits ---- */
