@@ -145,6 +145,14 @@ static void several_paths(void)
 	o = run(NULL, "weir", "submit", "content", "a.jsonl", "b.jsonl", NULL);
 	EXPECT_INT(o->status, 2);
 	EXPECT_PART(o->err, "b.jsonl: of jsonl there is one file at a time");
+	o = run(NULL, "weir", "submit", "content", DOCS, DOCS "/notes.txt", "--job", "more",
+		"--context", "model_key=document_metadata", "--context", "ai_model=local", NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "notes.txt: by its name that is no Markdown");
+	o = run(NULL, "weir", "submit", "content", DOCS, DOCS "/notes.txt", "--job", "more",
+		"--context", "model_key=document_metadata", "--context", "ai_model=local",
+		"--format", "markdown", NULL);
+	EXPECT_PART(o->out, "4 items");
 }
 
 /* The sample is a line of JSON; its lines count from where it says. */
