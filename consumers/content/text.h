@@ -1,6 +1,7 @@
 /* text.h: Unicode as the analysis needs it: characters of UTF-8, which of them make words, and
- * texts folded so that case, kinds of blanks and hyphens and ends of lines make no difference. By the rules of
- * the C library's locale C.UTF-8 (Unicode's own properties); nothing is composed or decomposed. */
+ * texts folded so that case, kinds of blanks and hyphens and ends of lines make no difference. By
+ * the rules of the C library's locale C.UTF-8 (Unicode's own properties); nothing is composed or
+ * decomposed. */
 #ifndef CONTENT_TEXT_H
 #define CONTENT_TEXT_H
 

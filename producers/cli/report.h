@@ -33,7 +33,7 @@ struct report_summary {
 	double duration, average, p50, p95, p99, throughput;
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	bool sealed, ended, consistent;
-	char redis[12]; /* "equal", "different", "away", "expired" */
+	char redis[12];		/* "equal", "different", "away", "expired" */
 	char pause_reason[488]; /* "": an operator's, or it is not paused */
 	struct report_usage usage;
 
@@ -66,10 +66,10 @@ struct report {
 	struct report_stage *stages;
 	int stage_count;
 	struct batch_counts batches;
-	PGresult *attempts;	   /* rows of (attempts bigint, items bigint), binary */
-	PGresult *classes;	   /* as of view_classes() */
-	/* Rows of (by_key bool, name text or NULL, report_model_fields, usage), binary, the largest first.
-	 * by_key: name is a model_key, else an ai_model. NULL: the context names none. */
+	PGresult *attempts; /* rows of (attempts bigint, items bigint), binary */
+	PGresult *classes;  /* as of view_classes() */
+	/* Rows of (by_key bool, name text or NULL, report_model_fields, usage), binary, the largest
+	 * first. by_key: name is a model_key, else an ai_model. NULL: the context names none. */
 	PGresult *models;
 	struct buffer differences; /* empty when the ledger adds up, else a text */
 };

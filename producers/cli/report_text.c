@@ -54,10 +54,9 @@ static void text_attempts(const PGresult *rows, struct buffer *b)
 static void text_usage(const char *before, const struct report_usage *u, struct buffer *b)
 {
 	if (u->calls > 0)
-		buffer_printf(b,
-			      "%s%" PRId64 " answers, %" PRId64 " tokens in, %" PRId64
-			      " out, cost %s",
-			      before, u->calls, u->input_tokens, u->output_tokens, u->cost);
+		buffer_printf(
+			b, "%s%" PRId64 " answers, %" PRId64 " tokens in, %" PRId64 " out, cost %s",
+			before, u->calls, u->input_tokens, u->output_tokens, u->cost);
 }
 
 static void text_stages(const struct report *r, struct buffer *b)

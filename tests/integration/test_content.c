@@ -243,8 +243,8 @@ static void two_stages_by_a_model(void)
 	documents();
 	document("one.jsonl", "{\"custom_id\":\"one\",\"text\":\"# Low\"}\n");
 	const struct outcome *o =
-		run(NULL, "weir", "submit", "content", DOCS "/one.jsonl", "--job", "docs", "--stage",
-		    "content.meta", "--stage", "content.rules", "--context",
+		run(NULL, "weir", "submit", "content", DOCS "/one.jsonl", "--job", "docs",
+		    "--stage", "content.meta", "--stage", "content.rules", "--context",
 		    "model_key=document_metadata", "--context", "ai_model=claude", NULL);
 	EXPECT(o->status == 0, "submit: %d: %s", o->status, o->err);
 	work("content");
@@ -264,12 +264,13 @@ static void a_template_of_what_is_not_there(void)
 	documents();
 	template_write("authors", "description: d\nuser: |\n  {{front_matter.author}}\nfields:\n"
 				  "  name: {type: text}\n");
-	const struct outcome *o = run(NULL, "weir", "submit", "content", DOCS, "--job", "docs",
-				      "--context", "model_key=authors", "--context",
-				      "ai_model=claude", NULL);
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "content", DOCS, "--job", "docs", "--context",
+		    "model_key=authors", "--context", "ai_model=claude", NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err,
-		    "README.md: the template authors needs front_matter.author, and it is not there");
+	EXPECT_PART(
+		o->err,
+		"README.md: the template authors needs front_matter.author, and it is not there");
 }
 
 #define SCORES                                                                                     \

@@ -81,8 +81,8 @@ static void line_is(const struct progress_line *line, int columns, bool colour,
 
 static struct progress_line some_line(void)
 {
-	return (struct progress_line){.job_id = "first", .status = "running", .total = 1000,
-				      .done = 452, .sealed = true};
+	return (struct progress_line){
+		.job_id = "first", .status = "running", .total = 1000, .done = 452, .sealed = true};
 }
 
 static void lines(void)
@@ -106,8 +106,7 @@ static void lines(void)
 	line = some_line();
 	line.stage = "stage 2/3 idea.title";
 	line_is(&line, 0, false, "first  stage 2/3 idea.title  45.2 %  452/1000");
-	line_is(&line, 59, false,
-		"first  stage 2/3 idea.title [####      ]  45.2 %  452/1000");
+	line_is(&line, 59, false, "first  stage 2/3 idea.title [####      ]  45.2 %  452/1000");
 	buffer_release(&b);
 }
 
