@@ -7,18 +7,7 @@
 
 #define TWO_STAGES "--stage", "sum.first", "--stage", "slow.second"
 
-static struct job *two_stages(const char *id, int n)
-{
-	struct job *job = job_new(id, "sum", n);
-	for (int i = 0; i < n; i += 10) {
-		item_fails(&job->items[i], "asked_to_fail",
-			   ",\"fail\":\"reject\",\"fail_stage\":1");
-		item_fails(&job->items[i + 1], "asked_to_fail",
-			   ",\"fail\":\"reject\",\"fail_stage\":2");
-		item_fails(&job->items[i + 2], NULL, ",\"fail\":\"retry_once\",\"fail_stage\":2");
-	}
-	return job;
-}
+static struct job *two_stages(const char *id, int n) { return job_of_stages(id, n, 2); }
 
 static void submit(struct job *job)
 {

@@ -11,18 +11,7 @@ static void expect_text(const char *seen, const char *wanted)
 	EXPECT(strcmp(seen, wanted) == 0, "%s, not %s", seen, wanted);
 }
 
-static struct job *three_stages(const char *id, int n)
-{
-	struct job *job = job_new(id, "sum", n);
-	for (int i = 0; i < n; i += 10) {
-		item_fails(&job->items[i], "asked_to_fail",
-			   ",\"fail\":\"reject\",\"fail_stage\":1");
-		item_fails(&job->items[i + 1], "asked_to_fail",
-			   ",\"fail\":\"reject\",\"fail_stage\":2");
-		item_fails(&job->items[i + 2], NULL, ",\"fail\":\"retry_once\",\"fail_stage\":3");
-	}
-	return job;
-}
+static struct job *three_stages(const char *id, int n) { return job_of_stages(id, n, 3); }
 
 static void submit(struct job *job)
 {

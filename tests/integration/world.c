@@ -221,6 +221,20 @@ void item_fails(struct item *item, const char *failure, const char *fmt, ...)
 	item->failure = failure;
 }
 
+struct job *job_of_stages(const char *id, int n, int once_in)
+{
+	struct job *job = job_new(id, "sum", n);
+	for (int i = 0; i < n; i += 10) {
+		item_fails(&job->items[i], "asked_to_fail",
+			   ",\"fail\":\"reject\",\"fail_stage\":1");
+		item_fails(&job->items[i + 1], "asked_to_fail",
+			   ",\"fail\":\"reject\",\"fail_stage\":2");
+		item_fails(&job->items[i + 2], NULL,
+			   ",\"fail\":\"retry_once\",\"fail_stage\":%d", once_in);
+	}
+	return job;
+}
+
 void job_write(struct job *job)
 {
 	snprintf(job->file, sizeof job->file, "%s/%s.jsonl", LOGS, job->id);

@@ -12,7 +12,8 @@
 
 #define YAML_FILE_MAX (1024 * 1024) /* bytes of a file */
 #define YAML_DEPTH_MAX 16
-#define YAML_NODES_MAX 65536 /* with those that aliases repeat */
+#define YAML_NODES_MAX 65536		   /* with those that aliases repeat */
+#define YAML_BYTES_MAX (4 * YAML_FILE_MAX) /* of texts, likewise */
 
 /* A text of lines "FILE:LINE: what is wrong", in the order in which they were found. */
 struct faults {
@@ -31,7 +32,8 @@ struct yaml; /* one document */
 /* Reads a file. Syntax errors, a document that is too large, and duplicate keys are faults.
  * 0, or -1 after adding at least one fault; on success the caller calls yaml_close(). */
 int yaml_read(const char *path, struct yaml **out, struct faults *f) WEIR_MUST_CHECK;
-/* The same of a text; `name` stands for the file in faults, and `line` is that of its first line. */
+/* The same of a text; `name` stands for the file in faults, and `line` is that of its first line.
+ */
 int yaml_parse(const char *text, size_t size, const char *name, int line, struct yaml **out,
 	       struct faults *f) WEIR_MUST_CHECK;
 void yaml_close(struct yaml *y); /* NULL is fine */

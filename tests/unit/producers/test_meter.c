@@ -81,8 +81,8 @@ static void line_is(const struct progress_line *line, int columns, bool colour,
 
 static struct progress_line some_line(void)
 {
-	return (struct progress_line){.job_id = "first", .status = "running", .total = 1000,
-				      .done = 452, .sealed = true};
+	return (struct progress_line){
+		.job_id = "first", .status = "running", .total = 1000, .done = 452, .sealed = true};
 }
 
 static void lines(void)
@@ -106,8 +106,7 @@ static void lines(void)
 	line = some_line();
 	line.stage = "stage 2/3 idea.title";
 	line_is(&line, 0, false, "first  stage 2/3 idea.title  45.2 %  452/1000");
-	line_is(&line, 59, false,
-		"first  stage 2/3 idea.title [####      ]  45.2 %  452/1000");
+	line_is(&line, 59, false, "first  stage 2/3 idea.title [####      ]  45.2 %  452/1000");
 	buffer_release(&b);
 }
 
@@ -153,6 +152,10 @@ static void narrow_terminals(void)
 		CU_ASSERT(b.size - 6 < (size_t)columns);
 	}
 	line_is(&line, 12, true, "first  45.2");
+	line = some_line();
+	line.note = "\xC3\xBC\xC3\xBC";
+	line_is(&line, 31, false, "first  45.2 %  452/1000  (\xC3\xBC\xC3\xBC");
+	line_is(&line, 30, false, "first  45.2 %  452/1000  (\xC3\xBC");
 	buffer_release(&b);
 }
 
