@@ -338,6 +338,11 @@ int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 	return run(d, "not_stored", sql_store);
 }
 
+bool desk_refuses(const struct desk *d)
+{
+	return d->ledger && ledger_fault(d->ledger) == LEDGER_DATA;
+}
+
 static const char sql_reject[] =
 	"UPDATE weir.answers SET error_class = $5, error = $6"
 	" WHERE job_id = $1 AND stage = $2 AND ordinal = $3 AND call_id = $4";
