@@ -8,7 +8,9 @@
 #include "weir/clock.h"
 #include "weir/log.h"
 
-#define HOLD_MS 1000	    /* when the provider does not say how long */
+#define HOLD_MS 1000  /* when the provider does not say how long */
+#define AWAY_CALLS 10 /* in a row that it would not take: the provider is away */
+#define AWAY_CAP_US 30000000
 #define PATIENCE_US 5000000 /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	    /* then there may be memory for another request */
 
@@ -66,6 +68,7 @@ static void name_answer(struct ask *ask)
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
+	ask->limits->failed = ask->limits->pauses = 0;
 	name_answer(ask);
 	if (!*r->error.code)
 		ask_check(ask, (struct weir_text){r->text.data, r->text.size}, &r->error);
@@ -79,14 +82,29 @@ static void end_retry(struct ask *ask)
 	work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
 }
 
+/* A provider that takes no call at all is left alone for a while, longer each time: those that are
+ * put off come back in a second, and there may be many. */
+static void leave_alone(struct asked_model *m, int64_t now)
+{
+	if (++m->failed < AWAY_CALLS || now < m->again_us)
+		return;
+	m->again_us = now + clock_backoff_us(HOLD_MS * 1000, AWAY_CAP_US, m->pauses++);
+	log_event(LOG_WARN, "model_away", "model=%s for_ms=%" PRId64, m->model->name,
+		  (m->again_us - now) / 1000);
+}
+
 static void end_throttled(struct ask *ask)
 {
 	struct asks *a = ask->asks;
+	struct asked_model *m = ask->limits;
+	bool fleet = ask->reply.fleet;
 	struct weir_error why = ask->reply.error;
 	int64_t ms = ask->reply.after_ms > 0 ? ask->reply.after_ms : HOLD_MS;
-	if (ask->reply.fleet)
+	if (fleet)
 		pace_hold(a->pace, ask->model, ms, clock_us());
 	struct delivery *one = ask_end(ask);
+	if (!fleet)
+		leave_alone(m, clock_us());
 	work_defer(a->consumer, one, work_pause_us(one, ms), why.code, why.text);
 }
 

@@ -77,6 +77,8 @@ struct asked_model {
 	const struct model *model;
 	size_t ready, in_flight;
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
+	unsigned failed;  /* calls since the last answer that the provider would not take */
+	unsigned pauses;  /* since then, for this */
 };
 
 struct desk;

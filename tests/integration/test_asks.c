@@ -212,6 +212,20 @@ static void away(void)
 	expect_billed(job, 1);
 }
 
+/* While it takes nothing it is left alone, and no item makes a round a second. */
+static void takes_nothing(void)
+{
+	fake_script("{'rules': [{'match': {}, 'do': {'status': 503}}]}");
+	struct job *job = job_submit(asked_job("nothing", "ai_model=claude", 60));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = start(NULL, "weir-consumer", "ask", NULL);
+	await_log(p, "model_away");
+	fake_await("requests", 61);
+	fake_script("{'rules': []}");
+	finish_asked(job);
+	expect_billed(job, 1);
+}
+
 /* ---- failures for good ---- */
 
 static void refused(void)
@@ -524,6 +538,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "a slow body", slow_body);
 	CU_add_test(s, "no answer at all", never_answered);
 	CU_add_test(s, "it is away", away);
+	CU_add_test(s, "it takes nothing", takes_nothing);
 	s = FAKE_SUITE("a model answers badly");
 	CU_add_test(s, "the request is refused", refused);
 	CU_add_test(s, "words, and is told", repaired_text);
