@@ -362,8 +362,11 @@ int desk_reject(struct desk *d, const struct ask *ask, const struct weir_error *
 
 /* ---- others ---- */
 
+/* Whatever somebody has a lock on is left for the next time: our own flush may be ending it. */
 static const char sql_renew[] =
-	"UPDATE weir.calls SET held_until = now() + $2::interval WHERE holder = $1";
+	"UPDATE weir.calls SET held_until = now() + $2::interval"
+	" WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM weir.calls k WHERE k.holder = $1"
+	"  FOR UPDATE SKIP LOCKED))";
 
 int desk_renew(struct desk *d)
 {

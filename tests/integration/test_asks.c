@@ -383,7 +383,7 @@ static void not_taken(void)
 /* ---- memory ---- */
 
 /* Nine requests of this size are more than the two megabytes that the consumer may use. */
-static void large_calls(void)
+static void finish_large(const char *id, const char *model)
 {
 	static char text[250000];
 	int size = snprintf(text, sizeof text,
@@ -392,16 +392,23 @@ static void large_calls(void)
 	memset(text + size, 'x', sizeof text - 1 - (size_t)size);
 	template_write("large", text);
 	fake_script("{'latency_ms': 300}");
-	struct job *job = asked_job("large", "ai_model=claude", 24);
+	struct job *job = asked_job(id, model, 24);
 	job->context[1] = "model_key=large";
 	job_submit(job);
 	start(NULL, "weir-relay", NULL);
 	start(NULL, "weir-consumer", "ask", "--memory", "2", NULL);
 	finish(job);
 	expect_billed(job, 1);
+}
+
+static void large_calls(void)
+{
+	finish_large("large", "ai_model=claude");
 	int64_t most = fake_count("most_in_flight");
 	EXPECT(most > 1 && most <= 9, "%lld large calls were in flight", (long long)most);
 }
+
+static void large_requests(void) { finish_large("parked", "ai_model=claude-batch"); }
 
 /* ---- what only a person can put right ---- */
 
@@ -551,6 +558,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "under the same id", same_id);
 	CU_add_test(s, "an answer that the ledger does not take", not_taken);
 	CU_add_test(s, "calls are as many as there is memory for", large_calls);
+	CU_add_test(s, "requests are parked as memory allows", large_requests);
 	s = FAKE_SUITE("what a person has to put right pauses the job");
 	CU_add_test(s, "a spend cap", spend_cap);
 	CU_add_test(s, "no credit", low_credit);
