@@ -80,15 +80,17 @@ static const char turns_text[] =
 	"  redis.call('HSET', KEYS[1], 'granted', string.format('%.0f', first))\n"
 	"end\n"
 	"local left = math.ceil((tail - now) / 1000) + 600000\n"
-	"if redis.call('PTTL', KEYS[1]) < left then redis.call('PEXPIRE', KEYS[1], left + 600000) "
+	"if redis.call('PTTL', KEYS[1]) < left then\n"
+	"  redis.call('PEXPIRE', KEYS[1], left + 600000)\n"
 	"end\n"
 	"return first - now\n";
 
 /* ARGV[1]: milliseconds. The longest hold counts. */
-static const char hold_text[] = "if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[1]) then\n"
-				"  redis.call('SET', KEYS[2], 1, 'PX', ARGV[1])\n"
-				"end\n"
-				"return 1\n";
+static const char hold_text[] =
+	"if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[1]) then\n"
+	"  redis.call('SET', KEYS[2], 1, 'PX', ARGV[1])\n"
+	"end\n"
+	"return 1\n";
 
 static const char *const script_texts[BUCKET_SCRIPTS] = {borrow_text, turns_text, hold_text};
 

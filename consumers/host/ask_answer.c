@@ -70,21 +70,21 @@ static void give(struct ask *ask)
 
 static void go_on(struct ask *ask)
 {
-	if (ask->model->mode == MODEL_BATCH)
-		ask_request(ask);
-	else
+	if (ask->model->mode == MODEL_BATCH || ask->past.calling)
 		ask_move(ask->asks, ask, ASK_READY);
+	else
+		work_defer(ask->asks->consumer, ask_end(ask), OTHERS_US, "deferred",
+			   "another consumer is just calling the model for it");
 }
 
 /* The error and the answer of the past are those of the last one. */
 static void ask_again(struct ask *ask)
 {
 	struct weir_error why = ask->past.error;
-	if (ask->past.bad < BAD_MAX) {
+	if (ask->past.bad < BAD_MAX)
 		go_on(ask);
-		return;
-	}
-	work_fail(ask->asks->consumer, ask_end(ask), "bad_answer", why.text);
+	else
+		work_fail(ask->asks->consumer, ask_end(ask), "bad_answer", why.text);
 }
 
 /* ---- what has just been stored ---- */
@@ -159,11 +159,6 @@ void ask_decide(struct ask *ask)
 		work_asked(c, ask_end(ask));
 	else if (past->failed)
 		end_failed(ask);
-	else if (past->bad >= BAD_MAX)
-		ask_again(ask);
-	else if (ask->model->mode == MODEL_CALL && !past->calling)
-		work_defer(c, ask_end(ask), OTHERS_US, "deferred",
-			   "another consumer is just calling the model for it");
 	else
-		go_on(ask);
+		ask_again(ask);
 }

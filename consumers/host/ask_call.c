@@ -1,15 +1,21 @@
-/* One call of a model: what is sent, and what becomes of the ask when it has ended. */
+/* Calls of models: what is sent, when, and what becomes of the ask when it has ended. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "asks.h"
+#include "desk.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
-#define HOLD_MS 1000 /* when the provider does not say how long */
+#define HOLD_MS 1000  /* when the provider does not say how long */
+#define AWAY_CALLS 10 /* in a row that it would not take: the provider is away */
+#define AWAY_CAP_US 30000000
+#define PATIENCE_US 5000000 /* for the limits of a model; then others may have the place */
+#define ROOM_US 20000	    /* then there may be memory for another request */
 
-int ask_render(struct ask *ask)
+/* Makes body and tokens. -1: the ask has ended. */
+static int render(struct ask *ask)
 {
 	struct weir_error why;
 	struct prompt *p = &ask->prompt;
@@ -33,10 +39,10 @@ int ask_render(struct ask *ask)
 	return 0;
 }
 
-void ask_request(struct ask *ask)
+static void request(struct ask *ask)
 {
 	struct consumer *c = ask->asks->consumer;
-	if (ask_render(ask) < 0)
+	if (render(ask) < 0)
 		return;
 	struct delivery *one = ask->one;
 	one->tokens = ask->tokens;
@@ -47,12 +53,23 @@ void ask_request(struct ask *ask)
 
 /* ---- the end of a call ---- */
 
+/* A server may give none, or count anew with each answer: then two of one item would be one row. */
+static void name_answer(struct ask *ask)
+{
+	struct reply *r = &ask->reply;
+	size_t size = strlen(r->id);
+	if (size == 0)
+		snprintf(r->id, sizeof r->id, "%s-%" PRIu64, ask->asks->consumer->name,
+			 ++ask->asks->made);
+	else if (ask->past.calls > 0 && size + 8 < sizeof r->id)
+		snprintf(r->id + size, sizeof r->id - size, "/%" PRId64, ask->past.calls % 100000);
+}
+
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
-	if (!*r->id)
-		snprintf(r->id, sizeof r->id, "%s-%" PRIu64, ask->asks->consumer->name,
-			 ++ask->asks->made);
+	ask->limits->failed = ask->limits->pauses = 0;
+	name_answer(ask);
 	if (!*r->error.code)
 		ask_check(ask, (struct weir_text){r->text.data, r->text.size}, &r->error);
 	ask_move(ask->asks, ask, ASK_ANSWERED);
@@ -65,14 +82,29 @@ static void end_retry(struct ask *ask)
 	work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
 }
 
+/* A provider that takes no call at all is left alone for a while, longer each time: those that are
+ * put off come back in a second, and there may be many. */
+static void leave_alone(struct asked_model *m, int64_t now)
+{
+	if (++m->failed < AWAY_CALLS || now < m->again_us)
+		return;
+	m->again_us = now + clock_backoff_us(HOLD_MS * 1000, AWAY_CAP_US, m->pauses++);
+	log_event(LOG_WARN, "model_away", "model=%s for_ms=%" PRId64, m->model->name,
+		  (m->again_us - now) / 1000);
+}
+
 static void end_throttled(struct ask *ask)
 {
 	struct asks *a = ask->asks;
+	struct asked_model *m = ask->limits;
+	bool fleet = ask->reply.fleet;
 	struct weir_error why = ask->reply.error;
 	int64_t ms = ask->reply.after_ms > 0 ? ask->reply.after_ms : HOLD_MS;
-	if (ask->reply.fleet)
+	if (fleet)
 		pace_hold(a->pace, ask->model, ms, clock_us());
 	struct delivery *one = ask_end(ask);
+	if (!fleet)
+		leave_alone(m, clock_us());
 	work_defer(a->consumer, one, work_pause_us(one, ms), why.code, why.text);
 }
 
@@ -114,7 +146,6 @@ static void called(void *owner, const struct http_response *r)
 						     [REPLY_STOP] = end_stop};
 	struct ask *ask = owner;
 	ask->call = NULL;
-	buffer_release(&ask->body);
 	provider_read(ask->model, r, &ask->reply);
 	count(ask, r);
 	if (ask->reply.kind != REPLY_ANSWER)
@@ -149,7 +180,8 @@ static int begin(struct ask *ask, struct weir_error *err)
 	return rc;
 }
 
-void ask_call(struct ask *ask)
+/* READY -> CALLING, and on. */
+static void call(struct ask *ask)
 {
 	struct weir_error why;
 	struct asks *a = ask->asks;
@@ -158,4 +190,102 @@ void ask_call(struct ask *ask)
 		return;
 	pace_give_back(a->pace, ask->model, ask->tokens);
 	work_retry(a->consumer, ask_end(ask), &why, 0);
+}
+
+/* ---- when it may begin ---- */
+
+/* The limits will not let them begin for a while: their turns are kept for them, and they come back
+ * as messages. */
+static void put_off(struct asks *a, struct asked_model *m, int64_t tokens)
+{
+	struct ask *next;
+	int64_t apart_us = 0, us;
+	us = 1000 * pace_turns(a->pace, m->model, m->ready, tokens, &apart_us);
+	log_event(LOG_INFO, "put_off", "model=%s items=%zu first_ms=%lld", m->model->name, m->ready,
+		  (long long)(us / 1000));
+	for (struct ask *ask = a->lists[ASK_READY].first; ask; ask = next) {
+		next = ask->after;
+		if (ask->limits != m)
+			continue;
+		work_defer(a->consumer, ask_end(ask), us, "throttled",
+			   "the limits of its model are used up");
+		us += apart_us;
+	}
+}
+
+static uint64_t memory_of(const struct asks *a)
+{
+	return (uint64_t)a->consumer->options.memory_mb << 20;
+}
+
+/* A request waits for its flush in memory. */
+static bool may_request(struct asks *a, struct ask *ask, int64_t now)
+{
+	if (a->consumer->deliveries.made < memory_of(a))
+		return true;
+	ask->limits->again_us = now + ROOM_US;
+	return false;
+}
+
+/* False: not now. The model's again_us says when. */
+static bool may_call(struct asks *a, struct ask *ask, int64_t now)
+{
+	struct asked_model *m = ask->limits;
+	if (m->in_flight >= (size_t)m->model->max_in_flight ||
+	    (m->in_flight > 0 && a->bytes >= memory_of(a))) {
+		m->again_us = INT64_MAX;
+		return false;
+	}
+	if (pace_take(a->pace, m->model, ask->tokens, m->ready, now))
+		return true;
+	m->again_us = pace_next_us(a->pace, m->model, now);
+	if (m->again_us <= now)
+		m->again_us = now + 1000;
+	return false;
+}
+
+static bool is_open(struct asks *a, const struct ask *ask, int64_t now)
+{
+	const struct delivery *one = ask->one;
+	enum job_rule rule =
+		job_rule(&a->consumer->jobs, one->job, one->message.item.epoch, one->taken_us, now);
+	return rule == RULE_WORK || rule == RULE_WAIT;
+}
+
+static void try(struct asks *a, struct ask *ask, int64_t now)
+{
+	struct asked_model *m = ask->limits;
+	if (now < m->again_us)
+		return;
+	if (m->model->mode == MODEL_BATCH) {
+		if (may_request(a, ask, now))
+			request(ask);
+		return;
+	}
+	if (render(ask) < 0)
+		return;
+	if (may_call(a, ask, now))
+		call(ask);
+	else if (m->again_us != INT64_MAX &&
+		 (m->again_us - now > PATIENCE_US || now - ask->state_us > PATIENCE_US))
+		put_off(a, m, ask->tokens);
+}
+
+void ask_begin_calls(struct asks *a)
+{
+	int64_t now = clock_us();
+	struct ask *next;
+	size_t left = a->lists[ASK_READY].size;
+	if (left == 0 || !desk_ready(a->desk))
+		return;
+	for (struct ask *ask = a->lists[ASK_READY].first; ask && left > 0; ask = next, left--) {
+		next = ask->after;
+		if (!is_open(a, ask, now))
+			work_defer(a->consumer, ask_end(ask), ASKS_PAUSED_US, "deferred",
+				   "its job does not go on now");
+		else
+			try(a, ask, now);
+		if (next && next->state != ASK_READY) /* put off with this one */
+			next = a->lists[ASK_READY].first;
+	}
 }

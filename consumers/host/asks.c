@@ -8,10 +8,12 @@
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
-#define PATIENCE_US 5000000 /* for the limits of a model; then others may have the place */
-#define PAUSED_US 1000000   /* an ask of a paused job is put off by so much */
-#define COPY_US 5000000	    /* a copy of a message that is at work here waits for so long */
-#define READY_MORE 100	    /* looked up ahead, beside a quarter of what may be in flight */
+#define COPY_US 5000000		/* a copy of a message that is at work here waits for so long */
+#define WAIT_MOST_US 600000000	/* for a place; a broker takes back what is held for longer */
+#define AWAY_US 2000000		/* who had to wait for too long comes again after this */
+#define READY_MORE 100		/* looked up ahead, beside a quarter of what may be in flight */
+#define LATE_US 6000000		/* who renews his holds so late may have lost them */
+#define STORE_BYTES (16u << 20) /* of answers that are stored together, about */
 
 /* ---- the states ---- */
 
@@ -40,10 +42,21 @@ static void list_remove(struct ask_list *list, struct ask *ask)
 	list->size--;
 }
 
+static void end_calling(struct asks *a, struct ask *ask)
+{
+	struct asked_model *m = ask->limits;
+	if (ask->call)
+		http_cancel(a->http, ask->call);
+	ask->call = NULL;
+	a->bytes -= ask->body.size;
+	buffer_release(&ask->body);
+	m->in_flight--;
+	if (m->again_us == INT64_MAX)
+		m->again_us = 0;
+}
+
 static void clear(struct ask *ask)
 {
-	if (ask->call)
-		http_cancel(ask->asks->http, ask->call);
 	free(ask->past.answer);
 	prompt_release(&ask->prompt);
 	buffer_release(&ask->body);
@@ -56,16 +69,18 @@ void ask_move(struct asks *a, struct ask *ask, enum ask_state to)
 {
 	if (ask->state != ASK_NONE)
 		list_remove(&a->lists[ask->state], ask);
+	if (ask->state == ASK_CALLING)
+		end_calling(a, ask);
 	ask->limits->ready -= ask->state == ASK_READY;
-	ask->limits->in_flight -= ask->state == ASK_CALLING;
-	if (ask->state == ASK_CALLING && ask->limits->again_us == INT64_MAX)
-		ask->limits->again_us = 0;
 	if (to == ASK_NONE)
 		clear(ask);
 	ask->state = to;
 	ask->state_us = clock_us();
 	ask->limits->ready += to == ASK_READY;
-	ask->limits->in_flight += to == ASK_CALLING;
+	if (to == ASK_CALLING) {
+		ask->limits->in_flight++;
+		a->bytes += ask->body.size;
+	}
 	if (to != ASK_NONE)
 		list_add(&a->lists[to], ask);
 }
@@ -107,6 +122,12 @@ void asks_begin(struct consumer *c, struct delivery *one)
 	struct weir_error why;
 	const struct model *model;
 	const struct template *template;
+	if (one->model) { /* the first one counts */
+		log_event(LOG_WARN, "ask_ignored",
+			  "job=%s ordinal=%u text=\"it was asked already\"", one->job->id,
+			  one->message.item.ordinal);
+		return;
+	}
 	int where = find(c, &one->message.item, &model, &template, &why);
 	if (where == WEIR_MODEL_LOCAL)
 		weir_fail(&why, "bad_verdict", "the plugin asks a model that is local");
@@ -116,8 +137,6 @@ void asks_begin(struct consumer *c, struct delivery *one)
 	}
 	struct asks *a = c->asks;
 	struct ask *ask = &a->slots[one->slot];
-	if (ask->state != ASK_NONE) /* of a delivery before, or asked twice */
-		ask_move(a, ask, ASK_NONE);
 	ask->one = one;
 	ask->model = one->model = model;
 	ask->template = one->template = template;
@@ -136,20 +155,11 @@ void asks_cancel(struct consumer *c, const struct delivery *one)
 
 /* ---- the desk ---- */
 
-static size_t first_of(struct asks *a, enum ask_state state, struct ask **out)
-{
-	size_t n = 0;
-	for (struct ask *ask = a->lists[state].first; ask && n < ASKS_TURN; ask = ask->after)
-		out[n++] = ask;
-	return n;
-}
-
 /* No more than will be called for soon: who is looked up is kept from others. */
 static bool has_room(const struct ask *ask)
 {
 	const struct asked_model *m = ask->limits;
-	return m->model->mode == MODEL_BATCH ||
-	       m->ready < READY_MORE + (size_t)m->model->max_in_flight / 4;
+	return m->ready < READY_MORE + (size_t)m->model->max_in_flight / 4;
 }
 
 static size_t choose(const struct asks *a, struct ask **out, size_t most)
@@ -211,113 +221,96 @@ static void pause_job(struct asks *a, struct ask *ask)
 		log_event(LOG_ERROR, "job_paused", "job=%s model=%s code=%s reason=\"%s\"", job->id,
 			  ask->model->name, why.code, why.text);
 	control_paused(a->consumer, job);
-	work_defer(a->consumer, ask_end(ask), PAUSED_US, why.code, why.text);
+	work_defer(a->consumer, ask_end(ask), ASKS_PAUSED_US, why.code, why.text);
+}
+
+/* Those that have come with an answer, or to pause their job. */
+static size_t choose_answered(const struct asks *a, bool pausing, struct ask **out, size_t most)
+{
+	size_t n = 0, bytes = 0;
+	for (struct ask *ask = a->lists[ASK_ANSWERED].first; ask && n < most && bytes < STORE_BYTES;
+	     ask = ask->after)
+		if (ask->pausing == pausing) {
+			bytes += ask->reply.text.size;
+			out[n++] = ask;
+		}
+	return n;
+}
+
+/* Fewer at a time then; the one that stands alone is what the ledger will not take. */
+static void not_stored(struct asks *a, struct ask *first, size_t n)
+{
+	a->store_most = n > 1 ? n / 2 : 1;
+	if (n == 1 && desk_refuses(a->desk))
+		work_fail(a->consumer, ask_end(first), "store",
+			  "the ledger does not take the model's answer");
 }
 
 static void store(struct asks *a)
 {
-	struct ask *some[ASKS_TURN], *answers[ASKS_TURN];
-	size_t n = first_of(a, ASK_ANSWERED, some), count = 0;
+	struct ask *some[ASKS_TURN];
+	size_t n = choose_answered(a, false, some, a->store_most);
 	if (n == 0 || !desk_ready(a->desk))
 		return;
-	for (size_t i = 0; i < n; i++)
-		if (!some[i]->pausing)
-			answers[count++] = some[i];
 	failpoint("answered");
-	if (count > 0 && desk_store(a->desk, answers, count) < 0)
+	if (desk_store(a->desk, some, n) < 0) {
+		not_stored(a, some[0], n);
 		return;
+	}
 	failpoint("answer_stored");
-	for (size_t i = 0; i < count; i++)
-		ask_judge(answers[i]);
+	a->store_most = a->store_most < ASKS_TURN / 2 ? 2 * a->store_most : ASKS_TURN;
+	for (size_t i = 0; i < n; i++)
+		ask_judge(some[i]);
+}
+
+static void pause_jobs(struct asks *a)
+{
+	struct ask *some[ASKS_TURN];
+	size_t n = choose_answered(a, true, some, ASKS_TURN);
 	for (size_t i = 0; i < n && desk_ready(a->desk); i++)
-		if (some[i]->pausing)
-			pause_job(a, some[i]);
+		pause_job(a, some[i]);
+}
+
+static bool holds(const struct asks *a)
+{
+	return a->lists[ASK_READY].size + a->lists[ASK_CALLING].size + a->lists[ASK_ANSWERED].size >
+	       0;
+}
+
+static void look_again(struct asks *a)
+{
+	struct ask *next;
+	for (struct ask *ask = a->lists[ASK_READY].first; ask; ask = next) {
+		next = ask->after;
+		buffer_release(&ask->body);
+		ask_move(a, ask, ASK_LOOKING);
+	}
 }
 
 static void renew(struct asks *a, int64_t now)
 {
-	size_t held =
-		a->lists[ASK_READY].size + a->lists[ASK_CALLING].size + a->lists[ASK_ANSWERED].size;
-	if (held == 0 || now < a->renew_us || !desk_ready(a->desk))
-		return;
-	if (desk_renew(a->desk) == 0)
+	if (now - a->renew_us > LATE_US)
+		look_again(a);
+	if (!holds(a))
+		a->renew_us = now + DESK_RENEW_US;
+	if (now >= a->renew_us && desk_ready(a->desk) && desk_renew(a->desk) == 0)
 		a->renew_us = now + DESK_RENEW_US;
 }
 
-/* ---- calls ---- */
-
-/* The limits will not let them begin for a while: their turns are kept for them, and they come back
- * as messages. */
-static void put_off(struct asks *a, struct asked_model *m, int64_t tokens)
+/* A model may be slow, and have few calls in flight: nobody is kept for long here. Both lists are
+ * in the order of time. */
+static void give_way(struct asks *a, int64_t now)
 {
-	struct ask *next;
-	int64_t apart_us = 0, us;
-	us = 1000 * pace_turns(a->pace, m->model, m->ready, tokens, &apart_us);
-	log_event(LOG_INFO, "put_off", "model=%s items=%zu first_ms=%lld", m->model->name, m->ready,
-		  (long long)(us / 1000));
-	for (struct ask *ask = a->lists[ASK_READY].first; ask; ask = next) {
-		next = ask->after;
-		if (ask->limits != m)
-			continue;
-		work_defer(a->consumer, ask_end(ask), us, "throttled",
-			   "the limits of its model are used up");
-		us += apart_us;
-	}
-}
-
-/* False: not now. The model's again_us says when. */
-static bool may_call(struct asks *a, struct ask *ask, int64_t now)
-{
-	struct asked_model *m = ask->limits;
-	if (m->in_flight >= (size_t)m->model->max_in_flight) {
-		m->again_us = INT64_MAX;
-		return false;
-	}
-	if (pace_take(a->pace, m->model, ask->tokens, m->ready, now))
-		return true;
-	m->again_us = pace_next_us(a->pace, m->model, now);
-	if (m->again_us <= now)
-		m->again_us = now + 1000;
-	return false;
-}
-
-static bool is_open(struct asks *a, const struct ask *ask, int64_t now)
-{
-	const struct delivery *one = ask->one;
-	enum job_rule rule =
-		job_rule(&a->consumer->jobs, one->job, one->message.item.epoch, one->taken_us, now);
-	return rule == RULE_WORK || rule == RULE_WAIT;
-}
-
-static void begin_call(struct asks *a, struct ask *ask, int64_t now)
-{
-	struct asked_model *m = ask->limits;
-	if (now < m->again_us)
-		return;
-	if (ask_render(ask) < 0)
-		return;
-	if (may_call(a, ask, now))
-		ask_call(ask);
-	else if (m->again_us != INT64_MAX &&
-		 (m->again_us - now > PATIENCE_US || now - ask->state_us > PATIENCE_US))
-		put_off(a, m, ask->tokens);
-}
-
-static void begin_calls(struct asks *a)
-{
-	int64_t now = clock_us();
-	struct ask *next;
-	size_t left = a->lists[ASK_READY].size;
-	for (struct ask *ask = a->lists[ASK_READY].first; ask && left > 0; ask = next, left--) {
-		next = ask->after;
-		if (!is_open(a, ask, now))
-			work_defer(a->consumer, ask_end(ask), PAUSED_US, "deferred",
-				   "its job does not go on now");
-		else
-			begin_call(a, ask, now);
-		if (next && next->state != ASK_READY) /* put off with this one */
-			next = a->lists[ASK_READY].first;
-	}
+	static const enum ask_state waiting[] = {ASK_LOOKING, ASK_READY};
+	int64_t most_us = a->consumer->options.work_timeout_ms * 1000;
+	if (most_us > WAIT_MOST_US)
+		most_us = WAIT_MOST_US;
+	for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
+		for (struct ask *ask;
+		     (ask = a->lists[waiting[i]].first) && now - ask->state_us > most_us;)
+			work_defer(a->consumer, ask_end(ask),
+				   AWAY_US + clock_backoff_us(AWAY_US, AWAY_US, 0), "deferred",
+				   "its model has as many calls in flight as it may have");
 }
 
 /* On the way out nothing is begun any more; what is called for is waited for. */
@@ -339,13 +332,15 @@ void asks_turn(struct consumer *c)
 		return;
 	http_turn(a->http);
 	store(a);
+	pause_jobs(a);
+	renew(a, clock_us());
 	if (c->stopping) {
 		give_back(a);
 	} else {
 		look(a);
-		begin_calls(a);
+		ask_begin_calls(a);
+		give_way(a, clock_us());
 	}
-	renew(a, clock_us());
 	remote_turn(a->remote, clock_us());
 }
 
@@ -359,18 +354,20 @@ int64_t asks_next_us(const struct consumer *c)
 {
 	const struct asks *a = c->asks;
 	struct ask *one;
-	int64_t next = INT64_MAX;
+	int64_t next = INT64_MAX, desk = INT64_MAX;
 	if (!a)
 		return next;
-	next = http_next_us(a->http);
-	sooner(&next, remote_next_us(a->remote));
+	/* All of these need the desk. */
 	if (a->lists[ASK_ANSWERED].size > 0 || choose(a, &one, 1) > 0)
-		sooner(&next, desk_next_us(a->desk));
-	if (a->lists[ASK_READY].size + a->lists[ASK_CALLING].size > 0)
-		sooner(&next, a->renew_us);
+		desk = 0;
+	if (holds(a))
+		sooner(&desk, a->renew_us);
 	for (size_t i = 0; i < a->model_count; i++)
 		if (a->models[i].ready > 0)
-			sooner(&next, a->models[i].again_us);
+			sooner(&desk, a->models[i].again_us);
+	next = desk > desk_next_us(a->desk) ? desk : desk_next_us(a->desk);
+	sooner(&next, http_next_us(a->http));
+	sooner(&next, remote_next_us(a->remote));
 	return next;
 }
 
@@ -422,6 +419,7 @@ int asks_open(struct consumer *c, struct weir_error *err)
 		return weir_fail_memory(err);
 	in_flight = 0;
 	a->consumer = c;
+	a->store_most = ASKS_TURN;
 	a->model_count = remote_models(c->llm.models, a, &in_flight);
 	a->capacity = c->deliveries.capacity;
 	a->slots = calloc(a->capacity, sizeof *a->slots);

@@ -7,7 +7,10 @@
  * for by another consumer, or asked for in a remote batch. READY waits until its model's limits let
  * a call begin. ANSWERED waits until the answer is a row; nothing is done with it before. A bad
  * answer makes it READY once more. A model that works in remote batches has no calls: its asks end
- * after LOOKING, with a request that the flush writes down.
+ * after READY, with a request that the flush writes down.
+ *
+ * While the ledger is away no call begins: its answer could not be kept. Who was READY for so long
+ * that another consumer may be calling by now looks again.
  *
  * The desk (desk.c) is what reads and writes the ledger for many asks at a time, on a connection of
  * its own, which is opened when something is asked. It blocks for its round trips, which are short.
@@ -22,7 +25,8 @@
 #include "weir/pace.h"
 #include "weir/provider.h"
 
-#define ASKS_TURN 200 /* that the desk handles at a time */
+#define ASKS_TURN 200	       /* that the desk handles at a time */
+#define ASKS_PAUSED_US 1000000 /* an ask of a paused job is put off by so much */
 
 enum ask_state { ASK_NONE, ASK_LOOKING, ASK_READY, ASK_CALLING, ASK_ANSWERED, ASK_STATES };
 
@@ -48,7 +52,6 @@ struct ask {
 	enum ask_state state;
 	struct asks *asks;
 	struct ask *before, *after;
-	struct weir_work work;
 	struct delivery *one;
 	const struct model *model;
 	const struct template *template;
@@ -74,6 +77,8 @@ struct asked_model {
 	const struct model *model;
 	size_t ready, in_flight;
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
+	unsigned failed;  /* calls since the last answer that the provider would not take */
+	unsigned pauses;  /* since then, for this */
 };
 
 struct desk;
@@ -89,8 +94,10 @@ struct asks {
 	struct pace *pace;
 	struct desk *desk;
 	struct remote *remote;
-	int64_t renew_us;
-	uint64_t made; /* ids for answers that came without one */
+	size_t bytes;	   /* of the bodies of the calls in flight */
+	int64_t renew_us;  /* when our holds are to be renewed */
+	size_t store_most; /* answers at a time: fewer, when the ledger would not take some */
+	uint64_t made;	   /* ids for answers that came without one */
 };
 
 /* 0, or -1. Nothing is done for a consumer whose models are all local. */
@@ -101,7 +108,7 @@ void asks_turn(struct consumer *c);
 int64_t asks_next_us(const struct consumer *c); /* INT64_MAX: not by itself */
 int asks_fd(const struct consumer *c);		/* to poll for reading; -1: none */
 
-/* weir_host.find_model and ask, and what becomes of an ask whose work is given up. */
+/* weir_host.find_model and ask, and what becomes of an ask whose work has ended without it. */
 int asks_find_model(const struct consumer *c, const struct weir_item *item, struct weir_error *err);
 void asks_begin(struct consumer *c, struct delivery *one);
 void asks_cancel(struct consumer *c, const struct delivery *one);
@@ -115,10 +122,8 @@ void ask_move(struct asks *a, struct ask *ask, enum ask_state to);
 /* Ends it: what becomes of the delivery is then said through work.c. */
 struct delivery *ask_end(struct ask *ask);
 
-/* ask_call.c: makes body and tokens. -1: the ask has ended. */
-int ask_render(struct ask *ask);
-void ask_call(struct ask *ask);	   /* READY -> CALLING, and on */
-void ask_request(struct ask *ask); /* the request of a remote batch instead */
+/* ask_call.c: READY -> CALLING, or to an end, as far as limits and memory let them. */
+void ask_begin_calls(struct asks *a);
 
 /* ask_answer.c: whether the template takes the text; if so json is set, else *why says why not. */
 bool ask_check(struct ask *ask, struct weir_text text, struct weir_error *why);

@@ -52,6 +52,13 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 	return 0;
 }
 
+static void count_made(struct deliveries *d, struct delivery *one, size_t bytes)
+{
+	d->made += bytes;
+	d->made -= one->made;
+	one->made = bytes;
+}
+
 static void clear(struct deliveries *d, struct delivery *one)
 {
 	job_give_back(one->job);
@@ -61,6 +68,7 @@ static void clear(struct deliveries *d, struct delivery *one)
 	free(one->body);
 	buffer_release(&one->result);
 	d->bytes -= one->body_size;
+	count_made(d, one, 0);
 	one->body = NULL;
 	one->body_size = 0;
 	one->generation++; /* handles of the past no longer fit */
@@ -123,6 +131,8 @@ void delivery_move(struct deliveries *d, struct delivery *one, enum delivery_sta
 		one->job->working++;
 	if (to == DELIVERY_FREE)
 		clear(d, one);
+	else if (to == DELIVERY_ENDED)
+		count_made(d, one, one->result.size);
 	one->state = to;
 	list_add(&d->lists[to], one, front);
 }

@@ -71,6 +71,7 @@ struct delivery {
 	uint32_t attempts;	   /* with this one, if it is charged */
 	int64_t retry_us;	   /* RETRY, DEFER: the pause */
 	bool noted;		   /* has a row in weir.retries, though it is in hand */
+	size_t made;		   /* bytes of the result, as counted for all */
 	struct buffer result;	   /* REFUSED: what the letter came with, see refusal.c; ASKED: the
 				    * body of the request, "" when the ledger has it */
 	const struct model *model; /* of one that was asked for; NULL: none */
@@ -98,6 +99,7 @@ struct deliveries {
 	size_t capacity;
 	struct delivery_list lists[DELIVERY_STATES];
 	uint64_t bytes; /* of all bodies in hand */
+	uint64_t made;	/* bytes of results and requests that wait for the ledger */
 };
 
 /* 0, or -1 when memory is short. The caller calls deliveries_release(). */

@@ -338,6 +338,11 @@ int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 	return run(d, "not_stored", sql_store);
 }
 
+bool desk_refuses(const struct desk *d)
+{
+	return d->ledger && ledger_fault(d->ledger) == LEDGER_DATA;
+}
+
 static const char sql_reject[] =
 	"UPDATE weir.answers SET error_class = $5, error = $6"
 	" WHERE job_id = $1 AND stage = $2 AND ordinal = $3 AND call_id = $4";
@@ -357,8 +362,11 @@ int desk_reject(struct desk *d, const struct ask *ask, const struct weir_error *
 
 /* ---- others ---- */
 
+/* Whatever somebody has a lock on is left for the next time: our own flush may be ending it. */
 static const char sql_renew[] =
-	"UPDATE weir.calls SET held_until = now() + $2::interval WHERE holder = $1";
+	"UPDATE weir.calls SET held_until = now() + $2::interval"
+	" WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM weir.calls k WHERE k.holder = $1"
+	"  FOR UPDATE SKIP LOCKED))";
 
 int desk_renew(struct desk *d)
 {

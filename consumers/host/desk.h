@@ -21,6 +21,8 @@ int64_t desk_next_us(const struct desk *d); /* when desk_ready() may be asked ag
 int desk_look(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
 /* Writes the replies of n asks down, as answers. */
 int desk_store(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
+/* It was the data that the last one failed for: it will not do better. */
+bool desk_refuses(const struct desk *d);
 /* The stored answer of an ask is not what its template wants. */
 int desk_reject(struct desk *d, const struct ask *ask,
 		const struct weir_error *why) WEIR_MUST_CHECK;

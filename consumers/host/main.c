@@ -64,7 +64,8 @@ static const struct weir_option consumer_options[] = {
 	 .least = 2,
 	 .most = 65536,
 	 .unit = "MB",
-	 .help = "Stop reading from the broker while the messages in hand are larger than this."},
+	 .help = "Stop reading from the broker while the messages in hand are larger than this. "
+		 "Requests to models wait while those under way are larger, too."},
 	{.type = WEIR_OPTION_END},
 };
 

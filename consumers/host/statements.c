@@ -33,8 +33,8 @@ static const char sql_find[] =
 	"SELECT $1, $2::int4, i.ordinal, i.custom_id, i.table_name, i.record_id"
 	" FROM unnest($3::int4[]) AS u(ordinal)"
 	" CROSS JOIN LATERAL (SELECT i.ordinal, i.custom_id, i.table_name, i.record_id"
-	"  FROM weir.items i WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = u.ordinal LIMIT "
-	"1) i";
+	"  FROM weir.items i WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = u.ordinal"
+	"  LIMIT 1) i";
 
 static const char sql_insert[] =
 	"INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result, error_class,"

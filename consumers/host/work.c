@@ -10,8 +10,10 @@
 
 #define TIMER_MAX_MS (INT64_C(86400000) * 365) /* later than any deadline, and no overflow */
 
+/* A plugin may have asked, and not waited for the answer. */
 static void end(struct consumer *c, struct delivery *one)
 {
+	asks_cancel(c, one);
 	one->ended_us = clock_us();
 	one->timer_us = 0;
 	delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);

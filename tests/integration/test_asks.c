@@ -212,6 +212,20 @@ static void away(void)
 	expect_billed(job, 1);
 }
 
+/* While it takes nothing it is left alone, and no item makes a round a second. */
+static void takes_nothing(void)
+{
+	fake_script("{'rules': [{'match': {}, 'do': {'status': 503}}]}");
+	struct job *job = job_submit(asked_job("nothing", "ai_model=claude", 60));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = start(NULL, "weir-consumer", "ask", NULL);
+	await_log(p, "model_away");
+	fake_await("requests", 61);
+	fake_script("{'rules': []}");
+	finish_asked(job);
+	expect_billed(job, 1);
+}
+
 /* ---- failures for good ---- */
 
 static void refused(void)
@@ -336,6 +350,65 @@ static void refused_answer(void)
 	finish_asked(job);
 	EXPECT_INT(asked_items(job, "claude", TITLES)[3].billed, 1);
 }
+
+/* A server that gives all of its answers one id. */
+static void same_id(void)
+{
+	fake_script(
+		"{'rules': [{'match': {'contains': 'amount 1003'}, 'do': {'status': 200, 'body':"
+		" {'id': 'same', 'content': [{'type': 'text', 'text': 'no'}],"
+		" 'stop_reason': 'end_turn'}}}]}");
+	struct job *job = asked_job("same", "ai_model=claude", 8);
+	job->items[3].failure = "bad_answer";
+	job_submit(job);
+	asked_begin();
+	finish_asked(job);
+	EXPECT_INT(asked_items(job, "claude", TITLES)[3].calls, 2);
+	EXPECT_INT(answers_of("same", "error_class = 'bad_answer'"), 2);
+}
+
+/* One that the ledger does not take fails, and holds up no other. */
+static void not_taken(void)
+{
+	sql("ALTER TABLE weir.answers ADD CONSTRAINT no_third CHECK (ordinal <> 3)");
+	struct job *job = asked_job("taken", "ai_model=claude", 40);
+	job->items[3].failure = "store";
+	job_submit(job);
+	asked_begin();
+	finish_asked(job);
+	expect_billed(job, 1);
+	sql("ALTER TABLE weir.answers DROP CONSTRAINT no_third");
+}
+
+/* ---- memory ---- */
+
+/* Nine requests of this size are more than the two megabytes that the consumer may use. */
+static void finish_large(const char *id, const char *model)
+{
+	static char text[250000];
+	int size = snprintf(text, sizeof text,
+			    "user: 'The key is {{key}}, the amount {{amount}}.'\n"
+			    "fields:\n  title: {type: text}\nsystem: ");
+	memset(text + size, 'x', sizeof text - 1 - (size_t)size);
+	template_write("large", text);
+	fake_script("{'latency_ms': 300}");
+	struct job *job = asked_job(id, model, 24);
+	job->context[1] = "model_key=large";
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "ask", "--memory", "2", NULL);
+	finish(job);
+	expect_billed(job, 1);
+}
+
+static void large_calls(void)
+{
+	finish_large("large", "ai_model=claude");
+	int64_t most = fake_count("most_in_flight");
+	EXPECT(most > 1 && most <= 9, "%lld large calls were in flight", (long long)most);
+}
+
+static void large_requests(void) { finish_large("parked", "ai_model=claude-batch"); }
 
 /* ---- what only a person can put right ---- */
 
@@ -472,6 +545,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "a slow body", slow_body);
 	CU_add_test(s, "no answer at all", never_answered);
 	CU_add_test(s, "it is away", away);
+	CU_add_test(s, "it takes nothing", takes_nothing);
 	s = FAKE_SUITE("a model answers badly");
 	CU_add_test(s, "the request is refused", refused);
 	CU_add_test(s, "words, and is told", repaired_text);
@@ -481,6 +555,10 @@ void add_asks_suite(void)
 	CU_add_test(s, "twice, and in another round well", bad_twice);
 	CU_add_test(s, "an answer that was cut", cut_answer);
 	CU_add_test(s, "an answer that was refused", refused_answer);
+	CU_add_test(s, "under the same id", same_id);
+	CU_add_test(s, "an answer that the ledger does not take", not_taken);
+	CU_add_test(s, "calls are as many as there is memory for", large_calls);
+	CU_add_test(s, "requests are parked as memory allows", large_requests);
 	s = FAKE_SUITE("what a person has to put right pauses the job");
 	CU_add_test(s, "a spend cap", spend_cap);
 	CU_add_test(s, "no credit", low_credit);

@@ -162,6 +162,70 @@ static void ledger_away(void)
 	expect_billed(job, 1);
 }
 
+/* What could not be kept is not asked for. */
+static void no_calls_while_away(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 5}\n");
+	fake_script("{'latency_ms': 1500}");
+	struct job *job = job_submit(asked_job("none", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = consumer(NULL);
+	fake_await("in_flight", 5);
+	server("down", "postgresql");
+	await_log(p, "desk_away");
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (fake_count("in_flight") > 0 && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT_INT(fake_count("requests"), 5);
+	server("up", "postgresql");
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	expect_billed(job, 1);
+}
+
+/* Who waits for a place for too long gives way, uncharged. */
+static void given_way(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 1}\n");
+	fake_script("{'latency_ms': 200}");
+	struct job *job = job_submit(asked_job("way", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	struct process *p = start(NULL, "weir-consumer", "ask", "--work-timeout", "300ms", NULL);
+	await(PATIENCE_MS, "SELECT count(*) >= 20 FROM weir.retries WHERE due_at < 'infinity'");
+	stop(p);
+	finish_billed(job, 1);
+}
+
+/* Nothing else may happen to a plugin that does not keep to its contract. */
+static void asked_twice(void)
+{
+	fake_script("{'latency_ms': 300}");
+	struct job *job = asked_job("twice", "ai_model=claude", ITEMS);
+	job->context[2] = "manners=twice";
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	finish_billed(job, 1);
+}
+
+static void not_waited_for(void)
+{
+	fake_script("{'latency_ms': 300}");
+	struct job *hasty = asked_job("hasty", "ai_model=claude", ITEMS);
+	hasty->context[2] = "manners=hasty";
+	job_submit(hasty);
+	struct job *job = job_submit(asked_job("after", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	consumer(NULL);
+	await_ended(hasty);
+	finish(job);
+	check_exact(hasty);
+	expect_answers(job, "claude", NULL);
+	expect_billed(job, 1);
+	expect_billed(hasty, 0);
+}
+
 /* A pause while calls are on their way: their answers are kept, and are used when it goes on. */
 static void paused(void)
 {
@@ -221,6 +285,10 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when each message comes twice, to two consumers", copies_in_two);
 	CU_add_test(s, "when the consumer stops", stopped);
 	CU_add_test(s, "when the ledger is away", ledger_away);
+	CU_add_test(s, "and not while the ledger is away", no_calls_while_away);
+	CU_add_test(s, "when it has to wait for its turn", given_way);
+	CU_add_test(s, "when the plugin asks twice", asked_twice);
+	CU_add_test(s, "when the plugin does not wait for it", not_waited_for);
 	CU_add_test(s, "when the job is paused", paused);
 	CU_add_test(s, "when the job is cancelled", cancelled);
 }

@@ -1,5 +1,9 @@
 /* The kind `ask`: what `sum` does, and what its model answers is the result. A model that is local
- * answers nothing. */
+ * answers nothing. The context's `manners` may be `twice`, which asks again while the first answer
+ * is on its way, or `hasty`, which asks and does not wait for the answer. */
+#include <stdbool.h>
+#include <string.h>
+
 #include "effects.h"
 
 static int check(void *state, const struct weir_item *item, struct weir_error *err)
@@ -10,13 +14,29 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 	return effects_check(state, item, err);
 }
 
+static bool has_manners(const struct effects *e, const struct weir_item *item, const char *manners)
+{
+	struct weir_text text;
+	return e->host->map_text(item->context, "manners", &text) == 0 &&
+	       text.size == strlen(manners) && memcmp(text.data, manners, text.size) == 0;
+}
+
+static void ask(void *state, struct weir_work work)
+{
+	const struct effects *e = state;
+	e->host->ask(e->host, work);
+}
+
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	struct weir_error err;
 	const struct effects *e = state;
-	if (e->host->find_model(e->host, item, &err) == WEIR_MODEL_REMOTE)
-		e->host->ask(e->host, work);
-	else
+	bool remote = e->host->find_model(e->host, item, &err) == WEIR_MODEL_REMOTE;
+	if (remote)
+		ask(state, work);
+	if (has_manners(e, item, "twice"))
+		e->host->set_timer(e->host, work, 50, ask);
+	if (!remote || has_manners(e, item, "hasty"))
 		effects_complete(e, work, item);
 }
 
