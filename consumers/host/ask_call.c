@@ -47,12 +47,22 @@ void ask_request(struct ask *ask)
 
 /* ---- the end of a call ---- */
 
+/* Some servers give the same id again and again, or none: an answer that was paid for is not to
+ * pass for the one before it. */
+static void name_answer(struct ask *ask)
+{
+	char *id = ask->reply.id;
+	size_t size = strlen(id), room = sizeof ask->reply.id;
+	if (!*id)
+		snprintf(id, room, "%s-%" PRIu64, ask->asks->consumer->name, ++ask->asks->made);
+	else if (ask->past.calls > 0 && room - size > 21)
+		snprintf(id + size, room - size, "/%" PRId64, ask->past.calls + 1);
+}
+
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
-	if (!*r->id)
-		snprintf(r->id, sizeof r->id, "%s-%" PRIu64, ask->asks->consumer->name,
-			 ++ask->asks->made);
+	name_answer(ask);
 	if (!*r->error.code)
 		ask_check(ask, (struct weir_text){r->text.data, r->text.size}, &r->error);
 	ask_move(ask->asks, ask, ASK_ANSWERED);

@@ -172,7 +172,7 @@ static const char sql_look[] =
 	" CROSS JOIN LATERAL (SELECT count(a.answer) AS calls,"
 	"    coalesce(sum(a.input_tokens), 0)::int8 AS input_tokens,"
 	"    coalesce(sum(a.output_tokens), 0)::int8 AS output_tokens,"
-	"    (coalesce(sum(a.cost), 0) * 1000000000000)::int8 AS cost"
+	"    (least(coalesce(sum(a.cost), 0), 9223372) * 1000000000000)::int8 AS cost"
 	"   FROM weir.answers a WHERE a.job_id = u.job_id AND a.stage = u.stage"
 	"   AND a.ordinal = u.ordinal) s"
 	" ORDER BY u.pos";
