@@ -234,14 +234,36 @@ static void store(struct asks *a)
 			pause_job(a, some[i]);
 }
 
+static size_t held(const struct asks *a)
+{
+	return a->lists[ASK_READY].size + a->lists[ASK_CALLING].size + a->lists[ASK_ANSWERED].size;
+}
+
+static void hold_again(struct asks *a)
+{
+	struct ask *some[ASKS_TURN];
+	size_t n = 0;
+	int rc = 0;
+	for (int state = ASK_READY; state < ASK_STATES; state++)
+		for (struct ask *ask = a->lists[state].first; ask && rc == 0; ask = ask->after) {
+			some[n++] = ask;
+			if (n == ASKS_TURN) {
+				rc = desk_hold(a->desk, some, n);
+				n = 0;
+			}
+		}
+	if (n > 0 && rc == 0)
+		rc = desk_hold(a->desk, some, n);
+	log_event(LOG_WARN, "held_again", "asks=%zu done=%d", held(a), rc == 0);
+}
+
 static void renew(struct asks *a, int64_t now)
 {
-	size_t held =
-		a->lists[ASK_READY].size + a->lists[ASK_CALLING].size + a->lists[ASK_ANSWERED].size;
-	if (held == 0 || now < a->renew_us || !desk_ready(a->desk))
+	int64_t kept = 0;
+	if (held(a) == 0 || now < desk_renew_us(a->desk) || !desk_ready(a->desk))
 		return;
-	if (desk_renew(a->desk) == 0)
-		a->renew_us = now + DESK_RENEW_US;
+	if (desk_renew(a->desk, &kept) == 0 && kept < (int64_t)held(a))
+		hold_again(a);
 }
 
 /* ---- calls ---- */
@@ -367,7 +389,7 @@ int64_t asks_next_us(const struct consumer *c)
 	if (a->lists[ASK_ANSWERED].size > 0 || choose(a, &one, 1) > 0)
 		sooner(&next, desk_next_us(a->desk));
 	if (a->lists[ASK_READY].size + a->lists[ASK_CALLING].size > 0)
-		sooner(&next, a->renew_us);
+		sooner(&next, desk_renew_us(a->desk));
 	for (size_t i = 0; i < a->model_count; i++)
 		if (a->models[i].ready > 0)
 			sooner(&next, a->models[i].again_us);
@@ -375,6 +397,12 @@ int64_t asks_next_us(const struct consumer *c)
 }
 
 int asks_fd(const struct consumer *c) { return c->asks ? http_fd(c->asks->http) : -1; }
+
+void asks_ledger_back(struct consumer *c)
+{
+	if (c->asks)
+		desk_renew_soon(c->asks->desk);
+}
 
 void asks_requested(struct consumer *c)
 {

@@ -13,7 +13,7 @@
 struct desk {
 	const char *pg_url, *holder;
 	struct ledger *ledger; /* NULL: away */
-	int64_t not_before_us;
+	int64_t not_before_us, renew_us;
 	unsigned tries;
 	struct params params;
 };
@@ -46,6 +46,7 @@ static void lose(struct desk *d, const struct weir_error *why)
 	log_event(LOG_WARN, "desk_away", "error=\"%s\"", why->text);
 	ledger_close(d->ledger);
 	d->ledger = NULL;
+	d->renew_us = 0;
 	d->not_before_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, d->tries++);
 }
 
@@ -76,13 +77,18 @@ static int failed(struct desk *d, const char *event, const struct weir_error *wh
 	return -1;
 }
 
-static int run(struct desk *d, const char *event, const char *sql)
+static int run_counted(struct desk *d, const char *event, const char *sql, int64_t *rows)
 {
 	struct weir_error why;
-	if (ledger_do(d->ledger, sql, &d->params, NULL, &why) < 0)
+	if (ledger_do(d->ledger, sql, &d->params, rows, &why) < 0)
 		return failed(d, event, &why);
 	d->tries = 0;
 	return 0;
+}
+
+static int run(struct desk *d, const char *event, const char *sql)
+{
+	return run_counted(d, event, sql, NULL);
 }
 
 /* ---- parameters ---- */
@@ -243,7 +249,7 @@ static int take_past(struct ask_past *past, const PGresult *r, int row)
 	return keep_answer(past, past->good ? good : ledger_text(r, row, COL_BAD_ANSWER));
 }
 
-static int hold(struct desk *d, struct ask *const *asks, size_t n)
+int desk_hold(struct desk *d, struct ask *const *asks, size_t n)
 {
 	struct ask *calls[ASKS_TURN];
 	size_t count = 0;
@@ -262,7 +268,7 @@ int desk_look(struct desk *d, struct ask *const *asks, size_t n)
 {
 	struct weir_error why;
 	PGresult *r = NULL;
-	if (hold(d, asks, n) < 0)
+	if (desk_hold(d, asks, n) < 0)
 		return -1;
 	add_keys(&d->params, asks, n);
 	params_string(&d->params, d->holder);
@@ -360,12 +366,22 @@ int desk_reject(struct desk *d, const struct ask *ask, const struct weir_error *
 static const char sql_renew[] =
 	"UPDATE weir.calls SET held_until = now() + $2::interval WHERE holder = $1";
 
-int desk_renew(struct desk *d)
+int desk_renew(struct desk *d, int64_t *kept)
 {
 	params_reset(&d->params);
 	params_string(&d->params, d->holder);
 	params_string(&d->params, DESK_HOLD);
-	return run(d, "not_renewed", sql_renew);
+	if (run_counted(d, "not_renewed", sql_renew, kept) < 0)
+		return -1;
+	d->renew_us = clock_us() + DESK_RENEW_US;
+	return 0;
+}
+
+void desk_renew_soon(struct desk *d) { d->renew_us = 0; }
+
+int64_t desk_renew_us(const struct desk *d)
+{
+	return d->renew_us > d->not_before_us ? d->renew_us : d->not_before_us;
 }
 
 int desk_pause(struct desk *d, const char *job_id, const char *reason)
