@@ -93,10 +93,12 @@ static void add_to_past(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
 	struct ask_past *past = &ask->past;
+	int64_t cost = model_cost(ask->model, r->input_tokens, r->output_tokens);
 	past->calls++;
 	past->input_tokens += r->input_tokens;
 	past->output_tokens += r->output_tokens;
-	past->cost += model_cost(ask->model, r->input_tokens, r->output_tokens);
+	if (__builtin_add_overflow(past->cost, cost, &past->cost)) /* absurd counts of tokens */
+		past->cost = INT64_MAX;
 	past->error = r->error;
 	free(past->answer);
 	past->answer_size = r->text.size;

@@ -287,14 +287,38 @@ static void look_again(struct asks *a)
 	}
 }
 
+/* The ledger's server has crashed, and forgotten who is calling. */
+static void hold_again(struct asks *a)
+{
+	static const enum ask_state called[] = {ASK_CALLING, ASK_ANSWERED};
+	struct ask *some[ASKS_TURN];
+	size_t n = 0, held = 0;
+	for (size_t i = 0; i < sizeof called / sizeof *called; i++)
+		for (struct ask *ask = a->lists[called[i]].first; ask; ask = ask->after) {
+			some[n++] = ask;
+			if (n < ASKS_TURN && ask->after)
+				continue;
+			if (desk_hold(a->desk, some, n) < 0)
+				return;
+			held += n;
+			n = 0;
+		}
+	look_again(a);
+	log_event(LOG_WARN, "held_again", "asks=%zu", held);
+}
+
 static void renew(struct asks *a, int64_t now)
 {
+	int64_t kept = 0;
 	if (now - a->renew_us > LATE_US)
 		look_again(a);
 	if (!holds(a))
 		a->renew_us = now + DESK_RENEW_US;
-	if (now >= a->renew_us && desk_ready(a->desk) && desk_renew(a->desk) == 0)
-		a->renew_us = now + DESK_RENEW_US;
+	if (now < a->renew_us || !desk_ready(a->desk) || desk_renew(a->desk, &kept) < 0)
+		return;
+	a->renew_us = now + DESK_RENEW_US;
+	if (kept == 0 && a->lists[ASK_CALLING].size > 0)
+		hold_again(a);
 }
 
 /* A model may be slow, and have few calls in flight: nobody is kept for long here. Both lists are
@@ -372,6 +396,12 @@ int64_t asks_next_us(const struct consumer *c)
 }
 
 int asks_fd(const struct consumer *c) { return c->asks ? http_fd(c->asks->http) : -1; }
+
+void asks_ledger_back(struct consumer *c)
+{
+	if (c->asks && c->asks->renew_us > clock_us())
+		c->asks->renew_us = clock_us();
+}
 
 void asks_requested(struct consumer *c)
 {

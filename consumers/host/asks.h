@@ -112,6 +112,8 @@ int asks_fd(const struct consumer *c);		/* to poll for reading; -1: none */
 int asks_find_model(const struct consumer *c, const struct weir_item *item, struct weir_error *err);
 void asks_begin(struct consumer *c, struct delivery *one);
 void asks_cancel(struct consumer *c, const struct delivery *one);
+/* The ledger was away: perhaps it has forgotten who is calling. */
+void asks_ledger_back(struct consumer *c);
 /* Requests have been committed. */
 void asks_requested(struct consumer *c);
 

@@ -98,6 +98,7 @@ static void come_back(struct consumer *c)
 	if (!c->ledger && now >= c->ledger_back.at_us) {
 		if (open_ledger(c, &why) == 0) {
 			log_event(LOG_INFO, "ledger_back", "connection=%s", "new");
+			asks_ledger_back(c);
 		} else {
 			log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
 			put_off(&c->ledger_back);

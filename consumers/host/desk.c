@@ -76,13 +76,18 @@ static int failed(struct desk *d, const char *event, const struct weir_error *wh
 	return -1;
 }
 
-static int run(struct desk *d, const char *event, const char *sql)
+static int run_counted(struct desk *d, const char *event, const char *sql, int64_t *rows)
 {
 	struct weir_error why;
-	if (ledger_do(d->ledger, sql, &d->params, NULL, &why) < 0)
+	if (ledger_do(d->ledger, sql, &d->params, rows, &why) < 0)
 		return failed(d, event, &why);
 	d->tries = 0;
 	return 0;
+}
+
+static int run(struct desk *d, const char *event, const char *sql)
+{
+	return run_counted(d, event, sql, NULL);
 }
 
 /* ---- parameters ---- */
@@ -172,7 +177,7 @@ static const char sql_look[] =
 	" CROSS JOIN LATERAL (SELECT count(a.answer) AS calls,"
 	"    coalesce(sum(a.input_tokens), 0)::int8 AS input_tokens,"
 	"    coalesce(sum(a.output_tokens), 0)::int8 AS output_tokens,"
-	"    (coalesce(sum(a.cost), 0) * 1000000000000)::int8 AS cost"
+	"    (least(coalesce(sum(a.cost), 0), 9223372) * 1000000000000)::int8 AS cost"
 	"   FROM weir.answers a WHERE a.job_id = u.job_id AND a.stage = u.stage"
 	"   AND a.ordinal = u.ordinal) s"
 	" ORDER BY u.pos";
@@ -243,7 +248,7 @@ static int take_past(struct ask_past *past, const PGresult *r, int row)
 	return keep_answer(past, past->good ? good : ledger_text(r, row, COL_BAD_ANSWER));
 }
 
-static int hold(struct desk *d, struct ask *const *asks, size_t n)
+int desk_hold(struct desk *d, struct ask *const *asks, size_t n)
 {
 	struct ask *calls[ASKS_TURN];
 	size_t count = 0;
@@ -262,7 +267,7 @@ int desk_look(struct desk *d, struct ask *const *asks, size_t n)
 {
 	struct weir_error why;
 	PGresult *r = NULL;
-	if (hold(d, asks, n) < 0)
+	if (desk_hold(d, asks, n) < 0)
 		return -1;
 	add_keys(&d->params, asks, n);
 	params_string(&d->params, d->holder);
@@ -368,12 +373,12 @@ static const char sql_renew[] =
 	" WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM weir.calls k WHERE k.holder = $1"
 	"  FOR UPDATE SKIP LOCKED))";
 
-int desk_renew(struct desk *d)
+int desk_renew(struct desk *d, int64_t *kept)
 {
 	params_reset(&d->params);
 	params_string(&d->params, d->holder);
 	params_string(&d->params, DESK_HOLD);
-	return run(d, "not_renewed", sql_renew);
+	return run_counted(d, "not_renewed", sql_renew, kept);
 }
 
 int desk_pause(struct desk *d, const char *job_id, const char *reason)

@@ -26,8 +26,10 @@ bool desk_refuses(const struct desk *d);
 /* The stored answer of an ask is not what its template wants. */
 int desk_reject(struct desk *d, const struct ask *ask,
 		const struct weir_error *why) WEIR_MUST_CHECK;
-/* Our calls still last. */
-int desk_renew(struct desk *d) WEIR_MUST_CHECK;
+/* Our calls still last; *kept: of how many the ledger knows. A crash of its server has made it forget
+ * them all: then each is to be held again. */
+int desk_renew(struct desk *d, int64_t *kept) WEIR_MUST_CHECK;
+int desk_hold(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
 int desk_pause(struct desk *d, const char *job_id, const char *reason) WEIR_MUST_CHECK;
 
 #endif

@@ -42,6 +42,7 @@
  *     custom_id     of a line, or of any line of a batch that is being created
  *     nth           only the nth that the rest of the rule matches, from 1
  *     times         only so often
+ *     every         only each nth: 5 is the 5th, the 10th, ...
  *
  * What it then does:
  *

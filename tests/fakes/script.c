@@ -51,7 +51,8 @@ static bool is_its_turn(json_t *rule, json_t *match)
 {
 	count_up(rule, "seen");
 	int64_t nth = number_of(match, "nth", 0), times = number_of(match, "times", 0);
-	if ((nth && number_of(rule, "seen", 0) != nth) ||
+	int64_t every = number_of(match, "every", 1), seen = number_of(rule, "seen", 0);
+	if ((nth && seen != nth) || (every > 1 && seen % every != 0) ||
 	    (times && number_of(rule, "used", 0) >= times))
 		return false;
 	count_up(rule, "used");

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models.h"
+
 #define NAMED 5 /* differences of a sort that are told one by one */
 
 enum state { PENDING, SUCCESS, FAILED, CANCELLED, STATES };
@@ -49,7 +51,7 @@ static bool ended_as(const struct order *o, const struct promise *p, const PGres
 	if (state == CANCELLED)
 		return o->cancelled;
 	return state == (promise_failure(p) ? FAILED : SUCCESS) &&
-	       text_is(r, row, 2, promise_failure(p)) && number(r, row, 3) == promise_attempts(p);
+	       text_is(r, row, 2, promise_failure(p)) && promise_holds(p, number(r, row, 3));
 }
 
 static void note_end(struct ends *e, int i, const PGresult *r)
@@ -83,10 +85,9 @@ static void check_item(const struct load *l, const struct order *o, int i, const
 	note_end(e, i, r);
 	if (text_is(r, i, 0, p.id) && ended_as(o, &p, r, i) && number(r, i, 4) == i)
 		return;
-	differ(&e->wrong, "%s %s is %s: state %s, %s, %s attempts; promised: %s, %d attempts",
-	       o->id, p.id, PQgetvalue(r, i, 0), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2),
-	       PQgetvalue(r, i, 3), promise_failure(&p) ? promise_failure(&p) : "success",
-	       promise_attempts(&p));
+	differ(&e->wrong, "%s %s is %s: state %s, %s, %s attempts; promised: %s", o->id, p.id,
+	       PQgetvalue(r, i, 0), PQgetvalue(r, i, 1), PQgetvalue(r, i, 2), PQgetvalue(r, i, 3),
+	       promise_failure(&p) ? promise_failure(&p) : "success");
 }
 
 static void check_items(const struct load *l, const struct order *o, struct ends *e)
@@ -156,6 +157,42 @@ static void check_sums(const struct load *l, const struct order *o, const struct
 		EXPECT(seen == sums[k], "sum %d of %s: %lld, not %lld", k, o->id, (long long)seen,
 		       (long long)sums[k]);
 	}
+}
+
+/* ---- what was asked of a model ---- */
+
+/* Nothing is paid for twice, and what is stored answers what was asked. Who is cancelled may have
+ * been asked for or not. */
+static void check_bill(const struct load *l, const struct order *o, const struct ends *e,
+		       const PGresult *r, int i, int *wrong)
+{
+	const struct bill *b = models_bill(o, i);
+	struct promise p = load_promise(l, o, i);
+	int answers = number(r, i, 1), wanted = promise_bills(&p);
+	bool paid = e->state[i] == CANCELLED ? b->billed <= wanted && answers <= b->billed
+					     : b->billed == wanted && answers == b->billed;
+	if (!paid || b->strange)
+		differ(wrong, "%s %s was billed %d times, not %d, and has %d answers; %d calls were"
+			      " strange",
+		       o->id, p.id, b->billed, wanted, answers, b->strange);
+	if (e->state[i] == SUCCESS && !text_is(r, i, 0, b->hash))
+		differ(wrong, "%s %s has the answer of %s, not of %s", o->id, p.id,
+		       PQgetvalue(r, i, 0), b->hash);
+}
+
+static void check_bills(const struct load *l, const struct order *o, const struct ends *e)
+{
+	int wrong = 0;
+	PGresult *r = sql_rows(
+		"SELECT left(r.result->>'title', 16), (SELECT count(a.answer) FROM weir.answers a"
+		"  WHERE (a.job_id, a.stage, a.ordinal) = (r.job_id, r.stage, r.ordinal))"
+		" FROM weir.results r WHERE r.job_id = '%s' AND r.stage = 1 ORDER BY r.ordinal",
+		o->id);
+	for (int i = 0; i < o->size && i < PQntuples(r); i++)
+		check_bill(l, o, e, r, i, &wrong);
+	PQclear(r);
+	EXPECT(wrong == 0, "%s, of %s: %d items were not asked and paid for as promised", o->id,
+	       o->model, wrong);
 }
 
 /* ---- what the ledger has counted ---- */
@@ -242,6 +279,8 @@ static void check_order(const struct load *l, const struct order *o)
 	check_items(l, o, &first);
 	check_effects(o, &first);
 	check_sums(l, o, &first);
+	if (o->model)
+		check_bills(l, o, &first);
 	check_stage(o, &first);
 	check_redis(o, &first);
 	if (o->staged) {
@@ -260,10 +299,10 @@ static void check_order(const struct load *l, const struct order *o)
 
 static void check_leftovers(const struct load *l)
 {
-	static const char *const queues[] = {"weir.sum", "weir.slow", "weir.pass", "weir.dead"};
-	static const char *const tables[] = {"retries", "trials", "dead_letters", "events"};
-	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
-		queue_await_size(queues[i], 0);
+	static const char *const tables[] = {"retries", "trials",   "dead_letters",
+					     "events",	"requests", "calls"};
+	for (size_t i = 0; load_queues[i]; i++)
+		queue_await_size(load_queues[i], 0);
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
 		int64_t left = sql("SELECT count(*) FROM weir.%s", tables[i]);
 		EXPECT(left == 0, "%lld rows are left in weir.%s", (long long)left, tables[i]);
@@ -278,6 +317,7 @@ static void check_leftovers(const struct load *l)
 
 int check_load(const struct load *load)
 {
+	models_count(load);
 	for (int i = 0; i < load->count; i++)
 		check_order(load, &load->orders[i]);
 	check_leftovers(load);

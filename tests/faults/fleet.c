@@ -1,5 +1,7 @@
 #include "fleet.h"
 
+#include "models.h"
+
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +18,7 @@ static struct process *start_worker(int worker)
 	if (is_relay(worker))
 		return start(NULL, "weir-relay", "--lost-after", "4s", "--poison-limit", "15",
 			     "--batches", "5", NULL);
-	return start(NULL, "weir-consumer", "sum", "slow", "pass", "--poison-limit", "15",
+	return start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "--poison-limit", "15",
 		     "--grace", "5s", "--flush", "100", NULL);
 }
 
@@ -195,7 +197,7 @@ static void check_files(const char *pattern, const char *secret, const char *of)
 	glob_t found = {0};
 	if (glob(pattern, 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
-			EXPECT(!holds(found.gl_pathv[i], secret), "%s has the password of %s",
+			EXPECT(!holds(found.gl_pathv[i], secret), "%s has the secret of %s",
 			       found.gl_pathv[i], of);
 	globfree(&found);
 }
@@ -207,6 +209,7 @@ static void check_secrets(const char *pattern)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (EXPECT(password_of(getenv(names[i]), secret), "%s has no password", names[i]))
 			check_files(pattern, secret, names[i]);
+	check_files(pattern, MODELS_KEY, "the models");
 }
 
 void fleet_check_arguments(void) { check_secrets("/proc/[0-9]*/cmdline"); }

@@ -6,18 +6,33 @@
 #define BUSY 0.6  /* of the time; what fails is done more than once */
 #define SUBMITS 2 /* at a time */
 
+/* Every third order asks one of these; two of them work in remote batches. */
+static const char *const models[] = {"claude", "gpt-batch", "gpt", "claude-batch"};
+enum { MODELS = sizeof models / sizeof *models };
+
+const char *const load_queues[] = {"weir.sum",	"weir.slow", "weir.ask",
+				   "weir.pass", "weir.dead", NULL};
+
 /* ---- the truth ---- */
+
+/* What is asked in a remote batch is not made to fail always: the driver tries it often enough. */
+static enum destiny destiny_of(const struct order *o, int dice)
+{
+	bool batch = o->model && strstr(o->model, "-batch");
+	return dice < 40   ? (o->model ? BAD_ANSWER : RETRY_ONCE)
+	       : dice < 50 ? (batch ? PLAIN : RETRY_ALWAYS)
+	       : dice < 70 ? REJECTED
+	       : dice < 73 ? BAD_ROW
+			   : PLAIN;
+}
 
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal)
 {
 	struct chance c = chance_of(l->seed, "item", (int64_t)o->number << 32 | ordinal);
 	struct promise p = {.amount = chance_between(&c, 1, 1000)};
 	int dice = chance_between(&c, 0, 999);
-	p.destiny = dice < 40	? RETRY_ONCE
-		    : dice < 50 ? RETRY_ALWAYS
-		    : dice < 70 ? REJECTED
-		    : dice < 73 ? BAD_ROW
-				: PLAIN;
+	p.asks = o->model != NULL;
+	p.destiny = destiny_of(o, dice);
 	/* Those of `slow` are open together, but one by one when they are suspects of a crash. */
 	double longest = strcmp(o->kind, "slow") == 0 ? 10 * l->pace_ms : 2 * l->pace_ms;
 	p.delay_ms = chance_between(&c, 0, longest < 300 ? (int)longest : 300);
@@ -28,15 +43,29 @@ struct promise load_promise(const struct load *l, const struct order *o, int ord
 
 const char *promise_failure(const struct promise *p)
 {
-	static const char *const failures[] = {[RETRY_ALWAYS] = "asked_to_fail",
-					       [REJECTED] = "asked_to_fail",
-					       [BAD_ROW] = "store"};
-	return failures[p->destiny];
+	static const char *const failures[][2] = {
+		[RETRY_ALWAYS] = {"asked_to_fail", "provider_error"},
+		[REJECTED] = {"asked_to_fail", "bad_request"},
+		[BAD_ROW] = {"store", "store"},
+		[BAD_ANSWER] = {NULL, "bad_answer"}};
+	return failures[p->destiny][p->asks];
 }
 
-int promise_attempts(const struct promise *p)
+bool promise_holds(const struct promise *p, int attempts)
 {
-	return p->destiny == RETRY_ONCE ? 2 : p->destiny == RETRY_ALWAYS ? MAX_ATTEMPTS : 1;
+	int most = p->asks ? MAX_ASKS : MAX_ATTEMPTS;
+	if (p->destiny == RETRY_ALWAYS)
+		return attempts == most;
+	if (p->asks)
+		return attempts >= 1 && attempts < most;
+	return attempts == (p->destiny == RETRY_ONCE ? 2 : 1);
+}
+
+int promise_bills(const struct promise *p)
+{
+	return p->destiny == BAD_ANSWER				      ? 2
+	       : p->destiny == REJECTED || p->destiny == RETRY_ALWAYS ? 0
+								      : 1;
 }
 
 /* ---- the plan ---- */
@@ -60,7 +89,8 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 		struct order *o = &l->orders[l->count];
 		struct chance c = chance_of(seed, "order", l->count);
 		o->number = l->count;
-		o->kind = chance_between(&c, 0, 2) ? "sum" : "slow";
+		o->model = l->count % 3 == 0 ? models[l->count / 3 % MODELS] : NULL;
+		o->kind = o->model ? "ask" : chance_between(&c, 0, 2) ? "sum" : "slow";
 		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, left, &c);
 		snprintf(o->id, sizeof o->id, "mix_%03d", l->count);
 		o->staged = chance_between(&c, 0, 3) == 0 && !plain;
@@ -73,18 +103,31 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 
 /* ---- submits ---- */
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define MODEL_KEY "model_key=mix"
+
 static void write_input(const struct load *l, const struct order *o, const char *path)
 {
-	static const char *const wishes[] = {"", ",\"fail\":\"retry_once\"", ",\"fail\":\"retry\"",
-					     ",\"fail\":\"reject\"", ",\"fail\":\"bad_row\""};
+	/* What the plugin and what the provider is to make of it. */
+	static const char *const wishes[] = {"",
+					     ",\"fail\":\"retry_once\"",
+					     ",\"fail\":\"retry\"",
+					     ",\"fail\":\"reject\"",
+					     ",\"fail\":\"bad_row\"",
+					     ""};
+	static const char *const asks[] = {"please",	"",	  "fail again and again",
+					   "reject it", "please", "answer badly"};
 	FILE *f = fopen(path, "w");
 	if (!EXPECT(f != NULL, "cannot write %s", path))
 		return;
 	for (int i = 0; i < o->size; i++) {
 		struct promise p = load_promise(l, o, i);
 		fprintf(f,
-			"{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%d,\"delay_ms\":%d%s}\n",
-			p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny]);
+			"{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%d,\"delay_ms\":%d%s,"
+			"\"question\":\"%s %s: %s\"}\n",
+			p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny], o->id, p.id,
+			asks[p.destiny]);
 	}
 	EXPECT(fclose(f) == 0, "%s was not written", path);
 }
@@ -96,20 +139,26 @@ static void path_of(const struct order *o, char path[256])
 
 static void begin_submit(struct order *o)
 {
-	char path[256], label[64], size[16], limit[16];
+	char path[256], label[64], model[64], wish[64], size[16], limit[16];
+	const char *attempts = o->model ? TEXT(MAX_ASKS) : TEXT(MAX_ATTEMPTS);
 	path_of(o, path);
 	snprintf(label, sizeof label, "label=%s", o->id);
+	snprintf(model, sizeof model, "ai_model=%s", o->model ? o->model : "local");
+	snprintf(wish, sizeof wish, "custom_instructions=For %s.", o->id);
 	snprintf(size, sizeof size, "%d", BATCH_SIZE);
 	snprintf(limit, sizeof limit, "%d", o->limit);
 	/* Without a limit the arguments end before it. */
 	const char *option = o->limit ? "--max-concurrent" : NULL;
 	if (o->staged)
 		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
-				  "--context", label, "--batch-size", size, "--stage", o->kind,
-				  "--stage", "pass", option, limit, NULL);
+				  "--context", label, "--context", model, "--context", MODEL_KEY,
+				  "--context", wish, "--max-attempts", attempts, "--batch-size",
+				  size, "--stage", o->kind, "--stage", "pass", option, limit, NULL);
 	else
 		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
-				  "--context", label, "--batch-size", size, option, limit, NULL);
+				  "--context", label, "--context", model, "--context", MODEL_KEY,
+				  "--context", wish, "--max-attempts", attempts, "--batch-size",
+				  size, option, limit, NULL);
 }
 
 /* A submit that failed (a server was away) or was killed is given again, as its user would. */

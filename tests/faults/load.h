@@ -8,11 +8,13 @@
 #define ORDERS_MAX 400
 #define BATCH_SIZE 100
 #define MAX_ATTEMPTS 3
+#define MAX_ASKS 9 /* of items that ask a model: its provider fails at random, too */
 
-enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW };
+enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW, BAD_ANSWER };
 
 struct promise {
 	enum destiny destiny;
+	bool asks;
 	char id[32], key[40];
 	int amount, delay_ms;
 };
@@ -20,6 +22,7 @@ struct promise {
 struct order {
 	char id[24];
 	const char *kind;
+	const char *model; /* NULL: its items ask none */
 	int number, size;
 	bool staged;		/* there is a second stage, in which all succeed */
 	int limit;		/* of items at work in the fleet; 0: none */
@@ -27,6 +30,9 @@ struct order {
 	bool submitted, cancelled, paused;
 	int64_t start_at_ms; /* not before */
 };
+
+/* Of the kinds, and of what died in them; closed by NULL. */
+extern const char *const load_queues[];
 
 struct load {
 	uint64_t seed;
@@ -44,7 +50,9 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal);
 /* NULL: success. */
 const char *promise_failure(const struct promise *p);
-int promise_attempts(const struct promise *p);
+bool promise_holds(const struct promise *p, int attempts);
+/* How often a model's answer is paid for. */
+int promise_bills(const struct promise *p);
 
 /* Begins the next order when so much of the load (0 to 1) should have begun, and goes on with the
  * submits that have been ended. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../integration/fake.h"
 #include "faults.h"
 
 static const struct fault_case *const tables[] = {
@@ -117,14 +118,14 @@ static int run_all(const struct choice *c)
 					.kills = (int)c->kills,
 					.plain = c->plain,
 					.peak_mb = (int)c->peak_mb};
-	if (world_open() != 0 || proxy_start() < 0)
+	if (fake_open() != 0 || proxy_start() < 0)
 		return 1;
 	if (!c->mix && run_cases(c) == 0)
 		fprintf(stderr, "faults: no case is called like that\n");
 	if (!c->cases && !c->only)
 		mix_run(&mix);
 	proxy_stop();
-	return world_close();
+	return fake_close();
 }
 
 int main(int argc, char **argv)

@@ -4,6 +4,7 @@
 
 #include "checker.h"
 #include "havoc.h"
+#include "models.h"
 
 #define TURN_MS 20
 #define KILL_MS 2700   /* from one to the next, on average */
@@ -45,13 +46,17 @@ static bool has_ended(const struct mix *m)
 	       m->load.count;
 }
 
-static bool has_events(void) { return sql("SELECT count(*) FROM weir.events") > 0; }
+/* What others are to be told, and what providers still work on. */
+static bool has_rows(void)
+{
+	return sql("SELECT (SELECT count(*) FROM weir.events) + (SELECT count(*) FROM weir.requests)"
+		   " + (SELECT count(*) FROM weir.remote_batches WHERE state <> 'done')") > 0;
+}
 
 static bool has_messages(void)
 {
-	static const char *const queues[] = {"weir.sum", "weir.slow", "weir.pass", "weir.dead"};
-	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
-		if (queue_size(queues[i]) != 0)
+	for (size_t i = 0; load_queues[i]; i++)
+		if (queue_size(load_queues[i]) != 0)
 			return true;
 	return false;
 }
@@ -76,8 +81,7 @@ static bool come_to_rest(struct mix *m)
 			    (long long)now, m->load.items))
 			return false;
 	}
-	/* Copies of messages, and what others are to be told. */
-	for (until = now_ms() + REST_MS; (has_messages() || has_events()) && now_ms() < until;)
+	for (until = now_ms() + REST_MS; (has_messages() || has_rows()) && now_ms() < until;)
 		turn(m, false);
 	return true;
 }
@@ -110,6 +114,7 @@ static void report(const struct mix *m, double rest_s)
 	row_saw("%d items in %d jobs", m->load.items, m->load.count);
 	row_saw("%d kills (%s)", havoc_kills(h), kills);
 	row_saw("%d other faults (%s)", all, others);
+	models_report();
 	row_saw("at rest %.0f s later", rest_s);
 	row_saw("peak %lld/%lld MB", (long long)m->fleet.peak_kb[0] / 1024,
 		(long long)m->fleet.peak_kb[1] / 1024);
@@ -157,6 +162,7 @@ void mix_run(const struct mix_options *options)
 	havoc_open(&m->havoc, options->seed, options->plain, &m->fleet, &m->load);
 	load_plan(&m->load, options->seed, options->items, planned_ms(options), CONSUMERS,
 		  options->plain);
+	models_open(&m->load);
 	suffer(m);
 	int64_t over_ms = now_ms();
 	bool rested = come_to_rest(m);
@@ -167,6 +173,7 @@ void mix_run(const struct mix_options *options)
 		restore_progress(&m->load);
 		check_load(&m->load);
 	}
+	models_close();
 	check_bounds(m);
 	fleet_check_logs();
 	report(m, rest_s);

@@ -328,6 +328,29 @@ static void bad_twice(void)
 	EXPECT_INT(answers_of("bad", "spent"), 2);
 }
 
+/* A server that counts tokens by the billion, and gives every answer the same id. */
+static void absurd_answers(void)
+{
+	fake_script("{'rules': [{'match': {'contains': 'amount 1003'}, 'do': {'status': 200,"
+		    " 'body': {'id': 'same', 'type': 'message', 'role': 'assistant',"
+		    " 'content': [{'type': 'text', 'text': 'no'}], 'stop_reason': 'end_turn',"
+		    " 'usage': {'input_tokens': 2147483647000, 'output_tokens': 2147483647000}}}}]}");
+	struct job *job = asked_job("absurd", "ai_model=claude", 8);
+	job->items[3].failure = "bad_answer";
+	job_submit(job);
+	asked_begin();
+	finish_asked(job);
+	EXPECT_INT(answers_of("absurd", "error_class = 'bad_answer'"), 2);
+	fake_script("{'rules': []}");
+	const struct outcome *o = run(NULL, "weir", "retry", "absurd", NULL);
+	EXPECT(o->status == 0, "weir retry: %d: %s", o->status, o->err);
+	job->items[3].failure = NULL;
+	job->items[3].attempts = 0;
+	asked_begin();
+	await(PATIENCE_MS, "SELECT success_count = 8 FROM batch_jobs WHERE job_id = 'absurd'");
+	finish_asked(job);
+}
+
 static void cut_answer(void)
 {
 	fake_script("{'rules': [{'match': {'contains': 'amount 1003', 'times': 1},"
@@ -553,6 +576,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "out of range, and is told", repaired_range);
 	CU_add_test(s, "a fence is taken off", fenced);
 	CU_add_test(s, "twice, and in another round well", bad_twice);
+	CU_add_test(s, "with absurd counts, under one id", absurd_answers);
 	CU_add_test(s, "an answer that was cut", cut_answer);
 	CU_add_test(s, "an answer that was refused", refused_answer);
 	CU_add_test(s, "under the same id", same_id);

@@ -131,6 +131,22 @@ static void copies(const char *flush)
 static void copies_in_one(void) { copies("50"); }
 static void copies_in_two(void) { copies("5"); }
 
+/* A server that crashes forgets what consumers hold. Their calls go on, and are held again. */
+static void ledger_crashes(void)
+{
+	fake_script("{'latency_ms': 8000}");
+	struct job *job = job_submit(asked_job("crash", "ai_model=claude", ITEMS));
+	start(NULL, "weir-relay", NULL);
+	consumer(NULL);
+	fake_await("in_flight", ITEMS);
+	server("kill", "postgresql");
+	server("up", "postgresql");
+	await(PATIENCE_MS, "SELECT count(*) = %d FROM weir.calls", ITEMS);
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	expect_billed(job, 1);
+}
+
 /* It waits for what it has asked for. */
 static void stopped(void)
 {
@@ -289,6 +305,7 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when it has to wait for its turn", given_way);
 	CU_add_test(s, "when the plugin asks twice", asked_twice);
 	CU_add_test(s, "when the plugin does not wait for it", not_waited_for);
+	CU_add_test(s, "when the ledger crashes", ledger_crashes);
 	CU_add_test(s, "when the job is paused", paused);
 	CU_add_test(s, "when the job is cancelled", cancelled);
 }
