@@ -7,7 +7,8 @@
 #include "weir/clock.h"
 #include "weir/log.h"
 
-#define HOLD_MS 1000 /* when the provider does not say how long */
+#define HOLD_MS 1000	       /* when the provider does not say how long */
+#define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
 
 int ask_render(struct ask *ask)
 {
@@ -105,6 +106,17 @@ static void count(struct ask *ask, const struct http_response *r)
 	pace_limits(a->pace, ask->model, &limits, clock_us());
 }
 
+static void log_failure(struct ask *ask, int status)
+{
+	int64_t now = clock_us(), *told_us = &ask->limits->told_us;
+	bool tell = *told_us == 0 || now - *told_us >= TOLD_APART_US;
+	if (tell)
+		*told_us = now;
+	log_event(tell ? LOG_WARN : LOG_DEBUG, "call_failed",
+		  "model=%s status=%d code=%s error=\"%s\"", ask->model->name, status,
+		  ask->reply.error.code, ask->reply.error.text);
+}
+
 static void called(void *owner, const struct http_response *r)
 {
 	static void (*const ends[])(struct ask *) = {[REPLY_ANSWER] = end_answer,
@@ -118,9 +130,7 @@ static void called(void *owner, const struct http_response *r)
 	provider_read(ask->model, r, &ask->reply);
 	count(ask, r);
 	if (ask->reply.kind != REPLY_ANSWER)
-		log_event(LOG_DEBUG, "call_failed", "model=%s status=%d code=%s error=\"%s\"",
-			  ask->model->name, r->status, ask->reply.error.code,
-			  ask->reply.error.text);
+		log_failure(ask, r->status);
 	ends[ask->reply.kind](ask);
 }
 

@@ -74,6 +74,7 @@ struct asked_model {
 	const struct model *model;
 	size_t ready, in_flight;
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
+	int64_t told_us;  /* when the log was last told of a call that failed; 0: never */
 };
 
 struct desk;

@@ -169,6 +169,15 @@ static void detail_remote(const struct job_view *job, struct buffer *b)
 			      job->remote_batches);
 }
 
+static void detail_words(const char *head, const char *text, struct buffer *b)
+{
+	if (!*text)
+		return;
+	buffer_add_text(b, head);
+	print_plain(b, (struct weir_text){text, strlen(text)});
+	buffer_add_char(b, '\n');
+}
+
 static void detail_limits(const struct job_view *job, struct buffer *b)
 {
 	buffer_printf(b, "attempts   at most %" PRId64 ", the second after ", job->max_attempts);
@@ -214,6 +223,7 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
 	detail_retries(job, b);
 	detail_remote(job, b);
+	detail_words("because    ", job->waiting_error, b);
 	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
@@ -221,11 +231,7 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		buffer_printf(b, "started    %s\n", job->started_at);
 	if (*job->paused_at)
 		buffer_printf(b, "paused     %s\n", job->paused_at);
-	if (*job->pause_reason) {
-		buffer_add_text(b, "reason     ");
-		print_plain(b, (struct weir_text){job->pause_reason, strlen(job->pause_reason)});
-		buffer_add_char(b, '\n');
-	}
+	detail_words("reason     ", job->pause_reason, b);
 	if (*job->completed_at)
 		buffer_printf(b, "ended      %s\n", job->completed_at);
 	if (PQntuples(classes) > 0) {
@@ -282,7 +288,7 @@ const struct command command_status = {
 	.arguments = "[JOB] ",
 	.summary = "lists the latest jobs, or tells how far one is",
 	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches\n"
-		"by state, its stages, retries that wait, limits, and why items have failed.\n\n"
+		"by state, its stages, what waits and why, limits, and why items have failed.\n\n"
 		"While a job is at work its counts come from Redis; when that is away, or has\n"
 		"lost them, from the ledger. JSON says which, as \"source\". Always: success +\n"
 		"failed + cancelled + pending = total. An item of the job is a success when it\n"

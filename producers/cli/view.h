@@ -54,6 +54,7 @@ struct job_view {
 	double next_retry;			     /* s until then */
 	int64_t remote_waiting;	 /* items that wait for a remote batch, or in one */
 	int64_t remote_batches;	 /* that are not done */
+	char waiting_error[488]; /* why one of the items that wait does; "": none says so */
 
 	struct stage_view *stages;
 	int stage_count;
