@@ -83,7 +83,8 @@ static int add_child(struct build *b, int node, int line)
 	const struct yaml_node *child = node_at(b->y, node);
 
 	parent->total += child->total;
-	if (parent->total > YAML_NODES_MAX)
+	parent->bytes += child->bytes;
+	if (parent->total > YAML_NODES_MAX || parent->bytes > YAML_BYTES_MAX)
 		return fail_at(b, line, "too large, with what aliases repeat");
 	if (child->height + b->depth > YAML_DEPTH_MAX)
 		return fail_at(b, line, "too deep");
@@ -142,6 +143,7 @@ static int take_scalar(struct build *b, const yaml_event_t *event)
 		return -1;
 	node_at(b->y, node)->plain = plain;
 	node_at(b->y, node)->first = b->y->texts.size;
+	node_at(b->y, node)->bytes = size;
 	buffer_add(&b->y->texts, text, size + 1);
 	if (buffer_failed(&b->y->texts))
 		return fail_memory(b);

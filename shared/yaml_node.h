@@ -13,6 +13,7 @@ struct yaml_node {
 	bool plain;	 /* TEXT: it stood without quotes */
 	unsigned height; /* of a MAP or LIST: how many are in each other, with itself */
 	size_t total;	 /* nodes, with itself and what aliases repeat */
+	size_t bytes;	 /* of texts, likewise */
 	size_t first;	 /* where its text, or its first child, is */
 	size_t size;	 /* children; of a MAP keys and values in turn */
 };

@@ -160,10 +160,16 @@ static int check_local(const struct state *s, const struct weir_item *item, stru
 static int check(void *state, const struct weir_item *item, struct weir_error *err)
 {
 	const struct state *s = state;
-	int model = s->host->find_model(s->host, item, err);
-	if (model < 0 || check_payload(s, item, err) < 0)
+	if (check_payload(s, item, err) < 0)
 		return -1;
-	return model == WEIR_MODEL_LOCAL ? check_local(s, item, err) : 0;
+	switch (s->host->find_model(s->host, item, err)) {
+	case WEIR_MODEL_LOCAL:
+		return check_local(s, item, err);
+	case WEIR_MODEL_REMOTE:
+		return 0;
+	default:
+		return -1;
+	}
 }
 
 static int analyze(const struct state *s, const struct weir_item *item, struct out *result,

@@ -113,10 +113,15 @@ static void add_character(struct out *out, uint32_t c)
 	out_add(out, bytes, n);
 }
 
-static uint32_t to_small(uint32_t c)
+/* As it is typed: small, and without what typesetting makes of hyphens and apostrophes. */
+static uint32_t to_plain(uint32_t c)
 {
 	if (c < 0x80)
 		return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+	if (is_apostrophe(c))
+		return '\'';
+	if (c == 0x2010 || c == 0x2011)
+		return '-';
 	return (uint32_t)towlower_l((wint_t)c, unicode);
 }
 
@@ -127,7 +132,7 @@ void text_fold(const char *text, size_t n, struct out *out)
 		if (is_nothing(c))
 			continue;
 		if (!is_blank(c))
-			add_character(out, to_small(c));
+			add_character(out, to_plain(c));
 		else if (out->size > 0 && out->data[out->size - 1] != ' ')
 			out_add(out, " ", 1);
 	}

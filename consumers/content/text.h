@@ -1,5 +1,5 @@
 /* text.h: Unicode as the analysis needs it: characters of UTF-8, which of them make words, and
- * texts folded so that case, kinds of blanks and ends of lines make no difference. By the rules of
+ * texts folded so that case, kinds of blanks and hyphens and ends of lines make no difference. By the rules of
  * the C library's locale C.UTF-8 (Unicode's own properties); nothing is composed or decomposed. */
 #ifndef CONTENT_TEXT_H
 #define CONTENT_TEXT_H
@@ -26,7 +26,8 @@ struct text_counts {
  */
 void text_count(const char *text, size_t n, struct text_counts *counts);
 
-/* Appends it in small letters, runs of blanks as one blank, without soft hyphens. A blank at the
+/* Appends it in small letters, runs of blanks as one blank, hyphens and apostrophes as those of
+ * ASCII, without soft hyphens. A blank at the
  * start is left out where the output is empty or ends in one. */
 void text_fold(const char *text, size_t n, struct out *out);
 

@@ -89,9 +89,11 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 		return fail(err, "bad_context",
 			    "the step must be \"title\" or \"script\": submit with --stage "
 			    "idea.title --stage idea.script");
+	if (step->check(s, item, err) < 0)
+		return -1;
 	switch (s->host->find_model(s->host, item, err)) {
 	case WEIR_MODEL_REMOTE:
-		return step->check(s, item, err);
+		return 0;
 	case WEIR_MODEL_LOCAL:
 		return fail(err, "bad_context",
 			    "titles and scripts are written by a language model: ai_model must be "

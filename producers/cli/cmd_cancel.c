@@ -26,7 +26,7 @@ static int interrupted(const char *job_id, struct weir_error *err)
 static int cancel_items(struct controller *c, const char *job_id, struct weir_error *err)
 {
 	struct params p = PARAMS_INIT, one = PARAMS_INIT;
-	struct pace pace = {0};
+	struct ticker ticker = {0};
 	int64_t batches = 1, left = 0;
 	int rc = 0;
 	params_string(&p, job_id);
@@ -36,7 +36,7 @@ static int cancel_items(struct controller *c, const char *job_id, struct weir_er
 		rc = command_stop ? interrupted(job_id, err)
 				  : control_number(c->ledger, cancel_some, &p, 0, &batches, err);
 		failpoint("items_cancelled");
-		if (rc == 0 && batches > 0 && pace_due(&pace) &&
+		if (rc == 0 && batches > 0 && ticker_due(&ticker) &&
 		    control_number(c->ledger, read_job, &one, 0, &left, err) == 0 && left > 0)
 			fprintf(stderr, "%s: %" PRId64 " items are left to cancel\n", job_id, left);
 	}

@@ -353,7 +353,7 @@ static int change_chunk(const struct dead *d, const char *sql, int64_t last, int
 static int change(struct dead *d, const char *sql, int64_t *total, struct weir_error *err)
 {
 	int64_t last, place = 0, rows = 1, limit = d->config->limit;
-	struct pace pace = {0};
+	struct ticker ticker = {0};
 	*total = 0;
 	if (!is_filtered(d->config) && !d->config->all)
 		return weir_fail(err, "usage", "say which letters: a filter, or --all");
@@ -367,7 +367,7 @@ static int change(struct dead *d, const char *sql, int64_t *total, struct weir_e
 		if (change_chunk(d, sql, last, left < CHUNK ? left : CHUNK, &place, &rows, err) < 0)
 			return -1;
 		*total += rows;
-		if (rows == CHUNK && pace_due(&pace))
+		if (rows == CHUNK && ticker_due(&ticker))
 			fprintf(stderr, "%" PRId64 " letters\n", *total);
 	}
 	return 0;

@@ -74,7 +74,7 @@ struct purge {
 	const struct call *call;
 	const struct purge_config *config;
 	struct ledger *ledger;
-	struct pace pace;
+	struct ticker ticker;
 	int64_t jobs, rows;
 	char last[65]; /* the job that was looked at last */
 };
@@ -112,7 +112,7 @@ static int delete_rows(struct purge *p, const char *sql, const char *job_id, str
 		if (delete_chunk(p, sql, job_id, &place, &rows, err) < 0)
 			return -1;
 		p->rows += rows;
-		if (rows > 0 && pace_due(&p->pace))
+		if (rows > 0 && ticker_due(&p->ticker))
 			fprintf(stderr, "%s: %" PRId64 " rows are deleted\n", job_id, p->rows);
 	} while (rows == CHUNK);
 	return 0;

@@ -150,7 +150,7 @@ static void detail_retries(const struct job_view *job, struct buffer *b)
 	if (job->retries_waiting == 0)
 		return;
 	buffer_printf(b, "retries    %" PRId64 " waiting, ", job->retries_waiting);
-	if (!*job->next_retry_at)
+	if (!*job->next_retry_at || strcmp(job->status, "paused") == 0)
 		buffer_add_text(b, "for the job to be resumed\n");
 	else if (!(job->next_retry > 0))
 		buffer_add_text(b, "the next is due\n");
@@ -167,15 +167,6 @@ static void detail_remote(const struct job_view *job, struct buffer *b)
 		buffer_printf(b, "remote     %" PRId64 " items wait, in or for %" PRId64
 			      " batches of their provider\n", job->remote_waiting,
 			      job->remote_batches);
-}
-
-static void detail_words(const char *head, const char *text, struct buffer *b)
-{
-	if (!*text)
-		return;
-	buffer_add_text(b, head);
-	print_plain(b, (struct weir_text){text, strlen(text)});
-	buffer_add_char(b, '\n');
 }
 
 static void detail_limits(const struct job_view *job, struct buffer *b)
@@ -215,15 +206,17 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      " cancelled, %" PRId64 " pending (counted by %s)\n", job->total, job->success,
 		      job->failed, job->cancelled, job->pending,
 		      strcmp(job->source, "redis") == 0 ? "Redis" : "the ledger");
-	for (int i = 0; i < job->stage_count && job->stage_count > 1; i++)
+	for (int i = 0; i < job->stage_count && job->stage_count > 1; i++) {
 		print_stage(&job->stages[i], NAN, b);
+		buffer_add_char(b, '\n');
+	}
 	buffer_printf(b,
 		      "batches    %" PRId64 ": %" PRId64 " waiting to be queued, %" PRId64
 		      " queued, %" PRId64 " done\n",
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
 	detail_retries(job, b);
 	detail_remote(job, b);
-	detail_words("because    ", job->waiting_error, b);
+	print_reason("because    ", job->waiting_error, b);
 	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
@@ -231,7 +224,7 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		buffer_printf(b, "started    %s\n", job->started_at);
 	if (*job->paused_at)
 		buffer_printf(b, "paused     %s\n", job->paused_at);
-	detail_words("reason     ", job->pause_reason, b);
+	print_reason("reason     ", job->pause_reason, b);
 	if (*job->completed_at)
 		buffer_printf(b, "ended      %s\n", job->completed_at);
 	if (PQntuples(classes) > 0) {

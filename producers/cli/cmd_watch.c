@@ -44,7 +44,7 @@ struct watch {
 	int64_t began_us, look_at_us, count_at_us, draw_at_us;
 	int64_t drawn; /* the processed items of the last plain line */
 	char drawn_status[16];
-	struct buffer line;
+	struct buffer line, reason;
 };
 
 /* ---- showing ---- */
@@ -94,12 +94,22 @@ static struct shown shown(const struct job_view *job)
 	return now;
 }
 
-static const char *note(const struct watch *w)
+static const char *paused_note(struct watch *w)
+{
+	if (!*w->job.pause_reason)
+		return "`weir resume` goes on";
+	buffer_reset(&w->reason);
+	print_plain(&w->reason, print_text(w->job.pause_reason));
+	buffer_add_text(&w->reason, "; `weir resume` goes on");
+	return buffer_text(&w->reason);
+}
+
+static const char *note(struct watch *w)
 {
 	if (!w->viewer.ledger)
 		return "the ledger is away";
 	if (strcmp(w->job.status, "paused") == 0)
-		return "`weir resume` goes on";
+		return paused_note(w);
 	if (w->job.remote_waiting > 0 && w->job.pending == w->job.remote_waiting)
 		return "all that is left is with its provider, in batches";
 	return w->job.retries_waiting > 0 && w->job.pending == w->job.retries_waiting
@@ -361,6 +371,7 @@ static enum command_status run(struct call *call)
 	viewer_close(&w.viewer);
 	job_view_release(&w.job);
 	buffer_release(&w.line);
+	buffer_release(&w.reason);
 	return status;
 }
 
@@ -372,7 +383,7 @@ const struct command command_watch = {
 		"the time that is left. Elsewhere: a line every two seconds in which\n"
 		"something has changed, and one at the end. Redis tells when to look; when it\n"
 		"is away the ledger is asked. Of a job with several stages the one that it is\n"
-		"in is shown. A paused job is waited for, and the line says that it is paused.\n\n"
+		"in is shown. A paused job is waited for, and the line says that it is paused, and why.\n\n"
 		"  weir watch first\n"
 		"  weir watch first --timeout 10m && weir report first\n"
 		"  weir watch nightly --wait-for-job > nightly.log\n\n"

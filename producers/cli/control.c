@@ -64,12 +64,12 @@ int control_number(struct ledger *l, const char *sql, const struct params *p, in
 	return 0;
 }
 
-bool pace_due(struct pace *p)
+bool ticker_due(struct ticker *t)
 {
 	int64_t now = clock_us();
-	if (now < p->at_us)
+	if (now < t->at_us)
 		return false;
-	p->at_us = now + SAY_US;
+	t->at_us = now + SAY_US;
 	return true;
 }
 

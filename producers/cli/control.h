@@ -21,10 +21,10 @@ int control_query(struct ledger *l, const char *sql, const struct params *p, PGr
 		  struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Whether it is time to say on standard error how far a long work is: twice a second. */
-struct pace {
+struct ticker {
 	int64_t at_us;
 };
-bool pace_due(struct pace *p);
+bool ticker_due(struct ticker *t);
 
 /* ---- jobs ---- */
 

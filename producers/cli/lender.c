@@ -25,19 +25,23 @@ static int plugin_map_json(const struct weir_host *host, const struct weir_map *
 	return 0;
 }
 
+/* An item that lacks what its template shows is refused here, and not only when it is its turn. */
 static int find_model(const struct weir_host *host, const struct weir_item *item,
 		      struct weir_error *err)
 {
+	const struct lender *l = lender_of(host);
 	const struct model *model;
 	const struct template *template;
-	if (llm_find(&lender_of(host)->llm, item->context, &model, &template, err) < 0)
+	if (llm_find(&l->llm, item->context, &model, &template, err) < 0)
 		return -1;
-	return template ? WEIR_MODEL_REMOTE : WEIR_MODEL_LOCAL;
+	if (!template)
+		return WEIR_MODEL_LOCAL;
+	return template_render(template, item, l->prompt, err) < 0 ? -1 : WEIR_MODEL_REMOTE;
 }
 
 int lender_open(struct lender *l, const struct settings *s, struct weir_error *err)
 {
-	*l = (struct lender){.json = &l->json_text};
+	*l = (struct lender){.json = &l->json_text, .prompt = &l->prompt_text};
 	l->host = (struct weir_host){.abi_major = WEIR_ABI_MAJOR,
 				     .abi_minor = WEIR_ABI_MINOR,
 				     .struct_size = sizeof l->host,
@@ -55,4 +59,5 @@ void lender_close(struct lender *l)
 {
 	llm_close(&l->llm);
 	buffer_release(&l->json_text);
+	prompt_release(&l->prompt_text);
 }

@@ -12,6 +12,8 @@ struct lender {
 	struct llm llm;
 	struct buffer *json; /* what map_json() made last: json_text */
 	struct buffer json_text;
+	struct prompt *prompt; /* what would be asked for the item: prompt_text */
+	struct prompt prompt_text;
 };
 
 /* Reads the models and templates; their faults are logged. Its place must not change afterwards. The

@@ -108,6 +108,14 @@ static void add_bar(const struct progress_line *line, int width, struct buffer *
 	buffer_add_char(out, ']');
 }
 
+/* Not within a character. */
+static void cut(struct buffer *out, size_t size)
+{
+	while (size > 0 && (out->data[size] & 0xC0) == 0x80)
+		size--;
+	out->size = size;
+}
+
 void progress_line(const struct progress_line *line, int columns, bool colour, struct buffer *out)
 {
 	struct buffer rest = BUFFER_INIT;
@@ -125,6 +133,6 @@ void progress_line(const struct progress_line *line, int columns, bool colour, s
 	else
 		buffer_add(out, rest.data, rest.size);
 	if (!fits && out->size > begin + (size_t)columns - 1)
-		out->size = begin + (size_t)columns - 1;
+		cut(out, begin + (size_t)columns - 1);
 	buffer_release(&rest);
 }

@@ -233,6 +233,7 @@ static void read_field(const struct field *f, const PGresult *r, int row, int co
 	bool flag;
 	switch (f->type) {
 	case FIELD_TEXT:
+	case FIELD_EXACT:
 		read_text(f, ledger_text(r, row, column), to);
 		break;
 	case FIELD_COUNT:
@@ -267,6 +268,8 @@ void fields_json(const struct field *fields, const void *record, struct buffer *
 		const void *at = field_at(f, record);
 		if (f->type == FIELD_TEXT)
 			json_text(b, f->name, print_text(at));
+		else if (f->type == FIELD_EXACT)
+			json_raw(b, f->name, print_text(at));
 		else if (f->type == FIELD_COUNT)
 			json_count(b, f->name, *(const int64_t *)at);
 		else if (f->type == FIELD_REAL)
@@ -286,7 +289,7 @@ void fields_csv(const struct field *fields, const void *record, struct buffer *b
 {
 	for (const struct field *f = fields; f->type != FIELD_END; f++) {
 		const void *at = field_at(f, record);
-		if (f->type == FIELD_TEXT) {
+		if (f->type == FIELD_TEXT || f->type == FIELD_EXACT) {
 			csv_cell(b, print_text(at));
 			continue;
 		}

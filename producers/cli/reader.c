@@ -17,13 +17,27 @@ static bool is_folder(const char *file)
 	return stat(file, &is) == 0 && S_ISDIR(is.st_mode);
 }
 
+static bool is_document(const char *file) { return is_folder(file) || is_markdown_name(file); }
+
 static const char *guess_format(const struct reader_plan *plan)
 {
 	if (plan->file_count == 0)
 		return "jsonl";
-	if (is_folder(plan->files[0]) || is_markdown_name(plan->files[0]))
+	if (is_document(plan->files[0]))
 		return "markdown";
 	return is_csv(plan->files[0]) ? "csv" : "jsonl";
+}
+
+/* A file of records among documents would else be taken for one. */
+static int check_guess(const struct reader_plan *plan, struct weir_error *err)
+{
+	for (size_t i = 1; i < plan->file_count; i++)
+		if (!is_document(plan->files[i]))
+			return weir_fail(err, "usage",
+					 "%.200s: by its name that is no Markdown (--format "
+					 "markdown takes it for it)",
+					 plan->files[i]);
+	return 0;
 }
 
 static int choose_format(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
@@ -41,7 +55,7 @@ static int choose_format(struct reader *r, const struct reader_plan *plan, struc
 			err, "usage",
 			"%.200s: of %s there is one file at a time, of markdown any number",
 			plan->files[1], format);
-	return 0;
+	return plan->format ? 0 : check_guess(plan, err);
 }
 
 static int open_named(struct reader *r, const char *file, struct weir_error *err)

@@ -34,10 +34,17 @@ const struct field report_fields[] = {
 	SUMMARY(FIELD_FLAG, "ended", ended),
 	SUMMARY(FIELD_FLAG, "consistent", consistent),
 	SUMMARY(FIELD_TEXT, "redis", redis),
-	SUMMARY(FIELD_COUNT, "calls", calls),
-	SUMMARY(FIELD_COUNT, "input_tokens", input_tokens),
-	SUMMARY(FIELD_COUNT, "output_tokens", output_tokens),
-	SUMMARY(FIELD_TEXT, "cost", cost),
+	SUMMARY(FIELD_TEXT, "pause_reason", pause_reason),
+	{.type = FIELD_END},
+};
+
+#define USAGE(TYPE, NAME) FIELD(TYPE, struct report_usage, #NAME, NAME)
+
+const struct field report_usage_fields[] = {
+	USAGE(FIELD_COUNT, calls),
+	USAGE(FIELD_COUNT, input_tokens),
+	USAGE(FIELD_COUNT, output_tokens),
+	USAGE(FIELD_EXACT, cost),
 	{.type = FIELD_END},
 };
 
@@ -78,10 +85,6 @@ const struct field report_model_fields[] = {
 	MODEL(FIELD_COUNT, "success", success),
 	MODEL(FIELD_COUNT, "failed", failed),
 	MODEL(FIELD_REAL, "avg_processing_time", average),
-	MODEL(FIELD_COUNT, "calls", calls),
-	MODEL(FIELD_COUNT, "input_tokens", input_tokens),
-	MODEL(FIELD_COUNT, "output_tokens", output_tokens),
-	MODEL(FIELD_TEXT, "cost", cost),
 	{.type = FIELD_END},
 };
 
@@ -96,7 +99,7 @@ static const char read_job[] =
 	"  - j.started_at)::float8 AS total_duration,"
 	" j.sealed_at IS NOT NULL AS sealed, j.completed_at IS NOT NULL AS ended,"
 	" j.success_count AS told_success, j.failure_count AS told_failed,"
-	" j.cancelled_count AS told_cancelled"
+	" j.cancelled_count AS told_cancelled, j.pause_reason"
 	" FROM weir.jobs j WHERE j.job_id = $1";
 
 /* Batch by batch, so that two errors that cancel out in the sum are found as well. A stage that
@@ -124,7 +127,10 @@ static const char read_stages[] =
 	"   sum(items)::int8 AS items, sum(size)::int8 AS batch_items, sum(bs)::int8 AS bs,"
 	"   sum(bf)::int8 AS bf, sum(bc)::int8 AS bc, count(*) FILTER (WHERE wrong) AS wrongs,"
 	"   min(n) FILTER (WHERE wrong)::int8 AS first_wrong"
-	"  FROM x GROUP BY stage)"
+	"  FROM x GROUP BY stage),"
+	" u AS (SELECT stage, sum(calls) AS calls, sum(input_tokens) AS input_tokens,"
+	"   sum(output_tokens) AS output_tokens, sum(cost) AS cost"
+	"  FROM " SQL_USAGE_OF_ITEMS " GROUP BY stage)"
 	" SELECT coalesce(s.stage, m.stage)::int8 AS stage, s.kind, s.step,"
 	" CASE WHEN s.completed_at IS NOT NULL THEN 'completed'"
 	"  WHEN m.batch_items IS NULL THEN 'pending' ELSE 'running' END AS status,"
@@ -137,9 +143,9 @@ static const char read_stages[] =
 	"  AS started_at,"
 	" " SQL_TIME("s.completed_at") " AS completed_at,"
 	" s.completed_at IS NOT NULL AS ended, s.success_count AS told_success,"
-	" s.failure_count AS told_failed, s.cancelled_count AS told_cancelled"
+	" s.failure_count AS told_failed, s.cancelled_count AS told_cancelled, " SQL_USAGE("")
 	" FROM (SELECT * FROM weir.job_stages WHERE job_id = $1) s FULL JOIN m USING (stage)"
-	" CROSS JOIN j ORDER BY 1";
+	" LEFT JOIN u USING (stage) CROSS JOIN j ORDER BY 1";
 
 static const char read_times[] =
 	"SELECT avg_ms / 1000 AS avg_processing_time, p[1] / 1000 AS p50, p[2] / 1000 AS p95,"
@@ -152,16 +158,7 @@ static const char count_attempts[] =
 	"SELECT attempts::int8, count(*) FROM weir.results"
 	" WHERE job_id = $1 AND status IN (1, 2) GROUP BY 1 ORDER BY 1";
 
-#define USAGE                                                                                      \
-	"coalesce(sum(calls), 0)::int8 AS calls,"                                                  \
-	" coalesce(sum(input_tokens), 0)::int8 AS input_tokens,"                                   \
-	" coalesce(sum(output_tokens), 0)::int8 AS output_tokens,"                                 \
-	" trim_scale(coalesce(sum(cost), 0))::text AS cost"
-
-static const char read_usage[] =
-	"SELECT " USAGE " FROM (SELECT count(answer) AS calls, sum(input_tokens) AS input_tokens,"
-	"  sum(output_tokens) AS output_tokens, sum(cost) AS cost"
-	"  FROM weir.answers WHERE job_id = $1) a";
+static const char read_usage[] = "SELECT " SQL_USAGE("sum") " FROM " SQL_USAGE_OF_ITEMS;
 
 /* Few items have a context of their own; all others are counted by stage first. */
 static const char count_models[] =
@@ -172,10 +169,7 @@ static const char count_models[] =
 	"  FROM weir.results r LEFT JOIN (SELECT stage, ordinal, context ->> 'ai_model' AS model,"
 	"    context ->> 'model_key' AS key FROM weir.items"
 	"    WHERE job_id = $1 AND context IS NOT NULL) i USING (stage, ordinal)"
-	"  LEFT JOIN (SELECT stage, ordinal, count(answer) AS calls, sum(input_tokens) AS input_tokens,"
-	"    sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"
-	"    WHERE job_id = $1 GROUP BY stage, ordinal) a"
-	"   USING (stage, ordinal)"
+	"  LEFT JOIN " SQL_USAGE_OF_ITEMS " USING (stage, ordinal)"
 	"  WHERE r.job_id = $1 AND r.status IN (1, 2) GROUP BY 1, 2, 3, 4),"
 	" e AS (SELECT coalesce(c.model, s.context ->> 'ai_model') AS model,"
 	"   coalesce(c.key, s.context ->> 'model_key') AS key, c.status, c.n, c.ms, c.timed,"
@@ -185,7 +179,7 @@ static const char count_models[] =
 	"   CASE grouping(model) WHEN 1 THEN key ELSE model END AS name, sum(n)::int8 AS count,"
 	"   coalesce(sum(n) FILTER (WHERE status = 1), 0)::int8 AS success,"
 	"   coalesce(sum(n) FILTER (WHERE status = 2), 0)::int8 AS failed,"
-	"   sum(ms) / nullif(sum(timed), 0)::float8 / 1000 AS avg_processing_time, " USAGE ","
+	"   sum(ms) / nullif(sum(timed), 0)::float8 / 1000 AS avg_processing_time, " SQL_USAGE("sum") ","
 	"   row_number() OVER (PARTITION BY grouping(model) ORDER BY sum(n) DESC) AS place"
 	"  FROM e GROUP BY GROUPING SETS (model, key))"
 	" SELECT by_key, name, count, success, failed, avg_processing_time, calls, input_tokens,"
@@ -233,6 +227,7 @@ static int read_summary(struct ledger *l, const char *sql, const char *job_id,
 	if (found) {
 		fields_read(report_fields, rows, 0, s);
 		fields_read(told_fields, rows, 0, s);
+		fields_read(report_usage_fields, rows, 0, &s->usage);
 	}
 	PQclear(rows);
 	return found;
@@ -250,6 +245,7 @@ static int read_all_stages(struct ledger *l, const char *job_id, struct report *
 		struct report_stage *s = &r->stages[r->stage_count++];
 		fields_read(stage_view_fields, rows, i, &s->view);
 		fields_read(report_stage_fields, rows, i, s);
+		fields_read(report_usage_fields, rows, i, &s->usage);
 		fields_read(compared_fields, rows, i, s);
 	}
 	PQclear(rows);
@@ -295,6 +291,13 @@ static int read_models(struct ledger *l, const char *job_id, PGresult **out, str
 	int rc = ledger_query(l, count_models, &p, true, out, err);
 	params_release(&p);
 	return rc;
+}
+
+void report_read_model(const struct report *r, int row, struct report_model *out)
+{
+	*out = (struct report_model){.average = NAN};
+	fields_read(report_model_fields, r->models, row, out);
+	fields_read(report_usage_fields, r->models, row, &out->usage);
 }
 
 static int read_all(struct ledger *l, const char *job_id, struct report *r, struct weir_error *err)

@@ -4,6 +4,27 @@
 
 #include "view.h"
 
+/* What models were asked, and what that cost: all answers, good or bad. */
+struct report_usage {
+	int64_t calls, input_tokens, output_tokens;
+	char cost[40]; /* exact, in the models file's currency */
+};
+
+extern const struct field report_usage_fields[];
+
+/* Rows of (stage, ordinal, calls, input_tokens, output_tokens, cost), as `a`, of the job $1. */
+#define SQL_USAGE_OF_ITEMS                                                                         \
+	"(SELECT stage, ordinal, count(answer) AS calls, sum(input_tokens) AS input_tokens,"       \
+	" sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"                \
+	" WHERE job_id = $1 GROUP BY stage, ordinal) a"
+
+/* The columns of report_usage_fields; A: "" or "sum" over such rows. */
+#define SQL_USAGE(A)                                                                               \
+	"coalesce(" A "(calls), 0)::int8 AS calls,"                                                \
+	" coalesce(" A "(input_tokens), 0)::int8 AS input_tokens,"                                 \
+	" coalesce(" A "(output_tokens), 0)::int8 AS output_tokens,"                               \
+	" trim_scale(coalesce(" A "(cost), 0))::text AS cost"
+
 /* Times are in seconds; NaN: not known. Those of processing are of every result of every stage that
  * was worked for (success and failed). */
 struct report_summary {
@@ -13,8 +34,8 @@ struct report_summary {
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	bool sealed, ended, consistent;
 	char redis[12]; /* "equal", "different", "away", "expired" */
-	int64_t calls, input_tokens, output_tokens; /* of models; all answers, good or bad */
-	char cost[40];				    /* exact, in the models file's currency */
+	char pause_reason[488]; /* "": an operator's, or it is not paused */
+	struct report_usage usage;
 
 	/* What is compared. */
 	int64_t told_success, told_failed, told_cancelled; /* by the job that has ended */
@@ -27,6 +48,7 @@ extern const struct field report_fields[];
 struct report_stage {
 	struct stage_view view;
 	double average;
+	struct report_usage usage;
 
 	/* What is compared. */
 	int64_t results;	    /* rows, of whatever state */
@@ -46,7 +68,7 @@ struct report {
 	struct batch_counts batches;
 	PGresult *attempts;	   /* rows of (attempts bigint, items bigint), binary */
 	PGresult *classes;	   /* as of view_classes() */
-	/* Rows of (by_key bool, name text or NULL, report_model_fields), binary, the largest first.
+	/* Rows of (by_key bool, name text or NULL, report_model_fields, usage), binary, the largest first.
 	 * by_key: name is a model_key, else an ai_model. NULL: the context names none. */
 	PGresult *models;
 	struct buffer differences; /* empty when the ledger adds up, else a text */
@@ -57,11 +79,13 @@ struct report {
 struct report_model {
 	int64_t count, success, failed;
 	double average;
-	int64_t calls, input_tokens, output_tokens; /* of all answers to these items */
-	char cost[40];
+	struct report_usage usage;
 };
 
 extern const struct field report_model_fields[];
+
+/* Of a row of models. */
+void report_read_model(const struct report *r, int row, struct report_model *out);
 
 /* Begins a read-only transaction, in which everything is of one moment, and reads all but the
  * single items; the caller reads those in it, and ends it. On success the caller calls

@@ -5,6 +5,7 @@
 static void csv_item(struct writing *w, const PGresult *rows, int row)
 {
 	static const struct stage_view unknown;
+	struct report_usage usage;
 	struct buffer *b = &w->sink->buffer;
 	int64_t number = ledger_int(rows, row, ROW_STAGE);
 	const struct stage_view *stage = report_stage_of(w->report, number);
@@ -20,6 +21,8 @@ static void csv_item(struct writing *w, const PGresult *rows, int row)
 	print_real(b, report_seconds(rows, row), 6);
 	buffer_add_char(b, ',');
 	csv_cell(b, ledger_text(rows, row, ROW_FINISHED));
+	fields_read(report_usage_fields, rows, row, &usage);
+	fields_csv(report_usage_fields, &usage, b);
 	csv_cell(b, ledger_text(rows, row, ROW_RESULT));
 	csv_cell(b, ledger_text(rows, row, ROW_HISTORY));
 	csv_end(b);
@@ -31,13 +34,17 @@ int report_write_csv(struct writing *w, struct weir_error *err)
 	csv_begin(b);
 	if (w->items) {
 		buffer_add_text(b, "custom_id,stage,kind,step,status,error_class,error,attempts,"
-				   "processing_time,finished_at,result,history\r\n");
+				   "processing_time,finished_at,");
+		fields_csv_names(report_usage_fields, "", b);
+		buffer_add_text(b, "result,history\r\n");
 		return report_items(w, csv_item, err);
 	}
 	fields_csv_names(report_fields, "", b);
+	fields_csv_names(report_usage_fields, "", b);
 	fields_csv_names(batch_counts_fields, "batches_", b);
 	csv_end(b);
 	fields_csv(report_fields, &w->report->summary, b);
+	fields_csv(report_usage_fields, &w->report->summary.usage, b);
 	fields_csv(batch_counts_fields, &w->report->batches, b);
 	csv_end(b);
 	return 0;

@@ -37,6 +37,7 @@ static void json_failure(struct writing *w, const PGresult *rows, int row)
 
 static void json_item(struct writing *w, const PGresult *rows, int row)
 {
+	struct report_usage usage;
 	struct buffer *b = &w->sink->buffer;
 	json_open(w, b);
 	json_text(b, "custom_id", ledger_text(rows, row, ROW_ID));
@@ -46,6 +47,8 @@ static void json_item(struct writing *w, const PGresult *rows, int row)
 	json_decimal(b, "processing_time", report_seconds(rows, row));
 	json_text(b, "finished_at", ledger_text(rows, row, ROW_FINISHED));
 	json_raw(b, "result", ledger_text(rows, row, ROW_RESULT));
+	fields_read(report_usage_fields, rows, row, &usage);
+	fields_json(report_usage_fields, &usage, b);
 	json_row(w, rows, row);
 }
 
@@ -79,6 +82,7 @@ static void json_stages(const struct report *r, struct buffer *b)
 		buffer_add_char(b, '{');
 		fields_json(stage_view_fields, &r->stages[i].view, b);
 		fields_json(report_stage_fields, &r->stages[i], b);
+		fields_json(report_usage_fields, &r->stages[i].usage, b);
 		json_close(b, '}');
 	}
 	json_close(b, ']');
@@ -91,13 +95,14 @@ static void json_models(const struct report *r, bool by_key, const char *name, c
 	json_key(b, name);
 	buffer_add_char(b, '[');
 	for (int i = 0; i < PQntuples(r->models); i++) {
-		struct report_model model = {.average = NAN};
+		struct report_model model;
 		if (ledger_bool(r->models, i, 0) != by_key)
 			continue;
-		fields_read(report_model_fields, r->models, i, &model);
+		report_read_model(r, i, &model);
 		buffer_add_char(b, '{');
 		json_text(b, member, ledger_text(r->models, i, 1));
 		fields_json(report_model_fields, &model, b);
+		fields_json(report_usage_fields, &model.usage, b);
 		json_close(b, '}');
 	}
 	json_close(b, ']');
@@ -120,6 +125,7 @@ static int json_list(struct writing *w, const char *name, report_list *list, rep
 static void json_summary(const struct report *r, struct buffer *b)
 {
 	fields_json(report_fields, &r->summary, b);
+	fields_json(report_usage_fields, &r->summary.usage, b);
 	if (!r->summary.consistent)
 		json_text(b, "differences",
 			  (struct weir_text){r->differences.data, r->differences.size});

@@ -38,7 +38,8 @@ static const struct cursor items_cursor = {
 	" SELECT i.custom_id, i.stage::int4, coalesce(r.error_class, w.error_class),"
 	" coalesce(r.error, w.error), coalesce(r.attempts, w.attempts, 0)::int4,"
 	" coalesce(h.history, '[]'), weir.status_name(r.status),"
-	" (r.processing_ms / 1000.0)::float8, " SQL_TIME("r.finished_at") ", r.result::text"
+	" (r.processing_ms / 1000.0)::float8, " SQL_TIME("r.finished_at") ", r.result::text, "
+	SQL_USAGE("")
 	" FROM weir.items i"
 	" LEFT JOIN weir.results r ON r.job_id = $1 AND r.stage = i.stage AND r.ordinal = i.ordinal"
 	" LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = $1 AND w.stage = i.stage"
@@ -49,6 +50,7 @@ static const struct cursor items_cursor = {
 	"   WHERE job_id = $1 UNION ALL SELECT stage, ordinal, attempts, error_class, error,"
 	"    finished_at FROM weir.results WHERE job_id = $1 AND status = 2) a"
 	"  GROUP BY stage, ordinal) h ON h.stage = i.stage AND h.ordinal = i.ordinal"
+	" LEFT JOIN " SQL_USAGE_OF_ITEMS " ON a.stage = i.stage AND a.ordinal = i.ordinal"
 	" WHERE i.job_id = $1 ORDER BY i.stage, i.ordinal",
 	PORTION "items", "CLOSE items", false};
 

@@ -50,24 +50,30 @@ static void text_attempts(const PGresult *rows, struct buffer *b)
 	buffer_add_text(b, n ? "\n" : "");
 }
 
-static void text_stages(const struct report *r, struct buffer *b)
+/* Nothing where no model was asked. */
+static void text_usage(const char *before, const struct report_usage *u, struct buffer *b)
 {
-	for (int i = 0; i < r->stage_count && r->stage_count > 1; i++)
-		print_stage(&r->stages[i].view, r->stages[i].average, b);
+	if (u->calls > 0)
+		buffer_printf(b,
+			      "%s%" PRId64 " answers, %" PRId64 " tokens in, %" PRId64
+			      " out, cost %s",
+			      before, u->calls, u->input_tokens, u->output_tokens, u->cost);
 }
 
-static void text_usage(int64_t calls, int64_t input, int64_t output, const char *cost,
-		       struct buffer *b)
+static void text_stages(const struct report *r, struct buffer *b)
 {
-	buffer_printf(b, "%" PRId64 " answers, %" PRId64 " tokens in, %" PRId64
-		      " out, cost %s", calls, input, output, cost);
+	for (int i = 0; i < r->stage_count && r->stage_count > 1; i++) {
+		print_stage(&r->stages[i].view, r->stages[i].average, b);
+		text_usage(", ", &r->stages[i].usage, b);
+		buffer_add_char(b, '\n');
+	}
 }
 
 static void text_models(const struct report *r, bool by_key, const char *name, struct buffer *b)
 {
 	for (int i = 0; i < PQntuples(r->models); i++) {
-		struct report_model m = {.average = NAN};
-		fields_read(report_model_fields, r->models, i, &m);
+		struct report_model m;
+		report_read_model(r, i, &m);
 		if (ledger_bool(r->models, i, 0) != by_key || PQgetisnull(r->models, i, 1))
 			continue;
 		buffer_add_text(b, name);
@@ -78,10 +84,7 @@ static void text_models(const struct report *r, bool by_key, const char *name, s
 			print_real(b, m.average * 1000, 3);
 			buffer_add_text(b, " ms");
 		}
-		if (m.calls > 0) {
-			buffer_add_text(b, ", ");
-			text_usage(m.calls, m.input_tokens, m.output_tokens, m.cost, b);
-		}
+		text_usage(", ", &m.usage, b);
 		buffer_add_char(b, '\n');
 	}
 }
@@ -92,6 +95,7 @@ static void text_summary(const struct report *r, struct buffer *b)
 	const struct batch_counts *c = &r->batches;
 	buffer_printf(b, "job        %s\nkind       %s\nstatus     %s%s\n", s->job_id, s->kind,
 		      s->status, s->sealed ? "" : " (still being submitted)");
+	print_reason(s->pause_reason, b);
 	buffer_printf(b,
 		      "items      %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
 		      " cancelled, %" PRId64 " pending\n",
@@ -103,11 +107,8 @@ static void text_summary(const struct report *r, struct buffer *b)
 	text_stages(r, b);
 	text_times(s, b);
 	text_processing(s, b);
-	if (s->calls > 0) {
-		buffer_add_text(b, "models     ");
-		text_usage(s->calls, s->input_tokens, s->output_tokens, s->cost, b);
-		buffer_add_char(b, '\n');
-	}
+	text_usage("models     ", &s->usage, b);
+	buffer_add_text(b, s->usage.calls > 0 ? "\n" : "");
 	text_models(r, false, "model      ", b);
 	text_models(r, true, "model_key  ", b);
 	text_attempts(r->attempts, b);

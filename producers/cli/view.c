@@ -334,6 +334,14 @@ void print_stage(const struct stage_view *stage, double average, struct buffer *
 		print_real(b, average * 1000, 3);
 		buffer_add_text(b, " ms");
 	}
+}
+
+void print_reason(const char *head, const char *reason, struct buffer *b)
+{
+	if (!*reason)
+		return;
+	buffer_add_text(b, head);
+	print_plain(b, print_text(reason));
 	buffer_add_char(b, '\n');
 }
 

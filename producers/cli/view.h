@@ -76,7 +76,10 @@ struct stage_view *view_current(const struct job_view *job);
 /* "idea.title", or the kind alone. */
 void print_stage_name(const struct stage_view *stage, struct buffer *b);
 
-/* One line for people. average: seconds an item took; NaN: left out. */
+/* Why it is paused, or waits, as a line for people; none for "". */
+void print_reason(const char *head, const char *reason, struct buffer *b);
+
+/* For people, without the end of the line. average: seconds an item took; NaN: left out. */
 void print_stage(const struct stage_view *stage, double average, struct buffer *b);
 
 /* A batch whose items are all final is done. */

@@ -221,6 +221,8 @@ static int add_json(struct buffer *out, json_t *value)
 static enum source_status take_context(struct source *s, const struct yaml *y, int node,
 				       struct weir_error *err)
 {
+	if (yaml_type(y, node) == YAML_NULL) /* none, as in JSON Lines */
+		return SOURCE_RECORD;
 	if (yaml_type(y, node) != YAML_MAP)
 		return bad(s, yaml_line(y, node), "context has to be keys and values", err);
 	json_t *context = yaml_json(y, node);

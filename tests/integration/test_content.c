@@ -145,6 +145,14 @@ static void several_paths(void)
 	o = run(NULL, "weir", "submit", "content", "a.jsonl", "b.jsonl", NULL);
 	EXPECT_INT(o->status, 2);
 	EXPECT_PART(o->err, "b.jsonl: of jsonl there is one file at a time");
+	o = run(NULL, "weir", "submit", "content", DOCS, DOCS "/notes.txt", "--job", "more",
+		"--context", "model_key=document_metadata", "--context", "ai_model=local", NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "notes.txt: by its name that is no Markdown");
+	o = run(NULL, "weir", "submit", "content", DOCS, DOCS "/notes.txt", "--job", "more",
+		"--context", "model_key=document_metadata", "--context", "ai_model=local",
+		"--format", "markdown", NULL);
+	EXPECT_PART(o->out, "4 items");
 }
 
 /* The sample is a line of JSON; its lines count from where it says. */
@@ -229,6 +237,41 @@ static void documents_for_a_model(void)
 	json_decref(lines);
 }
 
+/* A line of JSON with the text alone; in the second stage it is the input. */
+static void two_stages_by_a_model(void)
+{
+	documents();
+	document("one.jsonl", "{\"custom_id\":\"one\",\"text\":\"# Low\"}\n");
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "content", DOCS "/one.jsonl", "--job", "docs", "--stage",
+		    "content.meta", "--stage", "content.rules", "--context",
+		    "model_key=document_metadata", "--context", "ai_model=claude", NULL);
+	EXPECT(o->status == 0, "submit: %d: %s", o->status, o->err);
+	work("content");
+	json_t *lines = results(0);
+	const json_t *line = line_of(lines, "one");
+	EXPECT_VALUE(line, "usage.calls", "2");
+	EXPECT(*value_of(line, "results.rules.summary") != '\0', "there is no second summary");
+	json_decref(lines);
+	lines = fake_log();
+	EXPECT_PART(value_of(json_array_get(lines, 1), "user"), "# Low");
+	json_decref(lines);
+}
+
+/* It would be found out item by item, when it is their turn. */
+static void a_template_of_what_is_not_there(void)
+{
+	documents();
+	template_write("authors", "description: d\nuser: |\n  {{front_matter.author}}\nfields:\n"
+				  "  name: {type: text}\n");
+	const struct outcome *o = run(NULL, "weir", "submit", "content", DOCS, "--job", "docs",
+				      "--context", "model_key=authors", "--context",
+				      "ai_model=claude", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err,
+		    "README.md: the template authors needs front_matter.author, and it is not there");
+}
+
 #define SCORES                                                                                     \
 	"SELECT count(*) FROM news_articles n JOIN batch_items i ON i.custom_id = 'n_' || n.id"    \
 	" WHERE n.sentiment_score = (i.result->>'sentiment_score')::float8"                        \
@@ -290,6 +333,8 @@ void add_content_suite(void)
 	CU_add_test(s, "what is refused", refused);
 	CU_add_test(s, "metadata, then compliance", both_in_a_row);
 	CU_add_test(s, "documents for a model", documents_for_a_model);
+	CU_add_test(s, "two stages by a model", two_stages_by_a_model);
+	CU_add_test(s, "a template of what is not there", a_template_of_what_is_not_there);
 	CU_add_test(s, "sentiment by a model", sentiment_by_a_model);
 	CU_add_test(s, "a template without a score", a_template_without_a_score);
 }

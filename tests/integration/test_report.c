@@ -206,8 +206,40 @@ static void models(void)
 	expect_model(r, "by_model_key", "model_key", "k2", 40, 5);
 	EXPECT_INT((int64_t)json_array_size(json_object_get(r, "by_model")), 3);
 	EXPECT_INT(number(r, "input_tokens"), 300);
-	expect_word(r, "cost", "0.1000012");
+	EXPECT(json_real_value(json_object_get(r, "cost")) == 0.1000012, "another cost");
 	json_decref(r);
+}
+
+static void expect_usage(const json_t *of, int calls, int input_tokens, double cost)
+{
+	EXPECT_INT(number(of, "calls"), calls);
+	EXPECT_INT(number(of, "input_tokens"), input_tokens);
+	double seen = json_number_value(json_object_get(of, "cost"));
+	EXPECT(seen > cost - 1e-9 && seen < cost + 1e-9, "cost %f, not %f", seen, cost);
+}
+
+static void usage_of_stages_and_items(void)
+{
+	size_t i;
+	json_t *item, *r;
+	do_all();
+	answer();
+	r = report_of(0);
+	expect_usage(json_array_get(json_object_get(r, "by_stage"), 0), 0, 0, 0);
+	expect_usage(json_array_get(json_object_get(r, "by_stage"), 1), 2, 300, 0.1000012);
+	json_array_foreach(json_object_get(r, "items"), i, item)
+	{
+		bool answered = i == ITEMS + 20;
+		expect_usage(item, answered ? 2 : 0, answered ? 300 : 0, answered ? 0.1000012 : 0);
+	}
+	EXPECT_INT((int64_t)i, ITEMS + 45);
+	json_decref(r);
+	const struct outcome *o = run(NULL, "weir", "report", JOB, NULL);
+	EXPECT_PART(o->out, "models     2 answers, 300 tokens in, 70 out, cost 0.1000012\n");
+	EXPECT_PART(o->out, "avg 23 ms, 2 answers, 300 tokens in, 70 out, cost 0.1000012\n");
+	o = run(NULL, "weir", "report", JOB, "--format", "csv", NULL);
+	EXPECT_PART(o->out, ",calls,input_tokens,output_tokens,cost,");
+	EXPECT_PART(o->out, ",2,300,70,0.1000012,");
 }
 
 static void expect_history(const json_t *item)
@@ -266,8 +298,25 @@ static void row_for_item_and_stage(void)
 
 /* ---- CSV as a spreadsheet reads it ---- */
 
-#define CELLS 12
-enum { ID, STAGE, KIND, STEP, STATUS, CLASS, ERROR, TRIES, TIME, FINISHED, RESULT, HISTORY };
+enum {
+	ID,
+	STAGE,
+	KIND,
+	STEP,
+	STATUS,
+	CLASS,
+	ERROR,
+	TRIES,
+	TIME,
+	FINISHED,
+	CALLS,
+	INPUT_TOKENS,
+	OUTPUT_TOKENS,
+	COST,
+	RESULT,
+	HISTORY,
+	CELLS
+};
 
 struct sheet {
 	char text[65536]; /* of the cells, each with its NUL */
@@ -356,7 +405,9 @@ static void spreadsheet(void)
 		int row, column;
 		const char *text;
 	} wanted[] = {{0, ID, "custom_id"},
+		      {0, COST, "cost"},
 		      {0, HISTORY, "history"},
+		      {1, COST, "0"},
 		      {1, ID, "item_00000"},
 		      {1, STAGE, "1"},
 		      {1, STATUS, "failed"},
@@ -495,9 +546,16 @@ static void paused(void)
 	EXPECT_PART(o->out, "7 items at a time");
 	EXPECT_PART(o->out, "stage 2    sum.again pending");
 	sql_text("SELECT weir.pause_job('" JOB "')");
+	sql_text("UPDATE weir.jobs SET pause_reason = 'no money'");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('" JOB "', 1, 31, 1, now())"); /* by who was at work on it meanwhile */
+	o = run(NULL, "weir", "report", JOB, NULL);
+	EXPECT_PART(o->out, "status     paused\nreason     no money\n");
 	o = run(NULL, "weir", "status", JOB, NULL);
 	EXPECT_PART(o->out, "status     paused");
-	EXPECT_PART(o->out, "retries    1 waiting, for the job to be resumed");
+	EXPECT_PART(o->out, "reason     no money\n");
+	EXPECT_PART(o->out, "retries    2 waiting, for the job to be resumed");
+	sql_text("DELETE FROM weir.retries WHERE ordinal = 31");
 	json_t *s = status_of(), *r = report_of(0);
 	expect_word(s, "status", "paused");
 	EXPECT(json_is_string(json_object_get(s, "paused_at")), "no paused_at");
@@ -506,6 +564,7 @@ static void paused(void)
 	EXPECT_INT(number(s, "max_concurrent"), 7);
 	expect_counts(r, ITEMS, 0, 0, 0);
 	expect_word(r, "status", "paused");
+	expect_word(r, "pause_reason", "no money");
 	json_decref(r);
 	json_decref(s);
 }
@@ -653,8 +712,9 @@ static void a_paused_job_is_waited_for(void)
 {
 	submit_two_stages();
 	sql_text("SELECT weir.pause_job('" JOB "')");
+	sql_text("UPDATE weir.jobs SET pause_reason = 'no money'");
 	struct process *watch = start(NULL, "weir", "watch", JOB, NULL);
-	await_log(watch, "paused");
+	await_log(watch, "paused  (no money; `weir resume` goes on)");
 	await_log(watch, "stage 1/2 sum");
 	sql_text("SELECT weir.resume_job('" JOB "')");
 	do_first_stage();
@@ -762,6 +822,7 @@ void add_report_suite(void)
 	CU_add_test(s, "damaged: two counters, the sum is right", two_counters_were_changed);
 	CU_add_test(s, "damaged: a result of a wrong state", a_result_of_a_wrong_state);
 	CU_add_test(s, "damaged: the job tells otherwise", the_job_tells_otherwise);
+	CU_add_test(s, "usage of stages and items", usage_of_stages_and_items);
 	CU_add_test(s, "a job without items", no_items);
 	CU_add_test(s, "a job that is being submitted", being_submitted);
 	CU_add_test(s, "a paused job", paused);

@@ -13,6 +13,7 @@
 #define YAML_FILE_MAX (1024 * 1024) /* bytes of a file */
 #define YAML_DEPTH_MAX 16
 #define YAML_NODES_MAX 65536 /* with those that aliases repeat */
+#define YAML_BYTES_MAX (4 * YAML_FILE_MAX) /* of texts, likewise */
 
 /* A text of lines "FILE:LINE: what is wrong", in the order in which they were found. */
 struct faults {

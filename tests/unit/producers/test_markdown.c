@@ -159,6 +159,9 @@ static void own_id_and_context(void)
 				     "\"text\":\"b\"}"));
 	CU_ASSERT(is(record.file, "a.md"));
 	finish();
+	payload("---\ncontext:\n---\n",
+		"{\"path\":\"a.md\",\"front_matter\":{},\"line\":4,\"text\":\"\"}");
+	CU_ASSERT_PTR_NULL(record.context.data);
 	payload("---\ncustom_id: 7\n---\n",
 		"{\"path\":\"a.md\",\"front_matter\":{},\"line\":4,\"text\":\"\"}");
 }

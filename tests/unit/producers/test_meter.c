@@ -153,6 +153,10 @@ static void narrow_terminals(void)
 		CU_ASSERT(b.size - 6 < (size_t)columns);
 	}
 	line_is(&line, 12, true, "first  45.2");
+	line = some_line();
+	line.note = "\xC3\xBC\xC3\xBC";
+	line_is(&line, 31, false, "first  45.2 %  452/1000  (\xC3\xBC\xC3\xBC");
+	line_is(&line, 30, false, "first  45.2 %  452/1000  (\xC3\xBC");
 	buffer_release(&b);
 }
 

@@ -139,6 +139,40 @@ static void built_in(void)
 	release();
 }
 
+static void shows(size_t i, const char *payload, const char *wanted)
+{
+	make_item("{}", payload);
+	CU_ASSERT_EQUAL_FATAL(template_render(templates_at(t, i), &item, &prompt, &err), 0);
+	CU_ASSERT_STRING_EQUAL(buffer_text(&prompt.user), wanted);
+	release_item();
+}
+
+/* A line of JSON may have the text alone, and a later stage has the document as its input. */
+static void documents_of_all_sorts(void)
+{
+	CU_ASSERT_EQUAL_FATAL(templates_open(NULL, &t, NULL, &err), 0);
+	for (size_t i = 0; i < 2; i++) {
+		shows(i, "{\"text\":\"# T\"}", "Path: \nFront matter: \n\nThe document:\n# T");
+		shows(i,
+		      "{\"input\":{\"path\":\"a.md\",\"front_matter\":{\"n\":1},\"text\":\"# T\"},"
+		      "\"results\":{\"first\":{}}}",
+		      "Path: a.md\nFront matter: {\"n\":1}\n\nThe document:\n# T");
+	}
+	release();
+}
+
+/* Why the title is worth it is written for who writes the script. */
+static void a_script_sees_the_angle(void)
+{
+	CU_ASSERT_EQUAL_FATAL(templates_open(NULL, &t, NULL, &err), 0);
+	make_item("{}", "{\"input\":{\"idea\":\"I\"},\"results\":{\"title\":{\"title\":\"T\","
+			"\"angle\":\"An angle\"}}}");
+	CU_ASSERT_EQUAL_FATAL(template_render(templates_at(t, 2), &item, &prompt, &err), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(buffer_text(&prompt.user), "An angle"));
+	release_item();
+	release();
+}
+
 static void sentiment_as_a_whole(void)
 {
 	static const char end[] =
@@ -774,6 +808,8 @@ void add_templates_suite(void)
 	CU_pSuite suite = CU_add_suite("templates", set_up, tear_down);
 
 	CU_ADD_TEST(suite, built_in);
+	CU_ADD_TEST(suite, documents_of_all_sorts);
+	CU_ADD_TEST(suite, a_script_sees_the_angle);
 	CU_ADD_TEST(suite, sentiment_as_a_whole);
 	CU_ADD_TEST(suite, found_by_key_and_step);
 	CU_ADD_TEST(suite, not_found);

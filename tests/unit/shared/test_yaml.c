@@ -229,6 +229,22 @@ static void repeat(struct buffer *out, const char *what, int times)
 		buffer_add_text(out, what);
 }
 
+/* Few nodes, but of one long text. */
+static void long_laughs(void)
+{
+	struct buffer text = BUFFER_INIT;
+
+	buffer_add_text(&text, "a: &a ");
+	repeat(&text, "x", YAML_BYTES_MAX / 8 - 1);
+	buffer_add_text(&text, "\nb: [*a, *a, *a, *a, *a, *a, *a]\n");
+	CU_ASSERT_EQUAL(parse_sized(text.data, text.size), 0);
+	release();
+	text.size -= 2;
+	buffer_add_text(&text, ",\n  *a]\n");
+	refused(text.data, text.size, "F:2: too large, with what aliases repeat\n");
+	buffer_release(&text);
+}
+
 static void too_many_nodes(void)
 {
 	struct buffer text = BUFFER_INIT;
@@ -394,6 +410,7 @@ void add_yaml_suite(void)
 	CU_ADD_TEST(suite, faults_with_lines);
 	CU_ADD_TEST(suite, deepest);
 	CU_ADD_TEST(suite, billion_laughs);
+	CU_ADD_TEST(suite, long_laughs);
 	CU_ADD_TEST(suite, too_many_nodes);
 	CU_ADD_TEST(suite, too_large);
 	CU_ADD_TEST(suite, many_anchors);

@@ -178,6 +178,9 @@ static void whole_words(void)
 			-1);
 	CU_ASSERT_EQUAL(find("bel\xC3\xBC", "bel"), -1);
 	CU_ASSERT_EQUAL(find("soft\xC2\xADware", "software"), 0);
+	CU_ASSERT_EQUAL(find("well\xE2\x80\x91known", "well-known"), 0);
+	CU_ASSERT_EQUAL(find("I don\xE2\x80\x99t", "don't"), 2);
+	CU_ASSERT_EQUAL(find("I don't", "don\xE2\x80\x99t"), 2);
 	CU_ASSERT_EQUAL(find("in C++, not C", "c++"), 3);
 	CU_ASSERT_EQUAL(find("in C++", "c"), 3);
 	CU_ASSERT_EQUAL(find("\xE6\x97\xA5\xE6\x9C\xAC\xE8\xAA\x9E", "\xE6\x9C\xAC"), 3);
