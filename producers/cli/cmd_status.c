@@ -216,7 +216,8 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
 	detail_retries(job, b);
 	detail_remote(job, b);
-	print_reason("because    ", job->waiting_error, b);
+	if (strcmp(job->status, "paused") != 0)
+		print_reason("because    ", job->waiting_error, b);
 	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
