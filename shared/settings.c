@@ -30,7 +30,9 @@ const struct weir_option settings_options[] = {
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(models),
 	 .unit = "FILE",
-	 .help = "The models that ai_model may name: YAML, see deploy/models.yaml. Not given: local."},
+	 .help = "The models that ai_model may name: YAML, as deploy/models.yaml (share/weir when "
+		 "installed) explains. Keys come from the environment, or from files that others "
+		 "cannot read. Not given: local."},
 	{.name = "templates",
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(templates),

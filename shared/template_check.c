@@ -256,7 +256,7 @@ static int check_fields(const struct template *t, json_t *answer, json_t *kept,
 
 static int write_kept(const json_t *kept, struct buffer *out, struct weir_error *err)
 {
-	char *text = json_dumps(kept, JSON_COMPACT);
+	char *text = json_dumps(kept, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
 	if (text != NULL)
 		buffer_add_text(out, text);

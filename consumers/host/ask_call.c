@@ -11,8 +11,9 @@
 #define HOLD_MS 1000  /* when the provider does not say how long */
 #define AWAY_CALLS 10 /* in a row that it would not take: the provider is away */
 #define AWAY_CAP_US 30000000
-#define PATIENCE_US 5000000 /* for the limits of a model; then others may have the place */
-#define ROOM_US 20000	    /* then there may be memory for another request */
+#define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
+#define ROOM_US 20000	       /* then there may be memory for another request */
+#define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
 
 /* Makes body and tokens. -1: the ask has ended. */
 static int render(struct ask *ask)
@@ -137,6 +138,17 @@ static void count(struct ask *ask, const struct http_response *r)
 	pace_limits(a->pace, ask->model, &limits, clock_us());
 }
 
+static void log_failure(struct ask *ask, int status)
+{
+	int64_t now = clock_us(), *told_us = &ask->limits->told_us;
+	bool tell = *told_us == 0 || now - *told_us >= TOLD_APART_US;
+	if (tell)
+		*told_us = now;
+	log_event(tell ? LOG_WARN : LOG_DEBUG, "call_failed",
+		  "model=%s status=%d code=%s error=\"%s\"", ask->model->name, status,
+		  ask->reply.error.code, ask->reply.error.text);
+}
+
 static void called(void *owner, const struct http_response *r)
 {
 	static void (*const ends[])(struct ask *) = {[REPLY_ANSWER] = end_answer,
@@ -149,9 +161,7 @@ static void called(void *owner, const struct http_response *r)
 	provider_read(ask->model, r, &ask->reply);
 	count(ask, r);
 	if (ask->reply.kind != REPLY_ANSWER)
-		log_event(LOG_DEBUG, "call_failed", "model=%s status=%d code=%s error=\"%s\"",
-			  ask->model->name, r->status, ask->reply.error.code,
-			  ask->reply.error.text);
+		log_failure(ask, r->status);
 	ends[ask->reply.kind](ask);
 }
 

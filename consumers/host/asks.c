@@ -214,12 +214,14 @@ static void look(struct asks *a)
 static void pause_job(struct asks *a, struct ask *ask)
 {
 	struct job *job = ask->one->job;
-	struct weir_error why = ask->reply.error;
+	struct weir_error why;
+	weir_fail(&why, ask->reply.error.code, "ai_model %s: %s", ask->model->name,
+		  ask->reply.error.text);
 	if (job->state == JOB_OPEN && desk_pause(a->desk, job->id, why.text) < 0)
 		return;
 	if (job->state == JOB_OPEN)
-		log_event(LOG_ERROR, "job_paused", "job=%s model=%s code=%s reason=\"%s\"", job->id,
-			  ask->model->name, why.code, why.text);
+		log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", job->id,
+			  why.code, why.text);
 	control_paused(a->consumer, job);
 	work_defer(a->consumer, ask_end(ask), ASKS_PAUSED_US, why.code, why.text);
 }

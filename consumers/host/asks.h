@@ -79,6 +79,7 @@ struct asked_model {
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
 	unsigned failed;  /* calls since the last answer that the provider would not take */
 	unsigned pauses;  /* since then, for this */
+	int64_t told_us;  /* when the log was last told of a call that failed; 0: never */
 };
 
 struct desk;

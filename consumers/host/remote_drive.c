@@ -116,13 +116,15 @@ static const char stop_job[] = "SELECT weir.pause_job($1, $2)";
 
 void drive_stop_job(struct drive *d, const struct weir_error *why)
 {
-	struct weir_error err;
+	struct weir_error reason, err;
 	struct params *p = &d->remote->params;
+	weir_fail(&reason, why->code, "ai_model %s: %s", d->model->name, why->text);
 	params_reset(p);
 	params_string(p, d->job);
-	params_string(p, why->text);
+	params_string(p, reason.text);
 	if (remote_do(d->remote, stop_job, NULL, &err) == 0)
-		log_event(LOG_WARN, "job_paused", "job=%s reason=\"%s\"", d->job, why->text);
+		log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", d->job,
+			  reason.code, reason.text);
 }
 
 /* ---- the end ---- */

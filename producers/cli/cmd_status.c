@@ -216,6 +216,8 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
 	detail_retries(job, b);
 	detail_remote(job, b);
+	if (strcmp(job->status, "paused") != 0)
+		print_reason("because    ", job->waiting_error, b);
 	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
@@ -223,7 +225,7 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		buffer_printf(b, "started    %s\n", job->started_at);
 	if (*job->paused_at)
 		buffer_printf(b, "paused     %s\n", job->paused_at);
-	print_reason(job->pause_reason, b);
+	print_reason("reason     ", job->pause_reason, b);
 	if (*job->completed_at)
 		buffer_printf(b, "ended      %s\n", job->completed_at);
 	if (PQntuples(classes) > 0) {
@@ -280,7 +282,7 @@ const struct command command_status = {
 	.arguments = "[JOB] ",
 	.summary = "lists the latest jobs, or tells how far one is",
 	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches\n"
-		"by state, its stages, retries that wait, limits, and why items have failed.\n\n"
+		"by state, its stages, what waits and why, limits, and why items have failed.\n\n"
 		"While a job is at work its counts come from Redis; when that is away, or has\n"
 		"lost them, from the ledger. JSON says which, as \"source\". Always: success +\n"
 		"failed + cancelled + pending = total. An item of the job is a success when it\n"

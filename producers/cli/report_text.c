@@ -94,7 +94,7 @@ static void text_summary(const struct report *r, struct buffer *b)
 	const struct batch_counts *c = &r->batches;
 	buffer_printf(b, "job        %s\nkind       %s\nstatus     %s%s\n", s->job_id, s->kind,
 		      s->status, s->sealed ? "" : " (still being submitted)");
-	print_reason(s->pause_reason, b);
+	print_reason("reason     ", s->pause_reason, b);
 	buffer_printf(b,
 		      "items      %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
 		      " cancelled, %" PRId64 " pending\n",

@@ -38,6 +38,7 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_REAL, struct job_view, "next_retry", next_retry),
 	FIELD(FIELD_COUNT, struct job_view, "remote_waiting", remote_waiting),
 	FIELD(FIELD_COUNT, struct job_view, "remote_batches", remote_batches),
+	FIELD(FIELD_TEXT, struct job_view, "waiting_error", waiting_error),
 	FIELD(FIELD_FLAG, struct job_view, "being_purged", purged),
 	FIELD(FIELD_TEXT, struct job_view, "source", source),
 	{.type = FIELD_END},
@@ -89,7 +90,11 @@ static const char read_job[] =
 	" greatest(extract(epoch FROM w.next - now()), 0)::float8 AS next_retry,"
 	" j.pause_reason, q.waiting AS remote_waiting,"
 	" (SELECT count(*) FROM weir.remote_batches WHERE job_id = $1 AND state <> 'done')"
-	"  AS remote_batches"
+	"  AS remote_batches,"
+	" coalesce((SELECT error FROM weir.retries WHERE job_id = $1 AND error IS NOT NULL"
+	"   ORDER BY error_class IN ('deferred', 'throttled'), due_at LIMIT 1),"
+	"  (SELECT error FROM weir.remote_batches WHERE job_id = $1 AND state <> 'done'"
+	"   AND error IS NOT NULL ORDER BY id DESC LIMIT 1)) AS waiting_error"
 	" FROM weir.jobs j CROSS JOIN (SELECT count(*) AS waiting,"
 	"  min(due_at) FILTER (WHERE NOT weir.is_parked(due_at)) AS next"
 	"  FROM weir.retries w LEFT JOIN weir.requests q USING (job_id, stage, ordinal)"
@@ -331,11 +336,11 @@ void print_stage(const struct stage_view *stage, double average, struct buffer *
 	}
 }
 
-void print_reason(const char *reason, struct buffer *b)
+void print_reason(const char *head, const char *reason, struct buffer *b)
 {
 	if (!*reason)
 		return;
-	buffer_add_text(b, "reason     ");
+	buffer_add_text(b, head);
 	print_plain(b, print_text(reason));
 	buffer_add_char(b, '\n');
 }

@@ -54,6 +54,7 @@ struct job_view {
 	double next_retry;			     /* s until then */
 	int64_t remote_waiting;	 /* items that wait for a remote batch, or in one */
 	int64_t remote_batches;	 /* that are not done */
+	char waiting_error[488]; /* why one of the items that wait does; "": none says so */
 
 	struct stage_view *stages;
 	int stage_count;
@@ -75,8 +76,8 @@ struct stage_view *view_current(const struct job_view *job);
 /* "idea.title", or the kind alone. */
 void print_stage_name(const struct stage_view *stage, struct buffer *b);
 
-/* Why it is paused, as a line for people; none for "". */
-void print_reason(const char *reason, struct buffer *b);
+/* Why it is paused, or waits, as a line for people; none for "". */
+void print_reason(const char *head, const char *reason, struct buffer *b);
 
 /* For people, without the end of the line. average: seconds an item took; NaN: left out. */
 void print_stage(const struct stage_view *stage, double average, struct buffer *b);

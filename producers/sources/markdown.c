@@ -211,7 +211,7 @@ static enum source_status take_custom_id(struct source *s, const struct yaml *y,
 
 static int add_json(struct buffer *out, json_t *value)
 {
-	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 	if (text)
 		buffer_add_text(out, text);
 	free(text);

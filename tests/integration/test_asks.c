@@ -197,14 +197,16 @@ static void slow_first_byte(void) { with_timeout("slow", "'first_byte_ms': 4000"
 static void slow_body(void) { with_timeout("slow", "'first_byte_ms': 10, 'latency_ms': 4000", 2); }
 static void never_answered(void) { with_timeout("drop", "'drop': true", 1); }
 
-/* Nobody listens for a while: that costs no attempt. */
+/* Nobody listens for a while: that costs no attempt, and who looks is told. */
 static void away(void)
 {
 	fake_down();
 	struct job *job = job_submit(asked_job("away", "ai_model=claude", 20));
 	start(NULL, "weir-relay", NULL);
-	struct process *p = start(NULL, "weir-consumer", "ask", "--log-level", "debug", NULL);
+	struct process *p = start(NULL, "weir-consumer", "ask", NULL);
 	await_log(p, "call_failed");
+	await(PATIENCE_MS, "SELECT EXISTS (SELECT FROM weir.retries WHERE error IS NOT NULL)");
+	EXPECT_PART(run(NULL, "weir", "status", "away", NULL)->out, "because    Failed to connect");
 	stop(p);
 	fake_restart(NULL);
 	start(NULL, "weir-consumer", "ask", NULL);
@@ -448,6 +450,10 @@ static void pauses(const char *model, const char *what, const char *reason)
 	asked_begin();
 	await(PATIENCE_MS, "SELECT status = 'paused' FROM weir.jobs WHERE job_id = '%s'", id);
 	EXPECT_PART(sql_text("SELECT pause_reason FROM weir.jobs WHERE job_id = '%s'", id), reason);
+	EXPECT_INT(sql("SELECT starts_with(pause_reason, replace('%s', '=', ' ') || ': ')::int"
+		       " FROM weir.jobs WHERE job_id = '%s'",
+		       model, id),
+		   1);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = '%s'", id), 0);
 	fake_script("{'rules': []}");
 	const struct outcome *o = run(NULL, "weir", "resume", id, NULL);

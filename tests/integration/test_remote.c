@@ -588,6 +588,10 @@ static void expect_paused(const char *job, const char *reason)
 	await(PATIENCE_MS, "SELECT status = 'paused' FROM weir.jobs WHERE job_id = '%s'", job);
 	EXPECT_PART(sql_text("SELECT pause_reason FROM weir.jobs WHERE job_id = '%s'", job),
 		    reason);
+	EXPECT_INT(sql("SELECT starts_with(pause_reason, 'ai_model ')::int FROM weir.jobs"
+		       " WHERE job_id = '%s'",
+		       job),
+		   1);
 	await(PATIENCE_MS,
 	      "SELECT count(*) = 20 FROM weir.requests WHERE job_id = '%s'"
 	      " AND remote_batch IS NULL AND tries = 0",

@@ -120,6 +120,10 @@ static void a_file_where_the_kind_should_be(void)
 /* Nobody would know that it waits for lines to be typed. */
 static void a_terminal(void)
 {
+	if (access("/dev/pts/ptmx", F_OK) < 0) {
+		printf("(this machine has no terminals) ");
+		return;
+	}
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	CU_ASSERT_FATAL(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0);
 	const struct outcome *o =

@@ -144,6 +144,8 @@ static void front_matter(void)
 	payload("--- \r\na: b\r\n...\r\nbody", "{\"path\":\"a.md\",\"front_matter\":{\"a\":\"b\"},"
 					       "\"line\":4,\"text\":\"body\"}");
 	payload("---\n---\n", "{\"path\":\"a.md\",\"front_matter\":{},\"line\":3,\"text\":\"\"}");
+	payload("---\nprice: 0.7\n---\n", /* as it was written: not 0.69999999999999996 */
+		"{\"path\":\"a.md\",\"front_matter\":{\"price\":0.7},\"line\":4,\"text\":\"\"}");
 	payload("---\n# c\n---",
 		"{\"path\":\"a.md\",\"front_matter\":{},\"line\":3,\"text\":\"\"}");
 }
