@@ -83,20 +83,25 @@ static void adopt_found(struct drive *d)
 	drive_pause(d, 0, NULL);
 }
 
-static void drop_intent(struct drive *d) { drive_end(d, &ending_dropped, 0, NULL); }
+/* What has not turned up by then was never created: it is an intent like any other. */
+static void sent_in_vain(struct drive *d)
+{
+	struct weir_error why;
+	drive_params(d);
+	if (drive_write(d, set_unsent, &why) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
+		return;
+	}
+	log_event(LOG_WARN, "remote_batch_sent_again", "id=%lld job=%s", (long long)d->id, d->job);
+	drive_pause(d, 0, NULL);
+}
 
-/* What has not turned up by then was never created. */
 static void found_nothing(struct drive *d)
 {
 	struct weir_error why;
 	int64_t left_ms = d->model->batch.adopt_wait_ms - d->silent_ms;
-	if (left_ms <= 0 && d->over) {
-		drop_intent(d);
-	} else if (left_ms <= 0) {
-		log_event(LOG_WARN, "remote_batch_sent_again", "id=%lld job=%s", (long long)d->id,
-			  d->job);
-		d->sent_before = false;
-		drive_go(d, DRIVE_CREATE);
+	if (left_ms <= 0) {
+		sent_in_vain(d);
 	} else {
 		int64_t pause_ms = drive_interval_ms(d);
 		weir_fail(&why, "not_found",
