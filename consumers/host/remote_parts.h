@@ -17,7 +17,7 @@
 #define REMOTE_RENEW_US 8000000
 #define REMOTE_TRIES_MAX 5    /* remote batches that came back without a request's answer */
 #define REMOTE_CHUNK 500      /* lines of results in one transaction */
-#define REMOTE_SKEW_MS 300000 /* between the provider's clock and the ledger's */
+#define REMOTE_SKEW_MS 300000 /* how far times may be off that two clocks have told */
 #define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
 #define REMOTE_ERROR_WAIT_MS 1000
 #define REMOTE_NOT_YET "not_yet" /* no error: a step may not begin just now */
@@ -123,6 +123,7 @@ struct drive {
 	/* DRIVE_LIST */
 	char page[PROVIDER_ID_MAX + 1], found[PROVIDER_ID_MAX + 1];
 	int64_t found_apart_ms;
+	int64_t ahead_ms; /* the provider's clock, of the ledger's */
 	int pages;
 	bool all_seen;
 	/* DRIVE_REST: what is said of requests that have no line. */

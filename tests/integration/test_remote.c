@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake.h"
+#include "asked.h"
 #include "world.h"
 
 static const char *const models[] = {"claude-batch", "gpt-batch"};
@@ -617,6 +617,26 @@ static void outlives_the_ledger(void)
 	stop(p);
 }
 
+/* A consumer that comes to itself late: somebody else has asked, and has the answers. */
+static void asks_no_more_when_answered(void)
+{
+	job_submit(asked_job("late", "ai_model=claude-batch", 20));
+	sql_text("BEGIN");
+	sql_text("LOCK TABLE weir.requests IN SHARE MODE");
+	asked_begin();
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_locks"
+			   " WHERE NOT granted AND relation = 'weir.requests'::regclass");
+	sql_text("INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
+		 " answer) SELECT 'late', 1, g, 'c' || g, 0, 'claude-batch',"
+		 " '{\"title\": \"known\", \"score\": 0}' FROM generate_series(0, 19) g");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT 'late', 1, g, 0, now() FROM generate_series(0, 19) g");
+	sql_text("COMMIT");
+	await(PATIENCE_MS, "SELECT success_count = 20 FROM batch_jobs WHERE job_id = 'late'");
+	EXPECT_INT(fake_count("billed"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 0);
+}
+
 /* ---- operators ---- */
 
 static void pauses(void)
@@ -831,6 +851,7 @@ void add_remote_suite(void)
 	CU_add_test(s, "a driver that stops gives its leases back", gives_back);
 	CU_add_test(s, "a model is no longer in batches", outlives_its_mode);
 	CU_add_test(s, "the ledger is away for a while", outlives_the_ledger);
+	CU_add_test(s, "what was answered meanwhile is not asked", asks_no_more_when_answered);
 	CU_add_test(s, "a paused job begins no batch", pauses);
 	CU_add_test(s, "a cancelled job's batch is cancelled, its requests are gone", cancels);
 	CU_add_test(s, "a bill pauses the job", stops_for_bills);
