@@ -813,7 +813,7 @@ static void yields_what_it_has_lost(void)
 		ask("stalled", MODEL, 30);
 		struct process *p = drive(NULL);
 		await(PATIENCE_MS, "SELECT bool_and(sent_at IS NOT NULL) FROM weir.remote_batches");
-		fake_await("in_flight", 1);
+		fake_await("requests", (int64_t)v + 1); /* with the file's */
 		kill(p->pid, SIGSTOP);
 		sql_text("UPDATE weir.remote_batches SET held_until = now()");
 		struct process *q = drive(NULL);
