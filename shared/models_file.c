@@ -259,8 +259,7 @@ static int read_batch(const struct yaml_source *from, int entry, struct entry *e
 
 	if (e->batch_node >= 0 && e->mode != MODEL_BATCH)
 		return yaml_fault(from, e->batch_node, "batch: is for mode: batch alone");
-	if (e->mode != MODEL_BATCH)
-		return 0;
+	/* Also of others: they may have been in batches until now. */
 	rc = yaml_fields_read(from, e->batch_node, "batch", batch_rows, e);
 	if (rc == 0 && e->m.batch.poll_least_ms > e->m.batch.poll_most_ms)
 		rc = yaml_fault(from, e->batch_node >= 0 ? e->batch_node : entry,

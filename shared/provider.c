@@ -422,6 +422,14 @@ static int bad_line(struct weir_error *err, const char *text)
 	return weir_fail(err, "bad_response", "a line of results %s", text);
 }
 
+static int read_result(const struct model *m, const json_t *root, enum line_kind *kind,
+		       struct reply *out, struct weir_error *err)
+{
+	if (provider_kind_of(m)->result(m, root, kind, out) < 0)
+		return bad_line(err, "has no result");
+	return buffer_failed(&out->text) ? weir_fail_memory(err) : 0;
+}
+
 int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],
 		       enum line_kind *kind, struct reply *out, struct weir_error *err)
 {
@@ -430,16 +438,15 @@ int provider_read_line(const struct model *m, struct weir_text line, char custom
 	int rc = -1;
 
 	*out = (struct reply){0};
+	*custom_id = '\0';
 	if (!json_is_object(root))
 		bad_line(err, "is not a JSON object");
 	else if (!*id || strlen(id) > 64)
 		bad_line(err, "has no custom_id");
-	else if (provider_kind_of(m)->result(m, root, kind, out) < 0)
-		bad_line(err, "has no result");
-	else if (buffer_failed(&out->text))
-		weir_fail_memory(err);
 	else
-		rc = snprintf(custom_id, 65, "%s", id) < 0;
+		rc = read_result(m, root, kind, out, err);
+	if (rc == 0 || (strcmp(err->code, "bad_response") == 0 && strlen(id) <= 64))
+		snprintf(custom_id, 65, "%s", id);
 	if (rc < 0)
 		reply_release(out);
 	json_decref(root);

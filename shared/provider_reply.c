@@ -94,8 +94,7 @@ static bool copy_text(struct weir_text from, char out[64])
 	return true;
 }
 
-/* The provider's clock is what it reckons by, if it tells it. */
-static int64_t provider_now_ms(const struct http_response *r)
+int64_t provider_now_ms(const struct http_response *r)
 {
 	struct weir_text date;
 	char text[64];

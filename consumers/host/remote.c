@@ -163,17 +163,44 @@ struct remote *remote_open(const struct remote_plan *plan)
 	if (!r)
 		return NULL;
 	r->plan = *plan;
-	r->wanted = has_batches(r);
+	r->wanted = remote_model(r, 0) != NULL;
 	for (size_t i = 0; i < DRIVES_MAX; i++)
 		r->drives[i].remote = r;
 	return r;
 }
 
+/* Of models that were in batches before the models file was changed. */
+static const char anything_left[] =
+	"SELECT EXISTS (SELECT FROM weir.remote_batches WHERE state <> 'done' AND ai_model = ANY "
+	"($1))"
+	" OR EXISTS (SELECT FROM weir.requests WHERE remote_batch IS NULL AND ai_model = ANY ($1))";
+
+static bool is_needed(struct remote *r)
+{
+	struct weir_error why;
+	PGresult *rows = NULL;
+	if (has_batches(r))
+		return true;
+	params_reset(&r->params);
+	remote_add_models(r);
+	if (remote_query(r, anything_left, &rows, &why) < 0)
+		return true;
+	bool left = ledger_bool(rows, 0, 0);
+	PQclear(rows);
+	return left;
+}
+
 static void look(struct remote *r, int64_t now_us)
 {
 	r->look_us = now_us + LOOK_US;
-	remote_choose(r);
-	drives_take(r, now_us);
+	r->wanted = is_needed(r);
+	if (r->wanted) {
+		remote_choose(r);
+		drives_take(r, now_us);
+		return;
+	}
+	ledger_close(r->ledger);
+	r->ledger = NULL;
 }
 
 void remote_turn(struct remote *r, int64_t now_us)

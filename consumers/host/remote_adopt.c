@@ -39,10 +39,11 @@ static bool is_unknown(struct drive *d, const char *remote_id)
 /* -1: it cannot be ours; else how far from when ours was sent. */
 static int64_t distance(struct drive *d, const struct remote_info *info)
 {
-	int64_t apart = llabs(info->created_ms - d->sent_ms);
+	int64_t created_ms = info->created_ms - d->ahead_ms;
+	int64_t apart = llabs(created_ms - d->sent_ms);
 	if (*info->intent || provider_frame(d->model).file)
 		return strcmp(info->intent, d->intent) == 0 ? 0 : -1;
-	if (info->requests != d->size || info->created_ms < d->created_ms - REMOTE_SKEW_MS)
+	if (info->requests != d->size || created_ms < d->created_ms - REMOTE_SKEW_MS)
 		return -1;
 	if (*d->found && apart >= d->found_apart_ms)
 		return -1;
@@ -53,7 +54,7 @@ static void consider(void *owner, const struct remote_info *info)
 {
 	struct drive *d = owner;
 	int64_t apart = distance(d, info);
-	if (info->created_ms < d->created_ms - REMOTE_SKEW_MS)
+	if (info->created_ms - d->ahead_ms < d->created_ms - REMOTE_SKEW_MS)
 		d->all_seen = true; /* the newest come first */
 	if (apart < 0)
 		return;
@@ -83,20 +84,25 @@ static void adopt_found(struct drive *d)
 	drive_pause(d, 0, NULL);
 }
 
-static void drop_intent(struct drive *d) { drive_end(d, &ending_dropped, 0, NULL); }
+/* What has not turned up by then was never created: it is an intent like any other. */
+static void sent_in_vain(struct drive *d)
+{
+	struct weir_error why;
+	drive_params(d);
+	if (drive_write(d, set_unsent, &why) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
+		return;
+	}
+	log_event(LOG_WARN, "remote_batch_sent_again", "id=%lld job=%s", (long long)d->id, d->job);
+	drive_pause(d, 0, NULL);
+}
 
-/* What has not turned up by then was never created. */
 static void found_nothing(struct drive *d)
 {
 	struct weir_error why;
 	int64_t left_ms = d->model->batch.adopt_wait_ms - d->silent_ms;
-	if (left_ms <= 0 && d->over) {
-		drop_intent(d);
-	} else if (left_ms <= 0) {
-		log_event(LOG_WARN, "remote_batch_sent_again", "id=%lld job=%s", (long long)d->id,
-			  d->job);
-		d->sent_before = false;
-		drive_go(d, DRIVE_CREATE);
+	if (left_ms <= 0) {
+		sent_in_vain(d);
 	} else {
 		int64_t pause_ms = drive_interval_ms(d);
 		weir_fail(&why, "not_found",
@@ -108,6 +114,7 @@ static void found_nothing(struct drive *d)
 void list_done(struct drive *d, const struct http_response *r)
 {
 	struct reply why;
+	d->ahead_ms = provider_now_ms(r) - (d->sent_ms + d->silent_ms);
 	if (provider_read_list(d->model, r, consider, d, d->page, &why) < 0) {
 		drive_failed(d, &why);
 		reply_release(&why);

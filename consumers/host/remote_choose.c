@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "remote_parts.h"
+#include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
-#define ROUNDS 64 /* intents of one look; the next look goes on */
+#define PATIENCE_US 250000 /* of the loop: the next look goes on */
 
 static const char lock[] =
 	"SELECT pg_try_advisory_lock(hashtextextended('weir.choose_requests', 0))";
@@ -39,7 +40,7 @@ static const char find_ready[] =
 	"   FROM (SELECT octet_length(r.body) + octet_length(r.custom_id) + $6 AS bytes, r.tokens,"
 	"      r.asked_at FROM weir.requests r"
 	"     WHERE r.ai_model = g.ai_model AND r.job_id = g.job_id AND r.stage = g.stage"
-	"       AND r.model_key = g.model_key AND r.remote_batch IS NULL AND r.asked_at <= now()"
+	"       AND r.model_key = g.model_key AND r.remote_batch IS NULL"
 	"     ORDER BY r.ordinal LIMIT m.requests) r))";
 
 /* As many of a group as one remote batch takes, and at least one. */
@@ -47,7 +48,7 @@ static const char choose[] =
 	"WITH c AS MATERIALIZED (SELECT r.ctid AS tid, r.ordinal, r.tokens,"
 	"   octet_length(r.body) + octet_length(r.custom_id) + $8 AS bytes FROM weir.requests r"
 	"  WHERE r.ai_model = $1 AND r.job_id = $2 AND r.stage = $3 AND r.model_key = $4"
-	"    AND r.remote_batch IS NULL AND r.asked_at <= now()"
+	"    AND r.remote_batch IS NULL"
 	"  ORDER BY r.ordinal LIMIT $5 FOR UPDATE SKIP LOCKED),"
 	" w AS (SELECT tid, row_number() OVER o AS n, sum(bytes) OVER o AS bytes,"
 	"   sum(tokens) OVER o AS tokens FROM c"
@@ -56,8 +57,8 @@ static const char choose[] =
 	"  WHERE n = 1 OR (bytes <= $6 AND ($7 = 0 OR tokens <= $7))),"
 	" b AS (INSERT INTO weir.remote_batches (job_id, stage, ai_model, model_key, size)"
 	"  SELECT $2, $3, $1, $4, count(*) FROM p HAVING count(*) > 0 RETURNING id, size),"
-	" u AS (UPDATE weir.requests r SET remote_batch = b.id FROM b"
-	"  WHERE r.ctid = ANY (ARRAY(SELECT tid FROM p)))"
+	" u AS (UPDATE weir.requests SET remote_batch = (SELECT id FROM b)"
+	"  WHERE ctid = ANY (ARRAY(SELECT tid FROM p)))"
 	" SELECT id, size FROM b";
 
 static const char forget[] =
@@ -157,14 +158,15 @@ static int choose_group(struct remote *r, const struct group *g)
 	return 0;
 }
 
-/* One intent of each group that is ready. How many groups; 0 also after a failure. */
-static int choose_round(struct remote *r)
+/* One intent of each group that is ready, while there is time. How many groups; 0 also after a
+ * failure. */
+static int choose_round(struct remote *r, int64_t until_us)
 {
 	PGresult *rows = NULL;
 	if (read_groups(r, &rows) < 0)
 		return 0;
 	int n = PQntuples(rows), done = 0;
-	while (done < n) {
+	while (done < n && clock_us() < until_us) {
 		struct group g = group_at(r, rows, done++);
 		if ((g.over ? forget_group(r, &g) : choose_group(r, &g)) < 0)
 			n = 0;
@@ -185,8 +187,12 @@ void remote_choose(struct remote *r)
 	PQclear(rows);
 	if (!ours)
 		return;
-	for (int made = 0, n; made < ROUNDS && (n = choose_round(r)) > 0; made += n)
-		;
+	int64_t until_us = clock_us() + PATIENCE_US;
+	while (choose_round(r, until_us) > 0)
+		if (clock_us() >= until_us) {
+			r->look_us = 0;
+			break;
+		}
 	params_reset(&r->params);
 	if (remote_do(r, unlock, NULL, &why) < 0)
 		log_event(LOG_WARN, "remote_still_locked", "error=\"%s\"", why.text);

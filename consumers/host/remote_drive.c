@@ -85,16 +85,18 @@ int64_t drive_interval_ms(const struct drive *d)
 
 static const char pause_row[] =
 	"UPDATE weir.remote_batches SET holder = NULL, held_until = NULL, polls = polls + 1,"
-	"  next_at = clock_timestamp() + $3 * interval '1 ms', error = $4"
+	"  next_at = clock_timestamp() + $3 * interval '1 ms', error = $4,"
+	"  absent_at = CASE WHEN $5 THEN coalesce(absent_at, clock_timestamp()) END"
 	" WHERE id = $1 AND holder = $2";
 
-void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
+static void rest_for(struct drive *d, int64_t for_ms, const struct weir_error *why, bool absent)
 {
 	struct remote *r = d->remote;
 	struct weir_error ignored;
 	struct params *p = drive_params(d);
 	params_big(p, for_ms);
 	params_string(p, why ? why->text : NULL);
+	params_bool(p, absent);
 	if (why)
 		log_event(LOG_WARN, "remote_batch_waits",
 			  "id=%lld step=%s code=%s error=\"%s\" for_ms=%lld", (long long)d->id,
@@ -102,6 +104,19 @@ void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
 	if (remote_do(r, pause_row, NULL, &ignored) == 0 && clock_us() + for_ms * 1000 < r->look_us)
 		r->look_us = clock_us() + for_ms * 1000;
 	forget(d);
+}
+
+void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
+{
+	rest_for(d, for_ms, why, false);
+}
+
+void drive_absent(struct drive *d, const struct weir_error *why)
+{
+	if (d->absent_ms >= d->model->batch.adopt_wait_ms)
+		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, why);
+	else
+		rest_for(d, drive_interval_ms(d), why, true);
 }
 
 void drive_failed(struct drive *d, const struct reply *why)
@@ -160,22 +175,33 @@ const struct ending ending_missing = {"batch_missing", LOT_OPEN, TALLY_MISSING};
 const struct ending ending_cancelled = {"batch_canceled", LOT_OPEN, TALLY_CANCELED};
 const struct ending ending_dropped = {"batch_canceled", LOT_FREE, TALLY_CANCELED};
 const struct ending ending_failed = {"batch_failed", LOT_ENDED, TALLY_ERRORED};
-const struct ending ending_limited = {"batch_failed", LOT_FREE, TALLY_ERRORED};
 const struct ending ending_refused = {"batch_refused", LOT_ENDED, TALLY_ERRORED};
 const struct ending ending_stopped = {"batch_stopped", LOT_FREE, TALLY_ERRORED};
 const struct ending ending_foreign = {"batch_foreign", LOT_FREE, TALLY_MISSING};
 
-void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
-	       const struct weir_error *why)
+void drive_end(struct drive *d, const struct ending *ending, const struct weir_error *why)
 {
 	release_call(d);
 	d->step = DRIVE_REST;
 	d->rest.ending = ending;
-	d->rest.delay_ms = delay_ms;
 	if (why)
 		d->rest.error = *why;
 	else
 		d->rest.error.code[0] = '\0';
+}
+
+static const char repeat[] =
+	"UPDATE weir.remote_batches SET intent = gen_random_uuid(), state = 'intent',"
+	"  remote_id = NULL, sent_at = NULL, ended_at = NULL WHERE id = $1 AND holder = $2";
+
+void drive_repeat(struct drive *d, int64_t for_ms, const struct weir_error *why)
+{
+	struct weir_error err;
+	drive_params(d);
+	if (drive_write(d, repeat, &err) < 0)
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &err);
+	else
+		drive_pause(d, for_ms, why);
 }
 
 /* The half of its requests, under an intent of their own; it is a new one itself. */
@@ -186,7 +212,7 @@ static const char divide[] =
 	" b AS (INSERT INTO weir.remote_batches (job_id, stage, ai_model, model_key, size)"
 	"  SELECT job_id, stage, ai_model, model_key, (SELECT count(*) / 2 FROM r)"
 	"   FROM weir.remote_batches WHERE id = $1 AND holder = $2 RETURNING id),"
-	" u AS (UPDATE weir.requests SET remote_batch = b.id FROM b WHERE ctid = ANY (ARRAY("
+	" u AS (UPDATE weir.requests SET remote_batch = (SELECT id FROM b) WHERE ctid = ANY (ARRAY("
 	"   SELECT tid FROM r WHERE n <= (SELECT count(*) / 2 FROM r))))"
 	" UPDATE weir.remote_batches SET intent = gen_random_uuid(), state = 'intent',"
 	"  file_id = NULL, remote_id = NULL, sent_at = NULL, ended_at = NULL, polls = 0,"
@@ -197,7 +223,7 @@ void drive_divide(struct drive *d, const struct ending *alone, const struct weir
 {
 	struct weir_error err;
 	if (d->size <= 1) {
-		drive_end(d, alone, 0, why);
+		drive_end(d, alone, why);
 		return;
 	}
 	log_event(LOG_INFO, "remote_batch_divided", "id=%lld job=%s requests=%d error=\"%s\"",
@@ -254,7 +280,7 @@ void drive_go(struct drive *d, enum drive_step step)
 		rc = http_begin(d->remote->plan.http, &q, &d->call, &why);
 	}
 	if (rc < 0 && strcmp(why.code, "no_requests") == 0)
-		drive_end(d, &ending_missing, 0, &why);
+		drive_end(d, &ending_missing, &why);
 	else if (rc < 0 && strcmp(why.code, REMOTE_NOT_YET) == 0)
 		drive_pause(d, REMOTE_NOT_YET_MS, NULL);
 	else if (rc < 0)
@@ -265,7 +291,7 @@ void drive_go(struct drive *d, enum drive_step step)
 static void set_off(struct drive *d)
 {
 	if (d->intended && d->over && !d->sent_before)
-		drive_end(d, &ending_dropped, 0, NULL);
+		drive_end(d, &ending_dropped, NULL);
 	else if (d->intended && d->sent_before)
 		drive_go(d, DRIVE_LIST);
 	else if (d->intended)
@@ -293,7 +319,9 @@ static const char take[] =
 	"  coalesce(b.file_id, ''), coalesce(b.remote_id, ''), b.size, b.polls,"
 	"  (extract(epoch FROM b.created_at) * 1000)::int8,"
 	"  (extract(epoch FROM b.sent_at) * 1000)::int8,"
-	"  (extract(epoch FROM now() - b.sent_at) * 1000)::int8, b.cancel_at IS NOT NULL,"
+	"  (extract(epoch FROM now() - b.sent_at) * 1000)::int8,"
+	"  coalesce((extract(epoch FROM now() - b.absent_at) * 1000)::int8, -1),"
+	"  b.cancel_at IS NOT NULL,"
 	"  j.status = 'cancelled' OR j.completed_at IS NOT NULL";
 
 static const char next_due[] =
@@ -327,8 +355,9 @@ static void read_row(struct drive *d, const PGresult *r, int i)
 	d->created_ms = ledger_big(r, i, 10);
 	d->sent_ms = ledger_big(r, i, 11);
 	d->silent_ms = ledger_big(r, i, 12);
-	d->cancelled = ledger_bool(r, i, 13);
-	d->over = ledger_bool(r, i, 14);
+	d->absent_ms = ledger_big(r, i, 13);
+	d->cancelled = ledger_bool(r, i, 14);
+	d->over = ledger_bool(r, i, 15);
 	d->sent_before = d->sent_ms > 0;
 }
 

@@ -17,7 +17,7 @@
 #define REMOTE_RENEW_US 8000000
 #define REMOTE_TRIES_MAX 5    /* remote batches that came back without a request's answer */
 #define REMOTE_CHUNK 500      /* lines of results in one transaction */
-#define REMOTE_SKEW_MS 300000 /* between the provider's clock and the ledger's */
+#define REMOTE_SKEW_MS 300000 /* how far times may be off that two clocks have told */
 #define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
 #define REMOTE_ERROR_WAIT_MS 1000
 #define REMOTE_NOT_YET "not_yet" /* no error: a step may not begin just now */
@@ -97,7 +97,7 @@ struct ending {
 };
 
 extern const struct ending ending_missing, ending_cancelled, ending_dropped, ending_failed,
-	ending_limited, ending_refused, ending_stopped, ending_foreign;
+	ending_refused, ending_stopped, ending_foreign;
 
 struct drive {
 	struct remote *remote;
@@ -112,6 +112,7 @@ struct drive {
 	int32_t stage, size, polls;
 	int64_t created_ms, sent_ms;		 /* since 1970; 0: not sent */
 	int64_t silent_ms;			 /* since it was sent last */
+	int64_t absent_ms;			 /* -1: it is there */
 	bool intended, running, cancelled, over; /* its job has ended */
 	bool sent_before;			 /* and nobody knows what became of it */
 
@@ -122,14 +123,13 @@ struct drive {
 	/* DRIVE_LIST */
 	char page[PROVIDER_ID_MAX + 1], found[PROVIDER_ID_MAX + 1];
 	int64_t found_apart_ms;
+	int64_t ahead_ms; /* the provider's clock, of the ledger's */
 	int pages;
 	bool all_seen;
-	/* DRIVE_REST: what is said of requests that have no line, and when they may be sent again.
-	 */
+	/* DRIVE_REST: what is said of requests that have no line. */
 	struct {
 		const struct ending *ending;
 		struct weir_error error;
-		int64_t delay_ms;
 	} rest;
 };
 
@@ -181,11 +181,15 @@ void drive_go(struct drive *d, enum drive_step step);
 void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why);
 /* The same after a call that failed, for as long as it says, or ever longer. */
 void drive_failed(struct drive *d, const struct reply *why);
+/* The provider does not know it, or has no results of it: it is given up when that stays so for as
+ * long as a lost creation is looked for. */
+void drive_absent(struct drive *d, const struct weir_error *why);
 /* Until the next look, longer from one to the next. */
 int64_t drive_interval_ms(const struct drive *d);
 /* What is left of it ends so, and then it is done. why may be NULL. */
-void drive_end(struct drive *d, const struct ending *ending, int64_t delay_ms,
-	       const struct weir_error *why);
+void drive_end(struct drive *d, const struct ending *ending, const struct weir_error *why);
+/* The provider has made nothing of it, and may later: the same again. */
+void drive_repeat(struct drive *d, int64_t for_ms, const struct weir_error *why);
 /* One of its requests is not what the provider takes; one that is alone ends so. */
 void drive_divide(struct drive *d, const struct ending *alone, const struct weir_error *why);
 void drive_stop_job(struct drive *d, const struct weir_error *why);
@@ -204,13 +208,14 @@ drive_beginner upload_begin, create_begin, list_begin, poll_begin, cancel_begin,
 	errors_begin;
 drive_ender upload_done, create_done, list_done, poll_done, cancel_done, results_done, errors_done;
 
+extern const char set_unsent[]; /* for drive_write(): its creation did not happen */
+
 /* ---- remote_settle.c ---- */
 
 struct outcome_text outcome_add(struct outcomes *o, struct weir_text text);
 /* Stores them, and empties them: requests that leave the remote batch thereby are counted there.
- * Those that are open again wait for so long. One transaction; the same again changes nothing. */
-int outcomes_store(struct drive *d, struct outcomes *o, int64_t delay_ms,
-		   struct weir_error *err) WEIR_MUST_CHECK;
+ * One transaction; the same again changes nothing. */
+int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err) WEIR_MUST_CHECK;
 /* How many of them are requests of this remote batch, with those that have left it before; -1. */
 int64_t outcomes_of_ours(struct drive *d, const struct outcomes *o, struct weir_error *err);
 /* The next of those that are left. 1: there are more; 0: none is left; -1. */

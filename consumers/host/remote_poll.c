@@ -44,12 +44,19 @@ static void all_failed(struct drive *d)
 		  (long long)d->id, d->remote_id, why.code, why.text);
 	if (is_among(why.code, stops)) {
 		drive_stop_job(d, &why);
-		drive_end(d, &ending_stopped, 0, &why);
+		drive_end(d, &ending_stopped, &why);
 	} else if (is_among(why.code, limits)) {
-		drive_end(d, &ending_limited, d->model->batch.poll_most_ms, &why);
+		drive_repeat(d, d->model->batch.poll_most_ms, &why);
 	} else {
 		drive_divide(d, &ending_failed, &why);
 	}
+}
+
+static void no_results(struct drive *d)
+{
+	struct weir_error why;
+	weir_fail(&why, "no_results", "it has ended, but there are no results of it so far");
+	drive_absent(d, &why);
 }
 
 static void act_on(struct drive *d)
@@ -64,8 +71,10 @@ static void act_on(struct drive *d)
 		drive_go(d, DRIVE_RESULTS);
 	else if (*d->info.errors_url)
 		drive_go(d, DRIVE_ERRORS);
+	else if (d->info.done == 0)
+		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, NULL);
 	else
-		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, 0, NULL);
+		no_results(d);
 }
 
 void poll_done(struct drive *d, const struct http_response *r)
@@ -74,7 +83,7 @@ void poll_done(struct drive *d, const struct http_response *r)
 	if (provider_read_batch(d->model, r, &d->info, &why) == 0)
 		act_on(d);
 	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* deleted, or long ago */
-		drive_end(d, &ending_missing, 0, &why.error);
+		drive_absent(d, &why.error);
 	else
 		drive_failed(d, &why);
 	reply_release(&why);

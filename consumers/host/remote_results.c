@@ -113,7 +113,7 @@ static int store(struct drive *d)
 		return 0;
 	if (check_ours(d, &in->error) < 0)
 		return -1;
-	return outcomes_store(d, &in->outcomes, 0, &in->error);
+	return outcomes_store(d, &in->outcomes, &in->error);
 }
 
 static int take_line(struct drive *d, struct weir_text line)
@@ -127,7 +127,11 @@ static int take_line(struct drive *d, struct weir_text line)
 		return 0;
 	if (provider_read_line(d->model, line, custom_id, &kind, &reply, &why) < 0) {
 		note_bad_line(d, why.text);
-		return 0;
+		if (!*custom_id)
+			return 0;
+		/* It may well have been paid for: an attempt that has failed. */
+		kind = LINE_REPLY;
+		reply = (struct reply){.kind = REPLY_ANSWER, .error = why};
 	}
 	add_outcome(d, custom_id, kind, &reply);
 	reply_release(&reply);
@@ -207,7 +211,7 @@ static void not_read(struct drive *d, const struct http_response *r)
 	else if (provider_read_batch(d->model, r, &ignored, &why) == 0)
 		drive_pause(d, drive_interval_ms(d), NULL);
 	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* they are kept for a month */
-		drive_end(d, &ending_missing, 0, &why.error);
+		drive_absent(d, &why.error);
 	else
 		drive_failed(d, &why);
 	reply_release(&why);
@@ -222,13 +226,13 @@ static void read_whole(struct drive *d)
 	if (d->step == DRIVE_RESULTS && *d->info.errors_url)
 		drive_go(d, DRIVE_ERRORS);
 	else
-		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, 0, NULL);
+		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, NULL);
 }
 
 static void let_go(struct drive *d)
 {
 	struct weir_error why = d->in->error;
-	drive_end(d, &ending_foreign, 0, &why);
+	drive_end(d, &ending_foreign, &why);
 }
 
 static void end_reading(struct drive *d, const struct http_response *r)

@@ -181,7 +181,7 @@ static void explain(const struct drive *d, struct reply *why)
 static void stopped(struct drive *d, const struct weir_error *why)
 {
 	drive_stop_job(d, why);
-	drive_end(d, &ending_stopped, 0, why);
+	drive_end(d, &ending_stopped, why);
 }
 
 static void not_sent(struct drive *d, const struct reply *why)
@@ -297,7 +297,7 @@ static bool was_turned_down(const struct http_response *r)
 	       (r->status / 100 == 4 && r->status != 408 && r->status != 409 && r->status != 425);
 }
 
-static const char set_unsent[] =
+const char set_unsent[] =
 	"UPDATE weir.remote_batches SET sent_at = NULL WHERE id = $1 AND holder = $2";
 
 static void turned_down(struct drive *d, const struct reply *why)

@@ -28,14 +28,23 @@
 	"  count(*) FILTER (WHERE tally = 4)::int4 AS missing FROM k) c"                           \
 	" WHERE b.id = $3"
 
+/* First, and in the order in which flushes lock them. */
+static const char lock[] =
+	"SELECT FROM (SELECT i.ordinal FROM unnest($4::text[]) AS u(custom_id)"
+	"  CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"
+	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i ORDER BY i.ordinal) i"
+	" CROSS JOIN LATERAL (SELECT FROM weir.requests r WHERE r.job_id = $1 AND r.stage = $2"
+	"  AND r.ordinal = i.ordinal AND r.remote_batch = $3 LIMIT 1 FOR UPDATE) r";
+
 /* lot 0 is open, 1 ended, 2 free. */
 static const char answer[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
-	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[], $14::int8[],"
+	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[], "
+	"$14::int8[],"
 	"   $15::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
 	"    input, output, cost)),"
-	" k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.* FROM u" REQUESTS_OF_U
-	"   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1 FOR UPDATE) r"
+	" k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.* FROM "
+	"u" REQUESTS_OF_U "   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r"
 	"  ORDER BY i.ordinal),"
 	" a AS (INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
 	"   remote_batch, answer, error_class, error, again, input_tokens, output_tokens, cost)"
@@ -43,13 +52,15 @@ static const char answer[] =
 	"   again = 1, input, output, cost * 0.000000000001 FROM k ON CONFLICT DO NOTHING),"
 	" d AS (DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT;
 
-/* Those that were not answered just now. */
+/* Those that were not answered just now. Only whoever has the lease may say that a request is to be
+ * sent again. */
 #define REOPEN(lots)                                                                               \
 	"WITH k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) r.tid, u.tally"                    \
 	"  FROM unnest($4::text[], $5::int4[], $6::int4[]) AS u(custom_id, lot, "                  \
-	"tally)" REQUESTS_OF_U "   AND u.lot = " lots " LIMIT 1 FOR UPDATE) r ORDER BY i.ordinal),"        \
-	" o AS (UPDATE weir.requests SET remote_batch = NULL,"                                     \
-	"   asked_at = clock_timestamp() + $7 * interval '1 ms'"
+	"tally)" REQUESTS_OF_U "   AND u.lot = " lots                                              \
+	" AND EXISTS (SELECT FROM weir.remote_batches b"                                           \
+	"    WHERE b.id = $3 AND b.holder = $7) LIMIT 1) r ORDER BY i.ordinal),"                   \
+	" o AS (UPDATE weir.requests SET remote_batch = NULL, asked_at = clock_timestamp()"
 #define REOPEN_WHERE "  WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT
 
 static const char reopen[] = REOPEN("0") ", tries = tries + 1" REOPEN_WHERE;
@@ -57,7 +68,8 @@ static const char set_free[] = REOPEN("2") REOPEN_WHERE;
 
 /* Last, for the order of locks. */
 static const char wake[] =
-	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal)) FROM unnest($4::text[]) AS u(custom_id)"
+	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal)) FROM unnest($4::text[]) AS "
+	"u(custom_id)"
 	" CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"
 	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i"
 	" CROSS JOIN LATERAL (SELECT FROM weir.answers a WHERE a.job_id = $1 AND a.stage = $2"
@@ -134,10 +146,10 @@ static bool any(const struct outcomes *o, enum request_lot lot)
 	return false;
 }
 
-int outcomes_store(struct drive *d, struct outcomes *o, int64_t delay_ms, struct weir_error *err)
+int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err)
 {
 	struct remote *r = d->remote;
-	struct remote_statement all[4];
+	struct remote_statement all[5];
 	size_t n = 0;
 	if (o->size == 0)
 		return 0;
@@ -145,7 +157,8 @@ int outcomes_store(struct drive *d, struct outcomes *o, int64_t delay_ms, struct
 		return weir_fail_memory(err);
 	set_answers(&r->params, d, o);
 	set_keys(&r->keys, d, o);
-	params_big(&r->keys, delay_ms);
+	params_string(&r->keys, r->plan.holder);
+	all[n++] = (struct remote_statement){lock, &r->keys};
 	all[n++] = (struct remote_statement){answer, &r->params};
 	if (any(o, LOT_OPEN))
 		all[n++] = (struct remote_statement){reopen, &r->keys};
@@ -210,7 +223,7 @@ int outcomes_of_rest(struct drive *d, struct weir_error *err)
 		int n = PQntuples(r);
 		for (int i = 0; i < n; i++)
 			add_rest(d, o, ledger_text(r, i, 0));
-		rc = outcomes_store(d, o, d->rest.delay_ms, err);
+		rc = outcomes_store(d, o, err);
 		if (rc == 0)
 			rc = n > 0;
 	}

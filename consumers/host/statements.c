@@ -56,8 +56,10 @@ static const char sql_look_up[] =
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
 
+/* Somebody else may have asked, and have an answer, since this was looked up. */
 static const char sql_request[] =
-	"INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model, model_key,"
+	"INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model, "
+	"model_key,"
 	"  tokens, body)"
 	" SELECT u.job_id, u.stage, u.ordinal, u.custom_id, u.attempt, u.ai_model, u.model_key,"
 	"  u.tokens, u.body"
@@ -69,6 +71,8 @@ static const char sql_request[] =
 	"  LIMIT 1) i"
 	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
 	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
+	"  AND NOT EXISTS (SELECT FROM weir.answers a WHERE a.job_id = u.job_id"
+	"   AND a.stage = u.stage AND a.ordinal = u.ordinal AND a.error_class IS NULL)"
 	" ON CONFLICT DO NOTHING";
 
 /* The lock waits for somebody who is just writing the answer, and then finds no request. */

@@ -61,6 +61,7 @@ CREATE TABLE weir.remote_batches (
 	remote_id   text,
 	sent_at     timestamptz,           -- when its creation was tried last; NULL: nothing was sent
 	ended_at    timestamptz,
+	absent_at   timestamptz,           -- since when it, or what came of it, cannot be found there
 	done_at     timestamptz,
 	cancel_at   timestamptz,           -- when the provider was asked to cancel it
 	created_at  timestamptz NOT NULL DEFAULT now(),

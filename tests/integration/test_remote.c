@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake.h"
+#include "asked.h"
 #include "world.h"
 
 static const char *const models[] = {"claude-batch", "gpt-batch"};
@@ -373,6 +373,69 @@ static void reads_cut_results_again(void)
 	}
 }
 
+/* Of that which is there a little later nothing is asked again. */
+static void waits_for_what_is_not_there_yet(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'GET', 'times': 2},"
+			    " 'do': {'status': 404}},"
+			    " {'match': {'path': '%s', 'times': 2}, 'do': {'status': 404}}]}",
+			    batch_path[v], results_path[v]);
+		ask("early", MODEL, 30);
+		struct process *p = drive(NULL);
+		check_paid_once("early", 30);
+		expect_tally("early", "30 0 0 0 0");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		stop(p);
+	}
+}
+
+/* It says that it has ended, and has no results for us so far. */
+static void waits_for_late_results(void)
+{
+	fake_script("{'rules': [{'match': {'path': '/v1/batches/{id}', 'method': 'GET', 'times': 3},"
+		    " 'do': {'status': 200, 'body': {'id': 'batch_1', 'object': 'batch', 'status':"
+		    " 'completed', 'request_counts': {'total': 30, 'completed': 30, 'failed': 0}}}}]}");
+	ask("late", "gpt-batch", 30);
+	struct process *p = drive(NULL);
+	check_paid_once("late", 30);
+	expect_tally("late", "30 0 0 0 0");
+	stop(p);
+}
+
+static void sends_again_what_is_gone(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'batch': {'end_ms': 3600000}}");
+		ask("gone", MODEL, 30);
+		struct process *p = drive(NULL);
+		await(PATIENCE_MS, "SELECT bool_and(state = 'running') FROM weir.remote_batches");
+		fake_script("{'batch': {'end_ms': 100}}");
+		sql_text("UPDATE weir.remote_batches SET remote_id = 'deleted_there'");
+		check_paid_once("gone", 30);
+		expect_tally("gone", "30 0 0 0 30");
+		stop(p);
+	}
+}
+
+/* A line that tells whose it is, and nothing else that makes sense: not sent again just so. */
+static void charges_what_cannot_be_read(void)
+{
+	fake_script("{'rules': [" LINE("1", "", "'line': 'errored', 'status': 200") "]}");
+	ask("odd", "gpt-batch", 5);
+	struct process *p = drive(NULL);
+	await_done("odd");
+	for (int i = 0; i < 5; i++)
+		expect_answer(i, i == 1 ? "bad_response t" : "good f");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+	EXPECT_PART(log_of(p), "bad_result_line");
+	stop(p);
+}
+
 /* ---- answers of the provider that are lost ---- */
 
 static void adopts(void)
@@ -522,6 +585,23 @@ static void gives_back(void)
 	}
 }
 
+/* What was sent before is still looked after. */
+static void outlives_its_mode(void)
+{
+	fake_script("{'batch': {'end_ms': 500}}");
+	ask("mode", "claude-batch", 10);
+	struct process *p = drive(NULL);
+	await(PATIENCE_MS, "SELECT bool_and(state = 'running') FROM weir.remote_batches");
+	kill_hard(p);
+	models_write("  claude-batch:\n    provider: anthropic\n    base_url: $URL\n"
+		     "    key_env: FAKE_KEY\n    mode: call\n    input_price: 1\n    output_price: 5\n");
+	sql_text("UPDATE weir.remote_batches SET held_until = now()");
+	fake_await("billed", 10);
+	p = drive(NULL);
+	check_paid_once("mode", 10);
+	stop(p);
+}
+
 static void outlives_the_ledger(void)
 {
 	fake_script("{'batch': {'end_ms': 2000}}");
@@ -535,6 +615,26 @@ static void outlives_the_ledger(void)
 	sql_text("UPDATE weir.remote_batches SET held_until = now()");
 	check_paid_once("away", 600);
 	stop(p);
+}
+
+/* A consumer that comes to itself late: somebody else has asked, and has the answers. */
+static void asks_no_more_when_answered(void)
+{
+	job_submit(asked_job("late", "ai_model=claude-batch", 20));
+	sql_text("BEGIN");
+	sql_text("LOCK TABLE weir.requests IN SHARE MODE");
+	asked_begin();
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_locks"
+			   " WHERE NOT granted AND relation = 'weir.requests'::regclass");
+	sql_text("INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
+		 " answer) SELECT 'late', 1, g, 'c' || g, 0, 'claude-batch',"
+		 " '{\"title\": \"known\", \"score\": 0}' FROM generate_series(0, 19) g");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT 'late', 1, g, 0, now() FROM generate_series(0, 19) g");
+	sql_text("COMMIT");
+	await(PATIENCE_MS, "SELECT success_count = 20 FROM batch_jobs WHERE job_id = 'late'");
+	EXPECT_INT(fake_count("billed"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 0);
 }
 
 /* ---- operators ---- */
@@ -666,7 +766,8 @@ static void makes_a_limited_batch_again(void)
 	ask("full", "gpt-batch", 20);
 	struct process *p = drive(NULL);
 	check_paid_once("full", 20);
-	expect_tally("full", "20 20 0 0 0");
+	expect_tally("full", "20 0 0 0 0");
+	EXPECT_INT(fake_answered("/v1/files", NULL, 200), 1);
 	EXPECT_PART(log_of(p), "remote_batch_failed");
 	stop(p);
 }
@@ -716,7 +817,7 @@ static void yields_what_it_has_lost(void)
 		ask("stalled", MODEL, 30);
 		struct process *p = drive(NULL);
 		await(PATIENCE_MS, "SELECT bool_and(sent_at IS NOT NULL) FROM weir.remote_batches");
-		fake_await("in_flight", 1);
+		fake_await("requests", (int64_t)v + 1); /* with the file's */
 		kill(p->pid, SIGSTOP);
 		sql_text("UPDATE weir.remote_batches SET held_until = now()");
 		struct process *q = drive(NULL);
@@ -740,6 +841,10 @@ void add_remote_suite(void)
 	CU_add_test(s, "each line has its own consequence", takes_each_line);
 	CU_add_test(s, "what expires is asked again, five times", gives_up_after_tries);
 	CU_add_test(s, "results that were cut are read again", reads_cut_results_again);
+	CU_add_test(s, "what is not there yet is waited for", waits_for_what_is_not_there_yet);
+	CU_add_test(s, "results that come late are waited for", waits_for_late_results);
+	CU_add_test(s, "what the provider has lost is sent again", sends_again_what_is_gone);
+	CU_add_test(s, "an answer that cannot be read is charged", charges_what_cannot_be_read);
 	CU_add_test(s, "a batch whose creation got no answer is found", adopts);
 	CU_add_test(s, "many of one size that got no answer are told apart", adopts_many_alike);
 	CU_add_test(s, "what was never created is sent again", sends_again_what_never_was);
@@ -748,7 +853,9 @@ void add_remote_suite(void)
 	CU_add_test(s, "killed at any step, another goes on", takes_over);
 	CU_add_test(s, "a dead driver is outlived by its lease", takes_over_in_time);
 	CU_add_test(s, "a driver that stops gives its leases back", gives_back);
+	CU_add_test(s, "a model is no longer in batches", outlives_its_mode);
 	CU_add_test(s, "the ledger is away for a while", outlives_the_ledger);
+	CU_add_test(s, "what was answered meanwhile is not asked", asks_no_more_when_answered);
 	CU_add_test(s, "a paused job begins no batch", pauses);
 	CU_add_test(s, "a cancelled job's batch is cancelled, its requests are gone", cancels);
 	CU_add_test(s, "a bill pauses the job", stops_for_bills);

@@ -25,8 +25,8 @@
  *           tokens: 2000000               # of their input, estimated; not given: no limit
  *           poll_least: 10s               # growing up to poll_most
  *           poll_most: 5m
- *           adopt_wait: 2m                # before a batch whose creation got no answer is
- *                                         # looked for in vain, and made again
+ *           adopt_wait: 2m                # before a batch, or results, that are not to be
+ *                                         # found there are asked for again
  */
 #ifndef WEIR_MODELS_H
 #define WEIR_MODELS_H

@@ -115,9 +115,12 @@ int provider_read_list(const struct model *m, const struct http_response *r,
 		       void (*each)(void *owner, const struct remote_info *info), void *owner,
 		       char next[PROVIDER_ID_MAX + 1], struct reply *why) WEIR_MUST_CHECK;
 
+/* When it answered, since 1970, by its own clock if it tells that; else by ours. */
+int64_t provider_now_ms(const struct http_response *r);
+
 enum line_kind { LINE_REPLY, LINE_CANCELED, LINE_EXPIRED };
 /* One line of results: whose it is, and what became of it. -1: the line is not what it should be
- * (err says why). */
+ * (err says why); custom_id is "" then, unless that much of it can be read. */
 int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],
 		       enum line_kind *kind, struct reply *out,
 		       struct weir_error *err) WEIR_MUST_CHECK;
