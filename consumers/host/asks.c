@@ -428,6 +428,21 @@ static size_t remote_models(const struct models *models, struct asks *a, int64_t
 	return n;
 }
 
+/* Who is stopped while calls last longer than it may wait has paid for nothing. */
+static void compare_grace(const struct consumer *c, const struct asks *a)
+{
+	int64_t longest = 0;
+	for (size_t i = 0; i < a->model_count; i++)
+		if (a->models[i].model->mode == MODEL_CALL &&
+		    a->models[i].model->timeout_ms > longest)
+			longest = a->models[i].model->timeout_ms;
+	if (longest > c->options.grace_ms)
+		log_event(LOG_WARN, "short_grace",
+			  "grace_ms=%lld timeout_ms=%lld text=\"calls may last longer than --grace: "
+			  "those that do when this process is stopped are paid for and given up\"",
+			  (long long)c->options.grace_ms, (long long)longest);
+}
+
 static int open_parts(struct consumer *c, struct asks *a, int64_t in_flight, struct weir_error *err)
 {
 	struct remote_plan plan = {.llm = &c->llm, .pg_url = c->settings.pg_url, .holder = c->name};
@@ -461,6 +476,7 @@ int asks_open(struct consumer *c, struct weir_error *err)
 		a->slots[i].asks = a;
 		a->slots[i].limits = &a->models[0];
 	}
+	compare_grace(c, a);
 	return open_parts(c, a, in_flight, err);
 }
 

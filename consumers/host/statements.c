@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "consumer.h"
 #include "refusal.h"
 #include "weir/models.h"
 #include "weir/progress.h"
@@ -89,8 +90,10 @@ static const char sql_sleep[] =
 
 static const char sql_end_calls[] =
 	"DELETE FROM weir.calls w"
-	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal";
+	" USING unnest($1::text[], $2::int4[], $3::int4[], $4::text[])"
+	"  AS u(job_id, stage, ordinal, holder)"
+	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
+	"  AND w.holder = u.holder";
 
 #define PUT_OFF                                                                                    \
 	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"    \
@@ -259,6 +262,12 @@ static struct weir_text col_request(const struct delivery *d)
 	return (struct weir_text){d->result.data, d->result.size};
 }
 
+static struct weir_text col_holder(const struct delivery *d)
+{
+	const char *name = d->lane->consumer->name;
+	return (struct weir_text){name, strlen(name)};
+}
+
 static double col_ms(const struct delivery *d)
 {
 	return (double)(d->ended_us - d->began_us) / 1000.0;
@@ -271,6 +280,9 @@ static double col_ms(const struct delivery *d)
 	}
 
 static const struct column key[] = {KEY, {.type = COLUMN_END}};
+
+static const struct column key_and_holder[] = {
+	KEY, {.type = COLUMN_TEXT, .text = col_holder}, {.type = COLUMN_END}};
 
 static const struct column key_and_id[] = {
 	KEY, {.type = COLUMN_TEXT, .text = col_id}, {.type = COLUMN_END}};
@@ -365,7 +377,7 @@ const struct host_statement statement_defer = {sql_defer, deferred, false};
 const struct host_statement statement_note = {sql_note, notes, false};
 const struct host_statement statement_free = {sql_free, notes, false};
 const struct host_statement statement_end_retries = {sql_end_retries, key, false};
-const struct host_statement statement_end_calls = {sql_end_calls, key, false};
+const struct host_statement statement_end_calls = {sql_end_calls, key_and_holder, false};
 const struct host_statement statement_keep_letters = {sql_keep_letters, letters, false};
 const struct host_statement statement_read_trials = {sql_read_trials, key, false};
 const struct host_statement statement_begin_trials = {sql_begin_trials, key, false};

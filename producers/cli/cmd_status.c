@@ -164,9 +164,8 @@ static void detail_retries(const struct job_view *job, struct buffer *b)
 static void detail_remote(const struct job_view *job, struct buffer *b)
 {
 	if (job->remote_waiting > 0)
-		buffer_printf(b, "remote     %" PRId64 " items wait, in or for %" PRId64
-			      " batches of their provider\n", job->remote_waiting,
-			      job->remote_batches);
+		buffer_printf(b, "remote     %" PRId64 " waiting for their provider, which has %" PRId64
+			      " of their batches\n", job->remote_waiting, job->remote_batches);
 }
 
 static void detail_limits(const struct job_view *job, struct buffer *b)
