@@ -135,6 +135,22 @@ static void limited_provider(void)
 	EXPECT(fake_answered("/v1/messages", NULL, 429) > 0, "the limit was never reached");
 }
 
+/* A limit of the models file: who has to wait for long waits as a row, and no attempt is charged.
+ */
+static void limited_by_us(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " requests_per_minute: 60}\n");
+	struct job *job = job_submit(asked_job("ours", "ai_model=claude", 12));
+	asked_begin();
+	EXPECT(await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.retries WHERE attempts = 0"
+				  " AND error_class = 'throttled'"),
+	       "nobody was put off");
+	finish_asked(job);
+	expect_billed(job, 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE attempts = 1"), 12);
+}
+
 /* ---- failures that pass ---- */
 
 /* One item meets it, once. attempts: what it counts. */
@@ -333,10 +349,11 @@ static void bad_twice(void)
 /* A server that counts tokens by the billion, and gives every answer the same id. */
 static void absurd_answers(void)
 {
-	fake_script("{'rules': [{'match': {'contains': 'amount 1003'}, 'do': {'status': 200,"
-		    " 'body': {'id': 'same', 'type': 'message', 'role': 'assistant',"
-		    " 'content': [{'type': 'text', 'text': 'no'}], 'stop_reason': 'end_turn',"
-		    " 'usage': {'input_tokens': 2147483647000, 'output_tokens': 2147483647000}}}}]}");
+	fake_script(
+		"{'rules': [{'match': {'contains': 'amount 1003'}, 'do': {'status': 200,"
+		" 'body': {'id': 'same', 'type': 'message', 'role': 'assistant',"
+		" 'content': [{'type': 'text', 'text': 'no'}], 'stop_reason': 'end_turn',"
+		" 'usage': {'input_tokens': 2147483647000, 'output_tokens': 2147483647000}}}}]}");
 	struct job *job = asked_job("absurd", "ai_model=claude", 8);
 	job->items[3].failure = "bad_answer";
 	job_submit(job);
@@ -558,6 +575,7 @@ void add_asks_suite(void)
 	s = FAKE_SUITE("a provider fails for a while");
 	CU_add_test(s, "each form of Retry-After", each_retry_after);
 	CU_add_test(s, "a limit of its own", limited_provider);
+	CU_add_test(s, "a limit of ours", limited_by_us);
 	CU_add_test(s, "500", server_error);
 	CU_add_test(s, "502 with a page", gateway_error);
 	CU_add_test(s, "409", conflict);

@@ -288,11 +288,12 @@ static void a_template_of_what_is_not_there(void)
 #define SCORES                                                                                     \
 	"SELECT count(*) FROM news_articles n JOIN batch_items i ON i.custom_id = 'n_' || n.id"    \
 	" WHERE n.sentiment_score = (i.result->>'sentiment_score')::float8"                        \
-	" AND i.result->'usage'->>'ai_model' = 'gpt'"
+	" AND i.result->'usage'->>'ai_model' = '%s'"
 
 /* Answers are written to the rows; items that came from no row are done as well. */
-static void sentiment_by_a_model(void)
+static void sentiment_by(const char *model)
 {
+	char context[64];
 	struct job *job = job_new("docs", "sentiment", 40);
 	for (int i = 0; i < job->size; i++) {
 		struct item *it = &job->items[i];
@@ -308,14 +309,25 @@ static void sentiment_by_a_model(void)
 	job_write(job);
 	sql_text("INSERT INTO news_articles (id, title) SELECT n, 't' FROM generate_series(1, 30) "
 		 "n");
+	snprintf(context, sizeof context, "ai_model=%s", model);
 	const struct outcome *o =
 		run(NULL, "weir", "submit", "sentiment", job->file, "--job", job->id, "--context",
-		    "model_key=sentiment", "--context", "ai_model=gpt", NULL);
+		    "model_key=sentiment", "--context", context, NULL);
 	EXPECT(o->status == 0, "submit: %d: %s", o->status, o->err);
 	work("sentiment");
 	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE status = 'success'"), 40);
-	EXPECT_INT(sql(SCORES), 30);
+	EXPECT_INT(sql(SCORES, model), 30);
 	EXPECT_INT(fake_count("billed"), 40);
+}
+
+static void sentiment_by_a_model(void) { sentiment_by("gpt"); }
+
+static void sentiment_by_remote_batches(void)
+{
+	sentiment_by("claude-batch");
+	EXPECT_INT(sql("SELECT count(*) FROM batch_mapping m JOIN batch_remote b"
+		       " USING (remote_batch_id) WHERE b.job_id = 'docs'"
+		       " AND 'n_' || m.record_id = m.custom_id"), 30);
 }
 
 /* A template of somebody's own, without a score: nothing is written, and it is said why. */
@@ -349,5 +361,6 @@ void add_content_suite(void)
 	CU_add_test(s, "two stages by a model", two_stages_by_a_model);
 	CU_add_test(s, "a template of what is not there", a_template_of_what_is_not_there);
 	CU_add_test(s, "sentiment by a model", sentiment_by_a_model);
+	CU_add_test(s, "sentiment by a model, in remote batches", sentiment_by_remote_batches);
 	CU_add_test(s, "a template without a score", a_template_without_a_score);
 }
