@@ -60,7 +60,9 @@ static const char effect_tables[] =
 static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"
 	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, weir.answers,"
-	" weir.calls, weir.requests, weir.remote_batches, effects, effect_log, news_articles,"
+	" weir.calls, weir.requests, weir.remote_batches, weir.vendors, weir.inventory_items,"
+	" weir.vendor_item_mappings, weir.inventory_transactions, weir.price_history, effects, "
+	"effect_log, news_articles,"
 	" reddit_posts";
 
 static void ignore(void *arg, const char *message)
@@ -229,8 +231,8 @@ struct job *job_of_stages(const char *id, int n, int once_in)
 			   ",\"fail\":\"reject\",\"fail_stage\":1");
 		item_fails(&job->items[i + 1], "asked_to_fail",
 			   ",\"fail\":\"reject\",\"fail_stage\":2");
-		item_fails(&job->items[i + 2], NULL,
-			   ",\"fail\":\"retry_once\",\"fail_stage\":%d", once_in);
+		item_fails(&job->items[i + 2], NULL, ",\"fail\":\"retry_once\",\"fail_stage\":%d",
+			   once_in);
 	}
 	return job;
 }
@@ -256,11 +258,10 @@ struct job *job_submit(struct job *job)
 	snprintf(label, sizeof label, "label=%s", job->label);
 	snprintf(size, sizeof size, "%d", job->batch_size);
 	const char *const *more = job->context;
-	const struct outcome *o =
-		run(NULL, "weir", "submit", job->kind, job->file, "--job", job->id, "--context",
-		    label, "--batch-size", size, more[0] ? "--context" : NULL, more[0],
-		    more[1] ? "--context" : NULL, more[1], more[2] ? "--context" : NULL, more[2],
-		    NULL);
+	const struct outcome *o = run(
+		NULL, "weir", "submit", job->kind, job->file, "--job", job->id, "--context", label,
+		"--batch-size", size, more[0] ? "--context" : NULL, more[0],
+		more[1] ? "--context" : NULL, more[1], more[2] ? "--context" : NULL, more[2], NULL);
 	EXPECT(o->status == 0, "submit of %s: %d: %s", job->id, o->status, o->err);
 	return job;
 }

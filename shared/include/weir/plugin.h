@@ -11,6 +11,8 @@
  *   1.0  first version
  *   1.1  WEIR_DEFER, weir_verdict.retry_after_ms, weir_host.map_map
  *   1.2  language models: weir_host.find_model, ask, map_json; weir_plugin.answer
+ *   1.3  arrays of maps: weir_host.map_count, map_entry; results that only the database knows:
+ *        tx_results; a result with WEIR_REJECT; weir_plugin.rows
  *
  * A host refuses another major version. Within a major version structs only grow at their end: the
  * host copies min(struct_size, its own size) and treats what is missing as zero, which means
@@ -27,7 +29,7 @@ extern "C" {
 #endif
 
 #define WEIR_ABI_MAJOR 1
-#define WEIR_ABI_MINOR 2
+#define WEIR_ABI_MINOR 3
 
 /* A run of bytes, UTF-8, not NUL-terminated. data == NULL means "absent" (SQL NULL). */
 struct weir_text {
@@ -93,7 +95,8 @@ enum weir_outcome {
 /* How an item ended. The host copies everything before complete() returns. */
 struct weir_verdict {
 	enum weir_outcome outcome;
-	struct weir_text result; /* DONE: a JSON document to keep with the item; absent: null */
+	struct weir_text result; /* DONE, and since 1.3 REJECT: a JSON document to keep with the
+				  * item; absent: null */
 	const void *note;        /* DONE: bytes handed to store() with the result, not kept */
 	size_t note_size;        /* at most WEIR_NOTE_MAX */
 	struct weir_error error; /* RETRY, REJECT, DEFER */
@@ -223,6 +226,20 @@ struct weir_host {
 	 * may be called without a call. To be called in process() or its timer, once. Does not block.
 	 * Since 1.2. */
 	void (*ask)(const struct weir_host *, struct weir_work);
+
+	/* Reads an array: how many elements it has. 0, or -1 when the key is absent, null or no
+	 * array. Does not block. Since 1.3. */
+	int (*map_count)(const struct weir_map *, const char *key, size_t *out);
+
+	/* Reads a map within an array, index from 0: 0, or -1 when there is no such element or it is
+	 * no map. Does not block. Since 1.3. */
+	int (*map_entry)(const struct weir_map *, const char *key, size_t index,
+			 const struct weir_map **out);
+
+	/* Like tx_exec, for results that only the database knows. The statement needs a missing_code;
+	 * it returns two columns, the index (int4) and the result (json), which is kept with the item
+	 * in place of the verdict's. Once for each result at most. Since 1.3. */
+	int (*tx_results)(struct weir_tx *, const struct weir_statement *, struct weir_error *);
 };
 
 /* ---- the database source of `weir submit KIND --from db` ---- */
@@ -232,6 +249,17 @@ struct weir_host {
 struct weir_source_query {
 	const char *name; /* shown to people: the table */
 	const char *query;
+};
+
+/* ---- several rows of a CSV file for one item ---- */
+
+/* Rows of the same custom_id that follow each other are one item. The columns named in `head` are the
+ * same in all of them and become a map, under head_key; the others become a map for each row, in the
+ * array under rows_key. */
+struct weir_rows {
+	const char *head_key;
+	const char *const *head; /* closed by NULL */
+	const char *rows_key;
 };
 
 /* ---- the plugin ---- */
@@ -281,6 +309,9 @@ struct weir_plugin {
 	 * process() would, and ends it in host->complete(). Since 1.2. */
 	void (*answer)(void *state, struct weir_work, const struct weir_item *,
 		       const struct weir_answer *);
+
+	/* Optional: the kind has items of several rows. Since 1.3. */
+	const struct weir_rows *rows;
 };
 
 typedef const struct weir_plugin *weir_plugin_fn(void);
