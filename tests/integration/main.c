@@ -32,6 +32,8 @@
 	X(remote) \
 	X(content) \
 	X(idea) \
+	X(invoices_fixture) \
+	X(invoices_property) \
 	X(results) \
 	X(models)
 
