@@ -195,10 +195,11 @@ void expect_made_apart(void)
 		for (int k = 0; k < COUNT(things[i].names); k++)
 			sql_text("INSERT INTO names SELECT %d, weir.text_key('%s')", i,
 				 things[i].names[k]);
-	const char *odd = sql_text("SELECT a.key || ' / ' || b.key || ': ' || similarity(a.key, b.key)"
-				   " FROM names AS a, names AS b WHERE a.thing <= b.thing AND"
-				   " CASE WHEN a.thing = b.thing THEN similarity(a.key, b.key) < 0.82"
-				   " ELSE similarity(a.key, b.key) > 0.45 END");
+	const char *odd =
+		sql_text("SELECT a.key || ' / ' || b.key || ': ' || similarity(a.key, b.key)"
+			 " FROM names AS a, names AS b WHERE a.thing <= b.thing AND"
+			 " CASE WHEN a.thing = b.thing THEN similarity(a.key, b.key) < 0.82"
+			 " ELSE similarity(a.key, b.key) > 0.45 END");
 	EXPECT(!*odd, "the made names are not as they must be: %s", odd);
 	sql_text("DROP TABLE names");
 }

@@ -19,8 +19,8 @@ struct made_invoice {
 	bool credit_note, plain_numbers; /* JSON numbers, and not texts */
 };
 
-/* Of three users. Two that follow each other are of different users and have the same id. The structs
- * point into themselves: they must not be moved. */
+/* Of three users. Two that follow each other are of different users and have the same id. The
+ * structs point into themselves: they must not be moved. */
 void made_invoices(struct made_invoice *out, int count, uint64_t seed);
 /* As a line of JSON Lines. */
 void made_write(FILE *f, const struct made_invoice *invoice);

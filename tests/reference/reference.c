@@ -161,6 +161,16 @@ static bool same_numbers(const char *a, const char *b)
 	return count == counterpart;
 }
 
+/* Of rows in the order of their likeness, the first that needs no second look; -1: none. */
+static int find_sure(const PGresult *r)
+{
+	for (int i = 0; i < PQntuples(r); i++)
+		if (strtof(PQgetvalue(r, i, 3), NULL) >= AUTO_LEAST &&
+		    same_numbers(PQgetvalue(r, i, 1), PQgetvalue(r, i, 2)))
+			return i;
+	return -1;
+}
+
 /* The item that is called most nearly so, if it is near enough. */
 static int find_similar(struct booking *b)
 {
@@ -169,18 +179,17 @@ static int find_similar(struct booking *b)
 			  "SELECT item_id, item_key, weir.text_key($3),"
 			  " similarity(item_key, weir.text_key($3)) FROM reference.inventory_items"
 			  " WHERE user_id = $1 AND base_unit = $2"
-			  " ORDER BY similarity(item_key, weir.text_key($3)) DESC, item_id LIMIT 1",
+			  " ORDER BY similarity(item_key, weir.text_key($3)) DESC, item_id LIMIT 5",
 			  b->invoice->user_id, l->base_unit, l->description);
 	if (!r)
 		return -1;
-	float likeness = PQntuples(r) > 0 ? strtof(PQgetvalue(r, 0, 3), NULL) : 0;
+	int sure = find_sure(r), best = sure < 0 ? 0 : sure;
+	float likeness = PQntuples(r) > 0 ? strtof(PQgetvalue(r, best, 3), NULL) : 0;
 	int found = likeness >= REVIEW_LEAST;
 	if (found) {
-		bool sure = likeness >= AUTO_LEAST &&
-			    same_numbers(PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 2));
-		b->match = sure ? "fuzzy_auto" : "fuzzy_review";
-		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, 0, 0));
-		snprintf(b->similarity, sizeof b->similarity, "%s", PQgetvalue(r, 0, 3));
+		b->match = sure < 0 ? "fuzzy_review" : "fuzzy_auto";
+		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, best, 0));
+		snprintf(b->similarity, sizeof b->similarity, "%s", PQgetvalue(r, best, 3));
 	}
 	PQclear(r);
 	return found;
