@@ -151,6 +151,7 @@ static int store_lane(struct consumer *c, struct lane *lane, size_t first, size_
 	struct flush *f = &c->flush;
 	struct weir_tx tx = {.ledger = c->ledger,
 			     .params = &f->params,
+			     .results = f->results + first,
 			     .first = first,
 			     .count = count,
 			     .queued = note_statement,
@@ -158,7 +159,7 @@ static int store_lane(struct consumer *c, struct lane *lane, size_t first, size_
 	const struct weir_plugin *p = &lane->plugin.plugin;
 	if (!p->store)
 		return 0;
-	return p->store(lane->plugin.state, &tx, f->results + first, count, &f->error);
+	return p->store(lane->plugin.state, &tx, tx.results, count, &f->error);
 }
 
 static int store_all(struct consumer *c)

@@ -229,6 +229,9 @@ void work_lend(struct lane *lane)
 		.map_json = json_of,
 		.find_model = find_model,
 		.ask = ask,
+		.map_count = map_count,
+		.map_entry = map_entry,
+		.tx_results = tx_results,
 	};
 }
 
