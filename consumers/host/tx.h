@@ -16,8 +16,8 @@ struct tx_statement {
 
 struct weir_tx {
 	struct ledger *ledger;
-	struct params *params; /* scratch */
-	const struct weir_result *results; /* that store() was given */
+	struct params *params;		   /* scratch */
+	const struct weir_result *results; /* that store() was given: count of them */
 	size_t first, count;
 	/* Called for each statement that was queued; 0, or -1 when there are too many. */
 	int (*queued)(void *owner, const struct tx_statement *statement);
