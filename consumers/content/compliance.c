@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "analysis.h"
+#include "kit.h"
 #include "text.h"
 
 enum {

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "analysis.h"
+#include "kit.h"
 #include "text.h"
 
 enum {

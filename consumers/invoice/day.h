@@ -10,8 +10,8 @@
 /* Days since 1 January 1970, in UTC. */
 int64_t day_today(void);
 
-/* NULL, or what is wrong with the date of an invoice, for a person: it must be written YYYY-MM-DD, be
- * a day of the (Gregorian) calendar, not before 1970 and not more than 366 days after today. */
+/* NULL, or what is wrong with the date of an invoice, for a person: it must be written YYYY-MM-DD,
+ * be a day of the (Gregorian) calendar, not before 1970 and not more than 366 days after today. */
 const char *day_check(const char *text, size_t n, int64_t today);
 
 #endif

@@ -102,8 +102,8 @@ static int read_category(const struct reader *r)
 static int read_pack_size(const struct reader *r)
 {
 	struct line *line = r->line;
-	enum field field = field_text(r->host, r->map, "pack_size", LINE_PACK_SIZE_MOST,
-				      &line->pack_size);
+	enum field field =
+		field_text(r->host, r->map, "pack_size", LINE_PACK_SIZE_MOST, &line->pack_size);
 	pack_of_one(&line->pack);
 	line->unknown_pack = field == FIELD_BAD ||
 			     (field == FIELD_TEXT &&
@@ -114,7 +114,7 @@ static int read_pack_size(const struct reader *r)
 /* In the order in which a person would look at them; the first fault counts. What is read last may
  * lie in the host's buffer: pack_size. */
 static int (*const fields[])(const struct reader *r) = {
-	read_description, read_credit,   read_quantity, read_unit_price,
+	read_description, read_credit,	 read_quantity,	 read_unit_price,
 	read_item_number, read_category, read_pack_size,
 };
 

@@ -22,8 +22,8 @@ struct line {
 	char digits[FIELD_DIGITS];
 };
 
-/* Reads a line, a map of line_items. credit_note: the invoice is one. 0, or -1: the line is bad, and
- * fault says why; its code is the line's error class. */
+/* Reads a line, a map of line_items. credit_note: the invoice is one. 0, or -1: the line is bad,
+ * and fault says why; its code is the line's error class. */
 int line_read(struct line *line, const struct weir_host *host, const struct weir_map *map,
 	      bool credit_note, struct weir_error *fault);
 

@@ -1,5 +1,5 @@
-/* pack.h: what an ordered unit holds, as suppliers write it. Nothing is guessed: what the grammar does
- * not know, or knows two ways, is unknown.
+/* pack.h: what an ordered unit holds, as suppliers write it. Nothing is guessed: what the grammar
+ * does not know, or knows two ways, is unknown.
  *
  *     pack      = [ count sep ] size unit [ container ]    of count packs, each of that size
  *               | [ count [ sep ] ] can                    that many cans
