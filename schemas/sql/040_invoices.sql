@@ -1,16 +1,19 @@
 -- Invoices of suppliers, booked into an inventory: the kind `invoice`.
 --
--- Everything belongs to a user, who is part of every key. (In primary keys the user does not come
--- first: a planner that has no statistics yet could else take one for a way to all other look-ups, and
--- read everything that the user has for each line.) Money and quantities are numeric: nothing here is
--- ever a binary fraction. Each write has a unique key that says what it is, so that doing it again
--- changes nothing: a transaction is one (user, invoice, line).
+-- Everything belongs to a user. Money and quantities are numeric: nothing here is ever a binary
+-- fraction. Each write has a unique key that says what it is, so that doing it again changes nothing: a
+-- transaction is one (user, invoice, line).
+--
+-- An index begins with the user only where nothing else can be known. A vendor or an item is one user's
+-- alone, and a planner without statistics takes any index that begins with a column it is given: it
+-- would read all that the user has for each line.
 --
 -- All of a flush is booked by one call of weir.book_invoices(), at the end of this file: what would be
 -- some four round trips for each line is none at all.
 
-CREATE EXTENSION IF NOT EXISTS pg_trgm;   -- similarity of descriptions
-CREATE EXTENSION IF NOT EXISTS btree_gin; -- ... of one user
+-- Where every role finds them.
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;   -- similarity of descriptions
+CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public; -- ... of one user
 
 -- What two texts have in common that mean the same to a person: letter case, punctuation and the
 -- forms of a character do not count.
@@ -24,7 +27,7 @@ CREATE TABLE weir.vendors (
 	vendor_key text COLLATE "C" NOT NULL, -- weir.text_key() of the name
 	name       text NOT NULL,             -- as it was first written
 	created_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (vendor_id, user_id),
+	PRIMARY KEY (vendor_id),
 	UNIQUE (user_id, vendor_key)
 );
 
@@ -47,7 +50,7 @@ CREATE TABLE weir.inventory_items (
 	last_purchase_pack_units numeric, -- base units in an ordered unit
 	created_at  timestamptz NOT NULL DEFAULT now(),
 	updated_at  timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (item_id, user_id),
+	PRIMARY KEY (item_id),
 	UNIQUE (user_id, base_unit, item_key)
 ) WITH (fillfactor = 50); -- room for each row's next version, so that no index is touched by it
 
@@ -72,16 +75,16 @@ CREATE TABLE weir.vendor_item_mappings (
 	needs_review boolean NOT NULL DEFAULT false,
 	created_at   timestamptz NOT NULL DEFAULT now(),
 	reviewed_at  timestamptz,
-	PRIMARY KEY (mapping_id, user_id)
+	PRIMARY KEY (mapping_id)
 );
 
 CREATE UNIQUE INDEX mappings_by_number ON weir.vendor_item_mappings
-	(user_id, vendor_id, item_number, base_unit) WHERE item_number <> '';
+	(vendor_id, item_number, base_unit) WHERE item_number <> '';
 CREATE UNIQUE INDEX mappings_by_description ON weir.vendor_item_mappings
-	(user_id, vendor_id, item_key, base_unit) WHERE item_number = '';
+	(vendor_id, item_key, base_unit) WHERE item_number = '';
 -- The first that a vendor called so.
 CREATE INDEX mappings_of_description ON weir.vendor_item_mappings
-	(user_id, vendor_id, item_key, base_unit, mapping_id);
+	(vendor_id, item_key, base_unit, mapping_id);
 CREATE INDEX mappings_to_review ON weir.vendor_item_mappings (user_id, mapping_id) WHERE needs_review;
 
 -- One row a line of an invoice. total_cost is quantity x unit_price, exactly; the cost of a base unit
@@ -110,7 +113,7 @@ CREATE TABLE weir.inventory_transactions (
 	PRIMARY KEY (invoice_id, line, user_id)
 );
 
-CREATE INDEX transactions_of_item ON weir.inventory_transactions (user_id, item_id);
+CREATE INDEX transactions_of_item ON weir.inventory_transactions (item_id);
 
 -- One row a purchase. What came before it is the same vendor's newest earlier price of that item in
 -- that currency, whatever the order in which invoices arrive; compared by base unit.
@@ -132,7 +135,7 @@ CREATE TABLE weir.price_history (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX prices_in_time ON weir.price_history
-	(user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line);
+	(item_id, vendor_id, currency, invoice_date, invoice_id, line);
 
 -- ---- what is passed on while a flush is booked ----
 
@@ -219,11 +222,10 @@ BEGIN
 	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
 	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
-	        WHERE m.user_id = l.user_id AND m.vendor_id = v.vendor_id
-	          AND m.item_number = l.item_number AND m.base_unit = l.base_unit
-	          AND m.item_number <> '' LIMIT 1) n ON true
+	        WHERE m.vendor_id = v.vendor_id AND m.item_number = l.item_number
+	          AND m.base_unit = l.base_unit AND m.item_number <> '' LIMIT 1) n ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
-	        WHERE l.item_number = '' AND m.user_id = l.user_id AND m.vendor_id = v.vendor_id
+	        WHERE l.item_number = '' AND m.vendor_id = v.vendor_id
 	          AND m.item_key = weir.text_key(l.description) AND m.base_unit = l.base_unit
 	        ORDER BY m.mapping_id LIMIT 1) d ON true;
 	RETURN matches;
@@ -282,8 +284,7 @@ DECLARE
 	likely record;
 BEGIN
 	SELECT * INTO m FROM weir.vendor_item_mappings k
-	 WHERE k.user_id = l.user_id AND k.vendor_id = vendor AND k.item_key = key
-	   AND k.base_unit = l.base_unit
+	 WHERE k.vendor_id = vendor AND k.item_key = key AND k.base_unit = l.base_unit
 	 ORDER BY k.mapping_id LIMIT 1;
 	m.match := 'exact'; -- and in doubt as long as the mapping that it follows
 	IF m.item_id IS NULL THEN
@@ -339,11 +340,11 @@ END $$;
 -- ---- writing ----
 
 -- The vendor's newest price of an item before a day.
-CREATE FUNCTION weir.price_before(of_user text, item bigint, vendor bigint, in_currency text, day date)
+CREATE FUNCTION weir.price_before(item bigint, vendor bigint, in_currency text, day date)
 RETURNS TABLE (price numeric, pack_units numeric) LANGUAGE sql STABLE AS $$
 SELECT p.price, p.pack_units FROM weir.price_history p
- WHERE p.user_id = of_user AND p.item_id = item AND p.vendor_id = vendor
-   AND p.currency = in_currency AND p.invoice_date < day
+ WHERE p.item_id = item AND p.vendor_id = vendor AND p.currency = in_currency
+   AND p.invoice_date < day
  ORDER BY p.invoice_date DESC, p.invoice_id DESC, p.line DESC LIMIT 1
 $$;
 
@@ -364,7 +365,7 @@ BEGIN
 	          FROM unnest(of_user, invoice, its_line) AS u(user_id, invoice_id, line)
 	         CROSS JOIN LATERAL (SELECT h.* FROM weir.price_history h WHERE h.user_id = u.user_id
 	               AND h.invoice_id = u.invoice_id AND h.line = u.line LIMIT 1) p
-	          LEFT JOIN LATERAL weir.price_before(p.user_id, p.item_id, p.vendor_id, p.currency,
+	          LEFT JOIN LATERAL weir.price_before(p.item_id, p.vendor_id, p.currency,
 	               p.invoice_date) b ON true
 	         WHERE (b.price, b.pack_units)
 	               IS DISTINCT FROM (p.previous_price, p.previous_pack_units)) d
@@ -380,7 +381,7 @@ DECLARE
 	numbers integer[];
 BEGIN
 	WITH b AS MATERIALIZED (
-		SELECT b.*, count(*) OVER (PARTITION BY b.user_id, b.item_id, b.vendor_id, b.currency)
+		SELECT b.*, count(*) OVER (PARTITION BY b.item_id, b.vendor_id, b.currency)
 		            AS alike
 		  FROM unnest(booked) b WHERE b.is_purchase)
 	SELECT array_agg(k.user_id), array_agg(k.invoice_id), array_agg(k.line)
@@ -389,12 +390,11 @@ BEGIN
 	        UNION
 	        SELECT b.user_id, a.invoice_id, a.line FROM b
 	         CROSS JOIN LATERAL (SELECT p.invoice_id, p.line FROM weir.price_history p
-	               WHERE p.user_id = b.user_id AND p.item_id = b.item_id
-	                 AND p.vendor_id = b.vendor_id AND p.currency = b.currency
+	               WHERE p.item_id = b.item_id AND p.vendor_id = b.vendor_id
+	                 AND p.currency = b.currency
 	                 AND p.invoice_date = (SELECT q.invoice_date FROM weir.price_history q
-	                      WHERE q.user_id = b.user_id AND q.item_id = b.item_id
-	                        AND q.vendor_id = b.vendor_id AND q.currency = b.currency
-	                        AND q.invoice_date > b.invoice_date
+	                      WHERE q.item_id = b.item_id AND q.vendor_id = b.vendor_id
+	                        AND q.currency = b.currency AND q.invoice_date > b.invoice_date
 	                      ORDER BY q.invoice_date, q.invoice_id, q.line LIMIT 1)) a) k;
 	IF users IS NOT NULL THEN
 		PERFORM weir.derive_prices(users, invoices, numbers);
@@ -428,7 +428,7 @@ BEGIN
 		       t.invoice_date, t.unit_price, t.pack_units, b.price, b.pack_units,
 		       weir.price_change(t.unit_price, t.pack_units, b.price, b.pack_units),
 		       t.unit_price * b.pack_units > b.price * t.pack_units
-		  FROM t LEFT JOIN LATERAL weir.price_before(t.user_id, t.item_id, t.vendor_id,
+		  FROM t LEFT JOIN LATERAL weir.price_before(t.item_id, t.vendor_id,
 		       t.currency, t.invoice_date) b ON true
 		 WHERE t.is_purchase)
 	SELECT array_agg(ROW(t.*)::weir.booked_line) INTO booked FROM t;
@@ -552,11 +552,11 @@ BEGIN
 	               (s.newest).price, (s.newest).currency, (s.newest).pack_units))
 	              AS c(day, invoice, line, price, currency, units)
 	        ORDER BY c.day DESC NULLS LAST, c.invoice COLLATE "C" DESC, c.line DESC LIMIT 1)
-	  FROM (SELECT b.user_id, b.item_id, sum(b.quantity_change) AS quantity,
+	  FROM (SELECT b.item_id, sum(b.quantity_change) AS quantity,
 	               (array_agg(b ORDER BY b.invoice_date DESC, b.invoice_id DESC, b.line DESC)
 	                FILTER (WHERE b.is_purchase))[1] AS newest
-	          FROM unnest(booked) AS b GROUP BY b.user_id, b.item_id) s
-	 WHERE i.user_id = s.user_id AND i.item_id = s.item_id;
+	          FROM unnest(booked) AS b GROUP BY b.item_id) s
+	 WHERE i.item_id = s.item_id;
 END $$;
 
 CREATE FUNCTION weir.line_fault(l_user text, invoice text, its_line integer, text text, error text)
@@ -569,13 +569,13 @@ SELECT json_build_object('line', its_line, 'description', text,
        'error_class', CASE WHEN error IS NULL THEN 'booked_differently' ELSE 'store' END)
 $$;
 
-CREATE FUNCTION weir.line_review(l_user text, mapping bigint, its_line integer, text text)
+CREATE FUNCTION weir.line_review(mapping bigint, its_line integer, text text)
 RETURNS json LANGUAGE sql STABLE AS $$
 SELECT json_build_object('line', its_line, 'description', text, 'mapping_id', m.mapping_id,
        'item_id', i.item_id, 'item_description', i.description, 'similarity', m.similarity,
        'candidates', m.candidates)
-  FROM weir.vendor_item_mappings m JOIN weir.inventory_items i USING (user_id, item_id)
- WHERE m.user_id = l_user AND m.mapping_id = mapping
+  FROM weir.vendor_item_mappings m JOIN weir.inventory_items i USING (item_id)
+ WHERE m.mapping_id = mapping
 $$;
 
 -- What each invoice came to, from what stands in the tables now. One of which no line stands there
@@ -611,7 +611,7 @@ s AS (
 	       count(*) FILTER (WHERE l.price_change_percent < 0) AS decreases,
 	       json_agg(weir.line_fault(l.user_id, l.invoice_id, l.line, l.description, l.error)
 	                ORDER BY l.line) FILTER (WHERE NOT l.booked) AS faults,
-	       json_agg(weir.line_review(l.user_id, l.mapping_id, l.line, l.description)
+	       json_agg(weir.line_review(l.mapping_id, l.line, l.description)
 	                ORDER BY l.line) FILTER (WHERE l.match = 'fuzzy_review') AS review
 	  FROM l GROUP BY l.pos)
 SELECT s.pos, json_build_object(
@@ -652,10 +652,10 @@ DECLARE
 	part record;
 BEGIN
 	-- From here on the prices and quantities of these items are ours, in the order of their keys.
-	PERFORM FROM (SELECT DISTINCT l.user_id, l.item_id FROM unnest(lines, matches) l
-	               WHERE l.item_id IS NOT NULL ORDER BY 1, 2) u
-	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i WHERE i.user_id = u.user_id
-	               AND i.item_id = u.item_id FOR NO KEY UPDATE) i;
+	PERFORM FROM (SELECT DISTINCT l.item_id FROM unnest(lines, matches) l
+	               WHERE l.item_id IS NOT NULL ORDER BY 1) u
+	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i
+	               WHERE i.item_id = u.item_id FOR NO KEY UPDATE) i;
 	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
 		part := weir.write_safely(lines[n:n + 499], matches[n:n + 499]);
 		written := written || part.matches;
