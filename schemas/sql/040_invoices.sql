@@ -51,12 +51,13 @@ CREATE TABLE weir.inventory_items (
 	created_at  timestamptz NOT NULL DEFAULT now(),
 	updated_at  timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (item_id),
-	UNIQUE (user_id, base_unit, item_key)
+	UNIQUE (item_key, base_unit, user_id)
 ) WITH (fillfactor = 50); -- room for each row's next version, so that no index is touched by it
 
--- No pending list, which every search would have to read.
-CREATE INDEX inventory_items_similar ON weir.inventory_items
-	USING gin (user_id, base_unit, item_key gin_trgm_ops) WITH (fastupdate = off);
+-- Its first column is an expression that no other index has, so that there is one way to search. No
+-- pending list, which every search would have to read.
+CREATE INDEX items_alike ON weir.inventory_items
+	USING gin ((base_unit || ' ' || user_id), item_key gin_trgm_ops) WITH (fastupdate = off);
 
 -- What a vendor's lines are: by its item number, or by the description where a line has none. A row
 -- stays for good; only the item it leads to may change, by review.
@@ -250,7 +251,7 @@ BEGIN
 	RETURN QUERY
 	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
 	  FROM weir.inventory_items i
-	 WHERE i.user_id = of_user AND i.base_unit = unit AND i.item_key % key
+	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key % key
 	 ORDER BY s DESC, i.item_id LIMIT 5;
 END $$;
 
