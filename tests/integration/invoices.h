@@ -15,7 +15,7 @@ struct made_invoice {
 	struct {
 		char quantity[16], price[16], number[24];
 	} texts[MADE_LINES];
-	char id[32], number[32], date[16];
+	char id[32], number[32], date[24];
 	bool credit_note, plain_numbers; /* JSON numbers, and not texts */
 };
 
