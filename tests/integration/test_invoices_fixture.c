@@ -136,8 +136,8 @@ static void expect_inventory(void)
 	expect_item("bistro", "Roma Tomatoes 25 LB", "100718.474 g 2024-03-27 17.87 USD");
 	expect_item("bistro", "Whole Milk", "211983.059904 ml 2024-03-29 17.71 USD");
 	expect_item("bistro", "Vanilla Extract Pure", "5000 ml 2024-04-01 46 USD");
-	expect_item("cafe-12", "Espresso Roast Whole Bean", "320000 g 2024-06-24 40.18 USD");
-	expect_item("cafe-12", "Sour Cream Cultured", "72574.7792 g 2024-07-01 9.24 USD");
+	expect_item("cafe-12", "Espresso Roast Whole Bean", "370000 g 2024-06-24 40.18 USD");
+	expect_item("cafe-12", "Sour Cream Cultured", "81646.6266 g 2024-07-01 9.24 USD");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.inventory_items AS i WHERE quantity <> (SELECT"
 		       " sum(quantity_change) FROM weir.inventory_transactions AS t"
 		       " WHERE t.user_id = i.user_id AND t.item_id = i.item_id)"),
