@@ -93,9 +93,11 @@ static struct process *start_victim(struct chance *c)
 	return start_consumer(c, place ? failpoint : NULL);
 }
 
-/* Kills one after the other, and more work comes meanwhile. Ends when all is submitted. */
+/* Kills one after the other, and more work comes meanwhile. Ends when all is submitted. Some die
+ * where they are to; the others, which had no work for it or have no such place, soon after. */
 static void kill_consumers(uint64_t seed)
 {
+	int in_place = 0;
 	struct chance c = chance_of(seed, "kills", 0);
 	struct process *victims[CONSUMERS];
 	for (int i = 0; i < CONSUMERS; i++)
@@ -104,12 +106,14 @@ static void kill_consumers(uint64_t seed)
 		struct process **p = &victims[chance_between(&c, 0, CONSUMERS - 1)];
 		if (kill % 2 == 0 && kill / 2 < JOBS - 1)
 			submit_job(seed, kill / 2 + 1);
-		await_exit(*p, chance_between(&c, 20, 600));
+		in_place += await_exit(*p, chance_between(&c, 20, 1500)) == -SIGKILL;
 		forget(*p);
 		*p = start_victim(&c);
 	}
 	for (int i = 0; i < CONSUMERS; i++)
 		forget(victims[i]);
+	EXPECT(in_place > 0, "no consumer has died at work");
+	printf("    %d of %d died in place\n", in_place, KILLS);
 }
 
 /* ---- comparing ---- */
