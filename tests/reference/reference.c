@@ -256,107 +256,125 @@ static int insert_transaction(struct booking *b)
 		    l->pack_count, l->pack_each, l->unit_factor));
 }
 
-/* The newest price of an earlier date, as it is seen from one price row, and what it makes of it.
- */
-static int compare_with_previous(struct booking *b, const char *invoice, const char *line)
-{
-	const char *user = b->invoice->user_id;
-	PGresult *r =
-		ask(b->ref,
-		    "SELECT p.price, p.pack_units FROM reference.price_history AS p,"
-		    " reference.price_history AS this WHERE this.user_id = $1"
-		    " AND this.invoice_id = $2 AND this.line = $3 AND p.user_id = this.user_id"
-		    " AND p.item_id = this.item_id AND p.vendor_id = this.vendor_id"
-		    " AND p.currency = this.currency AND p.invoice_date < this.invoice_date"
-		    " ORDER BY p.invoice_date DESC, p.invoice_id DESC, p.line DESC LIMIT 1",
-		    user, invoice, line);
-	int rc = r ? 0 : -1;
-	if (r && PQntuples(r) > 0)
-		rc = done(ask(
-			b->ref,
-			"UPDATE reference.price_history AS this SET previous_price = $4,"
-			" previous_pack_units = $5,"
-			" is_price_increase = price * $5::numeric > $4::numeric * pack_units,"
-			" price_change_percent = round(100 * (price * $5::numeric"
-			"  - $4::numeric * pack_units) / nullif($4::numeric * pack_units, 0), 4)"
-			" WHERE user_id = $1 AND invoice_id = $2 AND line = $3",
-			user, invoice, line, PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 1)));
-	PQclear(r);
-	return rc;
-}
+/* A price before others; texts, or NULL when there is none. */
+struct previous {
+	PGresult *row;
+	const char *price, *pack_units;
+};
 
-/* The price rows that may have this line's price before them: those of the next date. */
-static int compare_next_date(struct booking *b)
+/* The newest price of the line's item before a date. The caller clears its row. 0 or -1. */
+static int find_previous(struct booking *b, const char *date, struct previous *p)
 {
 	const struct reference_invoice *in = b->invoice;
-	int rc = 0;
-	PGresult *r =
-		ask(b->ref,
-		    "SELECT invoice_id, line FROM reference.price_history"
-		    " WHERE user_id = $1 AND item_id = $2 AND vendor_id = $3 AND currency = $4"
-		    " AND invoice_date = (SELECT min(invoice_date)"
-		    "  FROM reference.price_history WHERE user_id = $1 AND item_id = $2"
-		    "  AND vendor_id = $3 AND currency = $4 AND invoice_date > $5)",
-		    in->user_id, b->item, b->vendor, in->currency, in->invoice_date);
-	for (int i = 0; r && i < PQntuples(r) && rc == 0; i++)
-		rc = compare_with_previous(b, PQgetvalue(r, i, 0), PQgetvalue(r, i, 1));
-	PQclear(r);
-	return r ? rc : -1;
+	*p = (struct previous){0};
+	p->row = ask(b->ref,
+		     "SELECT price, pack_units FROM reference.price_history WHERE user_id = $1"
+		     " AND item_id = $2 AND vendor_id = $3 AND currency = $4 AND invoice_date < $5"
+		     " ORDER BY invoice_date DESC, invoice_id DESC, line DESC LIMIT 1",
+		     in->user_id, b->item, b->vendor, in->currency, date);
+	if (p->row && PQntuples(p->row) > 0) {
+		p->price = PQgetvalue(p->row, 0, 0);
+		p->pack_units = PQgetvalue(p->row, 0, 1);
+	}
+	return p->row ? 0 : -1;
 }
 
 static int insert_price(struct booking *b)
 {
 	const struct reference_invoice *in = b->invoice;
 	const struct reference_line *l = b->line;
-	int rc = done(ask(b->ref,
-			  "INSERT INTO reference.price_history (user_id, invoice_id, line, item_id,"
-			  " vendor_id, currency, invoice_date, price, pack_units)"
-			  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
-			  " $9::numeric * $10::numeric * $11::numeric)",
-			  in->user_id, in->invoice_id, b->number, b->item, b->vendor, in->currency,
-			  in->invoice_date, l->unit_price, l->pack_count, l->pack_each,
-			  l->unit_factor));
+	struct previous p;
+	int rc = find_previous(b, in->invoice_date, &p);
 	if (rc == 0)
-		rc = compare_with_previous(b, in->invoice_id, b->number);
-	return rc < 0 ? -1 : compare_next_date(b);
+		rc = done(ask(b->ref,
+			      "INSERT INTO reference.price_history (user_id, invoice_id, line,"
+			      " item_id, vendor_id, currency, invoice_date, price, pack_units,"
+			      " previous_price, previous_pack_units, is_price_increase,"
+			      " price_change_percent) SELECT $1, $2, $3::integer, $4::bigint,"
+			      " $5::bigint, $6, $7::date, price, units, price0, units0,"
+			      " price * units0 > price0 * units,"
+			      " round(100 * (price * units0 - price0 * units)"
+			      "  / nullif(price0 * units, 0), 4)"
+			      " FROM (SELECT $8::numeric AS price, $12::numeric AS price0,"
+			      "  $9::numeric * $10::numeric * $11::numeric AS units,"
+			      "  $13::numeric AS units0) AS n",
+			      in->user_id, in->invoice_id, b->number, b->item, b->vendor,
+			      in->currency, in->invoice_date, l->unit_price, l->pack_count,
+			      l->pack_each, l->unit_factor, p.price, p.pack_units));
+	PQclear(p.row);
+	return rc;
 }
 
-static int add_quantity(struct booking *b)
+/* The line's price may be the one before those of the next date there is: these are derived again.
+ */
+static int derive_next_date(struct booking *b)
 {
-	const struct reference_line *l = b->line;
-	return done(ask(b->ref,
-			"UPDATE reference.inventory_items SET quantity = quantity"
-			" + $3::numeric * $4::numeric * $5::numeric * $6::numeric"
-			" WHERE user_id = $1 AND item_id = $2",
-			b->invoice->user_id, b->item, l->quantity, l->pack_count, l->pack_each,
-			l->unit_factor));
+	const struct reference_invoice *in = b->invoice;
+	struct previous p = {0};
+	char date[ID_SIZE];
+	int found = take_id(ask(b->ref,
+				"SELECT invoice_date FROM reference.price_history"
+				" WHERE user_id = $1 AND item_id = $2 AND vendor_id = $3"
+				" AND currency = $4 AND invoice_date > $5"
+				" ORDER BY invoice_date LIMIT 1",
+				in->user_id, b->item, b->vendor, in->currency, in->invoice_date),
+			    date);
+	if (found != 1)
+		return found;
+	int rc = find_previous(b, date, &p);
+	if (rc == 0)
+		rc = done(ask(b->ref,
+			      "UPDATE reference.price_history SET previous_price = $6,"
+			      " previous_pack_units = $7,"
+			      " is_price_increase = price * $7::numeric > $6::numeric * pack_units,"
+			      " price_change_percent = round(100 * (price * $7::numeric"
+			      "  - $6::numeric * pack_units)"
+			      "  / nullif($6::numeric * pack_units, 0), 4)"
+			      " WHERE user_id = $1 AND item_id = $2 AND vendor_id = $3"
+			      " AND currency = $4 AND invoice_date = $5",
+			      in->user_id, b->item, b->vendor, in->currency, date, p.price,
+			      p.pack_units));
+	PQclear(p.row);
+	return rc;
 }
 
-/* Of the last purchase that stands there and this line, the newer one. */
-static int move_last_purchase(struct booking *b)
+/* Of the last purchase that stands there and this line, the newer one is kept. */
+static int update_item(struct booking *b)
 {
 	const struct reference_invoice *in = b->invoice;
 	const struct reference_line *l = b->line;
-	return done(ask(b->ref,
-			"UPDATE reference.inventory_items SET last_purchase_date = $3,"
-			" last_purchase_invoice = $4, last_purchase_line = $5,"
-			" last_purchase_price = $6, last_purchase_currency = $7,"
-			" last_purchase_pack_units = $8::numeric * $9::numeric * $10::numeric"
-			" WHERE user_id = $1 AND item_id = $2 AND (last_purchase_date IS NULL"
-			" OR (last_purchase_date, last_purchase_invoice, last_purchase_line)"
-			" < ($3::date, $4 COLLATE \"C\", $5::integer))",
-			in->user_id, b->item, in->invoice_date, in->invoice_id, b->number,
-			l->unit_price, in->currency, l->pack_count, l->pack_each, l->unit_factor));
+	if (l->credit)
+		return done(ask(b->ref,
+				"UPDATE reference.inventory_items SET quantity = quantity"
+				" + $3::numeric * $4::numeric * $5::numeric * $6::numeric"
+				" WHERE user_id = $1 AND item_id = $2",
+				in->user_id, b->item, l->quantity, l->pack_count, l->pack_each,
+				l->unit_factor));
+	return done(
+		ask(b->ref,
+		    "UPDATE reference.inventory_items AS i SET quantity = quantity"
+		    " + $3::numeric * $4::numeric * $5::numeric * $6::numeric,"
+		    " (last_purchase_date, last_purchase_invoice, last_purchase_line,"
+		    " last_purchase_price, last_purchase_currency, last_purchase_pack_units)"
+		    " = (SELECT * FROM (VALUES (i.last_purchase_date, i.last_purchase_invoice,"
+		    "  i.last_purchase_line, i.last_purchase_price, i.last_purchase_currency,"
+		    "  i.last_purchase_pack_units), ($7::date, $8, $9::integer, $10::numeric, $11,"
+		    "  $4::numeric * $5::numeric * $6::numeric))"
+		    "  AS p(date, invoice, line, price, currency, units) WHERE date IS NOT NULL"
+		    "  ORDER BY date DESC, invoice COLLATE \"C\" DESC, line DESC LIMIT 1)"
+		    " WHERE user_id = $1 AND item_id = $2",
+		    in->user_id, b->item, l->quantity, l->pack_count, l->pack_each, l->unit_factor,
+		    in->invoice_date, in->invoice_id, b->number, l->unit_price, in->currency));
 }
 
 /* What comes back was no purchase: it has no price to remember. */
 static int book_line(struct booking *b)
 {
-	if (map_line(b) < 0 || insert_transaction(b) < 0 || add_quantity(b) < 0)
+	if (map_line(b) < 0 || insert_transaction(b) < 0)
 		return -1;
-	if (b->line->credit)
-		return 0;
-	return insert_price(b) < 0 || move_last_purchase(b) < 0 ? -1 : 0;
+	if (!b->line->credit && (insert_price(b) < 0 || derive_next_date(b) < 0))
+		return -1;
+	return update_item(b);
 }
 
 int reference_book(struct reference *ref, const struct reference_invoice *invoice)
