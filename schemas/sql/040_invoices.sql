@@ -131,3 +131,597 @@ CREATE TABLE weir.price_history (
 
 CREATE INDEX prices_in_time ON weir.price_history
 	(user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line);
+
+-- ---- what is passed on while a flush is booked ----
+
+CREATE TYPE weir.invoice_line AS (
+	pos            integer, -- of the invoice, in what the plugin was given
+	user_id        text COLLATE "C",
+	invoice_id     text COLLATE "C",
+	vendor_name    text,
+	vendor_key     text COLLATE "C",
+	invoice_number text,
+	invoice_date   date,
+	currency       text COLLATE "C",
+	fuzzy_auto     real,
+	fuzzy_review   real,
+	line           integer,
+	item_number    text COLLATE "C",
+	description    text,
+	item_key       text COLLATE "C",
+	category       text,
+	quantity       numeric,
+	unit_price     numeric,
+	credit         boolean,
+	pack_size      text,
+	pack_units     numeric,
+	base_unit      text COLLATE "C"
+);
+
+-- What a line was found to be; an array of these goes along with the array of lines.
+CREATE TYPE weir.line_match AS (
+	vendor_id   bigint,
+	mapping_id  bigint, -- NULL: not known yet
+	item_id     bigint,
+	match       text,
+	error       text    -- why the database refused it
+);
+
+-- A transaction that was new, for what follows from it.
+CREATE TYPE weir.booked_line AS (
+	user_id         text COLLATE "C",
+	item_id         bigint,
+	vendor_id       bigint,
+	currency        text COLLATE "C",
+	invoice_date    date,
+	invoice_id      text COLLATE "C",
+	line            integer,
+	price           numeric,
+	pack_units      numeric,
+	quantity_change numeric,
+	is_purchase     boolean
+);
+
+-- In one order for everybody: two flushes never wait for each other.
+CREATE FUNCTION weir.read_invoices(pos integer[], user_id text[], invoice_id text[], invoice text[])
+RETURNS weir.invoice_line[] LANGUAGE sql AS $$
+SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.invoice_number,
+                     h.invoice_date, h.currency, h.fuzzy_auto, h.fuzzy_review, l.line,
+                     coalesce(l.item_number, ''), l.description, weir.text_key(l.description),
+                     l.category, l.quantity, l.unit_price, l.credit, l.pack_size,
+                     l.pack_count * l.pack_each * l.unit_factor, l.base_unit)::weir.invoice_line
+                 ORDER BY h.user_id COLLATE "C", h.invoice_id COLLATE "C", h.pos, l.line)
+  FROM (SELECT u.pos, u.user_id, u.invoice_id, i.*, weir.text_key(i.vendor_name) AS vendor_key
+          FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
+         CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(vendor_name text,
+               invoice_number text, invoice_date date, currency text, fuzzy_auto real,
+               fuzzy_review real, lines json)
+        OFFSET 0) AS h
+ CROSS JOIN LATERAL json_to_recordset(h.lines) AS l(line integer, item_number text,
+       description text, category text, quantity numeric, unit_price numeric, credit boolean,
+       pack_size text, pack_count numeric, pack_each numeric, unit_factor numeric, base_unit text)
+$$;
+
+-- ---- mapping ----
+
+-- What is known of lines: those without a mapping_id are still to be mapped.
+CREATE FUNCTION weir.find_items(lines weir.invoice_line[]) RETURNS weir.line_match[]
+LANGUAGE plpgsql AS $$
+DECLARE
+	matches weir.line_match[];
+BEGIN
+	SELECT array_agg(ROW(v.vendor_id, coalesce(n.mapping_id, d.mapping_id),
+	                     coalesce(n.item_id, d.item_id), 'exact', NULL)::weir.line_match
+	                 ORDER BY l.ordinality)
+	  INTO matches
+	  FROM unnest(lines) WITH ORDINALITY AS l
+	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
+	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
+	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
+	        WHERE m.user_id = l.user_id AND m.vendor_id = v.vendor_id
+	          AND m.item_number = l.item_number AND m.base_unit = l.base_unit
+	          AND m.item_number <> '' LIMIT 1) n ON true
+	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
+	        WHERE l.item_number = '' AND m.user_id = l.user_id AND m.vendor_id = v.vendor_id
+	          AND m.item_key = l.item_key AND m.base_unit = l.base_unit
+	        ORDER BY m.mapping_id LIMIT 1) d ON true;
+	RETURN matches;
+END $$;
+
+-- The words of a key that hold digits: sizes, grades, percentages. Where these differ, so do the
+-- things, however alike the words are.
+CREATE FUNCTION weir.number_words(item_key text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT coalesce(array_agg(w ORDER BY w COLLATE "C"), '{}')
+  FROM regexp_split_to_table(item_key, ' ') AS w WHERE w ~ '[0-9]'
+$$;
+
+-- The most similar items of a user, the best first. Its index is of the kind that only bitmap scans
+-- can use, which the plans of a consumer's session else do without.
+CREATE FUNCTION weir.similar_items(of_user text, unit text, key text, threshold real)
+RETURNS TABLE (item_id bigint, description text, item_key text, similarity real)
+LANGUAGE plpgsql SET enable_bitmapscan = on SET enable_indexscan = off SET enable_sort = on
+SET pg_trgm.similarity_threshold = 1 AS $$
+BEGIN
+	PERFORM set_config('pg_trgm.similarity_threshold', threshold::text, true);
+	RETURN QUERY
+	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
+	  FROM weir.inventory_items i
+	 WHERE i.user_id = of_user AND i.base_unit = unit AND i.item_key % key
+	 ORDER BY s DESC, i.item_id LIMIT 5;
+END $$;
+
+-- Gets or makes the vendor. Its caller holds the user's inventory alone, as those below.
+CREATE FUNCTION weir.take_vendor(of_user text, key text, its_name text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	id bigint;
+BEGIN
+	SELECT v.vendor_id INTO id FROM weir.vendors v WHERE v.user_id = of_user AND v.vendor_key = key;
+	IF id IS NULL THEN
+		INSERT INTO weir.vendors (user_id, vendor_key, name) VALUES (of_user, key, its_name)
+		RETURNING vendor_id INTO id;
+	END IF;
+	RETURN id;
+END $$;
+
+CREATE FUNCTION weir.make_item(of_user text, unit text, key text, text text, its_category text)
+RETURNS bigint LANGUAGE sql AS $$
+INSERT INTO weir.inventory_items (user_id, base_unit, item_key, description, category)
+VALUES (of_user, unit, key, text, its_category) RETURNING item_id
+$$;
+
+-- Maps a line that find_items() does not know by an item of the same or a similar description, or a
+-- new one, and keeps that as the vendor's mapping.
+CREATE FUNCTION weir.map_line(l weir.invoice_line, vendor bigint) RETURNS weir.line_match
+LANGUAGE plpgsql AS $$
+DECLARE
+	m weir.vendor_item_mappings;
+	likely record;
+BEGIN
+	SELECT * INTO m FROM weir.vendor_item_mappings k
+	 WHERE k.user_id = l.user_id AND k.vendor_id = vendor AND k.item_key = l.item_key
+	   AND k.base_unit = l.base_unit
+	 ORDER BY k.mapping_id LIMIT 1;
+	m.match := 'exact'; -- and in doubt as long as the mapping that it follows
+	IF m.item_id IS NULL THEN
+		m.needs_review := false;
+		SELECT i.item_id INTO m.item_id FROM weir.inventory_items i
+		 WHERE i.user_id = l.user_id AND i.base_unit = l.base_unit AND i.item_key = l.item_key;
+	END IF;
+	IF m.item_id IS NULL THEN
+		SELECT json_agg(json_build_object('item_id', s.item_id, 'description', s.description,
+		                                  'similarity', s.similarity)) AS candidates,
+		       min(s.item_id) FILTER (WHERE s.n = 1) AS best,
+		       max(s.similarity) AS similarity,
+		       (array_agg(s.item_id ORDER BY s.n) FILTER (WHERE s.sure))[1] AS sure,
+		       max(s.similarity) FILTER (WHERE s.sure) AS sure_similarity
+		  INTO likely
+		  FROM (SELECT c.*, c.similarity >= l.fuzzy_auto
+		               AND weir.number_words(c.item_key) = weir.number_words(l.item_key) AS sure
+		          FROM weir.similar_items(l.user_id, l.base_unit, l.item_key, l.fuzzy_review)
+		               WITH ORDINALITY AS c(item_id, description, item_key, similarity, n)) s;
+		m.item_id := coalesce(likely.sure, likely.best);
+		m.similarity := coalesce(likely.sure_similarity, likely.similarity);
+		m.needs_review := m.item_id IS NOT NULL AND likely.sure IS NULL;
+		m.match := CASE WHEN m.needs_review THEN 'fuzzy_review' ELSE 'fuzzy_auto' END;
+		m.candidates := CASE WHEN m.needs_review THEN likely.candidates END;
+	END IF;
+	IF m.item_id IS NULL THEN
+		m.match := 'new';
+		m.item_id := weir.make_item(l.user_id, l.base_unit, l.item_key, l.description, l.category);
+	END IF;
+	INSERT INTO weir.vendor_item_mappings (user_id, vendor_id, item_number, description, item_key,
+	       base_unit, item_id, match, similarity, candidates, needs_review)
+	VALUES (l.user_id, vendor, l.item_number, l.description, l.item_key, l.base_unit, m.item_id,
+	        m.match, m.similarity, m.candidates, m.needs_review)
+	RETURNING mapping_id INTO m.mapping_id;
+	RETURN (vendor, m.mapping_id, m.item_id, m.match, NULL)::weir.line_match;
+END $$;
+
+-- In order: what one line has made, the next one finds.
+CREATE FUNCTION weir.map_lines(lines weir.invoice_line[], INOUT matches weir.line_match[])
+LANGUAGE plpgsql AS $$
+DECLARE
+	vendor bigint;
+BEGIN
+	FOR n IN 1 .. cardinality(lines) LOOP
+		CONTINUE WHEN matches[n].mapping_id IS NOT NULL;
+		vendor := weir.take_vendor(lines[n].user_id, lines[n].vendor_key, lines[n].vendor_name);
+		matches[n] := (weir.find_items(lines[n:n]))[1];
+		CONTINUE WHEN matches[n].mapping_id IS NOT NULL;
+		matches[n] := weir.map_line(lines[n], vendor);
+	END LOOP;
+END $$;
+
+-- ---- writing ----
+
+-- The vendor's newest price of an item before a day.
+CREATE FUNCTION weir.price_before(of_user text, item bigint, vendor bigint, in_currency text, day date)
+RETURNS TABLE (price numeric, pack_units numeric) LANGUAGE sql STABLE AS $$
+SELECT p.price, p.pack_units FROM weir.price_history p
+ WHERE p.user_id = of_user AND p.item_id = item AND p.vendor_id = vendor
+   AND p.currency = in_currency AND p.invoice_date < day
+ ORDER BY p.invoice_date DESC, p.invoice_id DESC, p.line DESC LIMIT 1
+$$;
+
+-- (price / units - price0 / units0) / (price0 / units0), with a single division.
+CREATE FUNCTION weir.price_change(price numeric, units numeric, price0 numeric, units0 numeric)
+RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN round((price * units0 - price0 * units) * 100 / nullif(price0 * units, 0), 4);
+
+-- What rows of the history say of the price before them, where it is no longer so.
+CREATE FUNCTION weir.derive_prices(of_user text[], invoice text[], its_line integer[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.price_history p
+	   SET previous_price = d.price, previous_pack_units = d.pack_units,
+	       price_change_percent = weir.price_change(p.price, p.pack_units, d.price, d.pack_units),
+	       is_price_increase = p.price * d.pack_units > d.price * p.pack_units
+	  FROM (SELECT p.user_id, p.invoice_id, p.line, b.price, b.pack_units
+	          FROM unnest(of_user, invoice, its_line) AS u(user_id, invoice_id, line)
+	         CROSS JOIN LATERAL (SELECT h.* FROM weir.price_history h WHERE h.user_id = u.user_id
+	               AND h.invoice_id = u.invoice_id AND h.line = u.line LIMIT 1) p
+	          LEFT JOIN LATERAL weir.price_before(p.user_id, p.item_id, p.vendor_id, p.currency,
+	               p.invoice_date) b ON true
+	         WHERE (b.price, b.pack_units)
+	               IS DISTINCT FROM (p.previous_price, p.previous_pack_units)) d
+	 WHERE p.user_id = d.user_id AND p.invoice_id = d.invoice_id AND p.line = d.line;
+END $$;
+
+-- The new rows among others of the same call, and the rows of the next day after each.
+CREATE FUNCTION weir.derive_around(booked weir.booked_line[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	users text[];
+	invoices text[];
+	numbers integer[];
+BEGIN
+	SELECT array_agg(k.user_id), array_agg(k.invoice_id), array_agg(k.line)
+	  INTO users, invoices, numbers
+	  FROM (SELECT b.user_id, b.invoice_id, b.line FROM unnest(booked) b WHERE b.is_purchase
+	        UNION
+	        SELECT b.user_id, a.invoice_id, a.line FROM unnest(booked) b
+	         CROSS JOIN LATERAL (SELECT p.invoice_date FROM weir.price_history p
+	               WHERE p.user_id = b.user_id AND p.item_id = b.item_id
+	                 AND p.vendor_id = b.vendor_id AND p.currency = b.currency
+	                 AND p.invoice_date > b.invoice_date
+	               ORDER BY p.invoice_date, p.invoice_id, p.line LIMIT 1) n
+	         CROSS JOIN LATERAL (SELECT p.invoice_id, p.line FROM weir.price_history p
+	               WHERE p.user_id = b.user_id AND p.item_id = b.item_id
+	                 AND p.vendor_id = b.vendor_id AND p.currency = b.currency
+	                 AND p.invoice_date = n.invoice_date) a
+	         WHERE b.is_purchase) k;
+	PERFORM weir.derive_prices(users, invoices, numbers);
+END $$;
+
+-- Books lines whose items are known and held. Those that stand there already are left as they are.
+CREATE FUNCTION weir.write_lines(lines weir.invoice_line[], matches weir.line_match[])
+RETURNS weir.booked_line[] LANGUAGE plpgsql AS $$
+DECLARE
+	booked weir.booked_line[];
+BEGIN
+	WITH t AS (
+		INSERT INTO weir.inventory_transactions (user_id, invoice_id, line, kind, vendor_id,
+		       item_id, mapping_id, match, invoice_number, invoice_date, currency, description,
+		       quantity, unit_price, total_cost, pack_size, pack_units, quantity_change, unit_cost)
+		SELECT l.user_id, l.invoice_id, l.line, CASE WHEN l.credit THEN 'credit' ELSE 'purchase' END,
+		       l.vendor_id, l.item_id, l.mapping_id, l.match, l.invoice_number, l.invoice_date,
+		       l.currency, l.description, l.quantity, l.unit_price, l.quantity * l.unit_price,
+		       l.pack_size, l.pack_units, l.quantity * l.pack_units,
+		       round(l.unit_price / l.pack_units, 10)
+		  FROM unnest(lines, matches) AS l WHERE l.item_id IS NOT NULL
+		ON CONFLICT DO NOTHING
+		RETURNING user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line,
+		          unit_price, pack_units, quantity_change, kind = 'purchase' AS is_purchase),
+	p AS (
+		INSERT INTO weir.price_history (user_id, invoice_id, line, item_id, vendor_id, currency,
+		       invoice_date, price, pack_units, previous_price, previous_pack_units,
+		       price_change_percent, is_price_increase)
+		SELECT t.user_id, t.invoice_id, t.line, t.item_id, t.vendor_id, t.currency,
+		       t.invoice_date, t.unit_price, t.pack_units, b.price, b.pack_units,
+		       weir.price_change(t.unit_price, t.pack_units, b.price, b.pack_units),
+		       t.unit_price * b.pack_units > b.price * t.pack_units
+		  FROM t LEFT JOIN LATERAL weir.price_before(t.user_id, t.item_id, t.vendor_id,
+		       t.currency, t.invoice_date) b ON true
+		 WHERE t.is_purchase)
+	SELECT array_agg(ROW(t.*)::weir.booked_line) INTO booked FROM t;
+	PERFORM weir.derive_around(booked);
+	RETURN booked;
+END $$;
+
+-- ---- dividing ----
+
+-- A row that the database refuses for good must not take the others with it: the lines are divided
+-- until it stands alone, first to the one invoice, then to the one line. Faults that may pass, and
+-- those of the schema, are the whole flush's.
+
+CREATE FUNCTION weir.map_safely(lines weir.invoice_line[], INOUT matches weir.line_match[])
+LANGUAGE plpgsql AS $$
+DECLARE
+	half integer := cardinality(lines) / 2;
+BEGIN
+	BEGIN
+		matches := weir.map_lines(lines, matches);
+		RETURN;
+	EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception
+	            OR program_limit_exceeded OR with_check_option_violation
+	            OR triggered_action_exception THEN
+		IF half = 0 THEN
+			matches[1].error := SQLERRM;
+			RETURN;
+		END IF;
+	END;
+	matches := weir.map_safely(lines[:half], matches[:half])
+	      || weir.map_safely(lines[half + 1:], matches[half + 1:]);
+END $$;
+
+CREATE FUNCTION weir.write_safely(lines weir.invoice_line[], INOUT matches weir.line_match[],
+                                  OUT booked weir.booked_line[])
+LANGUAGE plpgsql AS $$
+DECLARE
+	half integer := cardinality(lines) / 2;
+	a record;
+	b record;
+BEGIN
+	BEGIN
+		booked := weir.write_lines(lines, matches);
+		RETURN;
+	EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception
+	            OR program_limit_exceeded OR with_check_option_violation
+	            OR triggered_action_exception THEN
+		IF half = 0 THEN
+			matches[1].item_id := NULL;
+			matches[1].error := SQLERRM;
+			RETURN;
+		END IF;
+	END;
+	a := weir.write_safely(lines[:half], matches[:half]);
+	b := weir.write_safely(lines[half + 1:], matches[half + 1:]);
+	matches := a.matches || b.matches;
+	booked := a.booked || b.booked;
+END $$;
+
+-- ---- a flush ----
+
+-- One user's inventory is mapped by one transaction at a time (alone), while those to whom all is
+-- known go on side by side. In the order of users, so that nobody waits in a circle.
+CREATE FUNCTION weir.hold_inventories(users text[], alone text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	u text;
+	key bigint;
+BEGIN
+	FOR u IN SELECT DISTINCT x COLLATE "C" FROM unnest(users) AS x ORDER BY 1 LOOP
+		key := hashtextextended('weir.inventory/' || u, 0);
+		IF u = ANY (alone) THEN
+			PERFORM pg_advisory_xact_lock(key);
+		ELSE
+			PERFORM pg_advisory_xact_lock_shared(key);
+		END IF;
+	END LOOP;
+END $$;
+
+-- Takes the user's inventories, and finds or makes the item of each line.
+CREATE FUNCTION weir.map_all(lines weir.invoice_line[]) RETURNS weir.line_match[]
+LANGUAGE plpgsql AS $$
+DECLARE
+	users text[] := (SELECT array_agg(DISTINCT l.user_id) FROM unnest(lines) l);
+	alone text[];
+	matches weir.line_match[];
+	part weir.line_match[];
+BEGIN
+	BEGIN
+		PERFORM weir.hold_inventories(users, '{}');
+		FOR n IN 1 .. cardinality(lines) BY 500 LOOP
+			matches := matches || weir.find_items(lines[n:n + 499]);
+		END LOOP;
+		SELECT array_agg(DISTINCT l.user_id) INTO alone FROM unnest(lines, matches) l
+		 WHERE l.mapping_id IS NULL;
+		IF alone IS NULL THEN
+			RETURN matches;
+		END IF;
+		RAISE EXCEPTION USING ERRCODE = 'WE003'; -- gives back what is held
+	EXCEPTION WHEN SQLSTATE 'WE003' THEN
+		PERFORM weir.hold_inventories(users, alone);
+	END;
+	matches := NULL;
+	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
+		part := weir.find_items(lines[n:n + 499]);
+		matches := matches || weir.map_safely(lines[n:n + 499], part);
+	END LOOP;
+	RETURN matches;
+END $$;
+
+-- Adds what was booked to the items, each in one update; the newest purchase only moves forward.
+CREATE FUNCTION weir.book_items(booked weir.booked_line[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE weir.inventory_items i
+	   SET quantity = i.quantity + s.quantity, updated_at = now(),
+	       (last_purchase_date, last_purchase_invoice, last_purchase_line, last_purchase_price,
+	        last_purchase_currency, last_purchase_pack_units) = (
+	       SELECT c.* FROM (VALUES
+	              (i.last_purchase_date, i.last_purchase_invoice, i.last_purchase_line,
+	               i.last_purchase_price, i.last_purchase_currency, i.last_purchase_pack_units),
+	              ((s.newest).invoice_date, (s.newest).invoice_id, (s.newest).line,
+	               (s.newest).price, (s.newest).currency, (s.newest).pack_units))
+	              AS c(day, invoice, line, price, currency, units)
+	        ORDER BY c.day DESC NULLS LAST, c.invoice COLLATE "C" DESC, c.line DESC LIMIT 1)
+	  FROM (SELECT b.user_id, b.item_id, sum(b.quantity_change) AS quantity,
+	               (array_agg(b ORDER BY b.invoice_date DESC, b.invoice_id DESC, b.line DESC)
+	                FILTER (WHERE b.is_purchase))[1] AS newest
+	          FROM unnest(booked) AS b GROUP BY b.user_id, b.item_id) s
+	 WHERE i.user_id = s.user_id AND i.item_id = s.item_id;
+END $$;
+
+CREATE FUNCTION weir.line_fault(line integer, description text, error text,
+                                t weir.inventory_transactions)
+RETURNS json LANGUAGE sql IMMUTABLE AS $$
+SELECT json_build_object('line', line, 'description', description,
+       'error', CASE WHEN (t).line IS NULL THEN error
+                     ELSE format('was booked before with other content: %s x %s at %s %s',
+                                 (t).quantity, (t).description, (t).unit_price, (t).currency) END,
+       'error_class', CASE WHEN (t).line IS NULL THEN 'store' ELSE 'booked_differently' END)
+$$;
+
+CREATE FUNCTION weir.line_review(t weir.inventory_transactions) RETURNS json LANGUAGE sql STABLE AS $$
+SELECT json_build_object('line', t.line, 'description', t.description, 'mapping_id', m.mapping_id,
+       'item_id', i.item_id, 'item_description', i.description, 'similarity', m.similarity,
+       'candidates', m.candidates)
+  FROM weir.vendor_item_mappings m JOIN weir.inventory_items i USING (user_id, item_id)
+ WHERE m.user_id = t.user_id AND m.mapping_id = t.mapping_id
+$$;
+
+-- What each invoice came to, from what stands in the tables now. One of which no line stands there
+-- has no row.
+CREATE FUNCTION weir.invoice_results(positions integer[], invoices text[],
+                                     lines weir.invoice_line[], matches weir.line_match[])
+RETURNS TABLE (pos integer, result json) LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on
+AS $$
+WITH l AS (
+	SELECT l.pos, l.line, l.description, l.error, b.t, p.is_price_increase,
+	       p.price_change_percent, coalesce(
+	            ((b.t).vendor_id, (b.t).invoice_number, (b.t).invoice_date, (b.t).currency,
+	             (b.t).description, (b.t).quantity, (b.t).unit_price, (b.t).pack_units)
+	          = (l.vendor_id, l.invoice_number, l.invoice_date, l.currency,
+	             l.description, l.quantity, l.unit_price, l.pack_units), false) AS booked
+	  FROM unnest(lines, matches) AS l
+	  LEFT JOIN LATERAL (SELECT t FROM weir.inventory_transactions t WHERE t.user_id = l.user_id
+	       AND t.invoice_id = l.invoice_id AND t.line = l.line LIMIT 1) b ON true
+	  LEFT JOIN LATERAL (SELECT * FROM weir.price_history p WHERE p.user_id = l.user_id
+	       AND p.invoice_id = l.invoice_id AND p.line = l.line LIMIT 1) p ON true),
+s AS (
+	SELECT l.pos, count(*) FILTER (WHERE l.booked) AS booked,
+	       count(*) FILTER (WHERE NOT l.booked) AS refused,
+	       count(*) FILTER (WHERE l.booked AND (l.t).match = 'new') AS created,
+	       count(DISTINCT (l.t).item_id) FILTER (WHERE l.booked) AS items,
+	       count(*) FILTER (WHERE l.booked AND (l.t).match = 'exact') AS exact,
+	       count(*) FILTER (WHERE l.booked AND (l.t).match LIKE 'fuzzy%') AS fuzzy,
+	       min((l.t).vendor_id) AS vendor_id, sum((l.t).total_cost) FILTER (WHERE l.booked) AS cost,
+	       count(*) FILTER (WHERE l.booked AND l.is_price_increase) AS increases,
+	       count(*) FILTER (WHERE l.booked AND l.price_change_percent < 0) AS decreases,
+	       json_agg(weir.line_fault(l.line, l.description, l.error, l.t) ORDER BY l.line)
+	       FILTER (WHERE NOT l.booked) AS faults,
+	       json_agg(weir.line_review(l.t) ORDER BY l.line)
+	       FILTER (WHERE l.booked AND (l.t).match = 'fuzzy_review') AS review
+	  FROM l GROUP BY l.pos)
+SELECT s.pos, json_build_object(
+	'status', CASE WHEN s.refused + h.failed = 0 THEN 'success' ELSE 'partial_success' END,
+	'vendor_id', s.vendor_id, 'invoice_number', h.invoice_number,
+	'items_processed', s.booked, 'items_failed', s.refused + h.failed,
+	'inventory_items_created', s.created, 'inventory_items_updated', s.items - s.created,
+	'exact_matches', s.exact, 'fuzzy_matches', s.fuzzy,
+	'total_cost', s.cost::text, 'currency', h.currency,
+	'price_increases', s.increases, 'price_decreases', s.decreases,
+	'review', coalesce(s.review, '[]'),
+	'failed_items', CASE WHEN s.faults IS NULL THEN h.failed_items ELSE (
+	        SELECT json_agg(f ORDER BY (f->>'line')::integer)
+	          FROM (SELECT json_array_elements(h.failed_items)
+	                UNION ALL SELECT json_array_elements(s.faults)) AS x(f)) END,
+	'warnings', h.warnings,
+	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6))
+  FROM s
+  JOIN (SELECT u.pos, i.*, json_array_length(i.failed_items) + coalesce(i.failed_items_omitted, 0)
+               AS failed
+          FROM unnest(positions, invoices) AS u(pos, invoice)
+         CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(invoice_number text,
+               currency text, failed_items json, failed_items_omitted integer, warnings json)
+       ) h ON h.pos = s.pos
+ WHERE s.booked > 0
+$$;
+
+-- Books the invoices of a flush: their users, ids and lines (JSON, as the plugin `invoice` has
+-- checked them), by position. Returns what each came to.
+CREATE FUNCTION weir.book_invoices(positions integer[], user_ids text[], invoice_ids text[],
+                                   invoices text[])
+RETURNS TABLE (pos integer, result json) LANGUAGE plpgsql AS $$
+DECLARE
+	lines weir.invoice_line[] := weir.read_invoices(positions, user_ids, invoice_ids, invoices);
+	matches weir.line_match[] := weir.map_all(lines);
+	written weir.line_match[];
+	booked weir.booked_line[];
+	part record;
+BEGIN
+	-- From here on the prices and quantities of these items are ours, in the order of their keys.
+	PERFORM FROM (SELECT DISTINCT l.user_id, l.item_id FROM unnest(lines, matches) l
+	               WHERE l.item_id IS NOT NULL ORDER BY 1, 2) u
+	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i WHERE i.user_id = u.user_id
+	               AND i.item_id = u.item_id FOR NO KEY UPDATE) i;
+	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
+		part := weir.write_safely(lines[n:n + 499], matches[n:n + 499]);
+		written := written || part.matches;
+		booked := booked || part.booked;
+	END LOOP;
+	PERFORM weir.book_items(booked);
+	RETURN QUERY SELECT * FROM weir.invoice_results(positions, invoices, lines, written);
+END $$;
+
+-- ---- review ----
+
+-- The mapping is right as it is. False: there is none to accept.
+CREATE FUNCTION weir.accept_mapping(of_user text, mapping bigint) RETURNS boolean
+LANGUAGE sql AS $$
+WITH m AS (UPDATE weir.vendor_item_mappings SET needs_review = false, reviewed_at = now()
+            WHERE user_id = of_user AND mapping_id = mapping RETURNING 1)
+SELECT EXISTS (SELECT FROM m)
+$$;
+
+-- Sets what follows from an item's transactions anew.
+CREATE FUNCTION weir.recount_item(of_user text, item bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	p weir.price_history;
+BEGIN
+	SELECT * INTO p FROM weir.price_history h WHERE h.user_id = of_user AND h.item_id = item
+	 ORDER BY h.invoice_date DESC, h.invoice_id DESC, h.line DESC LIMIT 1;
+	UPDATE weir.inventory_items i
+	   SET quantity = (SELECT coalesce(sum(t.quantity_change), 0)
+	                     FROM weir.inventory_transactions t
+	                    WHERE t.user_id = of_user AND t.item_id = item),
+	       updated_at = now(), last_purchase_date = p.invoice_date,
+	       last_purchase_invoice = p.invoice_id, last_purchase_line = p.line,
+	       last_purchase_price = p.price, last_purchase_currency = p.currency,
+	       last_purchase_pack_units = p.pack_units
+	 WHERE i.user_id = of_user AND i.item_id = item;
+	PERFORM weir.derive_prices(array_agg(h.user_id), array_agg(h.invoice_id), array_agg(h.line))
+	   FROM weir.price_history h WHERE h.user_id = of_user AND h.item_id = item;
+END $$;
+
+-- The mapping leads to this item (NULL: to one of its own), and all that came through it moves along.
+-- Returns the item.
+CREATE FUNCTION weir.remap_mapping(of_user text, mapping bigint, item bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	m weir.vendor_item_mappings;
+	target weir.inventory_items;
+BEGIN
+	PERFORM weir.hold_inventories(ARRAY[of_user], ARRAY[of_user]);
+	SELECT * INTO m FROM weir.vendor_item_mappings k
+	 WHERE k.user_id = of_user AND k.mapping_id = mapping;
+	IF m.mapping_id IS NULL THEN
+		RAISE EXCEPTION 'there is no mapping %', mapping USING ERRCODE = 'WE002';
+	END IF;
+	SELECT * INTO target FROM weir.inventory_items i WHERE i.user_id = of_user
+	   AND CASE WHEN item IS NULL THEN i.base_unit = m.base_unit AND i.item_key = m.item_key
+	            ELSE i.item_id = item END;
+	IF target.item_id IS NULL AND item IS NOT NULL THEN
+		RAISE EXCEPTION 'there is no item %', item USING ERRCODE = 'WE002';
+	END IF;
+	IF target.base_unit <> m.base_unit THEN
+		RAISE EXCEPTION 'item % is counted in %, and what came through mapping % in %', item,
+		      target.base_unit, mapping, m.base_unit USING ERRCODE = 'WE002';
+	END IF;
+	target.item_id := coalesce(target.item_id,
+	        weir.make_item(of_user, m.base_unit, m.item_key, m.description, NULL));
+	UPDATE weir.vendor_item_mappings k
+	   SET item_id = target.item_id, needs_review = false, reviewed_at = now()
+	 WHERE k.user_id = of_user AND k.mapping_id = mapping;
+	IF target.item_id <> m.item_id THEN
+		WITH moved AS (
+			UPDATE weir.inventory_transactions t SET item_id = target.item_id
+			 WHERE t.user_id = of_user AND t.item_id = m.item_id AND t.mapping_id = mapping
+			RETURNING t.invoice_id, t.line)
+		UPDATE weir.price_history h SET item_id = target.item_id FROM moved
+		 WHERE h.user_id = of_user AND h.invoice_id = moved.invoice_id AND h.line = moved.line;
+		PERFORM weir.recount_item(of_user, m.item_id);
+		PERFORM weir.recount_item(of_user, target.item_id);
+	END IF;
+	RETURN target.item_id;
+END $$;
