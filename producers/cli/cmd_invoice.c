@@ -161,9 +161,9 @@ const struct command command_invoice = {
 		"  weir invoice review alice --accept 17,18 --remap 19=4 --remap 20=new\n"
 		"  weir invoice review alice --vendor \"Sysco\" --accept all\n"
 		"  weir invoice review alice --all --format json | jq -r .description\n\n"
-		"Exit status: 0 done, also when there was nothing to list; 1 one or more mappings\n"
-		"could not be settled (there is none of this number, it does not need a review,\n"
-		"the item is not there or has another base unit).\n",
+		"Exit status: 0 done, also when it was done before or there is nothing to list;\n"
+		"1 one or more could not be settled: there is no such mapping or item of this\n"
+		"user, or the item has another base unit.\n",
 	.options = options,
 	.no_environment = true,
 	.config_size = sizeof(struct invoice_config),

@@ -252,20 +252,6 @@ static int tell(const struct review *r, const struct decision *d, struct weir_er
 	return sink_pass(r->sink, err);
 }
 
-static int fail_to_accept(const struct review *r, int64_t mapping_id, struct weir_error *err)
-{
-	PGresult *rows = NULL;
-	if (read_page(r, one_mapping, mapping_id, 0, &rows, err) < 0)
-		return -1;
-	bool there = PQntuples(rows) > 0;
-	PQclear(rows);
-	if (there)
-		return weir_fail(err, "settled", "mapping %" PRId64 " does not need a review",
-				 mapping_id);
-	return weir_fail(err, "unknown_mapping", "user %s has no mapping %" PRId64, r->user_id,
-			 mapping_id);
-}
-
 static int accept(const struct review *r, const struct decision *d, struct weir_error *err)
 {
 	struct params p = PARAMS_INIT;
@@ -278,7 +264,10 @@ static int accept(const struct review *r, const struct decision *d, struct weir_
 		return -1;
 	bool accepted = ledger_bool(rows, 0, 0);
 	PQclear(rows);
-	return accepted ? tell(r, d, err) : fail_to_accept(r, d->mapping_id, err);
+	if (!accepted)
+		return weir_fail(err, "unknown_mapping", "user %s has no mapping %" PRId64,
+				 r->user_id, d->mapping_id);
+	return tell(r, d, err);
 }
 
 static int remap(const struct review *r, const struct decision *d, struct weir_error *err)

@@ -50,7 +50,8 @@ int review_choose_vendor(struct review *r, const char *name,
 int review_list(struct review *r, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Does it, in a transaction of its own (of all mappings: in several), and writes what came of it.
- * Error codes: refused, unknown_mapping, settled. May wait for invoices that are being booked. */
+ * Doing it again changes nothing. Error codes: refused, unknown_mapping. May wait for invoices that
+ * are being booked. */
 int review_settle(struct review *r, const struct decision *d,
 		  struct weir_error *err) WEIR_MUST_CHECK;
 
