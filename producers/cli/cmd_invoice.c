@@ -152,7 +152,7 @@ const struct command command_invoice = {
 	.help = "A line whose description is only like that of an item is mapped to the likeliest\n"
 		"one, and flagged. review lists the flagged mappings: what the vendor calls it,\n"
 		"the item it leads to, the other candidates, and what was booked through it.\n\n"
-		"--accept says that it is right. --remap leads it elsewhere, of now on and for\n"
+		"--accept says that it is right. --remap leads it elsewhere, from now on and for\n"
 		"what was booked: transactions, quantities, prices and last purchases move with\n"
 		"it. An item of another base unit is refused: grams are never added to pieces.\n"
 		"Remaps come first, then accepts, each in a transaction of its own; one that\n"

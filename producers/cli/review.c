@@ -40,7 +40,8 @@ enum {
 	"   AND item_id = ANY (ARRAY(SELECT item_id FROM m)) GROUP BY mapping_id)"                 \
 	" SELECT m.mapping_id, m.vendor_id, v.name, nullif(m.item_number, ''), m.description,"     \
 	" m.item_id, i.description, m.base_unit, m.match,"                                         \
-	" trim_scale(round(m.similarity::numeric, 4))::text, m.candidates::jsonb::text,"           \
+	" trim_scale(round(m.similarity::numeric, 4))::text,"                                      \
+	" translate(m.candidates::text, E'\\n\\r', '  '),"                                         \
 	" CASE WHEN json_typeof(m.candidates) = 'array' THEN (SELECT string_agg("                  \
 	"   concat(c ->> 'item_id', ' \"', c ->> 'description', '\" ',"                            \
 	"    left(c ->> 'similarity', 4)), ', ') FROM json_array_elements(m.candidates) AS c)"     \
