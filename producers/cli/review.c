@@ -37,7 +37,8 @@ enum {
 	"  ORDER BY mapping_id LIMIT $4::int8),"                                                   \
 	" t AS MATERIALIZED (SELECT mapping_id, count(*) AS n, sum(quantity_change) AS quantity"   \
 	"  FROM weir.inventory_transactions WHERE user_id = $1"                                    \
-	"   AND item_id = ANY (ARRAY(SELECT item_id FROM m)) GROUP BY mapping_id)"                 \
+	"   AND item_id = ANY (ARRAY(SELECT item_id FROM m))"                                      \
+	"   AND mapping_id IN (SELECT mapping_id FROM m) GROUP BY mapping_id)"                     \
 	" SELECT m.mapping_id, m.vendor_id, v.name, nullif(m.item_number, ''), m.description,"     \
 	" m.item_id, i.description, m.base_unit, m.match,"                                         \
 	" trim_scale(round(m.similarity::numeric, 4))::text,"                                      \
@@ -203,13 +204,13 @@ static int list_page(const struct review *r, int64_t *last, struct weir_error *e
 	return rc < 0 ? -1 : n;
 }
 
-/* A person who has mistyped the user's id is not told that all is well. */
+/* Who has a mapping has a vendor. A person who has mistyped the user's id is not told that all is
+ * well. */
 static int tell_none(const struct review *r, struct weir_error *err)
 {
 	int64_t there;
-	if (ask_number(r,
-		       "SELECT 1::int8 FROM weir.vendor_item_mappings WHERE user_id = $1 LIMIT 1",
-		       NULL, &there, err) < 0)
+	if (ask_number(r, "SELECT 1::int8 FROM weir.vendors WHERE user_id = $1 LIMIT 1", NULL,
+		       &there, err) < 0)
 		return -1;
 	buffer_add_text(&r->sink->buffer, there ? "no mapping needs a review\n"
 						: "the user has no mappings at all\n");

@@ -6,36 +6,33 @@
 
 #include "lines.h"
 
-/* ---- two users with the same rows ---- */
+/* ---- two users with the same rows, but for their ids ---- */
 
-/* Items 4 and 5 in g, 6 in pieces. Mappings 17 and 18 are flagged; 17 and 20 are of one vendor and
- * lead to item 4. What was booked, by day: 20 at 10.00, 17 at 12.00, 18 at 9.00, 17 at 15.00 (and
- * one given back), 20 at 11.00. */
+/* What alice has: items 4 and 5 in g, 6 in pieces. Mappings 17 and 18 are flagged; 17 and 20 are of
+ * one vendor and lead to item 4. What was booked, by day: 20 at 10.00, 17 at 12.00, 18 at 9.00, 17
+ * at 15.00 (and one given back), 20 at 11.00. */
 static const char make_rows[] =
-	"WITH u (u) AS (SELECT '%s'),"
-	" v AS (INSERT INTO weir.vendors (user_id, vendor_id, vendor_key, name)"
-	"  OVERRIDING SYSTEM VALUE SELECT u, x.* FROM u,"
+	"WITH v AS (INSERT INTO weir.vendors (user_id, vendor_id, vendor_key, name)"
+	"  OVERRIDING SYSTEM VALUE SELECT 'alice', x.* FROM"
 	"   (VALUES (1, 'sysco', 'Sysco'), (2, 'us foods', 'US Foods')) x),"
-	" i AS (INSERT INTO weir.inventory_items (user_id, item_id, description, item_key, "
-	"base_unit,"
-	"   quantity, last_purchase_date, last_purchase_invoice, last_purchase_line,"
+	" i AS (INSERT INTO weir.inventory_items (user_id, item_id, description, item_key,"
+	"   base_unit, quantity, last_purchase_date, last_purchase_invoice, last_purchase_line,"
 	"   last_purchase_price, last_purchase_currency, last_purchase_pack_units)"
-	"  OVERRIDING SYSTEM VALUE SELECT u, x.* FROM u, (VALUES"
+	"  OVERRIDING SYSTEM VALUE SELECT 'alice', x.* FROM (VALUES"
 	"   (4, 'Tomatoes diced', 'tomatoes diced', 'g', 6000, date '2026-01-12', 'i6', 1, 11.00,"
 	"    'USD', 1000),"
 	"   (5, 'Tomato paste', 'tomato paste', 'g', 500, '2026-01-07', 'i5', 1, 9.00, 'USD', 500),"
 	"   (6, 'Napkins', 'napkins', 'each', 0, NULL, NULL, NULL, NULL, NULL, NULL)) x),"
 	" m AS (INSERT INTO weir.vendor_item_mappings (user_id, mapping_id, vendor_id, item_number,"
 	"   description, item_key, base_unit, item_id, match, similarity, candidates, needs_review)"
-	"  OVERRIDING SYSTEM VALUE SELECT u, x.* FROM u, (VALUES"
+	"  OVERRIDING SYSTEM VALUE SELECT 'alice', x.* FROM (VALUES"
 	"   (17, 1, 'A1', 'Diced tomatos', 'diced tomatos', 'g', 4, 'fuzzy_review', 0.72,"
-	"    json '[{\"item_id\": 4, \"description\": \"Tomatoes diced\", \"similarity\": "
-	"0.7234},\n"
+	"    json '[{\"item_id\": 4, \"description\": \"Tomatoes diced\", \"similarity\":0.7234},\n"
 	"      {\"item_id\": 5, \"description\": \"Tomato paste\", \"similarity\": 0.61}]', true),"
 	"   (18, 2, '', E'Paste\\x1b[2J', 'paste 2j', 'g', 5, 'fuzzy_review', 0.6, NULL, true),"
 	"   (19, 1, 'N1', 'Napkins', 'napkins', 'each', 6, 'exact', NULL, NULL, false),"
-	"   (20, 1, 'A2', 'Tomatoes diced', 'tomatoes diced', 'g', 4, 'new', NULL, NULL, false)) "
-	"x),"
+	"   (20, 1, 'A2', 'Tomatoes diced', 'tomatoes diced', 'g', 4, 'new', NULL, NULL, false)"
+	"  ) x),"
 	" b (invoice, mapping, item, vendor, day, quantity, price, units) AS (VALUES"
 	"  ('i1', 20, 4, 1, date '2026-01-01', 2, 10.00, 1000),"
 	"  ('i2', 17, 4, 1, '2026-01-05', 3, 12.00, 1000),"
@@ -43,26 +40,34 @@ static const char make_rows[] =
 	"  ('i4', 17, 4, 1, '2026-01-11', -1, 15.00, 1000),"
 	"  ('i5', 18, 5, 2, '2026-01-07', 1, 9.00, 500),"
 	"  ('i6', 20, 4, 1, '2026-01-12', 1, 11.00, 1000)),"
-	" t AS (INSERT INTO weir.inventory_transactions (user_id, invoice_id, line, kind, "
-	"vendor_id,"
-	"   item_id, mapping_id, match, invoice_number, invoice_date, currency, description,"
-	"   quantity, unit_price, total_cost, pack_units, quantity_change, unit_cost)"
-	"  SELECT u, invoice, 1, CASE WHEN quantity > 0 THEN 'purchase' ELSE 'credit' END,"
+	" t AS (INSERT INTO weir.inventory_transactions (user_id, invoice_id, line, kind,"
+	"   vendor_id, item_id, mapping_id, match, invoice_number, invoice_date, currency,"
+	"   description, quantity, unit_price, total_cost, pack_units, quantity_change, unit_cost)"
+	"  SELECT 'alice', invoice, 1, CASE WHEN quantity > 0 THEN 'purchase' ELSE 'credit' END,"
 	"   vendor, item, mapping, 'exact', invoice, day, 'USD', 'x', quantity, price,"
-	"   quantity * price, units, quantity * units, price / units FROM u, b)"
+	"   quantity * price, units, quantity * units, price / units FROM b)"
 	" INSERT INTO weir.price_history (user_id, invoice_id, line, item_id, vendor_id, currency,"
 	"  invoice_date, price, pack_units, previous_price, previous_pack_units,"
 	"  price_change_percent, is_price_increase)"
-	" SELECT u, invoice, 1, item, vendor, 'USD', day, price, units, before, 1000 + 0 * before,"
-	"  round((price - before) * 100 / before, 4), price > before"
-	" FROM u, b LEFT JOIN (VALUES ('i2', 10.00), ('i3', 12.00), ('i6', 15.00)) p(invoice, "
-	"before)"
-	"  USING (invoice) WHERE quantity > 0";
+	" SELECT 'alice', invoice, 1, item, vendor, 'USD', day, price, units, before,"
+	"  1000 + 0 * before, round((price - before) * 100 / before, 4), price > before"
+	" FROM b LEFT JOIN (VALUES ('i2', 10.00), ('i3', 12.00), ('i6', 15.00)) p(invoice,"
+	"  before) USING (invoice) WHERE quantity > 0";
+
+/* What alice has, with 100 added to each id. */
+static const char copy_rows[] =
+	"INSERT INTO weir.%s OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(x,"
+	" '{\"user_id\": \"bob\"}' || (SELECT jsonb_object_agg(key, value::int + 100)"
+	"  FROM jsonb_each_text(to_jsonb(x)) WHERE key IN ('vendor_id', 'item_id', 'mapping_id')))"
+	").* FROM weir.%s x";
 
 static void make_users(void)
 {
-	sql_text(make_rows, "alice");
-	sql_text(make_rows, "bob");
+	static const char *const tables[] = {"vendors", "inventory_items", "vendor_item_mappings",
+					     "inventory_transactions", "price_history"};
+	sql_text("%s", make_rows);
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+		sql_text(copy_rows, tables[i], tables[i]);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.price_history"), 10);
 }
 
@@ -176,11 +181,13 @@ static void mappings_are_listed_as_json(void)
 static void make_many(void)
 {
 	make_users();
-	sql_text("INSERT INTO weir.vendor_item_mappings (user_id, mapping_id, vendor_id,"
-		 " item_number, description, item_key, base_unit, item_id, match, needs_review)"
-		 " OVERRIDING SYSTEM VALUE"
-		 " SELECT u, 1000 + n, 1, 'M' || n, 'many', 'many', 'g', 4, 'fuzzy_review', true"
-		 " FROM generate_series(1, 2998) n, unnest('{alice,bob}'::text[]) u");
+	sql_text(
+		"INSERT INTO weir.vendor_item_mappings (user_id, mapping_id, vendor_id,"
+		" item_number, description, item_key, base_unit, item_id, match, needs_review)"
+		" OVERRIDING SYSTEM VALUE"
+		" SELECT u, first + n, vendor, 'M' || n, 'many', 'many', 'g', item, 'fuzzy_review',"
+		"  true FROM generate_series(1, 2998) n, (VALUES ('alice', 1000, 1, 4),"
+		"  ('bob', 10000, 101, 104)) AS v(u, first, vendor, item)");
 }
 
 static void many_are_listed_once(void)
@@ -207,6 +214,7 @@ static void mappings_are_accepted(void)
 	expect_mapping(18, "5 t f");
 	expect_done(review("--accept", "17"), 0);
 	EXPECT_PART(expect_done(review("--accept", "99"), 1)->err, "alice has no mapping 99");
+	EXPECT_PART(expect_done(review("--accept", "118"), 1)->err, "alice has no mapping 118");
 	expect_item(4, "6000 2026-01-12 i6 1 11.00 USD 1000");
 	expect_price("i3", "4 12.00 25.0000 t");
 	expect_text(others, digest("bob"));
@@ -287,17 +295,10 @@ static void some_remaps_are_refused(void)
 	} refused[] = {{"17=6", "mapping 17: item 6 is counted in each"},
 		       {"17=99", "mapping 17: there is no item 99"},
 		       {"99=4", "mapping 99: there is no mapping 99"},
-		       {"21=4", "mapping 21: there is no mapping 21"},
-		       {"17=50", "mapping 17: there is no item 50"}};
+		       {"117=4", "mapping 117: there is no mapping 117"},
+		       {"17=105", "mapping 17: there is no item 105"}};
 	char before[64], others[64];
 	make_users();
-	sql_text("INSERT INTO weir.inventory_items (user_id, item_id, description, item_key,"
-		 " base_unit) OVERRIDING SYSTEM VALUE VALUES ('bob', 50, 'x', 'x', 'g')");
-	sql_text("INSERT INTO weir.vendor_item_mappings (user_id, mapping_id, vendor_id, "
-		 "item_number,"
-		 " description, item_key, base_unit, item_id, match, needs_review)"
-		 " OVERRIDING SYSTEM VALUE VALUES ('bob', 21, 1, 'X', 'x', 'x', 'g', 50, 'new', "
-		 "true)");
 	snprintf(before, sizeof before, "%s", digest("alice"));
 	snprintf(others, sizeof others, "%s", digest("bob"));
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
