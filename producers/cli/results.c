@@ -68,7 +68,7 @@ static const char read_items[] =
 	"  max(s.stage)::int4 AS stage,"
 	"  string_agg(to_json(coalesce(s.step, s.kind))::text || ':' ||"
 	"   coalesce(r.result::text, 'null'), ',' ORDER BY s.stage)"
-	"   FILTER (WHERE r.status = 1) AS results,"
+	"   FILTER (WHERE r.status = 1 OR r.result IS NOT NULL) AS results,"
 	"  coalesce(sum(a.calls), 0)::int8 AS calls,"
 	"  coalesce(sum(a.input_tokens), 0)::int8 AS input_tokens,"
 	"  coalesce(sum(a.output_tokens), 0)::int8 AS output_tokens,"

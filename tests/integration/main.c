@@ -33,6 +33,7 @@
 	X(content) \
 	X(idea) \
 	X(results) \
+	X(review) \
 	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;

@@ -10,6 +10,7 @@
 	X(clock) \
 	X(content) \
 	X(csv) \
+	X(decisions) \
 	X(delivery) \
 	X(error) \
 	X(job_file) \
