@@ -30,6 +30,7 @@
 	X(provider_batches) \
 	X(provider_errors) \
 	X(report) \
+	X(rows) \
 	X(settings) \
 	X(templates) \
 	X(topology) \
