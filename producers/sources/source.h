@@ -53,6 +53,7 @@ extern const struct source_kind source_jsonl;
 extern const struct source_kind source_csv;
 extern const struct source_kind source_rows;	 /* opened by source_rows_open() */
 extern const struct source_kind source_markdown; /* opened by source_markdown_open() */
+extern const struct source_kind source_json;	 /* opened by source_json_open() */
 extern const struct source_kind source_postgres; /* opened by source_postgres_open() */
 
 /* Reads CSV whose rows of the same custom_id, following each other, are one record, as plugin.h says.
@@ -72,6 +73,16 @@ int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out
 int source_markdown_open(char *const *paths, size_t count, struct source **out,
 			 struct weir_error *err);
 bool is_markdown_name(const char *name); /* ends in .md or .markdown */
+
+/* Reads JSON files, an object each, with the fields of a line of JSON Lines; of folders, those whose
+ * name is_json_name(). Without a custom_id it comes from the path, and so does the mapping, to the
+ * table "file". The paths outlive the source. */
+int source_json_open(char *const *paths, size_t count, struct source **out, struct weir_error *err);
+bool is_json_name(const char *name); /* ends in .json */
+
+/* Whether a folder, or one in it, holds files by names of these kinds. Blocks as the file system
+ * does. */
+void source_look(char *folder, bool *markdown, bool *json);
 
 /* Reads the plugin's queries one after the other, through a cursor in one read-only snapshot, on a
  * connection of its own. pg_url and queries outlive the source. */

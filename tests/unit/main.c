@@ -13,6 +13,7 @@
 	X(delivery) \
 	X(error) \
 	X(job_file) \
+	X(json) \
 	X(jsonl) \
 	X(letter) \
 	X(loader) \
