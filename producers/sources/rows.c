@@ -49,6 +49,10 @@ static bool same(struct weir_text a, struct weir_text b)
 	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+#define SHOWN 64 /* bytes of a name in an error */
+
+static int shown(struct weir_text text) { return text.size < SHOWN ? (int)text.size : SHOWN; }
+
 /* What the columns are, as soon as the header has been read. */
 static void settle_columns(struct source *s)
 {
@@ -63,7 +67,45 @@ static void settle_columns(struct source *s)
 	}
 }
 
-/* Only a row that says whose it is has been read. */
+static size_t commas(const char *c, const char *end)
+{
+	size_t n = 0;
+	for (; c < end; c++)
+		n += *c == ',';
+	return n;
+}
+
+/* A quote that opens where it should not, and one rows further down that closes, make one cell of
+ * all between them: the end of a row, rows, and the beginning of one. Nothing else is wrong then.
+ */
+static bool holds_rows(const struct source *s, size_t column)
+{
+	struct weir_text cell = s->csv.cells[column];
+	const char *end = cell.data + cell.size;
+	const char *first = cell.size ? memchr(cell.data, '\n', cell.size) : NULL;
+	return first && commas(cell.data, first) >= s->csv.count - 1 - column &&
+	       commas(memrchr(cell.data, '\n', cell.size), end) >= column;
+}
+
+/* Only a row that says whose it is, and is one, has been read. */
+static enum source_status check_row(const struct source *s, const struct source_record *row,
+				    struct weir_error *err)
+{
+	struct weir_text id = s->csv.cells[s->id_column];
+	for (size_t i = 0; i < s->csv.count; i++)
+		if (holds_rows(s, i))
+			return record_bad(row, err,
+					  "field %zu looks like rows: a quote is missing or too "
+					  "many",
+					  i + 1);
+	if (id.size == 0)
+		return record_bad(row, err, "custom_id is missing");
+	if (!message_name_ok(id))
+		return record_bad(row, err, "custom_id \"%.*s\": 1 to %d of A-Z a-z 0-9 _ -",
+				  shown(id), id.data, MESSAGE_NAME_MAX);
+	return SOURCE_RECORD;
+}
+
 static void read_row(struct source *s)
 {
 	struct row *row = &s->row;
@@ -72,8 +114,8 @@ static void read_row(struct source *s)
 	if (first && s->csv.has_header)
 		settle_columns(s);
 	row->record.header = (struct weir_text){s->csv.header.data, s->csv.header.size};
-	if (row->status == SOURCE_RECORD && s->csv.cells[s->id_column].size == 0)
-		row->status = record_bad(&row->record, &row->why, "custom_id is missing");
+	if (row->status == SOURCE_RECORD)
+		row->status = check_row(s, &row->record, &row->why);
 }
 
 static const struct row *peek(struct source *s)
@@ -92,10 +134,6 @@ static struct weir_text text_of(const struct buffer *b)
 }
 
 static struct weir_text custom_id(const struct source *s) { return s->first[s->id_column]; }
-
-#define SHOWN 64 /* bytes of a custom_id in an error */
-
-static int shown(struct weir_text text) { return text.size < SHOWN ? (int)text.size : SHOWN; }
 
 WEIR_FORMAT(3, 4)
 static void set_fault(struct source *s, uint64_t line, const char *fmt, ...)
@@ -156,26 +194,20 @@ static int by_custom_id(const void *a, const void *b)
 		      ((const struct bad_record *)b)->custom_id);
 }
 
-/* Names that are longer are refused wherever they stand. */
-static bool name_it(const struct source *s, struct bad_record *out)
+static struct bad_record name_of(const struct source *s)
 {
-	struct weir_text id = custom_id(s);
-	*out = (struct bad_record){.line = s->line};
-	if (id.size > MESSAGE_NAME_MAX)
-		return false;
-	memcpy(out->custom_id, id.data, id.size);
-	return true;
+	struct bad_record name = {.line = s->line};
+	memcpy(name.custom_id, custom_id(s).data, custom_id(s).size); /* of a checked length */
+	return name;
 }
 
 static void look_back(struct source *s)
 {
-	struct bad_record key, *const *found;
+	struct bad_record key = name_of(s), *const * found;
 	if (s->gap)
 		set_fault(s, s->line, "%.*s may lack a row: line %llu before it could not be read",
 			  shown(custom_id(s)), custom_id(s).data, (unsigned long long)s->gap);
 	s->gap = 0;
-	if (!name_it(s, &key))
-		return;
 	found = tfind(&key, &s->bad, by_custom_id);
 	if (found)
 		set_fault(s, s->line,
@@ -238,9 +270,7 @@ static void add_row(struct source *s, bool first)
 
 static enum source_status remember(struct source *s, struct weir_error *err)
 {
-	struct bad_record key;
-	if (!name_it(s, &key))
-		return SOURCE_BAD;
+	struct bad_record key = name_of(s);
 	if (tfind(&key, &s->bad, by_custom_id))
 		return SOURCE_BAD;
 	if (s->bad_count == BAD_MAX) {

@@ -61,8 +61,9 @@ extern const struct source_kind source_postgres; /* opened by source_postgres_op
  * in all of them, or empty behind the first. All rows of a record are at most SOURCE_LINE_MAX bytes,
  * as text and as JSON.
  *
- * A row that cannot be read may belong to the record before it or behind it: both are BAD, and it is
- * itself. So is a record of which there were bad rows further up. rows outlives the source. */
+ * A row that cannot be read (its quotes, its number of fields, its custom_id) may belong to the record
+ * before it or behind it: both are BAD, and it is itself. So is a record of which there were bad rows
+ * further up. After 100,000 bad records it fails. rows outlives the source. */
 int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out,
 		     struct weir_error *err);
 

@@ -170,6 +170,30 @@ static void rows_that_cannot_be_read(void)
 	finish();
 }
 
+/* Of which it is not known whose they are, or that are several. */
+static void rows_of_nobody(void)
+{
+	begin("custom_id,item,n\na b,1,1\na,2,2\n");
+	bad(2, "a b,1,1", "line 2: custom_id \"a b\": 1 to 64 of A-Z a-z 0-9 _ -");
+	bad(3, "a,2,2", "line 3: a may lack a row: line 2 before it could not be read");
+	finish();
+	begin("custom_id,item,n\na,1,1\na,\"Best tea,2\na,3,3\na,pan 12\",4\nb,5,5\nc,6,6\n");
+	bad(2, "a,1,1",
+	    "line 3: field 2 looks like rows: a quote is missing or too many; it may be a row of "
+	    "a, "
+	    "which begins on line 2");
+	bad(3, "a,\"Best tea,2\na,3,3\na,pan 12\",4",
+	    "line 3: field 2 looks like rows: a quote is missing or too many");
+	bad(6, "b,5,5", "line 6: b may lack a row: line 3 before it could not be read");
+	good(7, "c", NULL);
+	finish();
+	begin("custom_id,item,n\na,\"tea, green\n\nin bags\",1\na,\"one\ntwo, three\",2\n");
+	good(2, "a",
+	     "{\"invoice\":{},\"lines\":[{\"item\":\"tea, green\\n\\nin bags\",\"n\":\"1\"},"
+	     "{\"item\":\"one\\ntwo, three\",\"n\":\"2\"}]}");
+	finish();
+}
+
 /* No record is made of the last rows of one whose first ones were bad. */
 static void rows_that_stand_apart(void)
 {
@@ -253,6 +277,96 @@ static void too_many_rows(void)
 	free(text);
 }
 
+static void too_many_bad(void)
+{
+	enum source_status status = SOURCE_BAD;
+	int n = 0;
+	begin_large(8 << 20);
+	for (int i = 0; i <= 100000; i++)
+		at += (size_t)snprintf(text + at, room - at, "%d,V,,,,,,\n%d,W,,,,,,\n", i, i);
+	begin_bytes(text, at);
+	for (; status == SOURCE_BAD; n++)
+		status = source_rows.next(s, &record, &err);
+	CU_ASSERT_EQUAL(status, SOURCE_FAILED);
+	CU_ASSERT_EQUAL(n, 100001);
+	CU_ASSERT_STRING_EQUAL(err.text, "more than 100000 records are bad");
+	source_rows.close(s);
+	fclose(in);
+	free(input);
+	free(text);
+}
+
+/* ---- any fault at all ---- */
+
+static unsigned seed;
+
+static unsigned chance(unsigned n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+/* One character too many or too few behind the custom_id, which is in the first column. */
+static void spoil(char *line)
+{
+	static const char extra[] = {'"', '"', '"', ',', '\n', '\xFF'};
+	char *from = strchr(line, ',');
+	char *place = from + chance((unsigned)strlen(from));
+	if (chance(3) == 0 && *place != '\n')
+		memmove(place, place + 1, strlen(place));
+	else {
+		memmove(place + 1, place, strlen(place) + 1);
+		*place = extra[chance(sizeof extra)];
+	}
+}
+
+/* Eight records, of which record i has 1 + i % 4 rows; some lines are spoilt. */
+static void write_spoilt(void)
+{
+	at = (size_t)snprintf(text, room, "custom_id,vendor,item,n\n");
+	for (int i = 0; i < 8; i++) {
+		for (int row = 0; row <= i % 4; row++) {
+			char line[64];
+			snprintf(line, sizeof line,
+				 chance(2) ? "i%d,V,\"x, y\",%d\n" : "i%d,V,xy,%d\n", i, row);
+			if (chance(5) == 0)
+				spoil(line);
+			at += (size_t)snprintf(text + at, room - at, "%s", line);
+		}
+	}
+}
+
+/* Whatever is wrong with a line, no record is taken without one of its rows. */
+static void no_record_lacks_a_row(void)
+{
+	int taken = 0, lacking = 0;
+	room = 1 << 12;
+	text = malloc(room);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	for (seed = 1; seed < 20000; seed++) {
+		unsigned begun = seed;
+		enum source_status status;
+		write_spoilt();
+		begin_bytes(text, at);
+		while ((status = source_rows.next(s, &record, &err)) != SOURCE_END) {
+			if (status != SOURCE_RECORD)
+				continue;
+			size_t rows = count_of(record.payload, '{') - 2;
+			bool whole = rows == (size_t)(1 + (record.custom_id.data[1] - '0') % 4);
+			if (!whole && lacking++ < 3)
+				fprintf(stderr, "    seed %u: %.*s of\n%.*s\n", begun,
+					(int)record.payload.size, record.payload.data, (int)at,
+					text);
+			taken++;
+		}
+		finish();
+		seed = begun;
+	}
+	CU_ASSERT_EQUAL(lacking, 0);
+	CU_ASSERT(taken > 20000);
+	free(text);
+}
+
 static void failing_allocations(void)
 {
 	static char rows[] = "custom_id,vendor,a,context.b\n1,V,\"x\"\"y\",z\n1,V,2,z\nbad\n2,V,,\n"
@@ -288,8 +402,11 @@ void add_rows_suite(void)
 	CU_add_test(suite, "an empty cell is the same", empty_is_the_same);
 	CU_add_test(suite, "differences", differences);
 	CU_add_test(suite, "rows that cannot be read", rows_that_cannot_be_read);
+	CU_add_test(suite, "rows of nobody", rows_of_nobody);
 	CU_add_test(suite, "rows that stand apart", rows_that_stand_apart);
 	CU_add_test(suite, "5,000 rows", many_rows);
 	CU_add_test(suite, "too many rows", too_many_rows);
+	CU_add_test(suite, "too many bad records", too_many_bad);
+	CU_add_test(suite, "no record lacks a row", no_record_lacks_a_row);
 	CU_add_test(suite, "failing allocations", failing_allocations);
 }
