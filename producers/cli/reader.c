@@ -44,11 +44,11 @@ static int kind_of_folder(char *folder, bool rows, const struct source_kind **ki
 				 "items? Say --format json or --format markdown",
 				 folder);
 	if (rows && !markdown && !json)
-		return weir_fail(err, "input",
-				 "%.200s: there is neither a JSON nor a Markdown file in it "
-				 "(--format says what else it is; CSV and JSON Lines are named "
-				 "one by one)",
-				 folder);
+		return weir_fail(
+			err, "input",
+			"%.200s: there is neither a JSON nor a Markdown file in it (CSV "
+			"and JSON Lines are named one by one; --format says what they are)",
+			folder);
 	*kind = json && !markdown ? &source_json : &source_markdown;
 	return 0;
 }

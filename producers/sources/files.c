@@ -132,7 +132,7 @@ int files_lines_before(const char *text, const char *end)
 
 static enum source_status read_text(struct files *f, struct weir_text *text, struct weir_error *err)
 {
-	size_t size, valid;
+	size_t size = 0, valid;
 	enum source_status status = load(f, &size, err);
 	if (status != SOURCE_RECORD)
 		return status;

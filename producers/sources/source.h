@@ -1,5 +1,5 @@
 /* source.h: where the items of a submit come from. A source yields one record after the other in
- * bounded memory. One const struct for each format (jsonl, csv, markdown, postgres). */
+ * bounded memory. One const struct for each format (jsonl, json, csv, rows, markdown, postgres). */
 #ifndef WEIR_SOURCE_H
 #define WEIR_SOURCE_H
 
