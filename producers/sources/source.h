@@ -56,14 +56,14 @@ extern const struct source_kind source_markdown; /* opened by source_markdown_op
 extern const struct source_kind source_json;	 /* opened by source_json_open() */
 extern const struct source_kind source_postgres; /* opened by source_postgres_open() */
 
-/* Reads CSV whose rows of the same custom_id, following each other, are one record, as plugin.h says.
- * The custom_id stands in each row; the mapping, the context and the columns of the head are the same
- * in all of them, or empty behind the first. All rows of a record are at most SOURCE_LINE_MAX bytes,
- * as text and as JSON.
+/* Reads CSV whose rows of the same custom_id, following each other, are one record, as plugin.h
+ * says. The custom_id stands in each row; the mapping, the context and the columns of the head are
+ * the same in all of them, or empty behind the first. All rows of a record are at most
+ * SOURCE_LINE_MAX bytes, as text and as JSON.
  *
- * A row that cannot be read (its quotes, its number of fields, its custom_id) may belong to the record
- * before it or behind it: both are BAD, and it is itself. So is a record of which there were bad rows
- * further up. After 100,000 bad records it fails. rows outlives the source. */
+ * A row that cannot be read (its quotes, its number of fields, its custom_id) may belong to the
+ * record before it or behind it: both are BAD, and it is itself. So is a record of which there
+ * were bad rows further up. After 100,000 bad records it fails. rows outlives the source. */
 int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out,
 		     struct weir_error *err);
 
@@ -75,9 +75,9 @@ int source_markdown_open(char *const *paths, size_t count, struct source **out,
 			 struct weir_error *err);
 bool is_markdown_name(const char *name); /* ends in .md or .markdown */
 
-/* Reads JSON files, an object each, with the fields of a line of JSON Lines; of folders, those whose
- * name is_json_name(). Without a custom_id it comes from the path, and so does the mapping, to the
- * table "file". The paths outlive the source. */
+/* Reads JSON files, an object each, with the fields of a line of JSON Lines; of folders, those
+ * whose name is_json_name(). Without a custom_id it comes from the path, and so does the mapping,
+ * to the table "file". The paths outlive the source. */
 int source_json_open(char *const *paths, size_t count, struct source **out, struct weir_error *err);
 bool is_json_name(const char *name); /* ends in .json */
 
