@@ -9,7 +9,8 @@
 
 /* Where the records are. */
 struct reader_plan {
-	/* Several only of Markdown and JSON files. "-": standard input; none: that too, unless it is a terminal. */
+	/* Several only of Markdown and JSON files. "-": standard input; none: that too, unless it
+	 * is a terminal. */
 	char *const *files;
 	size_t file_count;
 	const char *format; /* NULL: by the files' names, and what is in the folders */
