@@ -12,6 +12,7 @@
 	X(pace) \
 	X(flow) \
 	X(submit) \
+	X(rows) \
 	X(definition) \
 	X(report) \
 	X(plugins) \

@@ -14,6 +14,7 @@
 	X(delivery) \
 	X(error) \
 	X(job_file) \
+	X(json) \
 	X(jsonl) \
 	X(letter) \
 	X(loader) \
@@ -31,6 +32,7 @@
 	X(provider_batches) \
 	X(provider_errors) \
 	X(report) \
+	X(rows) \
 	X(settings) \
 	X(templates) \
 	X(topology) \
