@@ -12,6 +12,7 @@
 	X(pace) \
 	X(flow) \
 	X(submit) \
+	X(rows) \
 	X(definition) \
 	X(report) \
 	X(plugins) \
@@ -35,6 +36,7 @@
 	X(invoices_fixture) \
 	X(invoices_property) \
 	X(results) \
+	X(review) \
 	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;

@@ -10,9 +10,11 @@
 	X(clock) \
 	X(content) \
 	X(csv) \
+	X(decisions) \
 	X(delivery) \
 	X(error) \
 	X(job_file) \
+	X(json) \
 	X(jsonl) \
 	X(letter) \
 	X(loader) \
@@ -30,6 +32,7 @@
 	X(provider_batches) \
 	X(provider_errors) \
 	X(report) \
+	X(rows) \
 	X(settings) \
 	X(templates) \
 	X(topology) \
