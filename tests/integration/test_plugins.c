@@ -215,6 +215,16 @@ static void results_are_made(void)
 	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
 }
 
+static void no_result_is_made(void)
+{
+	struct job *job = job_new("none", "sum", 3);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], "not_made", ",\"made\":\"left_out\"");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job_submit(job));
+}
+
 /* Killed between the commit and the ack: what comes again finds its result. */
 static void made_results_outlive_a_crash(void)
 {
@@ -330,6 +340,7 @@ void add_plugins_suite(void)
 	CU_add_test(s, "a statement leaves items out", left_out_by_a_statement);
 	CU_add_test(s, "all statements of a flush are used up", statements_are_used_up);
 	CU_add_test(s, "results that the database makes", results_are_made);
+	CU_add_test(s, "none of them is made", no_result_is_made);
 	CU_add_test(s, "such results outlive a crash", made_results_outlive_a_crash);
 	CU_add_test(s, "items of parts", items_of_parts);
 	CU_add_test(s, "rejected with a result", rejected_with_a_result);
