@@ -150,6 +150,35 @@ int map_map(const struct weir_map *map, const char *key, const struct weir_map *
 	return 0;
 }
 
+static const msgpack_object_array *find_array(const struct weir_map *map, const char *key)
+{
+	const msgpack_object *value = find(map, key);
+
+	return value != NULL && value->type == MSGPACK_OBJECT_ARRAY ? &value->via.array : NULL;
+}
+
+int map_count(const struct weir_map *map, const char *key, size_t *out)
+{
+	const msgpack_object_array *array = find_array(map, key);
+
+	if (array == NULL)
+		return -1;
+	*out = array->size;
+	return 0;
+}
+
+int map_entry(const struct weir_map *map, const char *key, size_t index,
+	      const struct weir_map **out)
+{
+	const msgpack_object_array *array = find_array(map, key);
+
+	if (array == NULL || index >= array->size ||
+	    array->ptr[index].type != MSGPACK_OBJECT_MAP)
+		return -1;
+	*out = as_map(&array->ptr[index]);
+	return 0;
+}
+
 int map_json(struct buffer *out, const struct weir_map *map, const char *key)
 {
 	const msgpack_object *value =

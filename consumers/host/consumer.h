@@ -60,7 +60,7 @@ struct flush {
 	enum flush_state state;
 	struct delivery *entries[FLUSH_MAX]; /* sorted by key; the STORING ones */
 	size_t size;
-	struct weir_result results[FLUSH_MAX]; /* the claimed ones among them, for store() */
+	struct weir_result results[FLUSH_MAX]; /* of those that are stored, by kind and key */
 	struct delivery *owners[FLUSH_MAX];    /* whose result it is */
 	size_t result_count;
 	struct step steps[STEPS_MAX];
@@ -81,7 +81,7 @@ struct flush {
 struct consumer {
 	struct settings settings;
 	struct consumer_options options;
-	struct lane lanes[LANES_MAX];
+	struct lane lanes[LANES_MAX]; /* in the order of their kinds */
 	size_t lane_count;
 
 	struct broker *broker; /* NULL: away */

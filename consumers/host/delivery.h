@@ -72,7 +72,7 @@ struct delivery {
 	int64_t retry_us;	   /* RETRY, DEFER: the pause */
 	bool noted;		   /* has a row in weir.retries, though it is in hand */
 	size_t made;		   /* bytes of the result, as counted for all */
-	struct buffer result;	   /* REFUSED: what the letter came with, see refusal.c; ASKED: the
+	struct buffer result;	   /* to keep; REFUSED: of the letter, see refusal.c; ASKED: the
 				    * body of the request, "" when the ledger has it */
 	const struct model *model; /* of one that was asked for; NULL: none */
 	const struct template *template; /* and what it was asked with */
@@ -84,6 +84,7 @@ struct delivery {
 
 	uint32_t group; /* deliveries of one group are stored together and apart from others */
 	bool claimed;	/* this flush made the item final */
+	int row;	/* of the claim's, when claimed */
 	bool unknown;	/* there is no such item in the ledger */
 	int final;	/* state of the item in the ledger after the flush; 0: not final */
 };

@@ -102,6 +102,11 @@ bool to_free(const struct flush *f, size_t i)
 
 bool to_keep(const struct flush *f, size_t i) { return entry_is_refused(f->entries[i]); }
 
+bool to_store(const struct flush *f, size_t i)
+{
+	return f->entries[i]->claimed && f->entries[i]->fate == FATE_SUCCESS;
+}
+
 bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; }
 
 /* Those that have, or had, a row in weir.retries. */

@@ -15,7 +15,7 @@ bool entry_text_is(struct weir_text a, struct weir_text b);
 typedef bool selection(const struct flush *f, size_t i);
 
 selection to_claim, /* final, and the first of twins */
-	to_claim_still, to_look_up,
+	to_claim_still, to_look_up, to_store,
 	to_request, /* of a remote batch, what is not written down yet */
 	to_sleep, to_put_off, to_defer,
 	to_wake, /* the relay, for those that are due before it looks by itself */

@@ -18,7 +18,7 @@
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
-#define BYTES_MAX (16u << 20) /* of results in one flush */
+#define BYTES_MAX (16u << 20) /* of results in one flush, and of bodies: plugins store these */
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
 #define CAREFUL_US 10000000 /* after a hopeful flush that was mistaken */
@@ -40,7 +40,7 @@ static void take_entries(struct consumer *c)
 	while (ended->first && ended->first->group == group && f->size < (size_t)c->options.flush &&
 	       bytes < BYTES_MAX) {
 		struct delivery *d = ended->first;
-		bytes += d->result.size + (entry_is_refused(d) ? d->body_size : 0);
+		bytes += d->result.size + d->body_size;
 		d->claimed = d->unknown = false;
 		d->final = 0;
 		f->entries[f->size++] = d;
@@ -151,6 +151,7 @@ static int store_lane(struct consumer *c, struct lane *lane, size_t first, size_
 	struct flush *f = &c->flush;
 	struct weir_tx tx = {.ledger = c->ledger,
 			     .params = &f->params,
+			     .results = f->results + first,
 			     .first = first,
 			     .count = count,
 			     .queued = note_statement,
@@ -158,35 +159,39 @@ static int store_lane(struct consumer *c, struct lane *lane, size_t first, size_
 	const struct weir_plugin *p = &lane->plugin.plugin;
 	if (!p->store)
 		return 0;
-	return p->store(lane->plugin.state, &tx, f->results + first, count, &f->error);
+	return p->store(lane->plugin.state, &tx, tx.results, count, &f->error);
 }
 
+static void add_result(struct flush *f, struct delivery *d)
+{
+	size_t i = f->result_count++;
+	f->owners[i] = d;
+	f->results[i] = (struct weir_result){.item = &d->message.item,
+					     .table_name = ledger_text(f->claims, d->row, 4),
+					     .record_id = ledger_text(f->claims, d->row, 5),
+					     .result = {d->result.data, d->result.size},
+					     .note = d->note,
+					     .note_size = d->note_size};
+}
+
+/* One call a plugin, and in the order of their kinds: what they lock, all consumers lock in one
+ * order. */
 static int store_all(struct consumer *c)
 {
 	struct flush *f = &c->flush;
-	for (size_t from = 0, to; from < f->result_count; from = to) {
-		struct lane *lane = f->owners[from]->lane;
-		for (to = from; to < f->result_count && f->owners[to]->lane == lane;)
-			to++;
-		if (store_lane(c, lane, from, to - from) < 0)
+	for (struct lane *lane = c->lanes; lane < c->lanes + c->lane_count; lane++) {
+		size_t first = f->result_count;
+		for (size_t i = 0; i < f->size; i++)
+			if (to_store(f, i) && f->entries[i]->lane == lane)
+				add_result(f, f->entries[i]);
+		size_t count = f->result_count - first;
+		if (count > 0 && store_lane(c, lane, first, count) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* ---- results ---- */
-
-static void add_result(struct flush *f, struct delivery *d, int row)
-{
-	size_t i = f->result_count++;
-	f->owners[i] = d;
-	f->results[i] = (struct weir_result){.item = &d->message.item,
-					     .table_name = ledger_text(f->claims, row, 4),
-					     .record_id = ledger_text(f->claims, row, 5),
-					     .result = {d->result.data, d->result.size},
-					     .note = d->note,
-					     .note_size = d->note_size};
-}
 
 static bool row_is(const PGresult *r, int row, const struct delivery *d)
 {
@@ -210,9 +215,7 @@ static void take_claims(struct consumer *c, PGresult *r)
 			continue;
 		d->claimed = true;
 		d->final = d->fate == FATE_SUCCESS ? ITEM_SUCCESS : ITEM_FAILED;
-		if (d->fate == FATE_SUCCESS)
-			add_result(f, d, row);
-		row++;
+		d->row = row++;
 	}
 	if (f->hopeful)
 		f->failed = f->mistaken = entries_any(f, to_claim_still);
@@ -280,12 +283,18 @@ static void divide(struct consumer *c)
 	put_back(c, 0, half, ++f->groups);
 }
 
+/* Whether something of it may be wrong that its plugin has made. */
+static bool has_effects(const struct delivery *d)
+{
+	return d->fate == FATE_SUCCESS || (d->fate == FATE_FAILED && d->result.size > 0);
+}
+
 /* The item that stands alone is what the database will not take. */
 static void fail_alone(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	struct delivery *one = f->entries[0];
-	if (one->fate != FATE_SUCCESS) { /* not even its error could be stored: others first */
+	if (!has_effects(one)) { /* not even its error could be stored: others first */
 		pause_flush(c);
 		delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 		return;

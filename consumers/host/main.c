@@ -111,6 +111,12 @@ static void unload(struct consumer *c)
 	}
 }
 
+static int compare_kinds(const void *a, const void *b)
+{
+	const struct lane *x = a, *y = b;
+	return strcmp(x->plugin.plugin.kind, y->plugin.plugin.kind);
+}
+
 static int load(struct consumer *c, const char *dir, int argc, char **argv, struct weir_error *err)
 {
 	for (int i = 1; i < argc && argv[i][0] != '-'; i++) {
@@ -123,6 +129,7 @@ static int load(struct consumer *c, const char *dir, int argc, char **argv, stru
 		c->lane_count++;
 		work_lend(lane);
 	}
+	qsort(c->lanes, c->lane_count, sizeof *c->lanes, compare_kinds);
 	return 0;
 }
 

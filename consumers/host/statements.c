@@ -212,7 +212,7 @@ static int64_t col_status(const struct delivery *d)
 
 static struct weir_text col_result(const struct delivery *d)
 {
-	return (struct weir_text){d->fate == FATE_SUCCESS ? d->result.data : NULL, d->result.size};
+	return (struct weir_text){d->result.data, d->result.size};
 }
 
 static struct weir_text col_class(const struct delivery *d)
@@ -256,11 +256,6 @@ static struct weir_text col_template(const struct delivery *d)
 }
 
 static int64_t col_tokens(const struct delivery *d) { return d->tokens; }
-
-static struct weir_text col_request(const struct delivery *d)
-{
-	return (struct weir_text){d->result.data, d->result.size};
-}
 
 static struct weir_text col_holder(const struct delivery *d)
 {
@@ -317,7 +312,7 @@ static const struct column requests[] = {
 	{.type = COLUMN_TEXT, .text = col_model},
 	{.type = COLUMN_TEXT, .text = col_template},
 	{.type = COLUMN_INT, .number = col_tokens},
-	{.type = COLUMN_TEXT, .text = col_request},
+	{.type = COLUMN_TEXT, .text = col_result},
 	{.type = COLUMN_END},
 };
 

@@ -16,14 +16,16 @@ struct tx_statement {
 
 struct weir_tx {
 	struct ledger *ledger;
-	struct params *params; /* scratch */
+	struct params *params;		   /* scratch */
+	const struct weir_result *results; /* that store() was given: count of them */
 	size_t first, count;
 	/* Called for each statement that was queued; 0, or -1 when there are too many. */
 	int (*queued)(void *owner, const struct tx_statement *statement);
 	void *owner;
 };
 
-/* tx_exec of the plugin interface. */
+/* Of the plugin interface. */
 int tx_exec(struct weir_tx *tx, const struct weir_statement *statement, struct weir_error *err);
+int tx_results(struct weir_tx *tx, const struct weir_statement *statement, struct weir_error *err);
 
 #endif

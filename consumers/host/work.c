@@ -45,16 +45,21 @@ static void set_error(struct delivery *one, const char *code, const char *text)
 	weir_fail(one->error, *code ? code : "failed", "%s", text);
 }
 
-void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text)
+static void fail(struct consumer *c, struct delivery *one, const char *code, const char *text)
 {
 	if (!one->began_us)
 		one->began_us = clock_us(); /* it was not even started */
 	one->fate = FATE_FAILED;
 	one->attempts = one->message.item.attempt + 1;
-	buffer_release(&one->result);
 	set_error(one, code, text);
 	if (one->state != DELIVERY_ENDED && one->state != DELIVERY_STORING)
 		end(c, one);
+}
+
+void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text)
+{
+	buffer_release(&one->result);
+	fail(c, one, code, text);
 }
 
 static void retry(struct consumer *c, struct delivery *one, const char *code, const char *text,
@@ -102,24 +107,40 @@ static struct lane *lane_of(const struct weir_host *host)
 	return (struct lane *)(uintptr_t)host; /* its first member, lent out as const */
 }
 
-static void keep_result(struct consumer *c, struct delivery *one, const struct weir_verdict *v)
+/* 0, or -1 when that has ended the item. */
+static int copy_result(struct consumer *c, struct delivery *one, const struct weir_verdict *v)
 {
 	if (v->note_size > WEIR_NOTE_MAX || v->result.size > WEIR_RESULT_MAX) {
 		work_fail(c, one, "bad_verdict", "the plugin's note or result is too large");
-		return;
+		return -1;
 	}
 	if (v->result.data)
 		buffer_add(&one->result, v->result.data, v->result.size);
 	if (buffer_failed(&one->result)) {
 		retry(c, one, "out_of_memory", "no memory for the result", 0);
-		return;
+		return -1;
 	}
+	return 0;
+}
+
+static void succeed(struct consumer *c, struct delivery *one, const struct weir_verdict *v)
+{
+	if (copy_result(c, one, v) < 0)
+		return;
 	if (v->note_size)
 		memcpy(one->note, v->note, v->note_size);
 	one->note_size = v->note_size;
 	one->fate = FATE_SUCCESS;
 	one->attempts = one->message.item.attempt + 1;
 	end(c, one);
+}
+
+/* What a plugin of an older version leaves there is not meant. */
+static void reject(struct consumer *c, struct delivery *one, const struct weir_verdict *v)
+{
+	if (one->lane->plugin.plugin.abi_minor >= 3 && copy_result(c, one, v) < 0)
+		return;
+	fail(c, one, v->error.code, v->error.text);
 }
 
 /* A plugin of an older version has a shorter verdict. */
@@ -142,13 +163,13 @@ static void complete(const struct weir_host *host, struct weir_work work,
 	}
 	switch (v->outcome) {
 	case WEIR_DONE:
-		keep_result(c, one, v);
+		succeed(c, one, v);
 		break;
 	case WEIR_RETRY:
 		retry(c, one, v->error.code, v->error.text, asked_ms(lane, v));
 		break;
 	case WEIR_REJECT:
-		work_fail(c, one, v->error.code, v->error.text);
+		reject(c, one, v);
 		break;
 	case WEIR_DEFER:
 		work_defer(c, one, work_pause_us(one, asked_ms(lane, v)), v->error.code,
@@ -229,6 +250,9 @@ void work_lend(struct lane *lane)
 		.map_json = json_of,
 		.find_model = find_model,
 		.ask = ask,
+		.map_count = map_count,
+		.map_entry = map_entry,
+		.tx_results = tx_results,
 	};
 }
 

@@ -51,6 +51,8 @@ int lender_open(struct lender *l, const struct settings *s, struct weir_error *e
 				     .map_integer = map_integer,
 				     .map_real = map_real,
 				     .map_json = plugin_map_json,
+				     .map_count = map_count,
+				     .map_entry = map_entry,
 				     .find_model = find_model};
 	return llm_open(&l->llm, s, false, err);
 }

@@ -84,8 +84,12 @@ int map_text(const struct weir_map *map, const char *key, struct weir_text *out)
 int map_integer(const struct weir_map *map, const char *key, int64_t *out);
 int map_real(const struct weir_map *map, const char *key, double *out);
 int map_map(const struct weir_map *map, const char *key, const struct weir_map **out);
-/* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it
- * is absent or null, and nothing is appended. */
+/* Of an array: how many elements, and one that is a map (index from 0). */
+int map_count(const struct weir_map *map, const char *key, size_t *out);
+int map_entry(const struct weir_map *map, const char *key, size_t index,
+	      const struct weir_map **out);
+/* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it is
+ * absent or null, and nothing is appended. */
 int map_json(struct buffer *out, const struct weir_map *map, const char *key);
 
 /* Decodes a MessagePack or JSON map that stands alone (a context or payload at submit); which of

@@ -291,8 +291,9 @@ struct weir_plugin {
 	 * not be touched any more; a complete() that comes still is ignored. */
 	void (*cancel)(void *state, struct weir_work);
 
-	/* Optional. Adds the statements that write the effects of n claimed items. It may be called
-	 * again for some of them after a failure. No other I/O. 0, or -1 with err: the transaction
+	/* Optional. Adds the statements that write the effects of n claimed items. Called once a
+	 * flush with all results of the kind, which come in the order of job, stage and ordinal, and
+	 * again for fewer of them after a failure. No other I/O. 0, or -1 with err: the transaction
 	 * is then undone, and the items are divided until the faulty one stands alone. */
 	int (*store)(void *state, struct weir_tx *, const struct weir_result *, size_t n,
 		     struct weir_error *);
