@@ -1,14 +1,19 @@
 -- Invoices of suppliers, booked into an inventory: the kind `invoice`.
 --
--- Everything belongs to a user, and every key begins with the user. Money and quantities are numeric:
--- nothing here is ever a binary fraction. Each write has a unique key that says what it is, so that
--- doing it again changes nothing: a transaction is one (user, invoice, line).
+-- Everything belongs to a user. Money and quantities are numeric: nothing here is ever a binary
+-- fraction. Each write has a unique key that says what it is, so that doing it again changes nothing: a
+-- transaction is one (user, invoice, line).
+--
+-- An index begins with the user only where nothing else can be known. A vendor or an item is one user's
+-- alone, and a planner without statistics takes any index that begins with a column it is given: it
+-- would read all that the user has for each line.
 --
 -- All of a flush is booked by one call of weir.book_invoices(), at the end of this file: what would be
 -- some four round trips for each line is none at all.
 
-CREATE EXTENSION IF NOT EXISTS pg_trgm;   -- similarity of descriptions
-CREATE EXTENSION IF NOT EXISTS btree_gin; -- ... of one user
+-- Where every role finds them.
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;   -- similarity of descriptions
+CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public; -- ... of one user
 
 -- What two texts have in common that mean the same to a person: letter case, punctuation and the
 -- forms of a character do not count.
@@ -22,7 +27,7 @@ CREATE TABLE weir.vendors (
 	vendor_key text COLLATE "C" NOT NULL, -- weir.text_key() of the name
 	name       text NOT NULL,             -- as it was first written
 	created_at timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (user_id, vendor_id),
+	PRIMARY KEY (vendor_id),
 	UNIQUE (user_id, vendor_key)
 );
 
@@ -45,13 +50,14 @@ CREATE TABLE weir.inventory_items (
 	last_purchase_pack_units numeric, -- base units in an ordered unit
 	created_at  timestamptz NOT NULL DEFAULT now(),
 	updated_at  timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (user_id, item_id),
-	UNIQUE (user_id, base_unit, item_key)
-) WITH (fillfactor = 80);
+	PRIMARY KEY (item_id),
+	UNIQUE (item_key, base_unit, user_id)
+) WITH (fillfactor = 50); -- room for each row's next version, so that no index is touched by it
 
--- No pending list, which every search would have to read.
-CREATE INDEX inventory_items_similar ON weir.inventory_items
-	USING gin (user_id, base_unit, item_key gin_trgm_ops) WITH (fastupdate = off);
+-- Its first column is an expression that no other index has, so that there is one way to search. No
+-- pending list, which every search would have to read.
+CREATE INDEX items_alike ON weir.inventory_items
+	USING gin ((base_unit || ' ' || user_id), item_key gin_trgm_ops) WITH (fastupdate = off);
 
 -- What a vendor's lines are: by its item number, or by the description where a line has none. A row
 -- stays for good; only the item it leads to may change, by review.
@@ -70,16 +76,16 @@ CREATE TABLE weir.vendor_item_mappings (
 	needs_review boolean NOT NULL DEFAULT false,
 	created_at   timestamptz NOT NULL DEFAULT now(),
 	reviewed_at  timestamptz,
-	PRIMARY KEY (user_id, mapping_id)
+	PRIMARY KEY (mapping_id)
 );
 
 CREATE UNIQUE INDEX mappings_by_number ON weir.vendor_item_mappings
-	(user_id, vendor_id, item_number, base_unit) WHERE item_number <> '';
+	(vendor_id, item_number, base_unit) WHERE item_number <> '';
 CREATE UNIQUE INDEX mappings_by_description ON weir.vendor_item_mappings
-	(user_id, vendor_id, item_key, base_unit) WHERE item_number = '';
+	(vendor_id, item_key, base_unit) WHERE item_number = '';
 -- The first that a vendor called so.
 CREATE INDEX mappings_of_description ON weir.vendor_item_mappings
-	(user_id, vendor_id, item_key, base_unit, mapping_id);
+	(vendor_id, item_key, base_unit, mapping_id);
 CREATE INDEX mappings_to_review ON weir.vendor_item_mappings (user_id, mapping_id) WHERE needs_review;
 
 -- One row a line of an invoice. total_cost is quantity x unit_price, exactly; the cost of a base unit
@@ -105,10 +111,10 @@ CREATE TABLE weir.inventory_transactions (
 	quantity_change numeric NOT NULL, -- in base units
 	unit_cost       numeric NOT NULL, -- of a base unit, rounded to 10 places
 	booked_at       timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (user_id, invoice_id, line)
+	PRIMARY KEY (invoice_id, line, user_id)
 );
 
-CREATE INDEX transactions_of_item ON weir.inventory_transactions (user_id, item_id);
+CREATE INDEX transactions_of_item ON weir.inventory_transactions (item_id);
 
 -- One row a purchase. What came before it is the same vendor's newest earlier price of that item in
 -- that currency, whatever the order in which invoices arrive; compared by base unit.
@@ -126,11 +132,11 @@ CREATE TABLE weir.price_history (
 	previous_pack_units  numeric,
 	price_change_percent numeric, -- of a base unit, rounded to 4 places; NULL too when it was free
 	is_price_increase    boolean,
-	PRIMARY KEY (user_id, invoice_id, line)
+	PRIMARY KEY (invoice_id, line, user_id)
 ) WITH (fillfactor = 80);
 
 CREATE INDEX prices_in_time ON weir.price_history
-	(user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line);
+	(item_id, vendor_id, currency, invoice_date, invoice_id, line);
 
 -- ---- what is passed on while a flush is booked ----
 
@@ -148,7 +154,6 @@ CREATE TYPE weir.invoice_line AS (
 	line           integer,
 	item_number    text COLLATE "C",
 	description    text,
-	item_key       text COLLATE "C",
 	category       text,
 	quantity       numeric,
 	unit_price     numeric,
@@ -187,8 +192,8 @@ CREATE FUNCTION weir.read_invoices(pos integer[], user_id text[], invoice_id tex
 RETURNS weir.invoice_line[] LANGUAGE sql AS $$
 SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.invoice_number,
                      h.invoice_date, h.currency, h.fuzzy_auto, h.fuzzy_review, l.line,
-                     coalesce(l.item_number, ''), l.description, weir.text_key(l.description),
-                     l.category, l.quantity, l.unit_price, l.credit, l.pack_size,
+                     coalesce(l.item_number, ''), l.description, l.category, l.quantity,
+                     l.unit_price, l.credit, l.pack_size,
                      l.pack_count * l.pack_each * l.unit_factor, l.base_unit)::weir.invoice_line
                  ORDER BY h.user_id COLLATE "C", h.invoice_id COLLATE "C", h.pos, l.line)
   FROM (SELECT u.pos, u.user_id, u.invoice_id, i.*, weir.text_key(i.vendor_name) AS vendor_key
@@ -218,12 +223,11 @@ BEGIN
 	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
 	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
-	        WHERE m.user_id = l.user_id AND m.vendor_id = v.vendor_id
-	          AND m.item_number = l.item_number AND m.base_unit = l.base_unit
-	          AND m.item_number <> '' LIMIT 1) n ON true
+	        WHERE m.vendor_id = v.vendor_id AND m.item_number = l.item_number
+	          AND m.base_unit = l.base_unit AND m.item_number <> '' LIMIT 1) n ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
-	        WHERE l.item_number = '' AND m.user_id = l.user_id AND m.vendor_id = v.vendor_id
-	          AND m.item_key = l.item_key AND m.base_unit = l.base_unit
+	        WHERE l.item_number = '' AND m.vendor_id = v.vendor_id
+	          AND m.item_key = weir.text_key(l.description) AND m.base_unit = l.base_unit
 	        ORDER BY m.mapping_id LIMIT 1) d ON true;
 	RETURN matches;
 END $$;
@@ -247,7 +251,7 @@ BEGIN
 	RETURN QUERY
 	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
 	  FROM weir.inventory_items i
-	 WHERE i.user_id = of_user AND i.base_unit = unit AND i.item_key % key
+	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key % key
 	 ORDER BY s DESC, i.item_id LIMIT 5;
 END $$;
 
@@ -276,18 +280,18 @@ $$;
 CREATE FUNCTION weir.map_line(l weir.invoice_line, vendor bigint) RETURNS weir.line_match
 LANGUAGE plpgsql AS $$
 DECLARE
+	key text := weir.text_key(l.description);
 	m weir.vendor_item_mappings;
 	likely record;
 BEGIN
 	SELECT * INTO m FROM weir.vendor_item_mappings k
-	 WHERE k.user_id = l.user_id AND k.vendor_id = vendor AND k.item_key = l.item_key
-	   AND k.base_unit = l.base_unit
+	 WHERE k.vendor_id = vendor AND k.item_key = key AND k.base_unit = l.base_unit
 	 ORDER BY k.mapping_id LIMIT 1;
 	m.match := 'exact'; -- and in doubt as long as the mapping that it follows
 	IF m.item_id IS NULL THEN
 		m.needs_review := false;
 		SELECT i.item_id INTO m.item_id FROM weir.inventory_items i
-		 WHERE i.user_id = l.user_id AND i.base_unit = l.base_unit AND i.item_key = l.item_key;
+		 WHERE i.user_id = l.user_id AND i.base_unit = l.base_unit AND i.item_key = key;
 	END IF;
 	IF m.item_id IS NULL THEN
 		SELECT json_agg(json_build_object('item_id', s.item_id, 'description', s.description,
@@ -298,8 +302,8 @@ BEGIN
 		       max(s.similarity) FILTER (WHERE s.sure) AS sure_similarity
 		  INTO likely
 		  FROM (SELECT c.*, c.similarity >= l.fuzzy_auto
-		               AND weir.number_words(c.item_key) = weir.number_words(l.item_key) AS sure
-		          FROM weir.similar_items(l.user_id, l.base_unit, l.item_key, l.fuzzy_review)
+		               AND weir.number_words(c.item_key) = weir.number_words(key) AS sure
+		          FROM weir.similar_items(l.user_id, l.base_unit, key, l.fuzzy_review)
 		               WITH ORDINALITY AS c(item_id, description, item_key, similarity, n)) s;
 		m.item_id := coalesce(likely.sure, likely.best);
 		m.similarity := coalesce(likely.sure_similarity, likely.similarity);
@@ -309,11 +313,11 @@ BEGIN
 	END IF;
 	IF m.item_id IS NULL THEN
 		m.match := 'new';
-		m.item_id := weir.make_item(l.user_id, l.base_unit, l.item_key, l.description, l.category);
+		m.item_id := weir.make_item(l.user_id, l.base_unit, key, l.description, l.category);
 	END IF;
 	INSERT INTO weir.vendor_item_mappings (user_id, vendor_id, item_number, description, item_key,
 	       base_unit, item_id, match, similarity, candidates, needs_review)
-	VALUES (l.user_id, vendor, l.item_number, l.description, l.item_key, l.base_unit, m.item_id,
+	VALUES (l.user_id, vendor, l.item_number, l.description, key, l.base_unit, m.item_id,
 	        m.match, m.similarity, m.candidates, m.needs_review)
 	RETURNING mapping_id INTO m.mapping_id;
 	RETURN (vendor, m.mapping_id, m.item_id, m.match, NULL)::weir.line_match;
@@ -337,11 +341,11 @@ END $$;
 -- ---- writing ----
 
 -- The vendor's newest price of an item before a day.
-CREATE FUNCTION weir.price_before(of_user text, item bigint, vendor bigint, in_currency text, day date)
+CREATE FUNCTION weir.price_before(item bigint, vendor bigint, in_currency text, day date)
 RETURNS TABLE (price numeric, pack_units numeric) LANGUAGE sql STABLE AS $$
 SELECT p.price, p.pack_units FROM weir.price_history p
- WHERE p.user_id = of_user AND p.item_id = item AND p.vendor_id = vendor
-   AND p.currency = in_currency AND p.invoice_date < day
+ WHERE p.item_id = item AND p.vendor_id = vendor AND p.currency = in_currency
+   AND p.invoice_date < day
  ORDER BY p.invoice_date DESC, p.invoice_id DESC, p.line DESC LIMIT 1
 $$;
 
@@ -362,36 +366,40 @@ BEGIN
 	          FROM unnest(of_user, invoice, its_line) AS u(user_id, invoice_id, line)
 	         CROSS JOIN LATERAL (SELECT h.* FROM weir.price_history h WHERE h.user_id = u.user_id
 	               AND h.invoice_id = u.invoice_id AND h.line = u.line LIMIT 1) p
-	          LEFT JOIN LATERAL weir.price_before(p.user_id, p.item_id, p.vendor_id, p.currency,
+	          LEFT JOIN LATERAL weir.price_before(p.item_id, p.vendor_id, p.currency,
 	               p.invoice_date) b ON true
 	         WHERE (b.price, b.pack_units)
 	               IS DISTINCT FROM (p.previous_price, p.previous_pack_units)) d
 	 WHERE p.user_id = d.user_id AND p.invoice_id = d.invoice_id AND p.line = d.line;
 END $$;
 
--- The new rows among others of the same call, and the rows of the next day after each.
+-- The rows of the next day after each new one, and the new ones themselves where one call has several
+-- of a kind, none of which could see the others.
 CREATE FUNCTION weir.derive_around(booked weir.booked_line[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	users text[];
 	invoices text[];
 	numbers integer[];
 BEGIN
+	WITH b AS MATERIALIZED (
+		SELECT b.*, count(*) OVER (PARTITION BY b.item_id, b.vendor_id, b.currency)
+		            AS alike
+		  FROM unnest(booked) b WHERE b.is_purchase)
 	SELECT array_agg(k.user_id), array_agg(k.invoice_id), array_agg(k.line)
 	  INTO users, invoices, numbers
-	  FROM (SELECT b.user_id, b.invoice_id, b.line FROM unnest(booked) b WHERE b.is_purchase
+	  FROM (SELECT b.user_id, b.invoice_id, b.line FROM b WHERE b.alike > 1
 	        UNION
-	        SELECT b.user_id, a.invoice_id, a.line FROM unnest(booked) b
-	         CROSS JOIN LATERAL (SELECT p.invoice_date FROM weir.price_history p
-	               WHERE p.user_id = b.user_id AND p.item_id = b.item_id
-	                 AND p.vendor_id = b.vendor_id AND p.currency = b.currency
-	                 AND p.invoice_date > b.invoice_date
-	               ORDER BY p.invoice_date, p.invoice_id, p.line LIMIT 1) n
+	        SELECT b.user_id, a.invoice_id, a.line FROM b
 	         CROSS JOIN LATERAL (SELECT p.invoice_id, p.line FROM weir.price_history p
-	               WHERE p.user_id = b.user_id AND p.item_id = b.item_id
-	                 AND p.vendor_id = b.vendor_id AND p.currency = b.currency
-	                 AND p.invoice_date = n.invoice_date) a
-	         WHERE b.is_purchase) k;
-	PERFORM weir.derive_prices(users, invoices, numbers);
+	               WHERE p.item_id = b.item_id AND p.vendor_id = b.vendor_id
+	                 AND p.currency = b.currency
+	                 AND p.invoice_date = (SELECT q.invoice_date FROM weir.price_history q
+	                      WHERE q.item_id = b.item_id AND q.vendor_id = b.vendor_id
+	                        AND q.currency = b.currency AND q.invoice_date > b.invoice_date
+	                      ORDER BY q.invoice_date, q.invoice_id, q.line LIMIT 1)) a) k;
+	IF users IS NOT NULL THEN
+		PERFORM weir.derive_prices(users, invoices, numbers);
+	END IF;
 END $$;
 
 -- Books lines whose items are known and held. Those that stand there already are left as they are.
@@ -421,7 +429,7 @@ BEGIN
 		       t.invoice_date, t.unit_price, t.pack_units, b.price, b.pack_units,
 		       weir.price_change(t.unit_price, t.pack_units, b.price, b.pack_units),
 		       t.unit_price * b.pack_units > b.price * t.pack_units
-		  FROM t LEFT JOIN LATERAL weir.price_before(t.user_id, t.item_id, t.vendor_id,
+		  FROM t LEFT JOIN LATERAL weir.price_before(t.item_id, t.vendor_id,
 		       t.currency, t.invoice_date) b ON true
 		 WHERE t.is_purchase)
 	SELECT array_agg(ROW(t.*)::weir.booked_line) INTO booked FROM t;
@@ -545,29 +553,30 @@ BEGIN
 	               (s.newest).price, (s.newest).currency, (s.newest).pack_units))
 	              AS c(day, invoice, line, price, currency, units)
 	        ORDER BY c.day DESC NULLS LAST, c.invoice COLLATE "C" DESC, c.line DESC LIMIT 1)
-	  FROM (SELECT b.user_id, b.item_id, sum(b.quantity_change) AS quantity,
+	  FROM (SELECT b.item_id, sum(b.quantity_change) AS quantity,
 	               (array_agg(b ORDER BY b.invoice_date DESC, b.invoice_id DESC, b.line DESC)
 	                FILTER (WHERE b.is_purchase))[1] AS newest
-	          FROM unnest(booked) AS b GROUP BY b.user_id, b.item_id) s
-	 WHERE i.user_id = s.user_id AND i.item_id = s.item_id;
+	          FROM unnest(booked) AS b GROUP BY b.item_id) s
+	 WHERE i.item_id = s.item_id;
 END $$;
 
-CREATE FUNCTION weir.line_fault(line integer, description text, error text,
-                                t weir.inventory_transactions)
-RETURNS json LANGUAGE sql IMMUTABLE AS $$
-SELECT json_build_object('line', line, 'description', description,
-       'error', CASE WHEN (t).line IS NULL THEN error
-                     ELSE format('was booked before with other content: %s x %s at %s %s',
-                                 (t).quantity, (t).description, (t).unit_price, (t).currency) END,
-       'error_class', CASE WHEN (t).line IS NULL THEN 'store' ELSE 'booked_differently' END)
+CREATE FUNCTION weir.line_fault(l_user text, invoice text, its_line integer, text text, error text)
+RETURNS json LANGUAGE sql STABLE AS $$
+SELECT json_build_object('line', its_line, 'description', text,
+       'error', coalesce((SELECT format('was booked before with other content: %s x %s at %s %s',
+                                        t.quantity, t.description, t.unit_price, t.currency)
+                            FROM weir.inventory_transactions t WHERE t.user_id = l_user
+                             AND t.invoice_id = invoice AND t.line = its_line), error),
+       'error_class', CASE WHEN error IS NULL THEN 'booked_differently' ELSE 'store' END)
 $$;
 
-CREATE FUNCTION weir.line_review(t weir.inventory_transactions) RETURNS json LANGUAGE sql STABLE AS $$
-SELECT json_build_object('line', t.line, 'description', t.description, 'mapping_id', m.mapping_id,
+CREATE FUNCTION weir.line_review(mapping bigint, its_line integer, text text)
+RETURNS json LANGUAGE sql STABLE AS $$
+SELECT json_build_object('line', its_line, 'description', text, 'mapping_id', m.mapping_id,
        'item_id', i.item_id, 'item_description', i.description, 'similarity', m.similarity,
        'candidates', m.candidates)
-  FROM weir.vendor_item_mappings m JOIN weir.inventory_items i USING (user_id, item_id)
- WHERE m.user_id = t.user_id AND m.mapping_id = t.mapping_id
+  FROM weir.vendor_item_mappings m JOIN weir.inventory_items i USING (item_id)
+ WHERE m.mapping_id = mapping
 $$;
 
 -- What each invoice came to, from what stands in the tables now. One of which no line stands there
@@ -577,31 +586,34 @@ CREATE FUNCTION weir.invoice_results(positions integer[], invoices text[],
 RETURNS TABLE (pos integer, result json) LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on
 AS $$
 WITH l AS (
-	SELECT l.pos, l.line, l.description, l.error, b.t, p.is_price_increase,
-	       p.price_change_percent, coalesce(
-	            ((b.t).vendor_id, (b.t).invoice_number, (b.t).invoice_date, (b.t).currency,
-	             (b.t).description, (b.t).quantity, (b.t).unit_price, (b.t).pack_units)
-	          = (l.vendor_id, l.invoice_number, l.invoice_date, l.currency,
-	             l.description, l.quantity, l.unit_price, l.pack_units), false) AS booked
+	SELECT l.pos, l.user_id, l.invoice_id, l.line, l.description, l.error, t.vendor_id, t.item_id,
+	       t.mapping_id, t.match, t.total_cost, p.is_price_increase, p.price_change_percent,
+	       t.line IS NOT NULL AS booked
 	  FROM unnest(lines, matches) AS l
-	  LEFT JOIN LATERAL (SELECT t FROM weir.inventory_transactions t WHERE t.user_id = l.user_id
-	       AND t.invoice_id = l.invoice_id AND t.line = l.line LIMIT 1) b ON true
-	  LEFT JOIN LATERAL (SELECT * FROM weir.price_history p WHERE p.user_id = l.user_id
-	       AND p.invoice_id = l.invoice_id AND p.line = l.line LIMIT 1) p ON true),
+	  LEFT JOIN LATERAL (SELECT t.* FROM weir.inventory_transactions t
+	         WHERE t.user_id = l.user_id AND t.invoice_id = l.invoice_id AND t.line = l.line
+	           AND t.vendor_id = l.vendor_id AND t.invoice_number = l.invoice_number
+	           AND t.invoice_date = l.invoice_date AND t.currency = l.currency
+	           AND t.description = l.description AND t.quantity = l.quantity
+	           AND t.unit_price = l.unit_price AND t.pack_units = l.pack_units
+	         LIMIT 1) t ON true
+	  LEFT JOIN LATERAL (SELECT p.is_price_increase, p.price_change_percent
+	          FROM weir.price_history p WHERE p.user_id = t.user_id
+	           AND p.invoice_id = t.invoice_id AND p.line = t.line LIMIT 1) p ON true),
 s AS (
 	SELECT l.pos, count(*) FILTER (WHERE l.booked) AS booked,
 	       count(*) FILTER (WHERE NOT l.booked) AS refused,
-	       count(*) FILTER (WHERE l.booked AND (l.t).match = 'new') AS created,
-	       count(DISTINCT (l.t).item_id) FILTER (WHERE l.booked) AS items,
-	       count(*) FILTER (WHERE l.booked AND (l.t).match = 'exact') AS exact,
-	       count(*) FILTER (WHERE l.booked AND (l.t).match LIKE 'fuzzy%') AS fuzzy,
-	       min((l.t).vendor_id) AS vendor_id, sum((l.t).total_cost) FILTER (WHERE l.booked) AS cost,
-	       count(*) FILTER (WHERE l.booked AND l.is_price_increase) AS increases,
-	       count(*) FILTER (WHERE l.booked AND l.price_change_percent < 0) AS decreases,
-	       json_agg(weir.line_fault(l.line, l.description, l.error, l.t) ORDER BY l.line)
-	       FILTER (WHERE NOT l.booked) AS faults,
-	       json_agg(weir.line_review(l.t) ORDER BY l.line)
-	       FILTER (WHERE l.booked AND (l.t).match = 'fuzzy_review') AS review
+	       count(*) FILTER (WHERE l.match = 'new') AS created,
+	       count(DISTINCT l.item_id) AS items,
+	       count(*) FILTER (WHERE l.match = 'exact') AS exact,
+	       count(*) FILTER (WHERE l.match LIKE 'fuzzy%') AS fuzzy,
+	       min(l.vendor_id) AS vendor_id, sum(l.total_cost) AS cost,
+	       count(*) FILTER (WHERE l.is_price_increase) AS increases,
+	       count(*) FILTER (WHERE l.price_change_percent < 0) AS decreases,
+	       json_agg(weir.line_fault(l.user_id, l.invoice_id, l.line, l.description, l.error)
+	                ORDER BY l.line) FILTER (WHERE NOT l.booked) AS faults,
+	       json_agg(weir.line_review(l.mapping_id, l.line, l.description)
+	                ORDER BY l.line) FILTER (WHERE l.match = 'fuzzy_review') AS review
 	  FROM l GROUP BY l.pos)
 SELECT s.pos, json_build_object(
 	'status', CASE WHEN s.refused + h.failed = 0 THEN 'success' ELSE 'partial_success' END,
@@ -641,10 +653,10 @@ DECLARE
 	part record;
 BEGIN
 	-- From here on the prices and quantities of these items are ours, in the order of their keys.
-	PERFORM FROM (SELECT DISTINCT l.user_id, l.item_id FROM unnest(lines, matches) l
-	               WHERE l.item_id IS NOT NULL ORDER BY 1, 2) u
-	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i WHERE i.user_id = u.user_id
-	               AND i.item_id = u.item_id FOR NO KEY UPDATE) i;
+	PERFORM FROM (SELECT DISTINCT l.item_id FROM unnest(lines, matches) l
+	               WHERE l.item_id IS NOT NULL ORDER BY 1) u
+	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i
+	               WHERE i.item_id = u.item_id FOR NO KEY UPDATE) i;
 	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
 		part := weir.write_safely(lines[n:n + 499], matches[n:n + 499]);
 		written := written || part.matches;
