@@ -10,11 +10,14 @@
 	X(clock) \
 	X(content) \
 	X(csv) \
+	X(day) \
+	X(decimal) \
 	X(delivery) \
 	X(error) \
 	X(job_file) \
 	X(jsonl) \
 	X(letter) \
+	X(line) \
 	X(loader) \
 	X(log) \
 	X(markdown) \
@@ -22,6 +25,7 @@
 	X(meter) \
 	X(models) \
 	X(option) \
+	X(pack) \
 	X(params) \
 	X(policy) \
 	X(print) \
