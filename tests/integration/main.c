@@ -32,6 +32,7 @@
 	X(remote) \
 	X(content) \
 	X(idea) \
+	X(invoice) \
 	X(results) \
 	X(models)
 
