@@ -97,7 +97,7 @@ static void one_invoice(void)
 			     " ORDER BY t.line) FROM weir.inventory_transactions t"
 			     " JOIN weir.inventory_items i USING (user_id, item_id)"
 			     " WHERE user_id = '7' AND t.invoice_id = 'invoice_id_1'"),
-		    "1 purchase 3 12.50 37.50 4/1 GAL 15141.647136 45424.941408 0.0008255376 ml; "
+		    "1 purchase 3 12.50 37.50 4/1 GAL 15141.647136 45424.941408 0.0008255377 ml; "
 		    "2 purchase 2.5 0.1 0.25 10 LB 4535.9237 11339.80925 0.0000220462 g; "
 		    "3 purchase 7 3.333 23.331 1 BUSHEL 1 7 3.3330000000 each");
 	expect_text(sql_text("SELECT string_agg(m.item_number, ',' ORDER BY m.mapping_id)"
@@ -147,7 +147,7 @@ static void nothing_but_bad_lines(void)
 	json_t *lines = book("none",
 			     "{\"custom_id\":\"a\"," HEAD ",\"line_items\":[" FREE "," COSTS "]}\n"
 			     "{\"custom_id\":\"b\"," HEAD ",\"line_items\":[" MILK "]}\n",
-			     1);
+			     3);
 	const json_t *line = line_of(lines, "a");
 	EXPECT_VALUE(line, "status", "failed");
 	EXPECT_VALUE(line, RESULT("status"), "failed");
@@ -157,7 +157,7 @@ static void nothing_but_bad_lines(void)
 	json_decref(lines);
 	expect_text(sql_text("SELECT concat_ws(' ', r.error_class, r.error,"
 			     " r.result->'failed_items'->1->>'error_class') FROM weir.results r"
-			     " WHERE r.status = 'failed'"),
+			     " WHERE r.error_class IS NOT NULL"),
 		    "no_good_line no line of the invoice can be booked: line 1: the line has no "
 		    "description; line 2: unit_price \"-0.01\" is below zero negative_price");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.inventory_items"), 1);

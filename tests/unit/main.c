@@ -14,6 +14,7 @@
 	X(decimal) \
 	X(delivery) \
 	X(error) \
+	X(invoice) \
 	X(job_file) \
 	X(jsonl) \
 	X(letter) \
