@@ -4,7 +4,8 @@
 
 #define WORD_MOST 24
 #define COUNT_DIGITS 5
-#define SIZE_DIGITS 7
+#define SIZE_DIGITS 7 /* before the point */
+#define SIZE_FRACTION 6
 
 /* The factors are exact. Source: NIST Handbook 44 (2024), appendix C: the avoirdupois pound is
  * 453.592 37 g, the US gallon 231 cubic inches, the inch 2.54 cm. OZ is the weight; the volume is
@@ -87,6 +88,12 @@ static bool is_whole(const struct decimal *d)
 {
 	const char *point = strchr(d->text, '.');
 	return !point || point[1 + strspn(point + 1, "0")] == '\0';
+}
+
+static bool is_size(const struct decimal *d)
+{
+	size_t whole = whole_digits(d);
+	return whole <= SIZE_DIGITS && d->size <= whole + 1 + SIZE_FRACTION;
 }
 
 static bool is_count(const struct decimal *d)
@@ -194,7 +201,7 @@ static bool read_can(struct cursor *c)
 static bool read_size(struct pack *out, struct cursor *c)
 {
 	const struct unit *unit = take_unit(c);
-	if (!unit || whole_digits(&out->each) > SIZE_DIGITS)
+	if (!unit || !is_size(&out->each))
 		return false;
 	set(out, unit);
 	return (strcmp(unit->base_unit, "each") != 0 || is_whole(&out->each)) && ends_well(c);

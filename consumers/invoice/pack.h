@@ -6,7 +6,7 @@
  *               | unit                                     one of it
  *     count     = a whole number from 1 to 99999
  *     sep       = "/" | "x" | "×"
- *     size      = a number above 0, at most 7 digits before the point
+ *     size      = a number above 0, at most 7 digits before the point and 6 behind
  *     can       = "#" number [ container ]                 #10 is a shape of can, not a volume
  *     unit      = one of the table in pack.c               a weight, a volume, or pieces
  *     container = a unit that packs others: bag, box, can, case, jar, ...; it adds nothing
