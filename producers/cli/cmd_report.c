@@ -101,7 +101,7 @@ const struct command command_report = {
 		"which, with every attempt. An item of the job is a success when it is one in\n"
 		"the last stage, and failed when it is in any. Times and models are of all\n"
 		"items that were worked for, in each stage; what is pending or was cancelled\n"
-		"is not counted there.\n\n"
+		"is not counted there. What came of invoices is added up from their results.\n\n"
 		"For each stage and batch the counters, the rows and the totals are checked\n"
 		"against each other; when they do not add up the report says where, and the\n"
 		"command fails. Those in Redis are compared, stage by stage: equal, different\n"

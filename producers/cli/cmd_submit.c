@@ -222,11 +222,22 @@ static enum command_status submit(struct submit *u, struct weir_error *err)
 	return finish(u, err);
 }
 
+/* Rows that are not in the order of their ids make two records of one. */
+static void explain(const struct submit *u, struct weir_error *err)
+{
+	struct weir_error why = *err;
+	if (u->reader.kind == &source_rows && strcmp(why.code, "duplicate") == 0)
+		weir_fail(err, why.code, "%.400s; the rows of a record have to follow each other",
+			  why.text);
+}
+
 static enum command_status run(struct call *call)
 {
 	struct submit u = {.call = call, .options = call->config};
 	struct weir_error why;
 	enum command_status status = submit(&u, call->error);
+	if (status == COMMAND_FAILED)
+		explain(&u, call->error);
 	if (close_all(&u, &why) < 0 && status == COMMAND_DONE) {
 		*call->error = why;
 		status = COMMAND_FAILED;
@@ -239,13 +250,28 @@ const struct command command_submit = {
 	.arguments = "[KIND[.STEP] [FILE|DIR|-]...] ",
 	.summary = "write a job into the ledger, from files or the database",
 	.help = "Reads items, checks them, and writes them into the ledger in aligned batches. A\n"
-		"relay then publishes them. Input is JSON Lines (one object a line) or CSV (with "
-		"a\n"
-		"header): custom_id says what the item is and is unique in the job, table_name "
-		"and\n"
-		"record_id name the row it came from, context is laid over the job's context, and\n"
-		"all other fields are the payload. Or it is Markdown: files and folders, a document\n"
-		"an item; its front matter may hold custom_id and context.\n\n"
+		"relay then publishes them. Input is JSON Lines (one object a line), JSON files "
+		"(one\n"
+		"object a file, in folders) or CSV (with a header): custom_id says what the item "
+		"is\n"
+		"and is unique in the job, table_name and record_id name the row it came from, "
+		"context\n"
+		"is laid over the job's context (in CSV a column context.NAME each), and all "
+		"other\n"
+		"fields are the payload. Or it is Markdown: files and folders, a document an "
+		"item;\n"
+		"its front matter may hold custom_id and context. A file that is an item and has "
+		"no\n"
+		"custom_id is named by its path.\n\n"
+		"CSV for a kind whose items have several rows (invoice: one a line item): rows of "
+		"the\n"
+		"same custom_id that follow each other are one item, and the custom_id stands in "
+		"each.\n"
+		"What belongs to the item as a whole is the same in all of its rows, or empty "
+		"behind\n"
+		"the first one. A row that cannot be read may belong to the item before it or to "
+		"the\n"
+		"one behind it: all three are faulty, so that no item lacks a row.\n\n"
 		"  weir submit sentiment items.jsonl --job monday \\\n"
 		"      --context model_key=sentiment --context ai_model=local\n"
 		"  weir submit sentiment --from db --job all --context model_key=sentiment \\\n"
@@ -254,13 +280,16 @@ const struct command command_submit = {
 		"      --context ai_model=local\n"
 		"  weir submit idea ideas.jsonl --stage idea.title --stage idea.script \\\n"
 		"      --context model_key=idea --context ai_model=NAME\n"
+		"  weir submit invoice invoices/ more.json --context user_id=7\n"
+		"  weir submit invoice lines.csv --context user_id=7 --skip-bad bad.csv\n"
 		"  weir submit --job-file job.json\n"
 		"  weir submit sentiment --sample\n\n"
 		"Each stage is of a kind, and its step, where there is one, is in its context as\n"
 		"\"step\". Items are checked as the first stage wants them.\n\n"
-		"A faulty record stops it, naming the line: mend it and give the same command "
-		"again,\n"
-		"which continues; a job that exists with other settings is a conflict. Exit\n"
+		"A faulty record stops it, naming the line or file: mend it and give the same "
+		"command\n"
+		"again, which continues; a job that exists with other settings is a conflict. "
+		"Exit\n"
 		"status 3: with --wait, the job ended with failed items; 1: it was cancelled.\n",
 	.options = request_options,
 	.config_size = sizeof(struct request_options),

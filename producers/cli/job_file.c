@@ -37,7 +37,7 @@ static const struct key {
 	{"mode", KEY_TEXT, AT(mode), 0, 0, NULL},
 	{"max_concurrent", KEY_INTEGER, AT(max_concurrent), 1, CONCURRENT_MAX, NULL},
 	{"input", KEY_TEXT, AT(input), 0, 0, NULL},
-	{"format", KEY_TEXT, AT(format), 0, 0, "jsonl csv markdown"},
+	{"format", KEY_TEXT, AT(format), 0, 0, "jsonl csv json markdown"},
 	{"from", KEY_TEXT, AT(from), 0, 0, "db"},
 #undef AT
 };

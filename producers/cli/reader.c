@@ -17,45 +17,95 @@ static bool is_folder(const char *file)
 	return stat(file, &is) == 0 && S_ISDIR(is.st_mode);
 }
 
-static bool is_document(const char *file) { return is_folder(file) || is_markdown_name(file); }
-
-static const char *guess_format(const struct reader_plan *plan)
+/* Sources whose records are a file each. */
+static bool is_of_files(const struct source_kind *kind)
 {
-	if (plan->file_count == 0)
-		return "jsonl";
-	if (is_document(plan->files[0]))
-		return "markdown";
-	return is_csv(plan->files[0]) ? "csv" : "jsonl";
+	return kind == &source_markdown || kind == &source_json;
 }
 
-/* A file of records among documents would else be taken for one. */
-static int check_guess(const struct reader_plan *plan, struct weir_error *err)
+static const struct source_kind *kind_of_name(const char *file)
 {
-	for (size_t i = 1; i < plan->file_count; i++)
-		if (!is_document(plan->files[i]))
-			return weir_fail(err, "usage",
-					 "%.200s: by its name that is no Markdown (--format "
-					 "markdown takes it for it)",
-					 plan->files[i]);
+	if (is_markdown_name(file))
+		return &source_markdown;
+	if (is_json_name(file))
+		return &source_json;
+	return is_csv(file) ? &source_csv : &source_jsonl;
+}
+
+/* Beside documents, JSON files are something else; unless items of this kind come as such, too. */
+static int kind_of_folder(char *folder, bool rows, const struct source_kind **kind,
+			  struct weir_error *err)
+{
+	bool markdown, json;
+	source_look(folder, &markdown, &json);
+	if (rows && markdown && json)
+		return weir_fail(err, "usage",
+				 "%.200s: both JSON and Markdown files are in it: which are the "
+				 "items? Say --format json or --format markdown",
+				 folder);
+	if (rows && !markdown && !json)
+		return weir_fail(
+			err, "input",
+			"%.200s: there is neither a JSON nor a Markdown file in it (CSV "
+			"and JSON Lines are named one by one; --format says what they are)",
+			folder);
+	*kind = json && !markdown ? &source_json : &source_markdown;
 	return 0;
 }
 
-static int choose_format(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
+static int kind_of(char *file, bool rows, const struct source_kind **kind, struct weir_error *err)
 {
-	static const struct source_kind *const kinds[] = {&source_jsonl, &source_csv,
+	if (is_folder(file))
+		return kind_of_folder(file, rows, kind, err);
+	*kind = kind_of_name(file);
+	return 0;
+}
+
+/* A file of many records among those that are one each would else be taken for one. */
+static int check_others(const struct reader_plan *plan, bool rows, const struct source_kind *first,
+			struct weir_error *err)
+{
+	const struct source_kind *kind;
+	for (size_t i = 1; i < plan->file_count; i++) {
+		if (kind_of(plan->files[i], rows, &kind, err) < 0)
+			return -1;
+		if (kind != first)
+			return weir_fail(
+				err, "usage",
+				"%.200s: by its %s that is no %s (--format %s takes it for it)",
+				plan->files[i], is_folder(plan->files[i]) ? "files" : "name",
+				first == &source_json ? "JSON" : "Markdown", first->name);
+	}
+	return 0;
+}
+
+static int named_format(struct reader *r, const char *format, struct weir_error *err)
+{
+	static const struct source_kind *const kinds[] = {&source_jsonl, &source_csv, &source_json,
 							  &source_markdown};
-	const char *format = plan->format ? plan->format : guess_format(plan);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i]->name, format) == 0)
 			r->kind = kinds[i];
-	if (!r->kind)
-		return weir_fail(err, "usage", "format %.40s: jsonl, csv or markdown", format);
-	if (plan->file_count > 1 && r->kind != &source_markdown)
-		return weir_fail(
-			err, "usage",
-			"%.200s: of %s there is one file at a time, of markdown any number",
-			plan->files[1], format);
-	return plan->format ? 0 : check_guess(plan, err);
+	return r->kind ? 0
+		       : weir_fail(err, "usage", "format %.40s: jsonl, csv, json or markdown",
+				   format);
+}
+
+static int choose_format(struct reader *r, const struct reader_plan *plan, bool rows,
+			 struct weir_error *err)
+{
+	if (plan->format && named_format(r, plan->format, err) < 0)
+		return -1;
+	if (!plan->format && plan->file_count == 0)
+		r->kind = &source_jsonl;
+	if (!r->kind && kind_of(plan->files[0], rows, &r->kind, err) < 0)
+		return -1;
+	if (plan->file_count > 1 && !is_of_files(r->kind))
+		return weir_fail(err, "usage",
+				 "%.200s: of %s there is one file at a time, of markdown and json "
+				 "any number",
+				 plan->files[1], r->kind->name);
+	return plan->format ? 0 : check_others(plan, rows, r->kind, err);
 }
 
 static int open_named(struct reader *r, const char *file, struct weir_error *err)
@@ -68,26 +118,29 @@ static int open_named(struct reader *r, const char *file, struct weir_error *err
 	return 0;
 }
 
-/* One that is not there is a mistake of the command line, not a bad document. */
-static int open_documents(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
+/* One that is not there is a mistake of the command line, not a bad record. */
+static int open_files(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
 {
 	struct stat is;
 	if (plan->file_count == 0)
-		return weir_fail(err, "usage", "where are the documents? Name files or folders");
+		return weir_fail(err, "usage", "where are the %s files? Name files or folders",
+				 r->kind == &source_json ? "JSON" : "Markdown");
 	for (size_t i = 0; i < plan->file_count; i++)
 		if (stat(plan->files[i], &is) < 0)
 			return weir_fail(err, "input", "%.300s: %s", plan->files[i],
 					 strerror(errno));
-	return source_markdown_open(plan->files, plan->file_count, &r->source, err);
+	return (r->kind == &source_json ? source_json_open : source_markdown_open)(
+		plan->files, plan->file_count, &r->source, err);
 }
 
-static int open_file(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
+static int open_file(struct reader *r, const struct reader_plan *plan, const struct weir_rows *rows,
+		     struct weir_error *err)
 {
 	const char *file = plan->file_count ? plan->files[0] : NULL;
-	if (choose_format(r, plan, err) < 0)
+	if (choose_format(r, plan, rows != NULL, err) < 0)
 		return -1;
-	if (r->kind == &source_markdown)
-		return open_documents(r, plan, err);
+	if (is_of_files(r->kind))
+		return open_files(r, plan, err);
 	if (!file && isatty(STDIN_FILENO))
 		return weir_fail(err, "usage",
 				 "where are the items? weir submit KIND FILE, or - for what is "
@@ -96,7 +149,10 @@ static int open_file(struct reader *r, const struct reader_plan *plan, struct we
 		r->file = stdin;
 	else if (open_named(r, file, err) < 0)
 		return -1;
-	return r->kind->open(r->file, &r->source, err);
+	if (r->kind != &source_csv || !rows)
+		return r->kind->open(r->file, &r->source, err);
+	r->kind = &source_rows;
+	return source_rows_open(r->file, rows, &r->source, err);
 }
 
 int reader_open(struct reader *r, const struct reader_plan *plan, const char *pg_url,
@@ -104,7 +160,7 @@ int reader_open(struct reader *r, const struct reader_plan *plan, const char *pg
 {
 	r->plan = plan;
 	if (!plan->from)
-		return open_file(r, plan, err);
+		return open_file(r, plan, plugin->plugin.rows, err);
 	if (strcmp(plan->from, "db") != 0 || plan->file_count > 0)
 		return weir_fail(err, "usage", "from: only \"db\", and then without a file");
 	if (!plugin->plugin.sources)
@@ -131,7 +187,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 bool reader_reads(const struct reader *r, const char *file)
 {
 	struct stat is, in;
-	if (r->kind == &source_markdown && is_markdown_name(file))
+	if (is_of_files(r->kind) && kind_of_name(file) == r->kind)
 		return true;
 	if (stat(file, &is) < 0)
 		return false;

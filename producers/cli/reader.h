@@ -9,10 +9,11 @@
 
 /* Where the records are. */
 struct reader_plan {
-	/* Several only of documents. "-": standard input; none: that too, unless it is a terminal. */
+	/* Several only of Markdown and JSON files. "-": standard input; none: that too, unless it
+	 * is a terminal. */
 	char *const *files;
 	size_t file_count;
-	const char *format; /* NULL: by the first file's name; a folder holds documents */
+	const char *format; /* NULL: by the files' names, and what is in the folders */
 	const char *from;   /* "db", or NULL */
 };
 
@@ -20,7 +21,7 @@ struct reader {
 	const struct source_kind *kind;
 	struct source *source;
 	const struct reader_plan *plan;
-	FILE *file; /* NULL: none, or documents */
+	FILE *file; /* NULL: none, or a file a record */
 };
 
 /* The plan and pg_url outlive it. Error codes: usage (a plan that contradicts itself), input, those

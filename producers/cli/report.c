@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report_invoices.h"
+
 #define LISTED_MOST 1000 /* error classes, models, model_keys */
 
 #define SUMMARY(TYPE, NAME, FIELD_NAME) FIELD(TYPE, struct report_summary, NAME, FIELD_NAME)
@@ -314,7 +316,7 @@ static int read_all(struct ledger *l, const char *job_id, struct report *r, stru
 	    view_query(l, count_attempts, job_id, &r->attempts, err) < 0 ||
 	    read_models(l, job_id, &r->models, err) < 0 ||
 	    view_classes(l, job_id, LISTED_MOST, &r->classes, err) < 0 ||
-	    tell_stages(l, r, err) < 0)
+	    report_invoices_read(l, r, &r->invoices, err) < 0 || tell_stages(l, r, err) < 0)
 		return -1;
 	snprintf(s->redis, sizeof s->redis, "away");
 	report_check(r);
@@ -339,6 +341,7 @@ void report_release(struct report *r)
 	PQclear(r->attempts);
 	PQclear(r->classes);
 	PQclear(r->models);
+	PQclear(r->invoices);
 	free(r->stages);
 	buffer_release(&r->differences);
 }

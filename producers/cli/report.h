@@ -71,6 +71,7 @@ struct report {
 	/* Rows of (by_key bool, name text or NULL, report_model_fields, usage), binary, the largest
 	 * first. by_key: name is a model_key, else an ai_model. NULL: the context names none. */
 	PGresult *models;
+	PGresult *invoices; /* as of report_invoices_read() */
 	struct buffer differences; /* empty when the ledger adds up, else a text */
 };
 

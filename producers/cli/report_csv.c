@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "report_invoices.h"
 #include "report_write.h"
 
 static void csv_item(struct writing *w, const PGresult *rows, int row)
@@ -42,10 +43,12 @@ int report_write_csv(struct writing *w, struct weir_error *err)
 	fields_csv_names(report_fields, "", b);
 	fields_csv_names(report_usage_fields, "", b);
 	fields_csv_names(batch_counts_fields, "batches_", b);
+	report_invoices_csv_names(w->report->invoices, b);
 	csv_end(b);
 	fields_csv(report_fields, &w->report->summary, b);
 	fields_csv(report_usage_fields, &w->report->summary.usage, b);
 	fields_csv(batch_counts_fields, &w->report->batches, b);
+	report_invoices_csv(w->report->invoices, b);
 	csv_end(b);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "report_invoices.h"
 #include "report_write.h"
 
 /* The comma between two rows comes before the second: the first may be on its way already. */
@@ -138,6 +139,7 @@ static void json_summary(const struct report *r, struct buffer *b)
 	buffer_add_char(b, '{');
 	fields_json(batch_counts_fields, &r->batches, b);
 	json_close(b, '}');
+	report_invoices_json(r->invoices, b);
 	json_count(b, "failures_total", r->summary.failed);
 }
 

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "report_invoices.h"
 #include "report_write.h"
 
 static void text_times(const struct report_summary *s, struct buffer *b)
@@ -111,6 +112,7 @@ static void text_summary(const struct report *r, struct buffer *b)
 	text_models(r, false, "model      ", b);
 	text_models(r, true, "model_key  ", b);
 	text_attempts(r->attempts, b);
+	report_invoices_text(r->invoices, b);
 	buffer_printf(b, "redis      %s\n", s->redis);
 	if (!s->consistent)
 		buffer_printf(b, "CHECK      the ledger does not add up: %.*s\n",

@@ -85,8 +85,8 @@ const struct weir_option request_options[] = {
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(format),
 	 .unit = "FORMAT",
-	 .help = "jsonl, csv or markdown. Not given: markdown for a folder or a name that ends in "
-		 ".md or .markdown, csv when it ends so, else jsonl."},
+	 .help = "jsonl, csv, json or markdown. Not given: by the name, which ends in .csv, .json, "
+		 ".md or .markdown, else jsonl; of a folder by the names in it."},
 	{.name = "batch-size",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(batch_size),
@@ -98,7 +98,9 @@ const struct weir_option request_options[] = {
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(skip_bad),
 	 .unit = "FILE",
-	 .help = "Write faulty records to this file and go on, instead of stopping at the first."},
+	 .help = "Write faulty records to this file and go on, instead of stopping at the first. "
+		 "Of items of several CSV rows all rows, below the header, to be mended and "
+		 "submitted."},
 	{.name = "wait",
 	 .type = WEIR_OPTION_FLAG,
 	 .offset = AT(wait),
@@ -151,7 +153,7 @@ static bool ends_in(const char *text, const char *end)
 static bool looks_like_a_file(const char *text)
 {
 	return strchr(text, '/') || ends_in(text, ".jsonl") || ends_in(text, ".csv") ||
-	       is_markdown_name(text) || access(text, F_OK) == 0;
+	       is_json_name(text) || is_markdown_name(text) || access(text, F_OK) == 0;
 }
 
 /* The kind that was named beside the stages is that of the first. */

@@ -26,6 +26,7 @@ struct submission {
 	int sent_size;
 	struct checker checker;
 	struct params params;
+	struct weir_text header; /* of the file of bad records, once there is one; the source's */
 };
 
 static const char insert_items[] =
@@ -171,11 +172,17 @@ static int at_line(uint64_t line, struct weir_text file, const struct weir_error
 	return weir_fail(err, why->code, "line %" PRIu64 ": %s", line, why->text);
 }
 
+static bool write_line(FILE *out, struct weir_text line)
+{
+	return fwrite(line.data ? line.data : "", 1, line.size, out) == line.size &&
+	       fputc('\n', out) != EOF;
+}
+
 static int write_out(struct submission *s, struct weir_text raw, struct weir_error *err)
 {
-	s->counts.skipped++;
-	if (fwrite(raw.data ? raw.data : "", 1, raw.size, s->plan.skipped) == raw.size &&
-	    fputc('\n', s->plan.skipped) != EOF)
+	bool first = s->counts.skipped++ == 0;
+	if ((!first || !s->header.data || write_line(s->plan.skipped, s->header)) &&
+	    write_line(s->plan.skipped, raw))
 		return 0;
 	return weir_fail(err, "skip_bad", "the file of --skip-bad cannot be written");
 }
@@ -183,6 +190,7 @@ static int write_out(struct submission *s, struct weir_text raw, struct weir_err
 int submission_bad(struct submission *s, const struct source_record *record,
 		   const struct weir_error *why, struct weir_error *err)
 {
+	s->header = record->header;
 	if (s->plan.skipped && !record->raw.data)
 		fprintf(stderr, "weir: %s: not written to the file of bad records\n", why->text);
 	if (s->plan.skipped)
@@ -485,6 +493,7 @@ static int end_batch(struct submission *s, struct weir_error *err)
 int submission_add(struct submission *s, const struct source_record *record, struct weir_error *err)
 {
 	struct weir_error why;
+	s->header = record->header;
 	const struct entry *twin = find_entry(s->entries, s->size, record->custom_id);
 	int rc = twin ? fail_duplicate(record->custom_id, twin->line, twin->record_id, record->line,
 				       record->file, err)

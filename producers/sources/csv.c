@@ -1,31 +1,10 @@
 /* CSV after RFC 4180: a header line, commas, and quotes around fields that hold commas, quotes or
- * newlines. An empty field is null and left out; an empty field in quotes is an empty string. */
-#include <stdlib.h>
+ * newlines. An empty field is null; an empty field in quotes is an empty string. */
+#include "csv.h"
+
 #include <string.h>
 
 #include "weir/utf8.h"
-#include "record.h"
-
-enum { COLUMNS_MAX = 1024 };
-
-enum column_role { CUSTOM_ID, TABLE_NAME, RECORD_ID, CONTEXT, PAYLOAD };
-
-struct column {
-	enum column_role role;
-	struct weir_text name;	 /* in source.names */
-	size_t key_at, key_size; /* in source.keys: the name as JSON, and a colon */
-};
-
-struct source {
-	struct input input;
-	bool has_header;
-	size_t count; /* of columns */
-	struct column columns[COLUMNS_MAX];
-	struct weir_text values[COLUMNS_MAX]; /* of the record at hand; absent: null */
-	struct buffer names, keys;
-	struct buffer unescaped; /* fields that had doubled quotes */
-	struct buffer payload, context;
-};
 
 /* ---- where a record ends ---- */
 
@@ -135,7 +114,7 @@ static struct weir_text unescape(struct buffer *out, struct weir_text text)
 	return result;
 }
 
-static enum source_status quoted_field(struct source *s, struct field *f, const char *end,
+static enum source_status quoted_field(struct csv *s, struct field *f, const char *end,
 				       const struct source_record *record, struct weir_error *err)
 {
 	bool doubled = false;
@@ -159,8 +138,8 @@ static enum source_status quoted_field(struct source *s, struct field *f, const 
 	return SOURCE_RECORD;
 }
 
-/* Takes record->raw apart into s->values. *count: its fields, of which COLUMNS_MAX are kept. */
-static enum source_status take_apart(struct source *s, const struct source_record *record,
+/* Takes record->raw apart into s->cells. *count: its fields, of which CSV_COLUMNS_MAX are kept. */
+static enum source_status take_apart(struct csv *s, const struct source_record *record,
 				     size_t *count, struct weir_error *err)
 {
 	struct field f = {.next = record->raw.data};
@@ -178,8 +157,8 @@ static enum source_status take_apart(struct source *s, const struct source_recor
 			status = plain_field(&f, end, record, err);
 		if (status != SOURCE_RECORD)
 			return status;
-		if (f.number <= COLUMNS_MAX)
-			s->values[f.number - 1] = f.value;
+		if (f.number <= CSV_COLUMNS_MAX)
+			s->cells[f.number - 1] = f.value;
 		if (f.next == end)
 			break;
 	}
@@ -202,7 +181,7 @@ static enum source_status check_characters(const struct source_record *record,
 
 /* Takes the record of `size` bytes at the position apart and moves behind it: behind its first line
  * alone when its quotes are wrong, since what follows was then not meant to be part of it. */
-static enum source_status take_record(struct source *s, size_t first, size_t size,
+static enum source_status take_record(struct csv *s, size_t first, size_t size,
 				      struct source_record *record, size_t *count,
 				      struct weir_error *err)
 {
@@ -231,18 +210,18 @@ static bool same(struct weir_text text, const char *other)
 	return text.size == strlen(other) && memcmp(text.data, other, text.size) == 0;
 }
 
-static enum column_role role_of(struct weir_text name)
+static enum csv_role role_of(struct weir_text name)
 {
 	if (same(name, "custom_id"))
-		return CUSTOM_ID;
+		return CSV_CUSTOM_ID;
 	if (same(name, "table_name"))
-		return TABLE_NAME;
+		return CSV_TABLE_NAME;
 	if (same(name, "record_id"))
-		return RECORD_ID;
-	return name.size > 8 && memcmp(name.data, "context.", 8) == 0 ? CONTEXT : PAYLOAD;
+		return CSV_RECORD_ID;
+	return name.size > 8 && memcmp(name.data, "context.", 8) == 0 ? CSV_CONTEXT : CSV_PAYLOAD;
 }
 
-static const struct column *find_column(const struct source *s, struct weir_text name)
+static const struct csv_column *find_column(const struct csv *s, struct weir_text name)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		if (s->columns[i].name.size == name.size &&
@@ -253,9 +232,9 @@ static const struct column *find_column(const struct source *s, struct weir_text
 }
 
 /* Room for all names has been made, so that they do not move. */
-static int add_column(struct source *s, struct weir_text name, struct weir_error *err)
+static int add_column(struct csv *s, struct weir_text name, struct weir_error *err)
 {
-	struct column *c = &s->columns[s->count];
+	struct csv_column *c = &s->columns[s->count];
 	struct weir_text key;
 
 	if (name.size == 0)
@@ -268,7 +247,7 @@ static int add_column(struct source *s, struct weir_text name, struct weir_error
 	c->name = (struct weir_text){s->names.data + s->names.size, name.size};
 	buffer_add(&s->names, name.data, name.size);
 	c->role = role_of(name);
-	key = c->role == CONTEXT ? (struct weir_text){name.data + 8, name.size - 8} : name;
+	key = c->role == CSV_CONTEXT ? (struct weir_text){name.data + 8, name.size - 8} : name;
 	c->key_at = s->keys.size;
 	buffer_add_json(&s->keys, key);
 	buffer_add_char(&s->keys, ':');
@@ -277,12 +256,12 @@ static int add_column(struct source *s, struct weir_text name, struct weir_error
 	return 0;
 }
 
-static bool has_column(const struct source *s, const char *name)
+static bool has_column(const struct csv *s, const char *name)
 {
 	return find_column(s, (struct weir_text){name, strlen(name)});
 }
 
-static int check_columns(const struct source *s, struct weir_text line, struct weir_error *err)
+static int check_columns(const struct csv *s, struct weir_text line, struct weir_error *err)
 {
 	if (!has_column(s, "custom_id") && s->count == 1 && memchr(line.data, ';', line.size))
 		return bad_header(err, "commas must stand between the columns, not as in", line);
@@ -293,24 +272,23 @@ static int check_columns(const struct source *s, struct weir_text line, struct w
 	return 0;
 }
 
-static int take_columns(struct source *s, size_t count, struct weir_text line,
-			struct weir_error *err)
+static int take_columns(struct csv *s, size_t count, struct weir_text line, struct weir_error *err)
 {
-	if (count > COLUMNS_MAX)
+	if (count > CSV_COLUMNS_MAX)
 		return weir_fail(err, "bad_header", "the header line: more than %d columns",
-				 COLUMNS_MAX);
+				 CSV_COLUMNS_MAX);
 	if (!buffer_reserve(&s->names, line.size))
 		return weir_fail_memory(err);
 	for (size_t i = 0; i < count; i++) {
-		if (add_column(s, s->values[i], err) < 0)
+		if (add_column(s, s->cells[i], err) < 0)
 			return -1;
 	}
-	if (buffer_failed(&s->keys) || buffer_failed(&s->names))
+	if (buffer_failed(&s->keys) || buffer_failed(&s->names) || buffer_failed(&s->header))
 		return weir_fail_memory(err);
 	return check_columns(s, line, err);
 }
 
-static int take_header(struct source *s, struct weir_error *err)
+static int take_header(struct csv *s, struct weir_error *err)
 {
 	struct source_record record = {0};
 	size_t first, size, count = 0;
@@ -330,64 +308,23 @@ static int take_header(struct source *s, struct weir_error *err)
 	record.line = s->input.line;
 	if (take_record(s, first, size, &record, &count, err) != SOURCE_RECORD)
 		return -1;
+	buffer_add(&s->header, record.raw.data, record.raw.size);
 	s->count = 0;
 	s->has_header = take_columns(s, count, record.raw, err) == 0;
 	return s->has_header ? 0 : -1;
 }
 
-/* ---- a record ---- */
+/* ---- a row ---- */
 
-static void add_pair(struct buffer *object, const struct source *s, size_t i)
+void csv_add_pair(const struct csv *c, size_t column, struct buffer *out, size_t begin)
 {
-	buffer_add_char(object, object->size ? ',' : '{');
-	buffer_add(object, s->keys.data + s->columns[i].key_at, s->columns[i].key_size);
-	buffer_add_json(object, s->values[i]);
+	const struct csv_column *is = &c->columns[column];
+	buffer_add_char(out, out->size > begin ? ',' : '{');
+	buffer_add(out, c->keys.data + is->key_at, is->key_size);
+	buffer_add_json(out, c->cells[column]);
 }
 
-static void take_value(struct source *s, size_t i, struct source_record *record)
-{
-	struct weir_text value = s->values[i];
-
-	switch (s->columns[i].role) {
-	case CUSTOM_ID:
-		record->custom_id = value;
-		break;
-	case TABLE_NAME:
-		record->table_name = value.size ? value : (struct weir_text){0};
-		break;
-	case RECORD_ID:
-		record->record_id = value.size ? value : (struct weir_text){0};
-		break;
-	case CONTEXT:
-		add_pair(&s->context, s, i);
-		break;
-	case PAYLOAD:
-		add_pair(&s->payload, s, i);
-		break;
-	}
-}
-
-static enum source_status fill(struct source *s, struct source_record *record,
-			       struct weir_error *err)
-{
-	buffer_reset(&s->context);
-	buffer_reset(&s->payload);
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->values[i].data)
-			take_value(s, i, record);
-	}
-	buffer_add_text(&s->payload, s->payload.size ? "}" : "{}");
-	if (s->context.size)
-		buffer_add_char(&s->context, '}');
-	if (buffer_failed(&s->context) || buffer_failed(&s->payload))
-		return record_no_memory(err);
-	record->payload = (struct weir_text){s->payload.data, s->payload.size};
-	if (s->context.size)
-		record->context = (struct weir_text){s->context.data, s->context.size};
-	return record_check(record, err);
-}
-
-static enum source_status too_long(struct source *s, struct source_record *record,
+static enum source_status too_long(struct csv *s, struct source_record *record,
 				   struct weir_error *err)
 {
 	if (input_skip_line(&s->input, err) < 0)
@@ -395,8 +332,7 @@ static enum source_status too_long(struct source *s, struct source_record *recor
 	return record_bad(record, err, "line too long: more than %d bytes", SOURCE_LINE_MAX);
 }
 
-static enum source_status csv_next(struct source *s, struct source_record *record,
-				   struct weir_error *err)
+enum source_status csv_next(struct csv *s, struct source_record *record, struct weir_error *err)
 {
 	size_t first, size, count = 0;
 	enum input_status found;
@@ -414,48 +350,23 @@ static enum source_status csv_next(struct source *s, struct source_record *recor
 	if (found == INPUT_TOO_LONG)
 		return too_long(s, record, err);
 	status = take_record(s, first, size, record, &count, err);
-	if (status != SOURCE_RECORD)
-		return status;
-	if (count != s->count)
+	if (status == SOURCE_RECORD && count != s->count)
 		return record_bad(record, err, "%zu fields, where the header has %zu columns",
 				  count, s->count);
-	return fill(s, record, err);
+	return status;
 }
 
-/* ---- the source ---- */
-
-static void csv_close(struct source *s)
+int csv_init(struct csv *s, FILE *in, struct weir_error *err)
 {
-	if (!s)
-		return;
+	*s = (struct csv){.count = 0};
+	return input_init(&s->input, in, err);
+}
+
+void csv_release(struct csv *s)
+{
+	buffer_release(&s->header);
 	buffer_release(&s->names);
 	buffer_release(&s->keys);
 	buffer_release(&s->unescaped);
-	buffer_release(&s->payload);
-	buffer_release(&s->context);
 	input_release(&s->input);
-	free(s);
 }
-
-static int csv_open(FILE *in, struct source **out, struct weir_error *err)
-{
-	struct source *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return weir_fail_memory(err);
-	if (input_init(&s->input, in, err) < 0) {
-		free(s);
-		return -1;
-	}
-	*out = s;
-	return 0;
-}
-
-const struct source_kind source_csv = {
-	.name = "csv",
-	.help = "a header line with column names: custom_id, and optionally table_name with "
-		"record_id, and context.NAME; the other columns are the payload",
-	.open = csv_open,
-	.next = csv_next,
-	.close = csv_close,
-};

@@ -1,281 +1,12 @@
-/* JSON Lines: one object a line. jansson says whether a line is valid; the values are then cut out
- * of its text instead of being printed anew, so that 12.10 stays 12.10 and order stays order. */
-#include <jansson.h>
+/* JSON Lines: one object a line. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "record.h"
+#include "object.h"
 
 struct source {
 	struct input input;
-	struct buffer payload;
-	struct buffer texts[3]; /* custom_id, table_name, record_id when they had escapes */
+	struct object object;
 };
-
-/* ---- cutting up a line that is known to be a valid object ---- */
-
-struct member {
-	struct weir_text key, value; /* as written: strings with their quotes */
-};
-
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-static const char *skip_space(const char *c)
-{
-	while (is_space(*c))
-		c++;
-	return c;
-}
-
-static const char *skip_string(const char *c)
-{
-	for (c++; *c != '"'; c++)
-		c += *c == '\\';
-	return c + 1;
-}
-
-static const char *skip_nested(const char *c)
-{
-	int depth = 0;
-
-	do {
-		if (*c == '"') {
-			c = skip_string(c);
-			continue;
-		}
-		depth += (*c == '{' || *c == '[') - (*c == '}' || *c == ']');
-		c++;
-	} while (depth);
-	return c;
-}
-
-static const char *skip_value(const char *c)
-{
-	if (*c == '"')
-		return skip_string(c);
-	if (*c == '{' || *c == '[')
-		return skip_nested(c);
-	while (*c != ',' && *c != '}' && !is_space(*c))
-		c++;
-	return c;
-}
-
-/* *at stands on the opening brace or behind a value. False behind the last one. */
-static bool member_next(const char **at, struct member *m)
-{
-	const char *c = skip_space(*at);
-
-	if (*c == '}')
-		return false;
-	c = skip_space(c + 1); /* over the brace or the comma */
-	if (*c == '}')
-		return false;
-	m->key.data = c;
-	c = skip_string(c);
-	m->key.size = (size_t)(c - m->key.data);
-	c = skip_space(skip_space(c) + 1); /* over the colon */
-	m->value.data = c;
-	c = skip_value(c);
-	m->value.size = (size_t)(c - m->value.data);
-	*at = c;
-	return true;
-}
-
-static bool same(struct weir_text text, const char *other)
-{
-	return text.size == strlen(other) && memcmp(text.data, other, text.size) == 0;
-}
-
-/* ---- strings ---- */
-
-/* A string as written to its text: into itself, or unescaped into room. 0, or -1 out of memory. */
-static int unquote(struct weir_text written, struct buffer *room, struct weir_text *out)
-{
-	struct weir_text inner = {written.data + 1, written.size - 2};
-	json_t *string;
-
-	if (!memchr(inner.data, '\\', inner.size)) {
-		*out = inner;
-		return 0;
-	}
-	string = json_loadb(written.data, written.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-	if (!string)
-		return -1;
-	buffer_reset(room);
-	buffer_add(room, json_string_value(string), json_string_length(string));
-	json_decref(string);
-	*out = (struct weir_text){buffer_text(room), room->size};
-	return out->data ? 0 : -1;
-}
-
-/* ---- the fields that are not payload ---- */
-
-static bool is_integer(struct weir_text value)
-{
-	for (size_t i = value.size > 1 && value.data[0] == '-'; i < value.size; i++) {
-		if (value.data[i] < '0' || value.data[i] > '9')
-			return false;
-	}
-	return true;
-}
-
-struct field {
-	const char *name;
-	size_t offset; /* of its struct weir_text in the record */
-	enum { STRING, STRING_OR_INTEGER, OBJECT } shape;
-};
-
-static const struct field fields[] = {
-	{"custom_id", offsetof(struct source_record, custom_id), STRING_OR_INTEGER},
-	{"table_name", offsetof(struct source_record, table_name), STRING},
-	{"record_id", offsetof(struct source_record, record_id), STRING_OR_INTEGER},
-	{"context", offsetof(struct source_record, context), OBJECT},
-};
-
-enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
-
-static enum source_status take_field(struct source *s, size_t number, struct weir_text value,
-				     struct source_record *record, struct weir_error *err)
-{
-	static const char *const shapes[] = {"a string", "a string or a whole number", "an object"};
-	const struct field *f = &fields[number];
-	struct weir_text *out = (struct weir_text *)((char *)record + f->offset);
-
-	if (same(value, "null"))
-		return SOURCE_RECORD;
-	if (f->shape != OBJECT && value.data[0] == '"')
-		return unquote(value, &s->texts[number], out) < 0 ? record_no_memory(err)
-								  : SOURCE_RECORD;
-	if (f->shape == OBJECT ? value.data[0] != '{' : f->shape == STRING || !is_integer(value))
-		return record_bad(record, err, "%s must be %s, and is %.*s", f->name,
-				  shapes[f->shape], value.size < 40 ? (int)value.size : 40,
-				  value.data);
-	*out = value;
-	return SOURCE_RECORD;
-}
-
-/* Which field a key names, or FIELDS. A key with escapes is compared as what it means. */
-static int find_field(struct weir_text written, size_t *number)
-{
-	struct buffer room = BUFFER_INIT;
-	struct weir_text key;
-
-	if (unquote(written, &room, &key) < 0) {
-		buffer_release(&room);
-		return -1;
-	}
-	for (*number = 0; *number < FIELDS; ++*number) {
-		if (same(key, fields[*number].name))
-			break;
-	}
-	buffer_release(&room);
-	return 0;
-}
-
-static void add_payload(struct buffer *payload, const struct member *m)
-{
-	buffer_add_char(payload, payload->size ? ',' : '{');
-	buffer_add(payload, m->key.data, m->key.size);
-	buffer_add_char(payload, ':');
-	buffer_add(payload, m->value.data, m->value.size);
-}
-
-static enum source_status take_member(struct source *s, const struct member *m,
-				      struct source_record *record, struct weir_error *err)
-{
-	size_t number;
-
-	if (find_field(m->key, &number) < 0)
-		return record_no_memory(err);
-	if (number < FIELDS)
-		return take_field(s, number, m->value, record, err);
-	add_payload(&s->payload, m);
-	return SOURCE_RECORD;
-}
-
-/* ---- a line ---- */
-
-/* Names the first key that stands twice; jansson found fewer keys than there are members. */
-static enum source_status bad_duplicate(const char *line, const struct source_record *record,
-					struct weir_error *err)
-{
-	json_t *seen = json_object();
-	struct buffer room = BUFFER_INIT;
-	struct member m;
-	struct weir_text key;
-	enum source_status status = SOURCE_RECORD;
-
-	while (status == SOURCE_RECORD && member_next(&line, &m)) {
-		if (unquote(m.key, &room, &key) < 0)
-			status = record_no_memory(err);
-		else if (json_object_getn(seen, key.data, key.size))
-			status = record_bad(record, err, "the key \"%.*s\" stands twice",
-					    key.size < 100 ? (int)key.size : 100, key.data);
-		else if (json_object_setn_new(seen, key.data, key.size, json_true()) < 0)
-			status = record_no_memory(err);
-	}
-	buffer_release(&room);
-	json_decref(seen);
-	return status;
-}
-
-/* The line is a valid object of so many different keys, and lies in record->raw. */
-static enum source_status cut(struct source *s, size_t keys, struct source_record *record,
-			      struct weir_error *err)
-{
-	const char *at = skip_space(record->raw.data);
-	const char *line = at;
-	struct member m;
-	size_t members = 0;
-	enum source_status status = SOURCE_RECORD;
-
-	buffer_reset(&s->payload);
-	for (; status == SOURCE_RECORD && member_next(&at, &m); members++)
-		status = take_member(s, &m, record, err);
-	if (status != SOURCE_RECORD)
-		return status;
-	if (members != keys)
-		return bad_duplicate(line, record, err);
-	buffer_add_text(&s->payload, s->payload.size ? "}" : "{}");
-	record->payload = (struct weir_text){buffer_text(&s->payload), s->payload.size};
-	return record->payload.data ? record_check(record, err) : record_no_memory(err);
-}
-
-static enum source_status bad_json(const json_error_t *fault, const struct source_record *record,
-				   struct weir_error *err)
-{
-	if (json_error_code(fault) == json_error_out_of_memory)
-		return record_no_memory(err);
-	return record_bad(record, err, "not valid JSON at byte %d: %s", fault->position,
-			  fault->text);
-}
-
-static enum source_status parse(struct source *s, struct source_record *record,
-				struct weir_error *err)
-{
-	/* As reals, because jansson refuses integers beyond 64 bits; the values are not used. */
-	const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
-	json_error_t fault;
-	json_t *root = json_loadb(record->raw.data, record->raw.size, flags, &fault);
-	bool object = json_is_object(root);
-	size_t keys = json_object_size(root);
-
-	if (!root)
-		return bad_json(&fault, record, err);
-	json_decref(root);
-	if (!object)
-		return record_bad(record, err, "a JSON object is needed, not an array");
-	return cut(s, keys, record, err);
-}
-
-static bool is_blank(struct weir_text line)
-{
-	for (size_t i = 0; i < line.size; i++) {
-		if (!is_space(line.data[i]))
-			return false;
-	}
-	return true;
-}
 
 static enum source_status too_long(struct source *s, const struct source_record *record,
 				   struct weir_error *err)
@@ -291,6 +22,7 @@ static enum source_status jsonl_next(struct source *s, struct source_record *rec
 				     struct weir_error *err)
 {
 	size_t end;
+	enum source_status status;
 
 	do {
 		*record = (struct source_record){.line = s->input.line};
@@ -306,17 +38,16 @@ static enum source_status jsonl_next(struct source *s, struct source_record *rec
 		}
 		record->raw = record_without_end(input_data(&s->input), end);
 		input_skip(&s->input, end);
-	} while (is_blank(record->raw));
-	return parse(s, record, err);
+	} while (object_is_blank(record->raw));
+	status = object_take(&s->object, record->raw, record, err);
+	return status == SOURCE_RECORD ? record_check(record, err) : status;
 }
 
 static void jsonl_close(struct source *s)
 {
 	if (!s)
 		return;
-	buffer_release(&s->payload);
-	for (size_t i = 0; i < 3; i++)
-		buffer_release(&s->texts[i]);
+	object_release(&s->object);
 	input_release(&s->input);
 	free(s);
 }

@@ -1,27 +1,12 @@
 /* Markdown documents: one file is one record. */
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "record.h"
-#include "walk.h"
-#include "weir/message.h"
-#include "weir/utf8.h"
+#include "files.h"
 #include "weir/yaml.h"
 
-enum { HASH_DIGITS = 8 };
-
 struct source {
-	struct walk walk;
-	bool one_folder;	  /* paths begin in it */
-	bool found;		  /* at least one document */
-	char *text;		  /* SOURCE_LINE_MAX and a byte more */
-	char path[WALK_PATH_MAX]; /* as records name it */
+	struct files files;
 	struct buffer custom_id, context, payload;
 };
 
@@ -34,120 +19,18 @@ struct document {
 static enum source_status bad(const struct source *s, int line, const char *why,
 			      struct weir_error *err)
 {
-	if (line > 0)
-		weir_fail(err, "bad_record", "%.300s:%d: %s", s->walk.path, line, why);
-	else
-		weir_fail(err, "bad_record", "%.300s: %s", s->walk.path, why);
-	return SOURCE_BAD;
+	return files_bad(&s->files, line, why, err);
 }
 
 /* ---- names ---- */
 
-static size_t suffix_size(const char *name)
-{
-	static const char *const suffixes[] = {".md", ".markdown"};
-	size_t n = strlen(name);
-	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-		size_t m = strlen(suffixes[i]);
-		if (n > m && strcasecmp(name + n - m, suffixes[i]) == 0)
-			return m;
-	}
-	return 0;
-}
+static const char *const suffixes[] = {".md", ".markdown", NULL};
 
-bool is_markdown_name(const char *name) { return suffix_size(name) > 0; }
+bool is_markdown_name(const char *name) { return files_suffix(name, suffixes) > 0; }
 
-/* "./a//b" is "a/b". Both have the same room. */
-static void tidy(const char *from, char *path)
-{
-	char *to = path;
-	while (*from) {
-		bool begins = to == path || to[-1] == '/';
-		if (begins && from[0] == '.' && from[1] == '/')
-			from += 1 + strspn(from + 1, "/");
-		else if (to > path && begins && *from == '/')
-			from++;
-		else
-			*to++ = *from++;
-	}
-	*to = '\0';
-}
-
-/* FNV-1a, 64 bits, folded. Source: IETF draft-eastlake-fnv. */
-static uint32_t hash_path(const char *path)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	for (; *path; path++)
-		h = (h ^ (unsigned char)*path) * UINT64_C(0x100000001b3);
-	return (uint32_t)(h ^ h >> 32);
-}
-
-/* The path itself where that is a name already: NAME.md. Else the end of it, which says most, and a
- * hash, so that a/b.md and a-b.md are two. */
-static void name_path(const char *path, struct buffer *out)
-{
-	size_t n = strlen(path) - suffix_size(path);
-	bool same = strcmp(path + n, ".md") == 0 && n <= MESSAGE_NAME_MAX;
-	size_t from = same || n <= MESSAGE_NAME_MAX - HASH_DIGITS - 1
-			      ? 0
-			      : n - (MESSAGE_NAME_MAX - HASH_DIGITS - 1);
-	for (size_t i = from; i < n; i++) {
-		bool fits = (isalnum((unsigned char)path[i]) && (path[i] & 0x80) == 0) ||
-			    path[i] == '_' || path[i] == '-';
-		buffer_add_char(out, fits ? path[i] : '-');
-		same &= fits;
-	}
-	if (same)
-		return;
-	if (out->size > MESSAGE_NAME_MAX - HASH_DIGITS - 1) {
-		size_t over = out->size - (MESSAGE_NAME_MAX - HASH_DIGITS - 1);
-		memmove(out->data, out->data + over, out->size - over);
-		out->size -= over;
-	}
-	buffer_printf(out, "-%08x", hash_path(path));
-}
+static const struct files_kind markdown = {"Markdown", suffixes, is_markdown_name};
 
 /* ---- the file ---- */
-
-static int read_all(int fd, char *text, size_t *size)
-{
-	*size = 0;
-	while (*size <= SOURCE_LINE_MAX) {
-		ssize_t n = read(fd, text + *size, SOURCE_LINE_MAX + 1 - *size);
-		if (n == 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -1;
-		*size += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-/* Waits for nobody: a pipe that nobody writes to is no document. */
-static enum source_status load(struct source *s, size_t *size, struct weir_error *err)
-{
-	struct stat is;
-	int fd = open(s->walk.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return bad(s, 0, strerror(errno), err);
-	enum source_status status = SOURCE_RECORD;
-	if (fstat(fd, &is) < 0 || !S_ISREG(is.st_mode))
-		status = bad(s, 0, "that is no regular file", err);
-	else if (read_all(fd, s->text, size) < 0)
-		status = bad(s, 0, strerror(errno), err);
-	else if (*size > SOURCE_LINE_MAX)
-		status = bad(s, 0, "larger than 1 MiB", err);
-	close(fd);
-	return status;
-}
-
-static int lines_before(const char *text, const char *end)
-{
-	int lines = 0;
-	for (; (text = memchr(text, '\n', (size_t)(end - text))); text++)
-		lines++;
-	return lines;
-}
 
 /* Whether the line at `at` is the mark, apart from blanks behind it; *next is the line after it. */
 static bool is_mark(const char *at, const char *end, const char *mark, const char **next)
@@ -168,8 +51,7 @@ static enum source_status divide(const struct source *s, struct weir_text all, s
 				 struct weir_error *err)
 {
 	const char *at = all.data, *end = at + all.size, *next;
-	d->body = all;
-	d->body_line = 1;
+	*d = (struct document){.body = all, .body_line = 1};
 	if (!is_mark(at, end, "---", &next))
 		return SOURCE_RECORD;
 	d->front.data = at = next;
@@ -179,22 +61,8 @@ static enum source_status divide(const struct source *s, struct weir_text all, s
 		return bad(s, 1, "the front matter has no --- at its end", err);
 	d->front.size = (size_t)(at - d->front.data);
 	d->body = (struct weir_text){next, (size_t)(end - next)};
-	d->body_line = 1 + lines_before(all.data, next);
+	d->body_line = 1 + files_lines_before(all.data, next);
 	return SOURCE_RECORD;
-}
-
-static enum source_status read_document(struct source *s, struct document *d,
-					struct weir_error *err)
-{
-	size_t size, valid;
-	enum source_status status = load(s, &size, err);
-	if (status != SOURCE_RECORD)
-		return status;
-	valid = utf8_valid(s->text, size);
-	if (valid < size)
-		return bad(s, 1 + lines_before(s->text, s->text + valid), "that is not UTF-8", err);
-	size_t mark = size >= 3 && memcmp(s->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-	return divide(s, (struct weir_text){s->text + mark, size - mark}, d, err);
 }
 
 /* ---- the front matter ---- */
@@ -271,7 +139,7 @@ static enum source_status parse_front(struct source *s, struct weir_text front,
 		buffer_add_text(&s->payload, "{}");
 		return SOURCE_RECORD;
 	}
-	if (yaml_parse(front.data, front.size, s->walk.path, 2, &y, &faults) < 0) {
+	if (yaml_parse(front.data, front.size, s->files.walk.path, 2, &y, &faults) < 0) {
 		faults_fail(&faults, "bad_record", err);
 		status = SOURCE_BAD;
 	} else {
@@ -293,7 +161,7 @@ static struct weir_text text_of(struct buffer *b)
 static enum source_status make_record(struct source *s, const struct document *d,
 				      struct source_record *record, struct weir_error *err)
 {
-	struct weir_text path = {s->path, strlen(s->path)};
+	struct weir_text path = {s->files.path, strlen(s->files.path)};
 	buffer_add_text(&s->payload, "{\"path\":");
 	buffer_add_json(&s->payload, path);
 	buffer_add_text(&s->payload, ",\"front_matter\":");
@@ -304,7 +172,7 @@ static enum source_status make_record(struct source *s, const struct document *d
 	buffer_add_json(&s->payload, d->body);
 	buffer_add_char(&s->payload, '}');
 	if (s->custom_id.size == 0)
-		name_path(s->path, &s->custom_id);
+		files_add_name(&s->files, &s->custom_id);
 	if (buffer_failed(&s->payload) || buffer_failed(&s->custom_id) ||
 	    buffer_failed(&s->context))
 		return record_no_memory(err);
@@ -316,47 +184,28 @@ static enum source_status make_record(struct source *s, const struct document *d
 	return SOURCE_RECORD;
 }
 
-static enum source_status take_file(struct source *s, struct source_record *record,
-				    struct weir_error *err)
-{
-	struct document d = {.body_line = 1};
-	buffer_reset(&s->custom_id);
-	buffer_reset(&s->context);
-	buffer_reset(&s->payload);
-	tidy(s->walk.path + (s->one_folder ? s->walk.root_size : 0), s->path);
-	if (utf8_valid(s->path, strlen(s->path)) < strlen(s->path))
-		return bad(s, 0, "the name is not UTF-8", err);
-	enum source_status status = read_document(s, &d, err);
-	return status == SOURCE_RECORD ? make_record(s, &d, record, err) : status;
-}
-
 static enum source_status markdown_next(struct source *s, struct source_record *record,
 					struct weir_error *err)
 {
-	enum walk_status status = walk_next(&s->walk, err);
-	*record = (struct source_record){.line = 0};
-	if (status == WALK_END && !s->found) {
-		weir_fail(err, "read_failed", "%.300s: there is no Markdown file in it",
-			  s->walk.roots[0]);
-		return SOURCE_FAILED;
-	}
-	if (status == WALK_END)
-		return SOURCE_END;
-	s->found = true;
-	record->file = (struct weir_text){s->walk.path, strlen(s->walk.path)};
-	record->raw = record->file;
-	return status == WALK_BAD ? SOURCE_BAD : take_file(s, record, err);
+	struct document d;
+	struct weir_text text;
+	enum source_status status = files_next(&s->files, record, &text, err);
+	buffer_reset(&s->custom_id);
+	buffer_reset(&s->context);
+	buffer_reset(&s->payload);
+	if (status == SOURCE_RECORD)
+		status = divide(s, text, &d, err);
+	return status == SOURCE_RECORD ? make_record(s, &d, record, err) : status;
 }
 
 static void markdown_close(struct source *s)
 {
 	if (!s)
 		return;
-	walk_release(&s->walk);
+	files_release(&s->files);
 	buffer_release(&s->custom_id);
 	buffer_release(&s->context);
 	buffer_release(&s->payload);
-	free(s->text);
 	free(s);
 }
 
@@ -364,15 +213,11 @@ int source_markdown_open(char *const *paths, size_t count, struct source **out,
 			 struct weir_error *err)
 {
 	struct source *s = calloc(1, sizeof *s);
-	struct stat is;
 	if (!s)
 		return weir_fail_memory(err);
-	s->walk = (struct walk){.roots = paths, .root_count = count, .wanted = is_markdown_name};
-	s->one_folder = count == 1 && stat(paths[0], &is) == 0 && S_ISDIR(is.st_mode);
-	s->text = malloc(SOURCE_LINE_MAX + 1);
-	if (!s->text) {
+	if (files_open(&s->files, &markdown, paths, count, err) < 0) {
 		markdown_close(s);
-		return weir_fail_memory(err);
+		return -1;
 	}
 	*out = s;
 	return 0;

@@ -138,6 +138,8 @@ struct weir_text record_without_end(const char *data, size_t size)
 	return (struct weir_text){data, size};
 }
 
+static int shown(struct weir_text file) { return file.size < 300 ? (int)file.size : 300; }
+
 enum source_status record_bad(const struct source_record *record, struct weir_error *err,
 			      const char *fmt, ...)
 {
@@ -147,7 +149,12 @@ enum source_status record_bad(const struct source_record *record, struct weir_er
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	weir_fail(err, "bad_record", "line %llu: %.440s", (unsigned long long)record->line, text);
+	if (record->file.data)
+		weir_fail(err, "bad_record", "%.*s: %.440s", shown(record->file), record->file.data,
+			  text);
+	else
+		weir_fail(err, "bad_record", "line %llu: %.440s", (unsigned long long)record->line,
+			  text);
 	return SOURCE_BAD;
 }
 

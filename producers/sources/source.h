@@ -1,5 +1,5 @@
 /* source.h: where the items of a submit come from. A source yields one record after the other in
- * bounded memory. One const struct for each format (jsonl, csv, markdown, postgres). */
+ * bounded memory. One const struct for each format (jsonl, json, csv, rows, markdown, postgres). */
 #ifndef WEIR_SOURCE_H
 #define WEIR_SOURCE_H
 
@@ -25,6 +25,8 @@ struct source_record {
 	struct weir_text payload; /* a JSON object */
 	struct weir_text raw;	  /* as it was read, without its newline, for --skip-bad; absent
 				   * when the line was too long to keep */
+	struct weir_text header;  /* what stands once before all raw; valid as long as the source.
+				   * Absent: nothing */
 };
 
 enum source_status { SOURCE_RECORD, SOURCE_END, SOURCE_BAD, SOURCE_FAILED };
@@ -49,8 +51,21 @@ struct source_kind {
 
 extern const struct source_kind source_jsonl;
 extern const struct source_kind source_csv;
+extern const struct source_kind source_rows;	 /* opened by source_rows_open() */
 extern const struct source_kind source_markdown; /* opened by source_markdown_open() */
+extern const struct source_kind source_json;	 /* opened by source_json_open() */
 extern const struct source_kind source_postgres; /* opened by source_postgres_open() */
+
+/* Reads CSV whose rows of the same custom_id, following each other, are one record, as plugin.h
+ * says. The custom_id stands in each row; the mapping, the context and the columns of the head are
+ * the same in all of them, or empty behind the first. All rows of a record are at most
+ * SOURCE_LINE_MAX bytes, as text and as JSON.
+ *
+ * A row that cannot be read (its quotes, its number of fields, its custom_id) may belong to the
+ * record before it or behind it: both are BAD, and it is itself. So is a record of which there
+ * were bad rows further up. After 100,000 bad records it fails. rows outlives the source. */
+int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out,
+		     struct weir_error *err);
 
 /* Reads Markdown documents, a file each; of folders, those whose name is_markdown_name(). The
  * payload is {"path", "front_matter": {...}, "line", "text"}: text is what stands behind the front
@@ -59,6 +74,16 @@ extern const struct source_kind source_postgres; /* opened by source_postgres_op
 int source_markdown_open(char *const *paths, size_t count, struct source **out,
 			 struct weir_error *err);
 bool is_markdown_name(const char *name); /* ends in .md or .markdown */
+
+/* Reads JSON files, an object each, with the fields of a line of JSON Lines; of folders, those
+ * whose name is_json_name(). Without a custom_id it comes from the path, and so does the mapping,
+ * to the table "file". The paths outlive the source. */
+int source_json_open(char *const *paths, size_t count, struct source **out, struct weir_error *err);
+bool is_json_name(const char *name); /* ends in .json */
+
+/* Whether a folder, or one in it, holds files by names of these kinds. Blocks as the file system
+ * does. */
+void source_look(char *folder, bool *markdown, bool *json);
 
 /* Reads the plugin's queries one after the other, through a cursor in one read-only snapshot, on a
  * connection of its own. pg_url and queries outlive the source. */

@@ -12,6 +12,7 @@
 	X(pace) \
 	X(flow) \
 	X(submit) \
+	X(rows) \
 	X(definition) \
 	X(report) \
 	X(plugins) \
@@ -34,6 +35,7 @@
 	X(idea) \
 	X(invoice) \
 	X(results) \
+	X(review) \
 	X(models)
 
 #define DECLARE(NAME) add_suite add_##NAME##_suite;

@@ -142,7 +142,7 @@ static void stages_that_cannot_be(void)
 		EXPECT_PART(o->err, tries[i].text);
 	}
 	EXPECT_PART(submit(job, "--stage", "sum", "--stage", "missing")->err,
-		    "there are: ask, never, pass, segfault, slow, sum, twice");
+		    "there are: ask, lines, never, pass, segfault, slow, sum, twice");
 	expect_nothing();
 }
 

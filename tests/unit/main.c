@@ -12,10 +12,12 @@
 	X(csv) \
 	X(day) \
 	X(decimal) \
+	X(decisions) \
 	X(delivery) \
 	X(error) \
 	X(invoice) \
 	X(job_file) \
+	X(json) \
 	X(jsonl) \
 	X(letter) \
 	X(line) \
@@ -35,6 +37,7 @@
 	X(provider_batches) \
 	X(provider_errors) \
 	X(report) \
+	X(rows) \
 	X(settings) \
 	X(templates) \
 	X(topology) \

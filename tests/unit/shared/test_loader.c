@@ -203,7 +203,7 @@ static void under_another_name(void)
 
 static void an_unknown_kind(void)
 {
-	refused(PLUGINS, "summ", "unknown_kind", "never, pass, segfault, slow, sum, twice");
+	refused(PLUGINS, "summ", "unknown_kind", "lines, never, pass, segfault, slow, sum, twice");
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "\"summ\""));
 	refused(folder, "sum", "unknown_kind", "there are: none");
 	refused("/nowhere", "sum", "plugin_dir", "/nowhere");

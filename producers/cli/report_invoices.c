@@ -1,0 +1,174 @@
+#include "report_invoices.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "report.h"
+
+#define KIND "invoice"
+
+/* An invoice that failed without a result, as one that could not be read, is a failed one too; all
+ * else is what the results say. The names are theirs. */
+struct invoices {
+	int64_t success, partial_success, failed;
+	int64_t items_processed, items_failed; /* lines */
+	int64_t created, updated, exact, fuzzy, review, warnings, increases, decreases;
+};
+
+#define COUNT(NAME, FIELD_NAME) FIELD(FIELD_COUNT, struct invoices, NAME, FIELD_NAME)
+
+static const struct field fields[] = {
+	COUNT("success", success),
+	COUNT("partial_success", partial_success),
+	COUNT("failed", failed),
+	COUNT("items_processed", items_processed),
+	COUNT("items_failed", items_failed),
+	COUNT("inventory_items_created", created),
+	COUNT("inventory_items_updated", updated),
+	COUNT("exact_matches", exact),
+	COUNT("fuzzy_matches", fuzzy),
+	COUNT("review", review),
+	COUNT("warnings", warnings),
+	COUNT("price_increases", increases),
+	COUNT("price_decreases", decreases),
+	{.type = FIELD_END},
+};
+
+#define SUM(NAME) " coalesce(sum(" NAME "), 0)::int8 AS " NAME ","
+#define LENGTH(NAME) " coalesce(sum(json_array_length(" NAME ")), 0)::int8 AS " NAME ","
+
+/* Each result is parsed once. */
+static const char add_up[] =
+	"WITH x AS MATERIALIZED (SELECT r.status = 2 AS lost, d.* FROM weir.results r"
+	"  CROSS JOIN LATERAL json_to_record(coalesce(r.result, '{}')) AS d(status text,"
+	"    items_processed int4, items_failed int4, inventory_items_created int4,"
+	"    inventory_items_updated int4, exact_matches int4, fuzzy_matches int4,"
+	"    price_increases int4, price_decreases int4, total_cost numeric, currency text,"
+	"    review json, warnings json, failed_items json)"
+	"  WHERE r.job_id = $1 AND r.status IN (1, 2) AND r.stage IN"
+	"   (SELECT stage FROM weir.job_stages WHERE job_id = $1 AND kind = '" KIND "')),"
+	" cost AS (SELECT currency, sum(total_cost) AS total FROM x WHERE currency <> ''"
+	"  GROUP BY 1 LIMIT 1000),"
+	" class AS (SELECT coalesce(line ->> 'error_class', 'unknown') AS name, count(*) AS lines"
+	"  FROM x CROSS JOIN LATERAL json_array_elements(failed_items) AS f(line)"
+	"  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000)"
+	" SELECT count(*) FILTER (WHERE lost) AS failed,"
+	" count(*) FILTER (WHERE NOT lost AND status = 'partial_success') AS partial_success,"
+	" count(*) FILTER (WHERE NOT lost AND status IS DISTINCT FROM 'partial_success')"
+	"  AS success,"
+	SUM("items_processed") SUM("items_failed") SUM("inventory_items_created")
+	SUM("inventory_items_updated") SUM("exact_matches") SUM("fuzzy_matches")
+	SUM("price_increases") SUM("price_decreases") LENGTH("review") LENGTH("warnings")
+	" (SELECT jsonb_object_agg(currency, total::text) FROM cost)::text AS total_cost,"
+	" (SELECT string_agg(total || ' ' || currency, ', ' ORDER BY currency) FROM cost)"
+	"  AS cost_text,"
+	" (SELECT jsonb_object_agg(name, lines) FROM class)::text AS failed_items_by_class,"
+	" (SELECT string_agg(name || ' ' || lines, ', ' ORDER BY lines DESC, name) FROM class)"
+	"  AS class_text FROM x";
+
+static bool has_invoices(const struct report *r)
+{
+	for (int i = 0; i < r->stage_count; i++)
+		if (strcmp(r->stages[i].view.kind, KIND) == 0)
+			return true;
+	return false;
+}
+
+/* A kind of this name may be somebody else's, and its results of another form: then there is nothing
+ * to add up, and the rest of the report is to be had all the same. */
+static int try_to_add_up(struct ledger *l, const char *job_id, PGresult **out,
+			 struct weir_error *err)
+{
+	if (view_query(l, add_up, job_id, out, err) == 0)
+		return 0;
+	if (!ledger_alive(l) || ledger_fault(l) != LEDGER_DATA)
+		return -1;
+	return ledger_do(l, "ROLLBACK TO SAVEPOINT invoices", NULL, NULL, err);
+}
+
+int report_invoices_read(struct ledger *l, const struct report *r, PGresult **out,
+			 struct weir_error *err)
+{
+	if (!has_invoices(r))
+		return 0;
+	if (ledger_do(l, "SAVEPOINT invoices", NULL, NULL, err) < 0)
+		return -1;
+	return try_to_add_up(l, r->summary.job_id, out, err);
+}
+
+static struct invoices read_counts(const PGresult *r)
+{
+	struct invoices i = {0};
+	fields_read(fields, r, 0, &i);
+	return i;
+}
+
+static struct weir_text named(const PGresult *r, const char *name)
+{
+	return ledger_text(r, 0, PQfnumber(r, name));
+}
+
+static void text_line(const char *head, struct weir_text text, struct buffer *b)
+{
+	if (!text.data)
+		return;
+	buffer_add_text(b, head);
+	print_plain(b, text);
+	buffer_add_char(b, '\n');
+}
+
+void report_invoices_text(const PGresult *r, struct buffer *b)
+{
+	if (!r)
+		return;
+	struct invoices i = read_counts(r);
+	buffer_printf(b,
+		      "invoices   %" PRId64 " success, %" PRId64 " in part, %" PRId64 " failed\n"
+		      "lines      %" PRId64 " processed, %" PRId64 " failed, %" PRId64
+		      " to review, %" PRId64 " with a warning\n",
+		      i.success, i.partial_success, i.failed, i.items_processed, i.items_failed,
+		      i.review, i.warnings);
+	text_line("bad lines  ", named(r, "class_text"), b);
+	buffer_printf(b,
+		      "inventory  %" PRId64 " items created, %" PRId64 " updated; %" PRId64
+		      " exact matches, %" PRId64 " fuzzy\n"
+		      "prices     %" PRId64 " increases, %" PRId64 " decreases\n",
+		      i.created, i.updated, i.exact, i.fuzzy, i.increases, i.decreases);
+	text_line("cost       ", named(r, "cost_text"), b);
+}
+
+static void json_object(struct buffer *b, const char *name, struct weir_text object)
+{
+	json_raw(b, name, object.data ? object : print_text("{}"));
+}
+
+void report_invoices_json(const PGresult *r, struct buffer *b)
+{
+	if (!r)
+		return;
+	struct invoices i = read_counts(r);
+	json_key(b, "invoices");
+	buffer_add_char(b, '{');
+	fields_json(fields, &i, b);
+	json_object(b, "total_cost", named(r, "total_cost"));
+	json_object(b, "failed_items_by_class", named(r, "failed_items_by_class"));
+	json_close(b, '}');
+}
+
+void report_invoices_csv_names(const PGresult *r, struct buffer *b)
+{
+	if (!r)
+		return;
+	fields_csv_names(fields, "invoices_", b);
+	buffer_add_text(b, "invoices_total_cost,invoices_failed_items_by_class,");
+}
+
+void report_invoices_csv(const PGresult *r, struct buffer *b)
+{
+	if (!r)
+		return;
+	struct invoices i = read_counts(r);
+	fields_csv(fields, &i, b);
+	csv_cell(b, named(r, "cost_text"));
+	csv_cell(b, named(r, "class_text"));
+}

@@ -1,0 +1,24 @@
+/* object.h: the record that a JSON object is: custom_id, table_name, record_id and context are
+ * these, the other members are the payload, as they were written. Private to this folder. */
+#ifndef WEIR_SOURCES_OBJECT_H
+#define WEIR_SOURCES_OBJECT_H
+
+#include "record.h"
+
+/* Holds the texts of the record at hand. Starts zeroed. */
+struct object {
+	struct buffer payload;
+	struct buffer texts[3]; /* custom_id, table_name, record_id when they had escapes */
+};
+
+void object_release(struct object *o);
+
+/* Takes an object apart into the record, whose place (line or file) is set; what is not there stays
+ * as it is. The texts point into json, or are valid until the next call. BAD: err names the place.
+ */
+enum source_status object_take(struct object *o, struct weir_text json,
+			       struct source_record *record, struct weir_error *err);
+
+bool object_is_blank(struct weir_text json); /* nothing but white space */
+
+#endif
