@@ -18,7 +18,7 @@ static const struct unit {
 	{"lb,lbs,pound,pounds,", "453.59237", "g", false},
 	{"oz,ozs,ounce,ounces,", "28.349523125", "g", false},
 	{"kg,kgs,kilo,kilos,kilogram,kilograms,", "1000", "g", false},
-	{"g,gr,gm,gms,gram,grams,", "1", "g", false},
+	{"g,gm,gms,gram,grams,", "1", "g", false},
 	{"mg,milligram,milligrams,", "0.001", "g", false},
 	{"gal,gals,gallon,gallons,", "3785.411784", "ml", false},
 	{"qt,qts,quart,quarts,", "946.352946", "ml", false},

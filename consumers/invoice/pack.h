@@ -22,7 +22,7 @@
  *     1/2 GAL       1 x 2 gallons: n/m is n packs of m, never a fraction (half a gallon is 0.5 GAL)
  *
  * Unknown, for example: "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6", "12", "0/5 LB",
- * "2.5 CT", "10#", "4/6/12 OZ", "1 BUSHEL", "ASST". */
+ * "2.5 CT", "10#", "10 GR" (grams, grains, gross), "4/6/12 OZ", "1 BUSHEL", "ASST". */
 #ifndef INVOICE_PACK_H
 #define INVOICE_PACK_H
 

@@ -1,7 +1,9 @@
 /* Pack sizes. */
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pack.h"
@@ -202,6 +204,7 @@ static const char *const unknown[] = {
 	/* units that are none, or too many */
 	"1 BUSHEL",
 	"1 STONE",
+	"10 GR",
 	"ASST",
 	"ASSORTED",
 	"N/A",
@@ -303,6 +306,35 @@ static void only_its_bytes(void)
 	CU_ASSERT_FALSE(pack_read(&p, "1 LB", 2));
 }
 
+/* Whatever stands there: it is read within its bytes (each text has a block of its own, which the
+ * sanitizer guards), and what is known is within the bounds. */
+static void anything(void)
+{
+	static const char *const parts[] = {
+		"0",  "1",   "12",   "#", "/",	  "x",	  ".",	   " ",	  "LB", "oz",
+		"fl", "gal", "case", "-", "\xC3", "\x97", "99999", "2.5", ",",	"",
+	};
+	uint64_t seed = 7;
+	int understood = 0;
+	for (int i = 0; i < 100000; i++) {
+		char text[64] = "";
+		struct pack p;
+		for (int n = 0; n < 6; n++) {
+			seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			strcat(text, parts[(seed >> 33) % (sizeof parts / sizeof *parts)]);
+		}
+		size_t size = strlen(text);
+		char *bytes = malloc(size + !size);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
+		memcpy(bytes, text, size);
+		understood += pack_read(&p, bytes, size);
+		free(bytes);
+		CU_ASSERT(p.count.sign == 1 && strcspn(p.count.text, ".") <= 5);
+		CU_ASSERT(p.each.sign == 1 && strcspn(p.each.text, ".") <= 7);
+	}
+	CU_ASSERT(understood > 100);
+}
+
 void add_pack_suite(void);
 
 void add_pack_suite(void)
@@ -311,4 +343,5 @@ void add_pack_suite(void)
 	CU_add_test(s, "packs that are known", known_packs);
 	CU_add_test(s, "packs that are unknown", unknown_packs);
 	CU_add_test(s, "only its own bytes", only_its_bytes);
+	CU_add_test(s, "anything at all", anything);
 }
