@@ -23,11 +23,12 @@ static bool is_of_files(const struct source_kind *kind)
 	return kind == &source_markdown || kind == &source_json;
 }
 
-static const struct source_kind *kind_of_name(const char *file)
+/* Of a kind whose items are many lines long, a JSON file is one item; else it is JSON Lines. */
+static const struct source_kind *kind_of_name(const char *file, bool rows)
 {
 	if (is_markdown_name(file))
 		return &source_markdown;
-	if (is_json_name(file))
+	if (rows && is_json_name(file))
 		return &source_json;
 	return is_csv(file) ? &source_csv : &source_jsonl;
 }
@@ -57,7 +58,7 @@ static int kind_of(char *file, bool rows, const struct source_kind **kind, struc
 {
 	if (is_folder(file))
 		return kind_of_folder(file, rows, kind, err);
-	*kind = kind_of_name(file);
+	*kind = kind_of_name(file, rows);
 	return 0;
 }
 
@@ -187,7 +188,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 bool reader_reads(const struct reader *r, const char *file)
 {
 	struct stat is, in;
-	if (is_of_files(r->kind) && kind_of_name(file) == r->kind)
+	if (is_of_files(r->kind) && kind_of_name(file, true) == r->kind)
 		return true;
 	if (stat(file, &is) < 0)
 		return false;

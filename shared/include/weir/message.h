@@ -12,13 +12,13 @@
 #include "weir/error.h"
 
 #define MESSAGE_VERSION 1
-#define MESSAGE_MAX (1024 * 1024) /* bytes of a body */
-#define MESSAGE_DEPTH_MAX 8       /* maps and arrays within each other */
+#define MESSAGE_MAX (1024 * 1024)		       /* bytes of a body */
+#define MESSAGE_DEPTH_MAX 8			       /* maps and arrays within each other */
 #define MESSAGE_PART_DEPTH_MAX (MESSAGE_DEPTH_MAX - 1) /* of a context or payload alone */
-#define MESSAGE_VALUES_MAX 65536  /* in all maps and arrays; a key counts as a value */
-#define MESSAGE_KIND_MAX 32       /* bytes */
-#define MESSAGE_NAME_MAX 64       /* bytes of a job_id or custom_id */
-#define MESSAGE_BATCH_ID_MAX 96   /* "<job>-s<stage>-b<n>" */
+#define MESSAGE_VALUES_MAX 131072 /* in all maps and arrays; a key counts as a value */
+#define MESSAGE_KIND_MAX 32	  /* bytes */
+#define MESSAGE_NAME_MAX 64	  /* bytes of a job_id or custom_id */
+#define MESSAGE_BATCH_ID_MAX 96	  /* "<job>-s<stage>-b<n>" */
 #define MESSAGE_STAGE_MAX 1000
 
 #define MESSAGE_TYPE_MSGPACK "application/msgpack"
@@ -88,8 +88,8 @@ int map_map(const struct weir_map *map, const char *key, const struct weir_map *
 int map_count(const struct weir_map *map, const char *key, size_t *out);
 int map_entry(const struct weir_map *map, const char *key, size_t index,
 	      const struct weir_map **out);
-/* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it is
- * absent or null, and nothing is appended. */
+/* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it
+ * is absent or null, and nothing is appended. */
 int map_json(struct buffer *out, const struct weir_map *map, const char *key);
 
 /* Decodes a MessagePack or JSON map that stands alone (a context or payload at submit); which of

@@ -625,7 +625,7 @@ static void bounds_the_number_of_values(void)
 	CU_ASSERT_EQUAL(message_from_json(&out, json.data, json.size, &err), -1);
 	CU_ASSERT_STRING_EQUAL(err.code, "oversized");
 	buffer_reset(&out);
-	buffer_add(&out, "\x81\xA1" "x\xDD\0\1\0\0", 8);
+	buffer_add(&out, "\x81\xA1" "x\xDD\0\2\0\0", 8);
 	for (int i = 0; i < MESSAGE_VALUES_MAX; i++)
 		buffer_add_char(&out, 1);
 	CU_ASSERT_EQUAL(message_scan(out.data, out.size, &err), -1);
