@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "analysis.h"
+#include "kit.h"
 #include "text.h"
 
 enum {
@@ -78,7 +79,7 @@ static void add_fault(struct check *c, enum rule rule, int64_t line, const char 
 	f->rule = rule;
 	f->line = line;
 	f->seq = c->count;
-	snprintf(f->text, sizeof f->text, "%s%.*s", what, (int)shown_size(about, n, SHOWN),
+	snprintf(f->text, sizeof f->text, "%s%.*s", what, (int)text_shown(about, n, SHOWN),
 		 about ? about : "");
 }
 

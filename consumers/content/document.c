@@ -102,12 +102,3 @@ void prose_release(struct prose *p)
 	free(p->marks);
 	*p = (struct prose){.count = 0};
 }
-
-size_t shown_size(const char *text, size_t n, size_t most)
-{
-	if (n <= most)
-		return n;
-	while (most > 0 && ((unsigned char)text[most] & 0xC0) == 0x80)
-		most--;
-	return most;
-}

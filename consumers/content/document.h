@@ -43,7 +43,4 @@ void prose_read(struct prose *p, const struct document *d, cmark_node *node, boo
 int64_t prose_line(const struct prose *p, size_t at);
 void prose_release(struct prose *p);
 
-/* How many bytes of a text are shown: at most `most`, no character cut in two. */
-size_t shown_size(const char *text, size_t n, size_t most);
-
 #endif

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "analysis.h"
+#include "kit.h"
 #include "text.h"
 
 enum {
@@ -37,7 +38,7 @@ struct metadata {
 static size_t language_size(const char *info)
 {
 	size_t n = strcspn(info, " \t{,:");
-	return shown_size(info, n, LANGUAGE_MOST);
+	return text_shown(info, n, LANGUAGE_MOST);
 }
 
 static struct language *find_language(struct metadata *m, const char *info)
@@ -82,7 +83,7 @@ static void count_node(struct metadata *m, cmark_node *node)
 
 static void add_shown(struct out *out, const char *key, const char *text, size_t n, size_t most)
 {
-	out_text(out, key, text ? text : "", shown_size(text, n, most));
+	out_text(out, key, text ? text : "", text_shown(text, n, most));
 }
 
 static void add_prose(struct metadata *m, struct out *out, const char *key, cmark_node *node)

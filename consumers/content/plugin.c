@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis.h"
+#include "kit.h"
 #include "text.h"
 #include "weir/plugin.h"
 
@@ -16,18 +17,6 @@
 struct state {
 	const struct weir_host *host;
 };
-
-static int fail(struct weir_error *err, const char *code, const char *text)
-{
-	snprintf(err->code, sizeof err->code, "%s", code);
-	snprintf(err->text, sizeof err->text, "%s", text);
-	return -1;
-}
-
-static bool is(struct weir_text text, const char *word)
-{
-	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
-}
 
 static struct weir_text part(const struct state *s, const struct weir_map *map, const char *name)
 {
@@ -60,7 +49,7 @@ static int write_metadata(const struct state *s, const struct weir_item *item,
 			      .json = json.data,
 			      .json_size = json.size};
 	if (metadata_write(d, &front, result) < 0)
-		return fail(err, "out_of_memory", "out of memory");
+		return plugin_fail(err, "out_of_memory", "out of memory");
 	return 0;
 }
 
@@ -71,7 +60,8 @@ static int read_rules(const struct state *s, const struct weir_item *item, struc
 	struct weir_text told = part(s, item->context, "custom_instructions");
 	if (rules_read(rules, told.data, told.size, why, sizeof why) == 0)
 		return 0;
-	return *why ? fail(err, "bad_context", why) : fail(err, "out_of_memory", "out of memory");
+	return *why ? plugin_fail(err, "bad_context", "%s", why)
+		    : plugin_fail(err, "out_of_memory", "out of memory");
 }
 
 static int write_compliance(const struct state *s, const struct weir_item *item,
@@ -80,7 +70,7 @@ static int write_compliance(const struct state *s, const struct weir_item *item,
 	struct rules rules = {.folded = OUT_INIT};
 	int rc = read_rules(s, item, &rules, err);
 	if (rc == 0 && compliance_write(d, &rules, result) < 0)
-		rc = fail(err, "out_of_memory", "out of memory");
+		rc = plugin_fail(err, "out_of_memory", "out of memory");
 	rules_release(&rules);
 	return rc;
 }
@@ -98,7 +88,7 @@ static const struct task *find_task(const struct state *s, const struct weir_ite
 {
 	struct weir_text key = part(s, item->context, "model_key");
 	for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
-		if (is(key, tasks[i].model_key))
+		if (text_is(key, tasks[i].model_key))
 			return &tasks[i];
 	return NULL;
 }
@@ -110,11 +100,11 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 {
 	(void)config;
 	if (text_open() < 0)
-		return fail(err, "no_locale", "the C library has no locale C.UTF-8");
+		return plugin_fail(err, "no_locale", "the C library has no locale C.UTF-8");
 	struct state *s = malloc(sizeof *s);
 	if (!s) {
 		text_close();
-		return fail(err, "out_of_memory", "out of memory");
+		return plugin_fail(err, "out_of_memory", "out of memory");
 	}
 	s->host = host;
 	*out = s;
@@ -128,14 +118,14 @@ static int check_payload(const struct state *s, const struct weir_item *item,
 	const struct weir_map *payload = document_of(s, item), *front;
 	struct weir_text text = part(s, payload, "text"), any;
 	if (!text.data)
-		return fail(err, "bad_payload", "the payload lacks text, the document");
+		return plugin_fail(err, "bad_payload", "the payload lacks text, the document");
 	if (text.size > TEXT_MAX)
-		return fail(err, "bad_payload", "text is larger than 1 MiB");
+		return plugin_fail(err, "bad_payload", "text is larger than 1 MiB");
 	if (s->host->map_integer(payload, "line", &line) == 0 && (line < 1 || line > INT32_MAX))
-		return fail(err, "bad_payload", "line must be a number from 1");
+		return plugin_fail(err, "bad_payload", "line must be a number from 1");
 	if (s->host->map_map(payload, "front_matter", &front) < 0 &&
 	    s->host->map_json(s->host, payload, "front_matter", &any) == 0)
-		return fail(err, "bad_payload", "front_matter must be a map");
+		return plugin_fail(err, "bad_payload", "front_matter must be a map");
 	return 0;
 }
 
@@ -143,15 +133,11 @@ static int check_local(const struct state *s, const struct weir_item *item, stru
 {
 	struct weir_text key = part(s, item->context, "model_key");
 	struct rules rules = {.folded = OUT_INIT};
-	fail(err, "bad_context",
-	     "with a local ai_model, model_key must be \"document_metadata\" or "
-	     "\"content_compliance\"");
-	if (!find_task(s, item)) {
-		size_t n = strlen(err->text);
-		snprintf(err->text + n, sizeof err->text - n, ", not \"%.*s\"",
-			 (int)shown_size(key.data, key.size, 60), key.data ? key.data : "");
-		return -1;
-	}
+	if (!find_task(s, item))
+		return plugin_fail_value(err, "bad_context",
+					 "with a local ai_model, model_key must be "
+					 "\"document_metadata\" or \"content_compliance\"",
+					 key);
 	int rc = read_rules(s, item, &rules, err);
 	rules_release(&rules);
 	return rc;
@@ -181,7 +167,7 @@ static int analyze(const struct state *s, const struct weir_item *item, struct o
 	int64_t line = 1;
 	s->host->map_integer(payload, "line", &line);
 	if (document_open(&d, text.data, text.size, line) < 0)
-		return fail(err, "out_of_memory", "out of memory");
+		return plugin_fail(err, "out_of_memory", "out of memory");
 	int rc = find_task(s, item)->write(s, item, &d, result, err);
 	document_close(&d);
 	return rc;
@@ -192,10 +178,10 @@ static void work_here(const struct state *s, struct weir_work work, const struct
 	struct out result = OUT_INIT;
 	struct weir_verdict v = {.outcome = WEIR_DONE};
 	if (analyze(s, item, &result, &v.error) < 0)
-		v.outcome =
-			is((struct weir_text){v.error.code, strlen(v.error.code)}, "out_of_memory")
-				? WEIR_RETRY
-				: WEIR_REJECT;
+		v.outcome = text_is((struct weir_text){v.error.code, strlen(v.error.code)},
+				    "out_of_memory")
+				    ? WEIR_RETRY
+				    : WEIR_REJECT;
 	v.result = (struct weir_text){result.data, result.size};
 	s->host->complete(s->host, work, &v);
 	out_release(&result);

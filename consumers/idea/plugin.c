@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weir/plugin.h"
+#include "kit.h"
 
 #define IDEA_MAX (16 * 1024) /* bytes */
 
@@ -14,25 +14,13 @@ struct state {
 	const struct weir_host *host;
 };
 
-static int fail(struct weir_error *err, const char *code, const char *text)
-{
-	snprintf(err->code, sizeof err->code, "%s", code);
-	snprintf(err->text, sizeof err->text, "%s", text);
-	return -1;
-}
-
-static bool is(struct weir_text text, const char *word)
-{
-	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
-}
-
 static int open_plugin(const struct weir_host *host, const void *config, void **out,
 		       struct weir_error *err)
 {
 	(void)config;
 	struct state *s = malloc(sizeof *s);
 	if (!s)
-		return fail(err, "out_of_memory", "out of memory");
+		return plugin_fail(err, "out_of_memory", "out of memory");
 	s->host = host;
 	*out = s;
 	return 0;
@@ -42,9 +30,9 @@ static int check_idea(const struct state *s, const struct weir_map *payload, str
 {
 	struct weir_text idea;
 	if (s->host->map_text(payload, "idea", &idea) < 0)
-		return fail(err, "bad_payload", "the payload lacks idea, a text");
+		return plugin_fail(err, "bad_payload", "the payload lacks idea, a text");
 	if (idea.size == 0 || idea.size > IDEA_MAX)
-		return fail(err, "bad_payload", "idea must be a text of 1 byte to 16 KiB");
+		return plugin_fail(err, "bad_payload", "idea must be a text of 1 byte to 16 KiB");
 	return 0;
 }
 
@@ -59,9 +47,10 @@ static int check_script(const struct state *s, const struct weir_item *item, str
 	if (s->host->map_map(item->payload, "input", &input) < 0 ||
 	    s->host->map_map(item->payload, "results", &results) < 0 ||
 	    s->host->map_map(results, "title", &title) < 0)
-		return fail(err, "bad_payload",
-			    "the step script works on what the step title has made: submit with "
-			    "--stage idea.title --stage idea.script");
+		return plugin_fail(
+			err, "bad_payload",
+			"the step script works on what the step title has made: submit with "
+			"--stage idea.title --stage idea.script");
 	return check_idea(s, input, err);
 }
 
@@ -76,7 +65,7 @@ static const struct step *find_step(const struct state *s, const struct weir_ite
 	if (s->host->map_text(item->context, "step", &name) < 0)
 		return NULL;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-		if (is(name, steps[i].name))
+		if (text_is(name, steps[i].name))
 			return &steps[i];
 	return NULL;
 }
@@ -86,18 +75,19 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 	const struct state *s = state;
 	const struct step *step = find_step(s, item);
 	if (!step)
-		return fail(err, "bad_context",
-			    "the step must be \"title\" or \"script\": submit with --stage "
-			    "idea.title --stage idea.script");
+		return plugin_fail(err, "bad_context",
+				   "the step must be \"title\" or \"script\": submit with --stage "
+				   "idea.title --stage idea.script");
 	if (step->check(s, item, err) < 0)
 		return -1;
 	switch (s->host->find_model(s->host, item, err)) {
 	case WEIR_MODEL_REMOTE:
 		return 0;
 	case WEIR_MODEL_LOCAL:
-		return fail(err, "bad_context",
-			    "titles and scripts are written by a language model: ai_model must be "
-			    "one of the models file that is not local");
+		return plugin_fail(
+			err, "bad_context",
+			"titles and scripts are written by a language model: ai_model must be "
+			"one of the models file that is not local");
 	default:
 		return -1;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analyzer.h"
+#include "kit.h"
 #include "weir/plugin.h"
 
 struct state {
@@ -43,30 +44,6 @@ static const struct weir_source_query sources[] = {
 	{NULL, NULL},
 };
 
-/* ---- errors ---- */
-
-static int fail(struct weir_error *err, const char *code, const char *text)
-{
-	snprintf(err->code, sizeof err->code, "%s", code);
-	snprintf(err->text, sizeof err->text, "%s", text);
-	return -1;
-}
-
-static bool is(struct weir_text text, const char *word)
-{
-	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
-}
-
-static int fail_value(struct weir_error *err, const char *code, const char *text,
-		      struct weir_text value)
-{
-	fail(err, code, text);
-	size_t n = strlen(err->text);
-	snprintf(err->text + n, sizeof err->text - n, ", not \"%.*s\"",
-		 (int)(value.size < 60 ? value.size : 60), value.data);
-	return -1;
-}
-
 /* ---- the calls of the host ---- */
 
 static int open_plugin(const struct weir_host *host, const void *config, void **out,
@@ -75,7 +52,7 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	(void)config;
 	struct state *s = malloc(sizeof *s);
 	if (!s)
-		return fail(err, "out_of_memory", "out of memory");
+		return plugin_fail(err, "out_of_memory", "out of memory");
 	s->host = host;
 	*out = s;
 	return 0;
@@ -86,21 +63,20 @@ static int check_parameter(const struct state *s, const struct weir_map *context
 {
 	char text[128];
 	struct weir_text value;
-	if (s->host->map_text(context, name, &value) < 0) {
-		snprintf(text, sizeof text, "the context lacks %s (there is: %s)", name, only);
-		return fail(err, "bad_context", text);
-	}
-	if (is(value, only))
+	if (s->host->map_text(context, name, &value) < 0)
+		return plugin_fail(err, "bad_context", "the context lacks %s (there is: %s)", name,
+				   only);
+	if (text_is(value, only))
 		return 0;
 	snprintf(text, sizeof text, "%s must be \"%s\"", name, only);
-	return fail_value(err, "bad_context", text, value);
+	return plugin_fail_value(err, "bad_context", text, value);
 }
 
 /* "local" is always there, and most items name it: that needs no look-up. -1: err says why. */
 static int model_of(const struct state *s, const struct weir_item *item, struct weir_error *err)
 {
 	struct weir_text name;
-	if (s->host->map_text(item->context, "ai_model", &name) == 0 && is(name, "local"))
+	if (s->host->map_text(item->context, "ai_model", &name) == 0 && text_is(name, "local"))
 		return WEIR_MODEL_LOCAL;
 	return s->host->find_model(s->host, item, err);
 }
@@ -110,14 +86,13 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 	const struct state *s = state;
 	struct weir_text type;
 	int model = model_of(s, item, err);
-	if (model < 0 ||
-	    (model == WEIR_MODEL_LOCAL &&
-	     check_parameter(s, item->context, "model_key", "sentiment", err) < 0))
+	if (model < 0 || (model == WEIR_MODEL_LOCAL &&
+			  check_parameter(s, item->context, "model_key", "sentiment", err) < 0))
 		return -1;
-	if (s->host->map_text(item->payload, "text_type", &type) == 0 && !is(type, "news") &&
-	    !is(type, "reddit"))
-		return fail_value(err, "bad_payload", "text_type must be \"news\" or \"reddit\"",
-				  type);
+	if (s->host->map_text(item->payload, "text_type", &type) == 0 && !text_is(type, "news") &&
+	    !text_is(type, "reddit"))
+		return plugin_fail_value(err, "bad_payload",
+					 "text_type must be \"news\" or \"reddit\"", type);
 	return 0;
 }
 
@@ -163,22 +138,20 @@ static void process(void *state, struct weir_work work, const struct weir_item *
 	}
 }
 
-/* The template has checked its range; one of somebody's own may have no such field. The score is what
- * counts: a label that says otherwise stays in the result as the model gave it. */
+/* The template has checked its range; one of somebody's own may have no such field. The score is
+ * what counts: a label that says otherwise stays in the result as the model gave it. */
 static void answer(void *state, struct weir_work work, const struct weir_item *item,
 		   const struct weir_answer *a)
 {
 	const struct state *s = state;
 	double score;
-	struct weir_verdict v = {.outcome = WEIR_DONE,
-				 .result = a->json,
-				 .note = &score,
-				 .note_size = sizeof score};
+	struct weir_verdict v = {
+		.outcome = WEIR_DONE, .result = a->json, .note = &score, .note_size = sizeof score};
 	(void)item;
 	if (s->host->map_real(a->fields, "sentiment_score", &score) < 0) {
 		v = (struct weir_verdict){.outcome = WEIR_REJECT};
-		fail(&v.error, "bad_template",
-		     "the template of this model_key has no number sentiment_score");
+		plugin_fail(&v.error, "bad_template",
+			    "the template of this model_key has no number sentiment_score");
 	}
 	s->host->complete(s->host, work, &v);
 }
@@ -203,7 +176,7 @@ static int by_id(const void *a, const void *b)
 static const struct target *target_of(struct weir_text table)
 {
 	for (size_t i = 0; i < TARGETS; i++)
-		if (is(table, targets[i].table))
+		if (text_is(table, targets[i].table))
 			return &targets[i];
 	return NULL;
 }
@@ -231,8 +204,8 @@ static int collect(const struct target *target, const struct weir_result *result
 		s->taken = false;
 		memcpy(&s->score, r->note, sizeof s->score);
 		if (parse_id(r->record_id, &s->id) < 0)
-			return fail_value(err, "bad_mapping", "record_id must be a number",
-					  r->record_id);
+			return plugin_fail_value(err, "bad_mapping", "record_id must be a number",
+						 r->record_id);
 	}
 	qsort(out, *count, sizeof *out, by_id);
 	return 0;
@@ -284,9 +257,9 @@ static int check_tables(const struct weir_result *results, size_t n, struct weir
 {
 	for (size_t i = 0; i < n; i++)
 		if (results[i].table_name.data && !target_of(results[i].table_name))
-			return fail_value(err, "bad_mapping",
-					  "table_name must be news_articles or reddit_posts",
-					  results[i].table_name);
+			return plugin_fail_value(err, "bad_mapping",
+						 "table_name must be news_articles or reddit_posts",
+						 results[i].table_name);
 	return 0;
 }
 
@@ -298,7 +271,7 @@ static int store(void *state, struct weir_tx *tx, const struct weir_result *resu
 	struct columns c = {calloc(n, sizeof *c.pos), calloc(n, sizeof *c.id),
 			    calloc(n, sizeof *c.score)};
 	if (!scores || !c.pos || !c.id || !c.score) {
-		fail(err, "out_of_memory", "out of memory");
+		plugin_fail(err, "out_of_memory", "out of memory");
 		goto out;
 	}
 	if (check_tables(results, n, err) < 0)

@@ -33,6 +33,7 @@
 	X(remote) \
 	X(content) \
 	X(idea) \
+	X(invoice) \
 	X(results) \
 	X(review) \
 	X(models)

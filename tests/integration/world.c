@@ -157,7 +157,7 @@ void world_clean(void)
 	static const char *const queues[] = {"weir.sum",   "weir.slow",	    "weir.never",
 					     "weir.twice", "weir.segfault", "weir.sentiment",
 					     "weir.pass",  "weir.ask",	    "weir.content",
-					     "weir.idea",  "weir.dead"};
+					     "weir.idea",  "weir.invoice",  "weir.dead"};
 	end_all();
 	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++)
 		queue_purge(queues[i]);

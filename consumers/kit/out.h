@@ -1,7 +1,7 @@
 /* out.h: bytes that grow, and JSON written into them. A failed allocation is remembered: check
  * out.failed once, at the end. The owner calls out_release(). */
-#ifndef CONTENT_OUT_H
-#define CONTENT_OUT_H
+#ifndef KIT_OUT_H
+#define KIT_OUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

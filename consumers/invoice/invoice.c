@@ -1,0 +1,367 @@
+#include "invoice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "day.h"
+#include "kit.h"
+
+/* ---- the head ---- */
+
+/* In a later stage the invoice is the input. */
+static const struct weir_map *payload_of(const struct weir_host *host, const struct weir_item *item)
+{
+	const struct weir_map *input;
+	if (item->stage > 1 && host->map_map(item->payload, "input", &input) == 0)
+		return input;
+	return item->payload;
+}
+
+/* Blanks around it are no part of a name, but who has them in an id has another id. */
+static int read_user(struct invoice *inv, const struct weir_item *item, struct weir_error *err)
+{
+	struct weir_text whole;
+	enum field field = field_name(inv->host, item->context, "user_id", INVOICE_USER_MOST,
+				      inv->user_digits, &inv->user_id);
+	if (field == FIELD_ABSENT)
+		return plugin_fail(err, "bad_context",
+				   "the context lacks user_id, whose inventory the invoice is "
+				   "booked into: give it with --context user_id=ID");
+	if (field == FIELD_BAD || (inv->host->map_text(item->context, "user_id", &whole) == 0 &&
+				   whole.size != inv->user_id.size))
+		return plugin_fail(err, "bad_context",
+				   "user_id must be an integer or a text of 1 to %d bytes, without "
+				   "control characters or blanks around it",
+				   INVOICE_USER_MOST);
+	return 0;
+}
+
+static int fail_head(struct weir_error *err, enum field field, const char *key, const char *rule)
+{
+	return plugin_fail(err, "bad_payload",
+			   field == FIELD_ABSENT ? "invoice lacks %s, %s" : "invoice.%s must be %s",
+			   key, rule);
+}
+
+static int read_names(struct invoice *inv, const struct weir_map *head, struct weir_error *err)
+{
+	enum field field =
+		field_text(inv->host, head, "vendor_name", INVOICE_NAME_MOST, &inv->vendor_name);
+	if (field != FIELD_TEXT)
+		return fail_head(err, field, "vendor_name",
+				 "a text of 1 to 200 bytes without control characters");
+	field = field_name(inv->host, head, "invoice_number", INVOICE_NUMBER_MOST,
+			   inv->number_digits, &inv->invoice_number);
+	if (field != FIELD_TEXT)
+		return fail_head(err, field, "invoice_number",
+				 "a text of 1 to 100 bytes without control characters, or an "
+				 "integer");
+	return 0;
+}
+
+static bool is_currency(struct weir_text text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] < 'A' || text.data[i] > 'Z')
+			return false;
+	return text.size == 3;
+}
+
+static int read_currency(struct invoice *inv, const struct weir_map *head, struct weir_error *err)
+{
+	static const char rule[] = "three capital letters such as USD";
+	enum field field = field_text(inv->host, head, "currency", 3, &inv->currency);
+	if (field == FIELD_ABSENT)
+		return fail_head(err, field, "currency", rule);
+	if (field == FIELD_BAD || !is_currency(inv->currency))
+		return plugin_fail_value(err, "bad_payload",
+					 "invoice.currency must be three capital letters such as "
+					 "USD",
+					 inv->currency);
+	return 0;
+}
+
+/* A bad one is the fault of each line, not of the invoice. */
+static void read_date(struct invoice *inv, const struct weir_map *head)
+{
+	struct weir_text *date = &inv->invoice_date;
+	enum field field = field_text(inv->host, head, "invoice_date", 10, date);
+	const char *why = field == FIELD_ABSENT ? "is missing"
+						: day_check(date->data, date->size, day_today());
+	inv->date_fault.code[0] = '\0';
+	if (why && field == FIELD_ABSENT)
+		plugin_fail(&inv->date_fault, "bad_date", "invoice_date %s", why);
+	else if (why)
+		plugin_fail(&inv->date_fault, "bad_date", "invoice_date \"%.*s\" %s",
+			    (int)text_shown(date->data, date->size, 40), date->data, why);
+}
+
+static int read_head(struct invoice *inv, struct weir_error *err)
+{
+	const struct weir_map *head;
+	if (inv->host->map_map(inv->payload, "invoice", &head) < 0)
+		return plugin_fail(err, "bad_payload",
+				   "the payload lacks invoice, an object with vendor_name, "
+				   "invoice_number, invoice_date and currency");
+	if (read_names(inv, head, err) < 0 || read_currency(inv, head, err) < 0)
+		return -1;
+	if (field_flag(inv->host, head, "credit_note", &inv->credit_note) < 0)
+		return plugin_fail(err, "bad_payload", "invoice.credit_note must be true or false");
+	read_date(inv, head);
+	return 0;
+}
+
+int invoice_open(struct invoice *inv, const struct weir_host *host, const struct weir_item *item,
+		 struct weir_error *err)
+{
+	inv->host = host;
+	inv->payload = payload_of(host, item);
+	if (read_user(inv, item, err) < 0 || read_head(inv, err) < 0)
+		return -1;
+	if (host->map_count(inv->payload, "line_items", &inv->count) < 0 || inv->count == 0)
+		return plugin_fail(err, "bad_payload",
+				   "the payload lacks line_items, an array of at least one object");
+	if (inv->count > INVOICE_LINES_MOST)
+		return plugin_fail(err, "bad_payload",
+				   "%zu line_items; an invoice has at most %d: divide it",
+				   inv->count, INVOICE_LINES_MOST);
+	return 0;
+}
+
+/* ---- the lines ---- */
+
+/* Index from 0. */
+static int read_line(const struct invoice *inv, size_t index, struct line *line,
+		     struct weir_error *fault)
+{
+	const struct weir_map *map;
+	if (inv->host->map_entry(inv->payload, "line_items", index, &map) < 0)
+		map = NULL;
+	int rc = line_read(line, inv->host, map, inv->credit_note, fault);
+	if (!inv->date_fault.code[0])
+		return rc;
+	*fault = inv->date_fault;
+	return -1;
+}
+
+bool invoice_has_good_line(const struct invoice *inv)
+{
+	struct line line;
+	struct weir_error fault;
+	for (size_t i = 0; i < inv->count && !inv->date_fault.code[0]; i++)
+		if (read_line(inv, i, &line, &fault) == 0)
+			return true;
+	return false;
+}
+
+/* ---- what is wrong with them ---- */
+
+void lists_release(struct invoice_lists *lists)
+{
+	out_release(&lists->failed);
+	out_release(&lists->warnings);
+}
+
+static void lists_begin(struct invoice_lists *lists)
+{
+	lists->failed.size = lists->warnings.size = 0;
+	lists->failed_list = (struct out_list){.limit = INVOICE_FAILED_MOST};
+	lists->warnings_list = (struct out_list){.limit = INVOICE_WARNINGS_MOST};
+	out_open(&lists->failed, NULL, '[');
+	out_open(&lists->warnings, NULL, '[');
+}
+
+/* What is no text of PostgreSQL does not go there. */
+static void add_shown(struct out *out, const char *key, struct weir_text text)
+{
+	char shown[INVOICE_SHOWN_MOST];
+	size_t n = text_shown(text.data, text.size, sizeof shown);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		shown[i] = c < ' ' || c == 0x7F ? '?' : text.data[i];
+	}
+	out_text(out, key, text.data ? shown : NULL, n);
+}
+
+static struct weir_text text_of(const char *text) { return (struct weir_text){text, strlen(text)}; }
+
+static void add_failed(struct invoice_lists *lists, size_t index, const struct line *line,
+		       const struct weir_error *fault)
+{
+	struct out *out = &lists->failed;
+	out_begin(out, &lists->failed_list);
+	out_open(out, NULL, '{');
+	out_count(out, "line", (int64_t)index + 1);
+	add_shown(out, "description", line->description);
+	add_shown(out, "error", text_of(fault->text));
+	add_shown(out, "error_class", text_of(fault->code));
+	out_close(out, '}');
+	out_keep(out, &lists->failed_list);
+}
+
+static void add_warning(struct invoice_lists *lists, size_t index, const struct line *line)
+{
+	char text[160];
+	struct weir_text pack = line->pack_size;
+	struct out *out = &lists->warnings;
+	snprintf(text, sizeof text,
+		 "pack_size \"%.*s\" is not understood: an ordered unit counts as one piece",
+		 (int)text_shown(pack.data, pack.size, 60), pack.data);
+	out_begin(out, &lists->warnings_list);
+	out_open(out, NULL, '{');
+	out_count(out, "line", (int64_t)index + 1);
+	add_shown(out, "description", line->description);
+	add_shown(out, "warning", text_of(text));
+	add_shown(out, "warning_class", text_of("unknown_pack"));
+	out_close(out, '}');
+	out_keep(out, &lists->warnings_list);
+}
+
+static void write_list(struct out *out, const char *key, const char *omitted, struct out *list,
+		       const struct out_list *kept)
+{
+	out_close(list, ']');
+	out_end(list);
+	out->failed = out->failed || list->failed;
+	if (out->failed)
+		return;
+	out_raw(out, key, list->data, list->size);
+	if (kept->left_out > 0)
+		out_count(out, omitted, kept->left_out);
+}
+
+static void write_lists(struct out *out, struct invoice_lists *lists)
+{
+	write_list(out, "failed_items", "failed_items_omitted", &lists->failed,
+		   &lists->failed_list);
+	write_list(out, "warnings", "warnings_omitted", &lists->warnings, &lists->warnings_list);
+}
+
+/* ---- to be booked ---- */
+
+static void add_text(struct out *out, const char *key, struct weir_text text)
+{
+	out_text(out, key, text.data, text.size);
+}
+
+static void add_decimal(struct out *out, const char *key, const struct decimal *d)
+{
+	out_text(out, key, d->text, d->size);
+}
+
+static void add_percent(struct out *out, const char *key, int percent)
+{
+	char text[16];
+	int n = snprintf(text, sizeof text, "%d.%02d", percent / 100, percent % 100);
+	out_raw(out, key, text, (size_t)n);
+}
+
+/* Before anything else is read of the item: pack_size may lie in the host's buffer. */
+static void write_line(struct out *out, size_t index, const struct line *line)
+{
+	out_open(out, NULL, '{');
+	out_count(out, "line", (int64_t)index + 1);
+	add_text(out, "item_number", line->item_number);
+	add_text(out, "description", line->description);
+	add_text(out, "category", line->category);
+	add_decimal(out, "quantity", &line->quantity);
+	add_decimal(out, "unit_price", &line->unit_price);
+	out_flag(out, "credit", line->credit);
+	add_shown(out, "pack_size", line->pack_size);
+	add_decimal(out, "pack_count", &line->pack.count);
+	add_decimal(out, "pack_each", &line->pack.each);
+	add_text(out, "unit_factor", text_of(line->pack.factor));
+	add_text(out, "base_unit", text_of(line->pack.base_unit));
+	out_close(out, '}');
+}
+
+static void write_lines(const struct invoice *inv, struct invoice_lists *lists, struct out *out)
+{
+	struct line line;
+	struct weir_error fault;
+	for (size_t i = 0; i < inv->count; i++) {
+		if (read_line(inv, i, &line, &fault) < 0) {
+			add_failed(lists, i, &line, &fault);
+			continue;
+		}
+		if (line.unknown_pack)
+			add_warning(lists, i, &line);
+		write_line(out, i, &line);
+	}
+}
+
+void invoice_write(const struct invoice *inv, const struct invoice_fuzzy *fuzzy,
+		   struct invoice_lists *lists, struct out *out)
+{
+	lists_begin(lists);
+	out_open(out, NULL, '{');
+	add_text(out, "vendor_name", inv->vendor_name);
+	add_text(out, "invoice_number", inv->invoice_number);
+	add_text(out, "invoice_date", inv->invoice_date);
+	add_text(out, "currency", inv->currency);
+	add_percent(out, "fuzzy_auto", fuzzy->automatic);
+	add_percent(out, "fuzzy_review", fuzzy->review);
+	out_open(out, "lines", '[');
+	write_lines(inv, lists, out);
+	out_close(out, ']');
+	write_lists(out, lists);
+	out_close(out, '}');
+}
+
+/* ---- that cannot be booked ---- */
+
+/* Appends a fault, as long as there is room for it and for how many are left out. */
+static bool name_fault(struct weir_error *err, size_t index, size_t count,
+		       const struct weir_error *fault)
+{
+	char text[sizeof err->text];
+	size_t n = strlen(err->text), room = sizeof err->text - n;
+	int size = snprintf(text, sizeof text, "%s line %zu: %s", index ? ";" : "", index + 1,
+			    fault->text);
+	bool fits = size > 0 && (size_t)size + 32 < room;
+	if (fits)
+		memcpy(err->text + n, text, (size_t)size + 1);
+	else
+		snprintf(err->text + n, room, "; and %zu more", count - index);
+	return fits;
+}
+
+static void count_nothing(struct out *out)
+{
+	static const char *const counts[] = {
+		"inventory_items_created", "inventory_items_updated", "exact_matches",
+		"fuzzy_matches",	   "price_increases",	      "price_decreases",
+	};
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		out_count(out, counts[i], 0);
+}
+
+void invoice_write_failed(const struct invoice *inv, struct invoice_lists *lists, struct out *out,
+			  struct weir_error *err)
+{
+	struct line line;
+	struct weir_error fault;
+	bool named = true;
+	lists_begin(lists);
+	plugin_fail(err, "no_good_line", "no line of the invoice can be booked:");
+	for (size_t i = 0; i < inv->count; i++) {
+		if (read_line(inv, i, &line, &fault) == 0)
+			continue;
+		add_failed(lists, i, &line, &fault);
+		named = named && name_fault(err, i, inv->count, &fault);
+	}
+	out_open(out, NULL, '{');
+	add_text(out, "status", text_of("failed"));
+	out_raw(out, "vendor_id", "null", 4);
+	add_text(out, "invoice_number", inv->invoice_number);
+	out_count(out, "items_processed", 0);
+	out_count(out, "items_failed", (int64_t)inv->count);
+	count_nothing(out);
+	add_text(out, "total_cost", text_of("0"));
+	add_text(out, "currency", inv->currency);
+	out_raw(out, "review", "[]", 2);
+	write_lists(out, lists);
+	out_raw(out, "processing_time", "0", 1);
+	out_close(out, '}');
+	out_end(out);
+}

@@ -1,0 +1,237 @@
+/* The kind `invoice`: books suppliers' invoices into the inventory of their user, with exact money.
+ * Here the lines are read and checked, each by itself; what they are booked as is found out and
+ * written by one call of weir.book_invoices() (schemas/sql) for all invoices of a flush. */
+#include <stdlib.h>
+
+#include "invoice.h"
+#include "kit.h"
+
+struct options {
+	int64_t fuzzy_auto, fuzzy_review; /* percent */
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct weir_option options[] = {
+	{.name = "fuzzy-auto",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(fuzzy_auto),
+	 .preset = "80",
+	 .least = 1,
+	 .most = 100,
+	 .unit = "PERCENT",
+	 .help = "Descriptions at least so similar are the same item, if their numbers agree."},
+	{.name = "fuzzy-review",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(fuzzy_review),
+	 .preset = "60",
+	 .least = 1,
+	 .most = 100,
+	 .unit = "PERCENT",
+	 .help = "Descriptions at least so similar are booked as the same item, for a person to "
+		 "review; less similar ones are a new item."},
+	{.type = WEIR_OPTION_END},
+};
+
+struct state {
+	const struct weir_host *host;
+	struct invoice_fuzzy fuzzy;
+};
+
+static int open_plugin(const struct weir_host *host, const void *config, void **out,
+		       struct weir_error *err)
+{
+	const struct options *o = config;
+	if (o->fuzzy_review > o->fuzzy_auto)
+		return plugin_fail(err, "bad_value",
+				   "invoice.fuzzy-review (%d) must not be above "
+				   "invoice.fuzzy-auto (%d)",
+				   (int)o->fuzzy_review, (int)o->fuzzy_auto);
+	struct state *s = malloc(sizeof *s);
+	if (!s)
+		return plugin_fail(err, "out_of_memory", "out of memory");
+	s->host = host;
+	s->fuzzy = (struct invoice_fuzzy){.automatic = (int)o->fuzzy_auto,
+					  .review = (int)o->fuzzy_review};
+	*out = s;
+	return 0;
+}
+
+static int check(void *state, const struct weir_item *item, struct weir_error *err)
+{
+	const struct state *s = state;
+	struct invoice inv;
+	return invoice_open(&inv, s->host, item, err);
+}
+
+/* ---- work ---- */
+
+static void refuse(const struct state *s, struct weir_work work, const struct invoice *inv)
+{
+	struct out result = OUT_INIT;
+	struct invoice_lists lists = INVOICE_LISTS_INIT;
+	struct weir_verdict v = {.outcome = WEIR_REJECT};
+	invoice_write_failed(inv, &lists, &result, &v.error);
+	if (result.failed) {
+		v.outcome = WEIR_RETRY;
+		plugin_fail(&v.error, "out_of_memory", "out of memory");
+	} else {
+		v.result = (struct weir_text){result.data, result.size};
+	}
+	s->host->complete(s->host, work, &v);
+	out_release(&result);
+	lists_release(&lists);
+}
+
+/* The result is made where the invoice is booked. */
+static void process(void *state, struct weir_work work, const struct weir_item *item)
+{
+	const struct state *s = state;
+	struct invoice inv;
+	struct weir_verdict v = {.outcome = WEIR_DONE};
+	if (invoice_open(&inv, s->host, item, &v.error) < 0)
+		v.outcome = WEIR_REJECT;
+	else if (!invoice_has_good_line(&inv)) {
+		refuse(s, work, &inv);
+		return;
+	}
+	s->host->complete(s->host, work, &v);
+}
+
+/* ---- storing ---- */
+
+static const char book[] = "SELECT pos, result FROM"
+			   " weir.book_invoices($1::int4[], $2::text[], $3::text[], $4::text[])";
+
+/* The parameters of the statement. user and json lie one after the other in `texts`. */
+struct columns {
+	int32_t *pos;
+	struct weir_text *user, *id, *json;
+	struct out texts;
+};
+
+static int columns_open(struct columns *c, size_t n, struct weir_error *err)
+{
+	*c = (struct columns){.pos = calloc(n, sizeof *c->pos),
+			      .user = calloc(n, sizeof *c->user),
+			      .id = calloc(n, sizeof *c->id),
+			      .json = calloc(n, sizeof *c->json),
+			      .texts = OUT_INIT};
+	if (c->pos && c->user && c->id && c->json)
+		return 0;
+	return plugin_fail(err, "out_of_memory", "out of memory");
+}
+
+static void columns_release(struct columns *c)
+{
+	free(c->pos);
+	free(c->user);
+	free(c->id);
+	free(c->json);
+	out_release(&c->texts);
+}
+
+static int add_invoice(const struct state *s, struct columns *c, struct invoice_lists *lists,
+		       const struct weir_item *item, size_t i, struct weir_error *err)
+{
+	struct invoice inv;
+	if (invoice_open(&inv, s->host, item, err) < 0)
+		return -1;
+	c->pos[i] = (int32_t)i;
+	c->id[i] = item->custom_id;
+	c->user[i].size = inv.user_id.size;
+	out_add(&c->texts, inv.user_id.data, inv.user_id.size);
+	size_t from = c->texts.size;
+	invoice_write(&inv, &s->fuzzy, lists, &c->texts);
+	if (c->texts.failed)
+		return plugin_fail(err, "out_of_memory", "out of memory");
+	c->json[i].size = c->texts.size - from - 1; /* without the comma */
+	return 0;
+}
+
+/* Now that the texts no longer move. */
+static void point_into(struct columns *c, size_t n)
+{
+	const char *at = c->texts.data;
+	for (size_t i = 0; i < n; i++) {
+		c->user[i].data = at;
+		at += c->user[i].size;
+		c->json[i].data = at;
+		at += c->json[i].size + 1;
+	}
+}
+
+static int send(const struct state *s, struct weir_tx *tx, const struct columns *c, size_t n,
+		struct weir_error *err)
+{
+	const struct weir_column columns[] = {{WEIR_INT4, c->pos},
+					      {WEIR_TEXT, c->user},
+					      {WEIR_TEXT, c->id},
+					      {WEIR_JSON, c->json}};
+	const struct weir_statement statement = {
+		.sql = book,
+		.columns = columns,
+		.column_count = sizeof columns / sizeof *columns,
+		.count = n,
+		.missing_code = "no_good_line",
+		.missing_text = "no line of the invoice could be booked: each was refused by the "
+				"database, or stands there with other content",
+	};
+	return s->host->tx_results(tx, &statement, err);
+}
+
+static int store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
+		 struct weir_error *err)
+{
+	struct columns c;
+	struct invoice_lists lists = INVOICE_LISTS_INIT;
+	int rc = columns_open(&c, n, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = add_invoice(state, &c, &lists, results[i].item, i, err);
+	if (rc == 0) {
+		point_into(&c, n);
+		rc = send(state, tx, &c, n, err);
+	}
+	columns_release(&c);
+	lists_release(&lists);
+	return rc;
+}
+
+static void close_plugin(void *state) { free(state); }
+
+/* ---- the plugin ---- */
+
+static const char *const head[] = {"vendor_name", "invoice_number", "invoice_date", "currency",
+				   NULL};
+
+static const struct weir_rows rows = {
+	.head_key = "invoice", .head = head, .rows_key = "line_items"};
+
+const struct weir_plugin *weir_plugin(void);
+
+const struct weir_plugin *weir_plugin(void)
+{
+	static const struct weir_plugin plugin = {
+		.abi_major = WEIR_ABI_MAJOR,
+		.abi_minor = WEIR_ABI_MINOR,
+		.struct_size = sizeof plugin,
+		.kind = "invoice",
+		.version = "1.0",
+		.summary = "books suppliers' invoices into an inventory, with exact money",
+		.options = options,
+		.config_size = sizeof(struct options),
+		.open = open_plugin,
+		.check = check,
+		.process = process,
+		.store = store,
+		.close = close_plugin,
+		.sample = "{\"custom_id\":\"invoice_id_4711\",\"invoice\":{\"vendor_name\":"
+			  "\"Valley Farms\",\"invoice_number\":\"VF-2031\",\"invoice_date\":"
+			  "\"2025-03-14\",\"currency\":\"USD\"},\"line_items\":[{\"item_number\":"
+			  "\"10442\",\"description\":\"Whole milk\",\"quantity\":\"3\","
+			  "\"unit_price\":\"12.50\",\"pack_size\":\"4/1 GAL\",\"category\":"
+			  "\"Dairy\"}]}",
+		.rows = &rows,
+	};
+	return &plugin;
+}
