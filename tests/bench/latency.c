@@ -1,12 +1,13 @@
 /* Latency: from the commit that puts an item into the ledger to the commit that stores its result,
  * on a system that has nothing else to do.
  *
- *   bench_latency JOB COUNT RATE
+ *   bench_latency JOB COUNT RATE [KIND]
  *
- * Makes one open job (not sealed: more may always come) of batches of one, and adds COUNT items to
- * it, RATE a second, each in a transaction of its own, as `weir submit` would: the item, its batch,
- * the notification that wakes the relay. Items come at fixed times, whether or not those before are
- * done, so that a pause of the system shows in all the items it delays.
+ * KIND is a row of the table below; sentiment when it is not given. Makes one open job (not sealed:
+ * more may always come) of batches of one, and adds COUNT items to it, RATE a second, each in a
+ * transaction of its own, as `weir submit` would: the item, its batch, the notification that wakes
+ * the relay. Items come at fixed times, whether or not those before are done, so that a pause of
+ * the system shows in all the items it delays.
  *
  * The end of an item is seen by a trigger on weir.results, which the program makes, in the
  * benchmark's own database, and drops again: it notifies the ordinals, and PostgreSQL delivers
@@ -30,6 +31,18 @@
 #include <libpq-fe.h>
 
 #define PATIENCE_S 30 /* for the last result */
+
+static const struct kind {
+	const char *name, *context;
+	const char *table; /* of its items */
+	const char *rows;  /* their ids and payloads, the first $1 */
+} kinds[] = {
+	{"sentiment", "{\"model_key\":\"sentiment\",\"ai_model\":\"local\"}", "news_articles",
+	 "SELECT id, json_build_object('text_type', 'news', 'symbol', symbol, 'title', title,"
+	 " 'summary', summary) FROM news_articles ORDER BY id LIMIT $1::int"},
+	{"invoice", "{\"user_id\":\"user0\"}", "bench_invoices",
+	 "SELECT id, payload FROM bench_invoices ORDER BY id LIMIT $1::int"},
+};
 
 struct item {
 	int64_t sent_us, committed_us, done_us;
@@ -100,13 +113,12 @@ static void drop_trigger(PGconn *db)
 	run_plain(db, "DROP FUNCTION bench_done()");
 }
 
-static void make_job(PGconn *db, const char *job)
+static void make_job(PGconn *db, const char *job, const struct kind *kind)
 {
 	PQclear(run(db,
 		    "INSERT INTO weir.jobs (job_id, kind, context, batch_size)"
-		    " VALUES ($1, 'sentiment',"
-		    "  '{\"model_key\":\"sentiment\",\"ai_model\":\"local\"}', 1)",
-		    1, &job));
+		    " VALUES ($1, $2, $3, 1)",
+		    3, (const char *const[]){job, kind->name, kind->context}));
 }
 
 static void seal_job(PGconn *db, const char *job, int count)
@@ -123,45 +135,45 @@ static void seal_job(PGconn *db, const char *job, int count)
 
 static const char add_item[] =
 	"WITH item AS (INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name,"
-	"   record_id, payload) VALUES ($1, 1, $2::int, $2::int + 1, 'news_id_' || $3,"
-	"   'news_articles', $3, $4::json)),"
+	"   record_id, payload) VALUES ($1, 1, $2::int, $2::int + 1, $5 || '_id_' || $3,"
+	"   $6, $3, $4::json)),"
 	" batch AS (INSERT INTO weir.job_batches (job_id, stage, n, size)"
 	"   VALUES ($1, 1, $2::int, 1))"
 	"SELECT pg_notify('weir_due', '')";
 
-static void submit(PGconn *db, const char *job, const PGresult *rows, int i, struct item *item)
+static void submit(PGconn *db, const char *job, const struct kind *kind, const PGresult *rows,
+		   int i, struct item *item)
 {
 	char ordinal[16];
 	snprintf(ordinal, sizeof ordinal, "%d", i);
-	const char *const values[] = {job, ordinal, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1)};
+	const char *const values[] = {
+		job,	    ordinal,	PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1),
+		kind->name, kind->table};
 	run_plain(db, "BEGIN");
-	PQclear(run(db, add_item, 4, values));
+	PQclear(run(db, add_item, 6, values));
 	item->sent_us = now_us();
 	run_plain(db, "COMMIT");
 	item->committed_us = now_us();
 }
 
-static PGresult *read_rows(PGconn *db, int count)
+static PGresult *read_rows(PGconn *db, const struct kind *kind, int count)
 {
 	char most[16];
 	snprintf(most, sizeof most, "%d", count);
-	PGresult *rows = run(db,
-			     "SELECT id, json_build_object('text_type', 'news',"
-			     " 'symbol', symbol, 'title', title, 'summary', summary)"
-			     " FROM news_articles ORDER BY id LIMIT $1::int",
-			     1, (const char *const[]){most});
+	PGresult *rows = run(db, kind->rows, 1, (const char *const[]){most});
 	if (PQntuples(rows) < count)
-		die("news_articles", "has fewer rows than COUNT");
+		die(kind->table, "has fewer rows than COUNT");
 	return rows;
 }
 
-static void submit_all(PGconn *db, const char *job, struct listener *l, int rate)
+static void submit_all(PGconn *db, const char *job, const struct kind *kind, struct listener *l,
+		       int rate)
 {
-	PGresult *rows = read_rows(db, l->count);
+	PGresult *rows = read_rows(db, kind, l->count);
 	int64_t began = now_us() + 10000;
 	for (int i = 0; i < l->count; i++) {
 		sleep_until(began + (int64_t)i * 1000000 / rate);
-		submit(db, job, rows, i, &l->items[i]);
+		submit(db, job, kind, rows, i, &l->items[i]);
 	}
 	PQclear(rows);
 }
@@ -226,17 +238,17 @@ static void report(const struct listener *l, bool from_sending)
 	free(took);
 }
 
-static void measure(const char *job, struct listener *l, int rate)
+static void measure(const char *job, const struct kind *kind, struct listener *l, int rate)
 {
 	thrd_t thread;
 	PGconn *db = connect_database();
 	make_trigger(db);
 	run_plain(l->db, "LISTEN bench_done");
-	make_job(db, job);
+	make_job(db, job, kind);
 	atomic_store(&l->until_us, INT64_MAX);
 	if (thrd_create(&thread, listen_all, l) != thrd_success)
 		die("listen", "cannot make a thread");
-	submit_all(db, job, l, rate);
+	submit_all(db, job, kind, l, rate);
 	atomic_store(&l->until_us, now_us() + PATIENCE_S * 1000000);
 	thrd_join(thread, NULL);
 	seal_job(db, job, l->count);
@@ -244,20 +256,30 @@ static void measure(const char *job, struct listener *l, int rate)
 	PQfinish(db);
 }
 
+static const struct kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
 int main(int argc, char **argv)
 {
 	struct listener l = {0};
-	int rate = argc == 4 ? atoi(argv[3]) : 0;
-	l.count = argc == 4 ? atoi(argv[2]) : 0;
-	if (rate < 1 || l.count < 1) {
-		fprintf(stderr, "usage: bench_latency JOB COUNT RATE\n");
+	bool enough = argc == 4 || argc == 5;
+	const struct kind *kind = find_kind(argc == 5 ? argv[4] : kinds[0].name);
+	int rate = enough ? atoi(argv[3]) : 0;
+	l.count = enough ? atoi(argv[2]) : 0;
+	if (rate < 1 || l.count < 1 || !kind) {
+		fprintf(stderr, "usage: bench_latency JOB COUNT RATE [KIND]\n");
 		return 2;
 	}
 	l.items = calloc((size_t)l.count, sizeof *l.items);
 	if (!l.items)
 		die("start", "out of memory");
 	l.db = connect_database();
-	measure(argv[1], &l, rate);
+	measure(argv[1], kind, &l, rate);
 	if (l.done < l.count)
 		die("wait", "some results never came: do a relay and a consumer run?");
 	report(&l, false);

@@ -1,5 +1,5 @@
 /* SplitMix64: small, and good enough to choose what to break. */
-#include "faults.h"
+#include "chance.h"
 
 uint64_t chance_next(struct chance *c)
 {

@@ -8,19 +8,8 @@
 #include <stdint.h>
 
 #include "../integration/world.h"
+#include "chance.h"
 #include "proxy.h"
-
-/* ---- chance: the same seed, the same numbers ---- */
-
-struct chance {
-	uint64_t state;
-};
-
-/* The stream of its own that a seed has for a purpose and a position in it. */
-struct chance chance_of(uint64_t seed, const char *purpose, int64_t position);
-uint64_t chance_next(struct chance *c);
-/* From least to most, both included. */
-int chance_between(struct chance *c, int least, int most);
 
 /* ---- cases ---- */
 

@@ -34,6 +34,8 @@
 	X(content) \
 	X(idea) \
 	X(invoice) \
+	X(invoices_fixture) \
+	X(invoices_property) \
 	X(results) \
 	X(review) \
 	X(models)

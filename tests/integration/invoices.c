@@ -1,0 +1,205 @@
+#include "invoices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../faults/chance.h"
+#include "world.h"
+
+#define COUNT(LIST) ((int)(sizeof(LIST) / sizeof *(LIST)))
+
+/* The ways in which one thing is called: letter case, order of words, plural. */
+static const struct thing {
+	const char *category;
+	const char *names[3];
+	int packs; /* the family that it mostly comes in */
+} things[] = {
+	/* clang-format off */
+	{"produce", {"Organic Roma Tomatoes Vine Ripened Premium", "ROMA TOMATOES, ORGANIC - VINE RIPENED PREMIUM", "Organic Roma Tomato Vine Ripened Premium"}, 1},
+	{"meat", {"Boneless Skinless Chicken Breast Fresh Trimmed", "Chicken Breast, Boneless/Skinless, Fresh Trimmed", "Boneless Skinless Chicken Breasts Fresh Trimmed"}, 1},
+	{"meat", {"Ground Beef 80/20 Chuck Coarse", "GROUND BEEF CHUCK COARSE 80/20", "chuck, ground beef (coarse) 80-20"}, 1},
+	{"dairy", {"Unsalted Butter Solids Grade AA", "butter, unsalted, solids, grade AA", "UNSALTED BUTTER SOLIDS (GRADE AA)"}, 1},
+	{"oil", {"Extra Virgin Olive Oil Cold Pressed Tuscan", "OLIVE OIL EXTRA VIRGIN, TUSCAN, COLD PRESSED", "Extra Virgin Olive Oils Cold Pressed Tuscan"}, 0},
+	{"dairy", {"Whole Milk Homogenised Vitamin D", "MILK WHOLE HOMOGENISED VITAMIN D", "vitamin D homogenised whole milk"}, 0},
+	{"dry", {"All Purpose Flour Bleached Enriched Hotel", "FLOUR ALL-PURPOSE, BLEACHED, ENRICHED, HOTEL", "Hotel All Purpose Flours Bleached Enriched"}, 1},
+	{"dry", {"Jasmine Rice Thai Fragrant Long Grain", "RICE, JASMINE, THAI, LONG GRAIN, FRAGRANT", "Thai Jasmine Rice, Fragrant, Long-Grain"}, 1},
+	{"fish", {"Atlantic Salmon Fillet Skin On Scaled", "SALMON FILLET ATLANTIC, SKIN-ON, SCALED", "Atlantic Salmon Fillets Skin On Scaled"}, 1},
+	{NULL, {"Large Brown Eggs Cage Free Loose", "EGGS, BROWN, LARGE, CAGE FREE, LOOSE", "cage-free loose large brown eggs"}, 2},
+	{NULL, {"Crushed Red Pepper Flakes Shaker", "PEPPER FLAKES RED CRUSHED SHAKER", "Red Pepper Flakes, crushed (shaker)"}, 1},
+	{"cleaning", {"Dish Detergent Lemon Concentrate Manual", "DETERGENT, DISH, LEMON, MANUAL, CONCENTRATE", "Manual Dish Detergent: Lemon Concentrate"}, 0},
+	{"supplies", {"Nitrile Gloves Powderless Medium Black", "GLOVES NITRILE BLACK MEDIUM POWDERLESS", "Black Nitrile Gloves, Powderless, Medium"}, 2},
+	{"drinks", {"Sparkling Mineral Water Glass Bottled", "WATER, MINERAL, SPARKLING, GLASS BOTTLED", "Bottled Sparkling Mineral Waters Glass"}, 0},
+	{"dairy", {"Shredded Mozzarella Part Skim Feather", "MOZZARELLA SHREDDED FEATHER PART SKIM", "part-skim mozzarella, feather shredded"}, 1},
+	{"supplies", {"Aluminium Foil Heavy Duty Roll 18 Inch", "FOIL ALUMINIUM 18 INCH ROLL HEAVY DUTY", "Heavy-Duty Aluminium Foil Roll, 18 inch"}, 2},
+	{"coffee", {"Espresso Dark Roast Fair Trade Kenya", "DARK ROAST ESPRESSO, KENYA, FAIR TRADE", "Kenya Espresso Dark-Roast Fair Trade"}, 1},
+	{"dairy", {"Cheddar Sharp Wisconsin Block Yellow", "CHEDDAR, YELLOW, SHARP, WISCONSIN BLOCK", "Wisconsin Sharp Yellow Cheddar (block)"}, 1},
+	/* clang-format on */
+};
+
+/* Families of packs: by volume, by weight, by the piece. */
+static const struct pack {
+	const char *text, *count, *each, *factor, *unit;
+} packs[3][5] = {
+	{{"4/1 GAL", "4", "1", "3785.411784", "ml"},
+	 {"6x500ml", "6", "500", "1", "ml"},
+	 {"12/32 FL OZ", "12", "32", "29.5735295625", "ml"},
+	 {"2.5 L", "1", "2.5", "1000", "ml"},
+	 {"6/1 QT", "6", "1", "946.352946", "ml"}},
+	{{"10 LB", "1", "10", "453.59237", "g"},
+	 {"24/12 OZ", "24", "12", "28.349523125", "g"},
+	 {"2.5 kg", "1", "2.5", "1000", "g"},
+	 {"4/5 LB", "4", "5", "453.59237", "g"},
+	 {"50 LB", "1", "50", "453.59237", "g"}},
+	{{"12 CT", "1", "12", "1", "each"},
+	 {"2 DZ", "1", "2", "12", "each"},
+	 {"1 CASE", "1", "1", "1", "each"},
+	 {NULL, "1", "1", "1", "each"},
+	 {"assorted, as agreed", "1", "1", "1", "each"}},
+};
+
+static const char *const vendors[][2] = {{"Northfield Foods", "NORTHFIELD FOODS"},
+					 {"Harbour Produce Co.", "Harbour Produce Co"},
+					 {"Kessler & Sons", "KESSLER & SONS"},
+					 {"Blue Door Paper", "Blue Door Paper"}};
+
+/* One of them is a number where it is written. */
+static const char *const users[] = {"u1", "7", "user-of-a-longer-name"};
+
+/* ---- making ---- */
+
+static const char *make_quantity(struct chance *c, char out[16], bool credit)
+{
+	static const char *const fractions[] = {"", "", "", ".5", ".25", ".125"};
+	snprintf(out, 16, "%s%d%s", credit ? "-" : "", chance_between(c, 1, 40),
+		 fractions[chance_between(c, 0, COUNT(fractions) - 1)]);
+	return out;
+}
+
+/* Few different ones, so that some stay the same; some are free. */
+static const char *make_price(struct chance *c, char out[16])
+{
+	static const char *const ends[] = {".00", ".50", "", ".99", ".3333"};
+	snprintf(out, 16, "%d%s", chance_between(c, 0, 9),
+		 ends[chance_between(c, 0, COUNT(ends) - 1)]);
+	return out;
+}
+
+/* Most vendors have numbers for most things, and mostly write them. */
+static const char *make_number(struct chance *c, char out[24], int vendor, int thing)
+{
+	snprintf(out, 24, "N%d-%d", vendor, thing);
+	return (vendor + thing) % 3 == 0 || chance_between(c, 1, 5) == 1 ? NULL : out;
+}
+
+static void make_line(struct chance *c, struct made_invoice *in, size_t i, int vendor)
+{
+	int which = chance_between(c, 0, COUNT(things) - 1);
+	const struct thing *t = &things[which];
+	int family = chance_between(c, 1, 10) == 1 ? chance_between(c, 0, 2) : t->packs;
+	const struct pack *p = &packs[family][chance_between(c, 0, COUNT(packs[0]) - 1)];
+	bool credit = in->credit_note || chance_between(c, 1, 12) == 1;
+	in->lines[i] = (struct reference_line){
+		.item_number = make_number(c, in->texts[i].number, vendor, which),
+		.description = t->names[chance_between(c, 0, COUNT(t->names) - 1)],
+		.category = t->category,
+		.quantity = make_quantity(c, in->texts[i].quantity, credit),
+		.unit_price = make_price(c, in->texts[i].price),
+		.pack_size = p->text,
+		.pack_count = p->count,
+		.pack_each = p->each,
+		.unit_factor = p->factor,
+		.base_unit = p->unit,
+		.credit = credit,
+	};
+}
+
+static void make_invoice(struct chance *c, struct made_invoice *in, int position)
+{
+	int vendor = chance_between(c, 0, COUNT(vendors) - 1), day = chance_between(c, 0, 40);
+	snprintf(in->id, sizeof in->id, "invoice_id_%d", position / 2);
+	snprintf(in->number, sizeof in->number, "R/%d", position);
+	snprintf(in->date, sizeof in->date, "2024-%02d-%02d", 1 + day / 28, 1 + day % 28);
+	in->credit_note = chance_between(c, 1, 12) == 1;
+	in->plain_numbers = chance_between(c, 0, 1) == 1;
+	in->as = (struct reference_invoice){
+		.user_id = users[(position + position / 2) % COUNT(users)],
+		.invoice_id = in->id,
+		.vendor_name = vendors[vendor][chance_between(c, 0, 1)],
+		.invoice_number = in->number,
+		.invoice_date = in->date,
+		.currency = chance_between(c, 1, 8) == 1 ? "EUR" : "USD",
+		.lines = in->lines,
+		.size = (size_t)chance_between(c, 1, MADE_LINES),
+	};
+	for (size_t i = 0; i < in->as.size; i++)
+		make_line(c, in, i, vendor);
+}
+
+void made_invoices(struct made_invoice *out, int count, uint64_t seed)
+{
+	for (int i = 0; i < count; i++) {
+		struct chance c = chance_of(seed, "invoice", i);
+		make_invoice(&c, &out[i], i);
+	}
+}
+
+/* ---- writing ---- */
+
+/* The texts have nothing that JSON would escape. */
+static void write_text(FILE *f, const char *name, const char *text)
+{
+	if (text)
+		fprintf(f, ",\"%s\":\"%s\"", name, text);
+}
+
+static void write_number(FILE *f, const char *name, const char *number, bool plain)
+{
+	const char *quote = plain ? "" : "\"";
+	fprintf(f, ",\"%s\":%s%s%s", name, quote, number, quote);
+}
+
+static void write_line(FILE *f, const struct made_invoice *in, const struct reference_line *l)
+{
+	fprintf(f, "{\"description\":\"%s\"", l->description);
+	write_text(f, "item_number", l->item_number);
+	write_text(f, "category", l->category);
+	write_text(f, "pack_size", l->pack_size);
+	write_number(f, "quantity", l->quantity, in->plain_numbers);
+	write_number(f, "unit_price", l->unit_price, in->plain_numbers);
+	fprintf(f, "%s}", l->credit && !in->credit_note ? ",\"credit_note\":true" : "");
+}
+
+void made_write(FILE *f, const struct made_invoice *in)
+{
+	const char *quote = strspn(in->as.user_id, "0123456789") ? "" : "\"";
+	fprintf(f, "{\"custom_id\":\"%s\",\"context\":{\"user_id\":%s%s%s},\"invoice\":{", in->id,
+		quote, in->as.user_id, quote);
+	fprintf(f, "\"vendor_name\":\"%s\"", in->as.vendor_name);
+	write_text(f, "invoice_number", in->number);
+	write_text(f, "invoice_date", in->date);
+	write_text(f, "currency", in->as.currency);
+	fprintf(f, "%s},\"line_items\":[", in->credit_note ? ",\"credit_note\":true" : "");
+	for (size_t i = 0; i < in->as.size; i++) {
+		fputs(i ? "," : "", f);
+		write_line(f, in, &in->lines[i]);
+	}
+	fputs("]}\n", f);
+}
+
+/* ---- what must hold of the names ---- */
+
+void expect_made_apart(void)
+{
+	sql_text("CREATE TEMP TABLE names (thing integer, key text)");
+	for (int i = 0; i < COUNT(things); i++)
+		for (int k = 0; k < COUNT(things[i].names); k++)
+			sql_text("INSERT INTO names SELECT %d, weir.text_key('%s')", i,
+				 things[i].names[k]);
+	const char *odd =
+		sql_text("SELECT a.key || ' / ' || b.key || ': ' || similarity(a.key, b.key)"
+			 " FROM names AS a, names AS b WHERE a.thing <= b.thing AND"
+			 " CASE WHEN a.thing = b.thing THEN similarity(a.key, b.key) < 0.82"
+			 " ELSE similarity(a.key, b.key) > 0.45 END");
+	EXPECT(!*odd, "the made names are not as they must be: %s", odd);
+	sql_text("DROP TABLE names");
+}

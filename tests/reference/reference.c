@@ -1,0 +1,442 @@
+#include "reference.h"
+
+#include <ctype.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AUTO_LEAST 0.8F
+#define REVIEW_LEAST 0.6F
+
+struct reference {
+	PGconn *db;
+	int64_t queries;
+};
+
+#define ID_SIZE 24 /* a bigint as text */
+
+/* Where the booking of a line stands. */
+struct booking {
+	struct reference *ref;
+	const struct reference_invoice *invoice;
+	const struct reference_line *line;
+	char number[ID_SIZE]; /* of the line */
+	char vendor[ID_SIZE], item[ID_SIZE], mapping[ID_SIZE];
+	const char *match;
+	char similarity[32]; /* "": the match is none of likeness */
+};
+
+/* ---- queries ---- */
+
+/* One query and its answer. NULL when it failed, and a line says why. */
+static PGresult *ask_all(struct reference *ref, const char *sql, int n, const char *const *values)
+{
+	PGresult *r = PQexecParams(ref->db, sql, n, NULL, values, NULL, NULL, 0);
+	ExecStatusType status = PQresultStatus(r);
+	ref->queries++;
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return r;
+	fprintf(stderr, "reference: %s\n%s", sql, PQerrorMessage(ref->db));
+	PQclear(r);
+	return NULL;
+}
+
+/* clang-format off: it takes the list for a block */
+#define ask(ref, sql, ...)                                                                         \
+	ask_all(ref, sql, (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *)),     \
+		(const char *[]){__VA_ARGS__})
+/* clang-format on */
+
+/* For a statement without an answer. */
+static int done(PGresult *r)
+{
+	PQclear(r);
+	return r ? 0 : -1;
+}
+
+/* The first value of the first row. 1; 0: there is no row; -1: the query failed. */
+static int take_id(PGresult *r, char id[ID_SIZE])
+{
+	int found = r ? PQntuples(r) > 0 : -1;
+	if (found == 1)
+		snprintf(id, ID_SIZE, "%s", PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return found;
+}
+
+/* ---- the vendor ---- */
+
+static int find_or_make_vendor(struct booking *b)
+{
+	const struct reference_invoice *in = b->invoice;
+	int found = take_id(ask(b->ref,
+				"SELECT vendor_id FROM reference.vendors"
+				" WHERE user_id = $1 AND vendor_key = weir.text_key($2)",
+				in->user_id, in->vendor_name),
+			    b->vendor);
+	if (found == 0)
+		found = take_id(ask(b->ref,
+				    "INSERT INTO reference.vendors (user_id, vendor_key, name)"
+				    " VALUES ($1, weir.text_key($2), $2) RETURNING vendor_id",
+				    in->user_id, in->vendor_name),
+				b->vendor);
+	return found == 1 ? 0 : -1;
+}
+
+/* ---- the item of a line ---- */
+
+/* This vendor had this very thing before: by its number, or by its words where it has none. */
+static int find_mapping(struct booking *b)
+{
+	const struct reference_line *l = b->line;
+	const char *by_number = "SELECT mapping_id, item_id FROM reference.vendor_item_mappings"
+				" WHERE user_id = $1 AND vendor_id = $2 AND base_unit = $3"
+				" AND item_number = $4";
+	const char *by_words = "SELECT mapping_id, item_id FROM reference.vendor_item_mappings"
+			       " WHERE user_id = $1 AND vendor_id = $2 AND base_unit = $3"
+			       " AND item_number = '' AND item_key = weir.text_key($4)";
+	PGresult *r =
+		ask(b->ref, l->item_number ? by_number : by_words, b->invoice->user_id, b->vendor,
+		    l->base_unit, l->item_number ? l->item_number : l->description);
+	int found = r ? PQntuples(r) > 0 : -1;
+	if (found == 1) {
+		snprintf(b->mapping, sizeof b->mapping, "%s", PQgetvalue(r, 0, 0));
+		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, 0, 1));
+		b->match = "exact";
+	}
+	PQclear(r);
+	return found;
+}
+
+/* An item that is called exactly so: what this vendor called so first, or else what anybody did. */
+static int find_same_words(struct booking *b)
+{
+	const struct reference_line *l = b->line;
+	int found = take_id(ask(b->ref,
+				"SELECT item_id FROM reference.vendor_item_mappings"
+				" WHERE user_id = $1 AND vendor_id = $2 AND base_unit = $3"
+				" AND item_key = weir.text_key($4) ORDER BY mapping_id LIMIT 1",
+				b->invoice->user_id, b->vendor, l->base_unit, l->description),
+			    b->item);
+	if (found == 0)
+		found = take_id(ask(b->ref,
+				    "SELECT item_id FROM reference.inventory_items"
+				    " WHERE user_id = $1 AND base_unit = $2"
+				    " AND item_key = weir.text_key($3)",
+				    b->invoice->user_id, l->base_unit, l->description),
+				b->item);
+	b->match = "exact";
+	return found;
+}
+
+/* The next run of digits at or behind *at; its length, 0: there is none. */
+static size_t next_number(const char **at)
+{
+	while (**at && !isdigit((unsigned char)**at))
+		(*at)++;
+	return strspn(*at, "0123456789");
+}
+
+/* How often this number stands in a text. */
+static int count_number(const char *text, const char *number, size_t size)
+{
+	int n = 0;
+	for (size_t found; (found = next_number(&text)) > 0; text += found)
+		n += found == size && memcmp(text, number, size) == 0;
+	return n;
+}
+
+/* Both have the same numbers equally often, in any order: 80/20 beef is not 70/30 beef. */
+static bool same_numbers(const char *a, const char *b)
+{
+	int count = 0, counterpart = 0;
+	const char *at = a;
+	for (size_t size; (size = next_number(&at)) > 0; at += size, count++)
+		if (count_number(a, at, size) != count_number(b, at, size))
+			return false;
+	at = b;
+	for (size_t size; (size = next_number(&at)) > 0; at += size)
+		counterpart++;
+	return count == counterpart;
+}
+
+/* Of rows in the order of their likeness, the first that needs no second look; -1: none. */
+static int find_sure(const PGresult *r)
+{
+	for (int i = 0; i < PQntuples(r); i++)
+		if (strtof(PQgetvalue(r, i, 3), NULL) >= AUTO_LEAST &&
+		    same_numbers(PQgetvalue(r, i, 1), PQgetvalue(r, i, 2)))
+			return i;
+	return -1;
+}
+
+/* The item that is called most nearly so, if it is near enough. */
+static int find_similar(struct booking *b)
+{
+	const struct reference_line *l = b->line;
+	PGresult *r = ask(b->ref,
+			  "SELECT item_id, item_key, weir.text_key($3),"
+			  " similarity(item_key, weir.text_key($3)) FROM reference.inventory_items"
+			  " WHERE user_id = $1 AND base_unit = $2"
+			  " ORDER BY similarity(item_key, weir.text_key($3)) DESC, item_id LIMIT 5",
+			  b->invoice->user_id, l->base_unit, l->description);
+	if (!r)
+		return -1;
+	int sure = find_sure(r), best = sure < 0 ? 0 : sure;
+	float likeness = PQntuples(r) > 0 ? strtof(PQgetvalue(r, best, 3), NULL) : 0;
+	int found = likeness >= REVIEW_LEAST;
+	if (found) {
+		b->match = sure < 0 ? "fuzzy_review" : "fuzzy_auto";
+		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, best, 0));
+		snprintf(b->similarity, sizeof b->similarity, "%s", PQgetvalue(r, best, 3));
+	}
+	PQclear(r);
+	return found;
+}
+
+static int make_item(struct booking *b)
+{
+	const struct reference_line *l = b->line;
+	b->match = "new";
+	return take_id(ask(b->ref,
+			   "INSERT INTO reference.inventory_items (user_id, description, item_key,"
+			   " base_unit, category) VALUES ($1, $2, weir.text_key($2), $3, $4)"
+			   " RETURNING item_id",
+			   b->invoice->user_id, l->description, l->base_unit, l->category),
+		       b->item);
+}
+
+static int make_mapping(struct booking *b)
+{
+	const struct reference_line *l = b->line;
+	return take_id(ask(b->ref,
+			   "INSERT INTO reference.vendor_item_mappings (user_id, vendor_id,"
+			   " item_number, description, item_key, base_unit, item_id, match,"
+			   " similarity, needs_review) VALUES ($1, $2, coalesce($3, ''), $4,"
+			   " weir.text_key($4), $5, $6, $7, nullif($8, '')::real,"
+			   " $7 = 'fuzzy_review') RETURNING mapping_id",
+			   b->invoice->user_id, b->vendor, l->item_number, l->description,
+			   l->base_unit, b->item, b->match, b->similarity),
+		       b->mapping);
+}
+
+/* In this order; the first that finds something decides. */
+static int map_line(struct booking *b)
+{
+	static int (*const ways[])(struct booking *) = {find_same_words, find_similar, make_item};
+	int found = find_mapping(b);
+	if (found != 0)
+		return found == 1 ? 0 : -1;
+	for (size_t i = 0; found == 0; i++)
+		found = ways[i](b);
+	return found == 1 && make_mapping(b) == 1 ? 0 : -1;
+}
+
+/* ---- what the line changes ---- */
+
+static int insert_transaction(struct booking *b)
+{
+	const struct reference_invoice *in = b->invoice;
+	const struct reference_line *l = b->line;
+	return done(
+		ask(b->ref,
+		    "INSERT INTO reference.inventory_transactions (user_id, invoice_id, line,"
+		    " kind, vendor_id, item_id, mapping_id, match, invoice_number,"
+		    " invoice_date, currency, description, pack_size, quantity, unit_price,"
+		    " total_cost, pack_units, quantity_change, unit_cost)"
+		    " SELECT $1, $2, $3::integer, $4, $5::bigint, $6::bigint, $7::bigint, $8, $9,"
+		    " $10::date, $11, $12, $13, quantity, price, quantity * price, units,"
+		    " quantity * units, round(price / units, 10)"
+		    " FROM (SELECT $14::numeric AS quantity, $15::numeric AS price,"
+		    "  $16::numeric * $17::numeric * $18::numeric AS units) AS n",
+		    in->user_id, in->invoice_id, b->number, l->credit ? "credit" : "purchase",
+		    b->vendor, b->item, b->mapping, b->match, in->invoice_number, in->invoice_date,
+		    in->currency, l->description, l->pack_size, l->quantity, l->unit_price,
+		    l->pack_count, l->pack_each, l->unit_factor));
+}
+
+/* A price before others; texts, or NULL when there is none. */
+struct previous {
+	PGresult *row;
+	const char *price, *pack_units;
+};
+
+/* The newest price of the line's item before a date. The caller clears its row. 0 or -1. */
+static int find_previous(struct booking *b, const char *date, struct previous *p)
+{
+	const struct reference_invoice *in = b->invoice;
+	*p = (struct previous){0};
+	p->row = ask(b->ref,
+		     "SELECT price, pack_units FROM reference.price_history WHERE user_id = $1"
+		     " AND item_id = $2 AND vendor_id = $3 AND currency = $4 AND invoice_date < $5"
+		     " ORDER BY invoice_date DESC, invoice_id DESC, line DESC LIMIT 1",
+		     in->user_id, b->item, b->vendor, in->currency, date);
+	if (p->row && PQntuples(p->row) > 0) {
+		p->price = PQgetvalue(p->row, 0, 0);
+		p->pack_units = PQgetvalue(p->row, 0, 1);
+	}
+	return p->row ? 0 : -1;
+}
+
+static int insert_price(struct booking *b)
+{
+	const struct reference_invoice *in = b->invoice;
+	const struct reference_line *l = b->line;
+	struct previous p;
+	int rc = find_previous(b, in->invoice_date, &p);
+	if (rc == 0)
+		rc = done(ask(b->ref,
+			      "INSERT INTO reference.price_history (user_id, invoice_id, line,"
+			      " item_id, vendor_id, currency, invoice_date, price, pack_units,"
+			      " previous_price, previous_pack_units, is_price_increase,"
+			      " price_change_percent) SELECT $1, $2, $3::integer, $4::bigint,"
+			      " $5::bigint, $6, $7::date, price, units, price0, units0,"
+			      " price * units0 > price0 * units,"
+			      " round(100 * (price * units0 - price0 * units)"
+			      "  / nullif(price0 * units, 0), 4)"
+			      " FROM (SELECT $8::numeric AS price, $12::numeric AS price0,"
+			      "  $9::numeric * $10::numeric * $11::numeric AS units,"
+			      "  $13::numeric AS units0) AS n",
+			      in->user_id, in->invoice_id, b->number, b->item, b->vendor,
+			      in->currency, in->invoice_date, l->unit_price, l->pack_count,
+			      l->pack_each, l->unit_factor, p.price, p.pack_units));
+	PQclear(p.row);
+	return rc;
+}
+
+/* The line's price may be the one before those of the next date there is: these are derived again.
+ */
+static int derive_next_date(struct booking *b)
+{
+	const struct reference_invoice *in = b->invoice;
+	struct previous p = {0};
+	char date[ID_SIZE];
+	int found = take_id(ask(b->ref,
+				"SELECT invoice_date FROM reference.price_history"
+				" WHERE user_id = $1 AND item_id = $2 AND vendor_id = $3"
+				" AND currency = $4 AND invoice_date > $5"
+				" ORDER BY invoice_date LIMIT 1",
+				in->user_id, b->item, b->vendor, in->currency, in->invoice_date),
+			    date);
+	if (found != 1)
+		return found;
+	int rc = find_previous(b, date, &p);
+	if (rc == 0)
+		rc = done(ask(b->ref,
+			      "UPDATE reference.price_history SET previous_price = $6,"
+			      " previous_pack_units = $7,"
+			      " is_price_increase = price * $7::numeric > $6::numeric * pack_units,"
+			      " price_change_percent = round(100 * (price * $7::numeric"
+			      "  - $6::numeric * pack_units)"
+			      "  / nullif($6::numeric * pack_units, 0), 4)"
+			      " WHERE user_id = $1 AND item_id = $2 AND vendor_id = $3"
+			      " AND currency = $4 AND invoice_date = $5",
+			      in->user_id, b->item, b->vendor, in->currency, date, p.price,
+			      p.pack_units));
+	PQclear(p.row);
+	return rc;
+}
+
+/* Of the last purchase that stands there and this line, the newer one is kept. */
+static int update_item(struct booking *b)
+{
+	const struct reference_invoice *in = b->invoice;
+	const struct reference_line *l = b->line;
+	if (l->credit)
+		return done(ask(b->ref,
+				"UPDATE reference.inventory_items SET quantity = quantity"
+				" + $3::numeric * $4::numeric * $5::numeric * $6::numeric"
+				" WHERE user_id = $1 AND item_id = $2",
+				in->user_id, b->item, l->quantity, l->pack_count, l->pack_each,
+				l->unit_factor));
+	return done(
+		ask(b->ref,
+		    "UPDATE reference.inventory_items AS i SET quantity = quantity"
+		    " + $3::numeric * $4::numeric * $5::numeric * $6::numeric,"
+		    " (last_purchase_date, last_purchase_invoice, last_purchase_line,"
+		    " last_purchase_price, last_purchase_currency, last_purchase_pack_units)"
+		    " = (SELECT * FROM (VALUES (i.last_purchase_date, i.last_purchase_invoice,"
+		    "  i.last_purchase_line, i.last_purchase_price, i.last_purchase_currency,"
+		    "  i.last_purchase_pack_units), ($7::date, $8, $9::integer, $10::numeric, $11,"
+		    "  $4::numeric * $5::numeric * $6::numeric))"
+		    "  AS p(date, invoice, line, price, currency, units) WHERE date IS NOT NULL"
+		    "  ORDER BY date DESC, invoice COLLATE \"C\" DESC, line DESC LIMIT 1)"
+		    " WHERE user_id = $1 AND item_id = $2",
+		    in->user_id, b->item, l->quantity, l->pack_count, l->pack_each, l->unit_factor,
+		    in->invoice_date, in->invoice_id, b->number, l->unit_price, in->currency));
+}
+
+/* What comes back was no purchase: it has no price to remember. */
+static int book_line(struct booking *b)
+{
+	if (map_line(b) < 0 || insert_transaction(b) < 0)
+		return -1;
+	if (!b->line->credit && (insert_price(b) < 0 || derive_next_date(b) < 0))
+		return -1;
+	return update_item(b);
+}
+
+int reference_book(struct reference *ref, const struct reference_invoice *invoice)
+{
+	struct booking vendor = {.ref = ref, .invoice = invoice};
+	if (find_or_make_vendor(&vendor) < 0)
+		return -1;
+	for (size_t i = 0; i < invoice->size; i++) {
+		struct booking b = vendor;
+		b.line = &invoice->lines[i];
+		snprintf(b.number, sizeof b.number, "%zu", i + 1);
+		if (book_line(&b) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- its tables ---- */
+
+int reference_empty(struct reference *ref)
+{
+	static const char *const tables[] = {"vendors", "inventory_items", "vendor_item_mappings",
+					     "inventory_transactions", "price_history"};
+	char sql[256];
+	int rc = done(ask_all(ref, "DROP SCHEMA IF EXISTS reference CASCADE", 0, NULL));
+	if (rc == 0)
+		rc = done(ask_all(ref, "CREATE SCHEMA reference", 0, NULL));
+	for (size_t i = 0; i < sizeof tables / sizeof *tables && rc == 0; i++) {
+		snprintf(sql, sizeof sql, "CREATE TABLE reference.%s (LIKE weir.%s INCLUDING ALL)",
+			 tables[i], tables[i]);
+		rc = done(ask_all(ref, sql, 0, NULL));
+	}
+	return rc;
+}
+
+static void ignore(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+struct reference *reference_open(const char *url)
+{
+	struct reference *ref = calloc(1, sizeof *ref);
+	if (!ref)
+		return NULL;
+	ref->db = PQconnectdb(url);
+	if (PQstatus(ref->db) == CONNECTION_OK) {
+		PQsetNoticeProcessor(ref->db, ignore, NULL);
+		return ref;
+	}
+	fprintf(stderr, "reference: %s", PQerrorMessage(ref->db));
+	reference_close(ref);
+	return NULL;
+}
+
+void reference_close(struct reference *ref)
+{
+	if (!ref)
+		return;
+	PQfinish(ref->db);
+	free(ref);
+}
+
+int64_t reference_queries(const struct reference *ref) { return ref->queries; }
