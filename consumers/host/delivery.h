@@ -72,9 +72,8 @@ struct delivery {
 	int64_t retry_us;	   /* RETRY, DEFER: the pause */
 	bool noted;		   /* has a row in weir.retries, though it is in hand */
 	size_t made;		   /* bytes of the result, as counted for all */
-	struct buffer result;	   /* SUCCESS, FAILED: to keep; REFUSED: what the letter came
-				    * with, see refusal.c; ASKED: the body of the request, "" when
-				    * the ledger has it */
+	struct buffer result;	   /* to keep; REFUSED: of the letter, see refusal.c; ASKED: the
+				    * body of the request, "" when the ledger has it */
 	const struct model *model; /* of one that was asked for; NULL: none */
 	const struct template *template; /* and what it was asked with */
 	int64_t tokens;			 /* ASKED: of the request */

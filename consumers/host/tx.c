@@ -81,20 +81,30 @@ static void add_keys(struct params *p, const struct weir_tx *tx)
 	params_array_end(p);
 }
 
-/* ---- the SQL around that of the plugin; 0, or -1 when there is no room for it ---- */
+/* ---- the SQL around that of the plugin ---- */
+
+static int check_size(int size, struct weir_error *err)
+{
+	if (size >= 0 && size < SQL_MAX)
+		return 0;
+	return weir_fail(err, "bad_statement",
+			 "the SQL has %d bytes with what the host adds, at most %d", size,
+			 SQL_MAX - 1);
+}
 
 /* Positions that are missing end the transaction, in the database and before the commit: so a
  * flush still takes two round trips. */
 #define EXPECT_ALL " SELECT weir.expect(array_agg(pos), $1) FROM made"
 
-static int account(const char *sql, char out[SQL_MAX])
+static int account(const char *sql, char out[SQL_MAX], struct weir_error *err)
 {
 	int n = snprintf(out, SQL_MAX, "WITH made(pos) AS (%s)" EXPECT_ALL, sql);
-	return n < 0 || n >= SQL_MAX ? -1 : 0;
+	return check_size(n, err);
 }
 
 /* The keys are the parameters after the `columns` ones. By subscript, each row is a look-up. */
-static int account_and_keep(const char *sql, size_t columns, char out[SQL_MAX])
+static int account_and_keep(const char *sql, size_t columns, char out[SQL_MAX],
+			    struct weir_error *err)
 {
 	int n = snprintf(out, SQL_MAX,
 			 "WITH made(pos, result) AS MATERIALIZED (%s),"
@@ -103,7 +113,7 @@ static int account_and_keep(const char *sql, size_t columns, char out[SQL_MAX])
 			 "   AND r.stage = ($%zu::int4[])[m.pos + 1]"
 			 "   AND r.ordinal = ($%zu::int4[])[m.pos + 1])" EXPECT_ALL,
 			 sql, columns + 1, columns + 2, columns + 3);
-	return n < 0 || n >= SQL_MAX ? -1 : 0;
+	return check_size(n, err);
 }
 
 /* ---- statements ---- */
@@ -123,18 +133,13 @@ static int queue(struct weir_tx *tx, const struct weir_statement *s, const char 
 	return ledger_send(tx->ledger, sql, tx->params, true, err);
 }
 
-static int too_long(struct weir_error *err)
-{
-	return weir_fail(err, "bad_statement", "the SQL is longer than %d bytes", SQL_MAX - 400);
-}
-
 int tx_exec(struct weir_tx *tx, const struct weir_statement *s, struct weir_error *err)
 {
 	char wrapped[SQL_MAX];
 	if (check(s, PARAMS_MAX, err) < 0)
 		return -1;
-	if (s->missing_code && account(s->sql, wrapped) < 0)
-		return too_long(err);
+	if (s->missing_code && account(s->sql, wrapped, err) < 0)
+		return -1;
 	add_columns(tx->params, s);
 	return queue(tx, s, s->missing_code ? wrapped : s->sql, err);
 }
@@ -146,8 +151,8 @@ int tx_results(struct weir_tx *tx, const struct weir_statement *s, struct weir_e
 		return -1;
 	if (!s->missing_code)
 		return weir_fail(err, "bad_statement", "tx_results wants a missing_code");
-	if (account_and_keep(s->sql, s->column_count, wrapped) < 0)
-		return too_long(err);
+	if (account_and_keep(s->sql, s->column_count, wrapped, err) < 0)
+		return -1;
 	add_columns(tx->params, s);
 	add_keys(tx->params, tx);
 	return queue(tx, s, wrapped, err);

@@ -5,15 +5,41 @@
 #include <string.h>
 #include <strings.h>
 
-static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+/* Besides those of ASCII: what people paste from web pages and spreadsheets. */
+static const char *const blanks[] = {
+	"\xC2\xA0",	/* no-break space */
+	"\xE2\x80\xAF", /* narrow no-break space */
+	"\xE2\x80\x8B", /* zero width space */
+	"\xE3\x80\x80", /* ideographic space */
+	"\xEF\xBB\xBF", /* byte order mark */
+};
+
+static bool is_plain_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* How many bytes of blank the text begins (or ends) with: one character, or 0. */
+static size_t blank_at(struct weir_text t, bool at_end)
+{
+	if (t.size == 0)
+		return 0;
+	char c = at_end ? t.data[t.size - 1] : *t.data;
+	if ((unsigned char)c < 0x80)
+		return is_plain_blank(c);
+	for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+		size_t n = strlen(blanks[i]);
+		if (t.size >= n && memcmp(at_end ? t.data + t.size - n : t.data, blanks[i], n) == 0)
+			return n;
+	}
+	return 0;
+}
 
 static struct weir_text trim(struct weir_text t)
 {
-	while (t.size > 0 && is_blank(t.data[t.size - 1]))
-		t.size--;
-	while (t.size > 0 && is_blank(*t.data)) {
-		t.data++;
-		t.size--;
+	size_t n;
+	while ((n = blank_at(t, true)) > 0)
+		t.size -= n;
+	while ((n = blank_at(t, false)) > 0) {
+		t.data += n;
+		t.size -= n;
 	}
 	return t;
 }

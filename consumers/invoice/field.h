@@ -1,5 +1,6 @@
 /* field.h: the fields of an invoice, read from a map through the host. Texts point into the item,
- * or into the digits that the caller lends; blanks around them are gone. Nothing blocks. */
+ * or into the digits that the caller lends; blanks around them are gone, no-break and zero width
+ * ones too. Nothing blocks. */
 #ifndef INVOICE_FIELD_H
 #define INVOICE_FIELD_H
 

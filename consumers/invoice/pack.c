@@ -4,7 +4,8 @@
 
 #define WORD_MOST 24
 #define COUNT_DIGITS 5
-#define SIZE_DIGITS 7
+#define SIZE_DIGITS 7 /* before the point */
+#define SIZE_FRACTION 6
 
 /* The factors are exact. Source: NIST Handbook 44 (2024), appendix C: the avoirdupois pound is
  * 453.592 37 g, the US gallon 231 cubic inches, the inch 2.54 cm. OZ is the weight; the volume is
@@ -17,7 +18,7 @@ static const struct unit {
 	{"lb,lbs,pound,pounds,", "453.59237", "g", false},
 	{"oz,ozs,ounce,ounces,", "28.349523125", "g", false},
 	{"kg,kgs,kilo,kilos,kilogram,kilograms,", "1000", "g", false},
-	{"g,gr,gm,gms,gram,grams,", "1", "g", false},
+	{"g,gm,gms,gram,grams,", "1", "g", false},
 	{"mg,milligram,milligrams,", "0.001", "g", false},
 	{"gal,gals,gallon,gallons,", "3785.411784", "ml", false},
 	{"qt,qts,quart,quarts,", "946.352946", "ml", false},
@@ -89,22 +90,46 @@ static bool is_whole(const struct decimal *d)
 	return !point || point[1 + strspn(point + 1, "0")] == '\0';
 }
 
+static bool is_size(const struct decimal *d)
+{
+	size_t whole = whole_digits(d);
+	return whole <= SIZE_DIGITS && d->size <= whole + 1 + SIZE_FRACTION;
+}
+
 static bool is_count(const struct decimal *d)
 {
 	return is_whole(d) && whole_digits(d) <= COUNT_DIGITS;
 }
 
-static bool take_separator(struct cursor *c)
+/* The separator: '/', 'x', or 0 where there is none. */
+static char take_separator(struct cursor *c)
 {
-	size_t n = 1;
+	char kind = 0;
 	if (is_at_end(c))
-		return false;
-	if (c->end - c->at > 1 && memcmp(c->at, "\xC3\x97", 2) == 0) /* U+00D7 */
-		n = 2;
-	else if (*c->at != '/' && (*c->at | 0x20) != 'x')
-		return false;
-	c->at += n;
-	return true;
+		return 0;
+	if (c->end - c->at > 1 && memcmp(c->at, "\xC3\x97", 2) == 0) { /* U+00D7 */
+		c->at += 2;
+		return 'x';
+	}
+	if (*c->at == '/')
+		kind = '/';
+	else if ((*c->at | 0x20) == 'x')
+		kind = 'x';
+	c->at += kind != 0;
+	return kind;
+}
+
+/* 1/2 GAL: half a gallon, or one pack of two? Of those that people use as fractions nobody knows.
+ */
+static bool may_be_fraction(const struct decimal *count, const struct decimal *each)
+{
+	static const char *const fractions[][2] = {{"1", "2"}, {"1", "3"}, {"2", "3"},
+						   {"1", "4"}, {"3", "4"}, {"1", "8"}};
+	for (size_t i = 0; i < sizeof fractions / sizeof *fractions; i++)
+		if (strcmp(count->text, fractions[i][0]) == 0 &&
+		    strcmp(each->text, fractions[i][1]) == 0)
+			return true;
+	return false;
 }
 
 /* ---- units ---- */
@@ -194,7 +219,7 @@ static bool read_can(struct cursor *c)
 static bool read_size(struct pack *out, struct cursor *c)
 {
 	const struct unit *unit = take_unit(c);
-	if (!unit || whole_digits(&out->each) > SIZE_DIGITS)
+	if (!unit || !is_size(&out->each))
 		return false;
 	set(out, unit);
 	return (strcmp(unit->base_unit, "each") != 0 || is_whole(&out->each)) && ends_well(c);
@@ -205,14 +230,16 @@ static bool read_numbers(struct pack *out, struct cursor *c)
 	struct decimal first;
 	if (!take_number(c, &first))
 		return false;
-	bool divided = take_separator(c);
-	if (divided || is_next(c, '#')) {
+	char separator = take_separator(c);
+	if (separator || is_next(c, '#')) {
 		if (!is_count(&first))
 			return false;
 		out->count = first;
 		if (is_next(c, '#'))
 			return read_can(c);
-		return take_number(c, &out->each) && read_size(out, c);
+		return take_number(c, &out->each) &&
+		       !(separator == '/' && may_be_fraction(&first, &out->each)) &&
+		       read_size(out, c);
 	}
 	out->each = first;
 	return read_size(out, c);

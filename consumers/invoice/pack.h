@@ -6,7 +6,7 @@
  *               | unit                                     one of it
  *     count     = a whole number from 1 to 99999
  *     sep       = "/" | "x" | "×"
- *     size      = a number above 0, at most 7 digits before the point
+ *     size      = a number above 0, at most 7 digits before the point and 6 behind
  *     can       = "#" number [ container ]                 #10 is a shape of can, not a volume
  *     unit      = one of the table in pack.c               a weight, a volume, or pieces
  *     container = a unit that packs others: bag, box, can, case, jar, ...; it adds nothing
@@ -19,10 +19,11 @@
  *     2 DZ          1 x 2 x 12 each              12 CT          1 x 12 each
  *     1 CASE, EA    1 each                       LB             453.59237 g
  *     6 #10 CAN     6 each                       6/#10          6 each
- *     1/2 GAL       1 x 2 gallons: n/m is n packs of m, never a fraction (half a gallon is 0.5 GAL)
+ *     1/10 LB       1 x 10 x 453.59237 g         1x2 GAL        1 x 2 x 3785.411784 ml
  *
- * Unknown, for example: "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6", "12", "0/5 LB",
- * "2.5 CT", "10#", "4/6/12 OZ", "1 BUSHEL", "ASST". */
+ * Unknown, for example: "1/2 GAL" (half a gallon, or one pack of two? also 1/3, 2/3, 1/4, 3/4 and
+ * 1/8; half a gallon is 0.5 GAL), "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6", "12", "0/5 LB",
+ * "2.5 CT", "10#", "10 GR" (grams, grains, gross), "4/6/12 OZ", "1 BUSHEL", "ASST". */
 #ifndef INVOICE_PACK_H
 #define INVOICE_PACK_H
 

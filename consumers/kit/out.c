@@ -11,13 +11,11 @@ void out_release(struct out *o)
 	*o = OUT_INIT;
 }
 
-static bool reserve(struct out *o, size_t n)
+static bool grow(struct out *o, size_t n)
 {
 	size_t room = o->room ? o->room : 1024;
 	if (o->failed)
 		return false;
-	if (o->room - o->size >= n)
-		return true;
 	while (room - o->size < n)
 		room *= 2;
 	char *data = realloc(o->data, room);
@@ -27,6 +25,11 @@ static bool reserve(struct out *o, size_t n)
 		o->room = room;
 	}
 	return data != NULL;
+}
+
+static bool reserve(struct out *o, size_t n)
+{
+	return (o->room - o->size >= n && !o->failed) || grow(o, n);
 }
 
 void out_add(struct out *o, const void *data, size_t n)
@@ -41,21 +44,35 @@ void out_string(struct out *o, const char *text) { out_add(o, text, strlen(text)
 
 /* ---- JSON ---- */
 
-static void quote(struct out *o, const char *text, size_t n)
+static bool is_plain(char c) { return (unsigned char)c >= ' ' && c != '"' && c != '\\'; }
+
+static size_t run_of_plain(const char *text, size_t n)
+{
+	size_t i = 0;
+	while (i < n && is_plain(text[i]))
+		i++;
+	return i;
+}
+
+static void escape(struct out *o, char c)
 {
 	char escaped[8];
-	size_t plain = 0;
+	snprintf(escaped, sizeof escaped, (unsigned char)c < ' ' ? "\\u%04x" : "\\%c", c);
+	out_string(o, escaped);
+}
+
+static void quote(struct out *o, const char *text, size_t n)
+{
+	size_t run;
+	if (!reserve(o, n + 2)) /* nearly always all of it */
+		return;
 	out_add(o, "\"", 1);
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
-		if (c >= ' ' && c != '"' && c != '\\')
-			continue;
-		out_add(o, text + plain, i - plain);
-		snprintf(escaped, sizeof escaped, c < ' ' ? "\\u%04x" : "\\%c", c);
-		out_string(o, escaped);
-		plain = i + 1;
+	for (size_t at = 0; at < n; at += run + 1) {
+		run = run_of_plain(text + at, n - at);
+		out_add(o, text + at, run);
+		if (at + run < n)
+			escape(o, text[at + run]);
 	}
-	out_add(o, text + plain, n - plain);
 	out_add(o, "\"", 1);
 }
 

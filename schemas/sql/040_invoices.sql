@@ -560,23 +560,29 @@ BEGIN
 	 WHERE i.item_id = s.item_id;
 END $$;
 
-CREATE FUNCTION weir.line_fault(l_user text, invoice text, its_line integer, text text, error text)
+-- Why lines are not booked: the first thousand of them.
+CREATE FUNCTION weir.list_faults(of_user text, invoice text, its_lines integer[], texts text[],
+                                 errors text[])
 RETURNS json LANGUAGE sql STABLE AS $$
-SELECT json_build_object('line', its_line, 'description', text,
+SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
        'error', coalesce((SELECT format('was booked before with other content: %s x %s at %s %s',
                                         t.quantity, t.description, t.unit_price, t.currency)
-                            FROM weir.inventory_transactions t WHERE t.user_id = l_user
-                             AND t.invoice_id = invoice AND t.line = its_line), error),
-       'error_class', CASE WHEN error IS NULL THEN 'booked_differently' ELSE 'store' END)
+                            FROM weir.inventory_transactions t WHERE t.user_id = of_user
+                             AND t.invoice_id = invoice AND t.line = l.line), l.error),
+       'error_class', CASE WHEN l.error IS NULL THEN 'booked_differently' ELSE 'store' END)
+       ORDER BY l.line)
+  FROM unnest(its_lines[:1000], texts[:1000], errors[:1000]) AS l(line, description, error)
 $$;
 
-CREATE FUNCTION weir.line_review(mapping bigint, its_line integer, text text)
+-- What a person is to look at: the first hundred lines.
+CREATE FUNCTION weir.list_reviews(its_lines integer[], texts text[], mappings bigint[])
 RETURNS json LANGUAGE sql STABLE AS $$
-SELECT json_build_object('line', its_line, 'description', text, 'mapping_id', m.mapping_id,
-       'item_id', i.item_id, 'item_description', i.description, 'similarity', m.similarity,
-       'candidates', m.candidates)
-  FROM weir.vendor_item_mappings m JOIN weir.inventory_items i USING (item_id)
- WHERE m.mapping_id = mapping
+SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
+       'mapping_id', m.mapping_id, 'item_id', i.item_id, 'item_description', i.description,
+       'similarity', m.similarity, 'candidates', m.candidates) ORDER BY l.line)
+  FROM unnest(its_lines[:100], texts[:100], mappings[:100]) AS l(line, description, mapping_id)
+  JOIN weir.vendor_item_mappings m USING (mapping_id)
+  JOIN weir.inventory_items i USING (item_id)
 $$;
 
 -- What each invoice came to, from what stands in the tables now. One of which no line stands there
@@ -588,7 +594,7 @@ AS $$
 WITH l AS (
 	SELECT l.pos, l.user_id, l.invoice_id, l.line, l.description, l.error, t.vendor_id, t.item_id,
 	       t.mapping_id, t.match, t.total_cost, p.is_price_increase, p.price_change_percent,
-	       t.line IS NOT NULL AS booked
+	       t.line IS NOT NULL AS booked, t.match = 'fuzzy_review' AS doubtful
 	  FROM unnest(lines, matches) AS l
 	  LEFT JOIN LATERAL (SELECT t.* FROM weir.inventory_transactions t
 	         WHERE t.user_id = l.user_id AND t.invoice_id = l.invoice_id AND t.line = l.line
@@ -610,10 +616,13 @@ s AS (
 	       min(l.vendor_id) AS vendor_id, sum(l.total_cost) AS cost,
 	       count(*) FILTER (WHERE l.is_price_increase) AS increases,
 	       count(*) FILTER (WHERE l.price_change_percent < 0) AS decreases,
-	       json_agg(weir.line_fault(l.user_id, l.invoice_id, l.line, l.description, l.error)
-	                ORDER BY l.line) FILTER (WHERE NOT l.booked) AS faults,
-	       json_agg(weir.line_review(l.mapping_id, l.line, l.description)
-	                ORDER BY l.line) FILTER (WHERE l.match = 'fuzzy_review') AS review
+	       min(l.user_id) AS user_id, min(l.invoice_id) AS invoice_id,
+	       array_agg(l.line ORDER BY l.line) FILTER (WHERE NOT l.booked) AS bad_lines,
+	       array_agg(l.description ORDER BY l.line) FILTER (WHERE NOT l.booked) AS bad_texts,
+	       array_agg(l.error ORDER BY l.line) FILTER (WHERE NOT l.booked) AS errors,
+	       array_agg(l.line ORDER BY l.line) FILTER (WHERE l.doubtful) AS lines,
+	       array_agg(l.description ORDER BY l.line) FILTER (WHERE l.doubtful) AS texts,
+	       array_agg(l.mapping_id ORDER BY l.line) FILTER (WHERE l.doubtful) AS mappings
 	  FROM l GROUP BY l.pos)
 SELECT s.pos, json_build_object(
 	'status', CASE WHEN s.refused + h.failed = 0 THEN 'success' ELSE 'partial_success' END,
@@ -623,19 +632,25 @@ SELECT s.pos, json_build_object(
 	'exact_matches', s.exact, 'fuzzy_matches', s.fuzzy,
 	'total_cost', s.cost::text, 'currency', h.currency,
 	'price_increases', s.increases, 'price_decreases', s.decreases,
-	'review', coalesce(s.review, '[]'),
-	'failed_items', CASE WHEN s.faults IS NULL THEN h.failed_items ELSE (
+	'review', coalesce(weir.list_reviews(s.lines, s.texts, s.mappings), '[]'),
+	'review_omitted', greatest(coalesce(cardinality(s.lines), 0) - 100, 0),
+	'failed_items', CASE WHEN s.refused = 0 THEN h.failed_items ELSE (
 	        SELECT json_agg(f ORDER BY (f->>'line')::integer)
 	          FROM (SELECT json_array_elements(h.failed_items)
-	                UNION ALL SELECT json_array_elements(s.faults)) AS x(f)) END,
-	'warnings', h.warnings,
+	                UNION ALL SELECT json_array_elements(weir.list_faults(
+	                        s.user_id, s.invoice_id, s.bad_lines, s.bad_texts, s.errors))) AS x(f)) END,
+	'failed_items_omitted', h.failed_omitted + greatest(s.refused - 1000, 0),
+	'warnings', h.warnings, 'warnings_omitted', h.warnings_omitted,
 	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6))
   FROM s
-  JOIN (SELECT u.pos, i.*, json_array_length(i.failed_items) + coalesce(i.failed_items_omitted, 0)
-               AS failed
+  JOIN (SELECT u.pos, i.invoice_number, i.currency, i.failed_items, i.warnings,
+               coalesce(i.failed_items_omitted, 0) AS failed_omitted,
+               coalesce(i.warnings_omitted, 0) AS warnings_omitted,
+               json_array_length(i.failed_items) + coalesce(i.failed_items_omitted, 0) AS failed
           FROM unnest(positions, invoices) AS u(pos, invoice)
          CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(invoice_number text,
-               currency text, failed_items json, failed_items_omitted integer, warnings json)
+               currency text, failed_items json, failed_items_omitted integer, warnings json,
+               warnings_omitted integer)
        ) h ON h.pos = s.pos
  WHERE s.booked > 0
 $$;

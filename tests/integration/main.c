@@ -33,6 +33,7 @@
 	X(remote) \
 	X(content) \
 	X(idea) \
+	X(invoice) \
 	X(invoices_fixture) \
 	X(invoices_property) \
 	X(results) \

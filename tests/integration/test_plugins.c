@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "world.h"
+#include "lines.h"
 
 #define UNLOADABLE WEIR_BUILD_DIR "/tests/plugins/unloadable"
 
@@ -184,6 +184,146 @@ static void statements_are_used_up(void)
 		check_exact(jobs[i]);
 }
 
+/* ---- results that the database makes ---- */
+
+/* That the item's one storing has made. */
+#define MADE_ONCE                                                                                  \
+	"SELECT count(*) FROM weir.items i JOIN weir.results r USING (job_id, stage, ordinal)"     \
+	" JOIN effect_log l USING (job_id, custom_id)"                                             \
+	" WHERE r.status = 1 AND r.result ->> 'made' = i.payload ->> 'key'"                        \
+	" AND r.result ->> 'tx' = l.tx::text"
+
+static void results_are_made(void)
+{
+	struct job *job = job_new("made", "slow", 120);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL, ",\"delay_ms\":50,\"made\":\"once\"");
+	item_fails(&job->items[30], "not_made", ",\"delay_ms\":50,\"made\":\"left_out\"");
+	item_fails(&job->items[31], NULL, ",\"delay_ms\":50,\"made\":\"twice\"");
+	item_fails(&job->items[32], NULL, ",\"delay_ms\":50");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job_submit(job));
+	stop(relay);
+	EXPECT_INT(republish("weir.slow", "slow", 3), job->size);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", "--linger", "10s", NULL);
+	finish(job);
+	EXPECT_INT(sql(MADE_ONCE), job->size - 2);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE result::text = '{\"added\":true}'"),
+		   1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE result IS NULL"), 1);
+	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
+}
+
+static void no_result_is_made(void)
+{
+	struct job *job = job_new("none", "sum", 3);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], "not_made", ",\"made\":\"left_out\"");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job_submit(job));
+}
+
+/* Killed between the commit and the ack: what comes again finds its result. */
+static void made_results_outlive_a_crash(void)
+{
+	struct job *job = job_new("made", "sum", 40);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL, ",\"made\":\"once\"");
+	start(NULL, "weir-relay", NULL);
+	struct process *first = start("committed", "weir-consumer", "sum", NULL);
+	job_submit(job);
+	await_exit(first, PATIENCE_MS);
+	EXPECT(sql(MADE_ONCE) > 0, "nothing was stored before the crash");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	EXPECT_INT(sql(MADE_ONCE), job->size);
+}
+
+/* Maps within an array are read at submit and again by the consumer. */
+static void items_of_parts(void)
+{
+	struct job *job = job_new("parts", "sum", 40);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL, ",\"parts\":[{\"amount\":%lld},{\"amount\":-1}]",
+			   (long long)job->items[i].amount + 1);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job_submit(job));
+	item_fails(&job->items[7], NULL, ",\"parts\":[7]");
+	job_write(job);
+	const struct outcome *o = run(NULL, "weir", "submit", "sum", job->file, "--job", "refused",
+				      "--context", "label=l", NULL);
+	EXPECT(o->status != 0, "a part that is no map was accepted");
+	EXPECT_PART(o->err, "the parts are not what makes up the amount");
+}
+
+static void rejected_with_a_result(void)
+{
+	struct job *job = job_new("kept", "sum", 40);
+	item_fails(&job->items[3], "asked_to_fail", ",\"fail\":\"reject_kept\"");
+	item_fails(&job->items[4], "asked_to_fail", ",\"fail\":\"reject\"");
+	item_fails(&job->items[5], "store", ",\"fail\":\"reject_garbled\"");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job_submit(job));
+	EXPECT_INT(run(NULL, "weir", "results", "kept", "--failed", NULL)->status, 3);
+	json_t *lines = lines_of_run();
+	EXPECT_INT((int64_t)json_array_size(lines), 3);
+	EXPECT_VALUE(line_of(lines, job->items[3].id), "results.sum.added", "true");
+	EXPECT_VALUE(line_of(lines, job->items[3].id), "error_class", "asked_to_fail");
+	EXPECT_VALUE(line_of(lines, job->items[4].id), "results", "{}");
+	EXPECT_VALUE(line_of(lines, job->items[5].id), "results", "{}");
+	json_decref(lines);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE status = 'failed'"
+		       " AND result ->> 'added' = 'true'"),
+		   1);
+	const struct outcome *o =
+		run(NULL, "weir", "report", "kept", "--format", "json", "--items", NULL);
+	json_t *report = json_loads(o->out, 0, NULL);
+	EXPECT_INT(o->status, 0);
+	EXPECT_VALUE(line_of(json_object_get(report, "items"), job->items[3].id), "result.added",
+		     "true");
+	json_decref(report);
+}
+
+/* ---- two kinds in one flush ---- */
+
+/* Their jobs interleave in the order of keys. The items of `slow` keep the others waiting, so that
+ * all are stored together. */
+static void one_call_for_each_kind(void)
+{
+	static const char *const kinds[] = {"sum", "slow", "sum", "slow"};
+	static const char *const names[] = {"a", "b", "c", "d"};
+	struct job *jobs[4];
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	for (int i = 0; i < 4; i++) {
+		jobs[i] = job_new(names[i], kinds[i], 30);
+		if (i % 2 == 1)
+			job_delay(jobs[i], 500);
+		await_queued(job_submit(jobs[i]));
+	}
+	stop(relay);
+	start(NULL, "weir-consumer", "sum", "slow", "--flush", "500", "--linger", "10s", NULL);
+	start(NULL, "weir-relay", NULL);
+	for (int i = 0; i < 4; i++)
+		await_ended(jobs[i]);
+	stop_all();
+	for (int i = 0; i < 4; i++)
+		check_exact(jobs[i]);
+	EXPECT(sql("SELECT max(jobs) FROM (SELECT count(DISTINCT job_id) AS jobs FROM effect_log"
+		   " GROUP BY tx) t") == 4,
+	       "no flush had all jobs in it");
+	EXPECT_INT(sql("SELECT max(calls) FROM (SELECT count(DISTINCT call) AS calls"
+		       " FROM effect_log JOIN weir.jobs USING (job_id) GROUP BY tx, kind) t"),
+		   1);
+	EXPECT_INT(sql("SELECT count(*) FROM effect_log x JOIN effect_log y USING (tx)"
+		       " WHERE x.job_id IN ('a', 'c') AND y.job_id IN ('b', 'd')"
+		       " AND x.seen_at < y.seen_at"),
+		   0);
+}
+
 void add_plugins_suite(void);
 
 void add_plugins_suite(void)
@@ -199,6 +339,12 @@ void add_plugins_suite(void)
 	CU_add_test(s, "a result that is too large", too_large_a_result);
 	CU_add_test(s, "a statement leaves items out", left_out_by_a_statement);
 	CU_add_test(s, "all statements of a flush are used up", statements_are_used_up);
+	CU_add_test(s, "results that the database makes", results_are_made);
+	CU_add_test(s, "none of them is made", no_result_is_made);
+	CU_add_test(s, "such results outlive a crash", made_results_outlive_a_crash);
+	CU_add_test(s, "items of parts", items_of_parts);
+	CU_add_test(s, "rejected with a result", rejected_with_a_result);
+	CU_add_test(s, "two kinds in one flush", one_call_for_each_kind);
 	CU_add_test(s, "one item kills every consumer", one_item_kills);
 	CU_add_test(s, "two items kill every consumer", two_items_kill);
 }

@@ -55,7 +55,8 @@ bool expect_part(const char *text, const char *part, const char *what, const cha
 static const char effect_tables[] =
 	"CREATE TABLE effects (key text PRIMARY KEY, total bigint, times bigint);"
 	"CREATE TABLE effect_log (job_id text, custom_id text, label text,"
-	" bad integer CHECK (bad = 0), seen_at timestamptz DEFAULT clock_timestamp())";
+	" bad integer CHECK (bad = 0), call bigint, tx bigint DEFAULT txid_current(),"
+	" seen_at timestamptz DEFAULT clock_timestamp())";
 
 static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"

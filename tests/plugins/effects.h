@@ -2,10 +2,13 @@
  * sum that an item enters twice is too large, and the log of a second storing has a second row.
  *
  * Payload: key (text), amount (integer); optional: fail ("retry": always; "retry_once"; "reject";
- * "bad_row": the database refuses its row), defer (how often the item is put off, by one process),
- * retry_after_ms, fail_stage (it fails in this stage alone), delay_ms, result_kb (how large the result is), account
+ * "reject_kept": with a result; "reject_garbled": with one that is no JSON; "bad_row": the database
+ * refuses its row), defer (how often the item is put off, by one process), retry_after_ms,
+ * fail_stage (it fails in this stage alone), delay_ms, result_kb (how large the result is), account
  * (a statement answers for the item: "once", "twice", not when "left_out"; "apart": a statement of
- * its own). Context: label. Tables: see tests/integration/world.c. */
+ * its own), made (the database makes the result: "once" and so on, as with account), parts (an
+ * array of maps, whose amounts must add up to that of the item). Context: label. Tables: see
+ * tests/integration/world.c. */
 #ifndef WEIR_TEST_EFFECTS_H
 #define WEIR_TEST_EFFECTS_H
 
@@ -13,7 +16,8 @@
 
 struct effects {
 	const struct weir_host *host;
-	void *extra; /* the plugin's own */
+	void *extra;   /* the plugin's own */
+	int64_t calls; /* of store() */
 };
 
 int effects_open(const struct weir_host *host, const void *config, void **state,

@@ -30,6 +30,7 @@ static void not_mine(void *state)
 const struct weir_plugin *weir_plugin(void)
 {
 	static const struct weir_source_query sources[] = {{"not_mine", "SELECT"}, {NULL, NULL}};
+	static const struct weir_rows rows = {.head_key = "not mine"};
 	static const struct weir_plugin plugin = {
 		.abi_major = WEIR_ABI_MAJOR,
 		.struct_size = offsetof(struct weir_plugin, cancel),
@@ -40,6 +41,7 @@ const struct weir_plugin *weir_plugin(void)
 		.close = not_mine,
 		.sources = sources,
 		.sample = "not mine",
+		.rows = &rows,
 	};
 	return &plugin;
 }

@@ -10,13 +10,17 @@
 	X(clock) \
 	X(content) \
 	X(csv) \
+	X(day) \
+	X(decimal) \
 	X(decisions) \
 	X(delivery) \
 	X(error) \
+	X(invoice) \
 	X(job_file) \
 	X(json) \
 	X(jsonl) \
 	X(letter) \
+	X(line) \
 	X(loader) \
 	X(log) \
 	X(markdown) \
@@ -24,6 +28,7 @@
 	X(meter) \
 	X(models) \
 	X(option) \
+	X(pack) \
 	X(params) \
 	X(policy) \
 	X(print) \

@@ -797,6 +797,34 @@ static void maps_in_maps(void)
 	message_release(&m);
 }
 
+static void maps_in_arrays(void)
+{
+	static const char body[] = "{\"a\":[{\"n\":1},2,{\"n\":3,\"a\":[{}]},null,[{}]],"
+				   "\"none\":[],\"m\":{\"n\":1},\"t\":\"x\",\"z\":null}";
+	static const char *const others[] = {"m", "t", "z", "no", "n"};
+	static const size_t no_maps[] = {1, 3, 4, 5, SIZE_MAX};
+	const struct weir_map *map, *entry = NULL;
+	struct message m;
+	size_t n = 11;
+	int64_t value;
+
+	CU_ASSERT_EQUAL_FATAL(message_decode_map(&m, body, sizeof(body) - 1, &map, NULL), 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		CU_ASSERT(map_count(map, others[i], &n) == -1 && n == 11);
+		CU_ASSERT(map_entry(map, others[i], 0, &entry) == -1 && entry == NULL);
+	}
+	for (size_t i = 0; i < sizeof(no_maps) / sizeof(no_maps[0]); i++)
+		CU_ASSERT(map_entry(map, "a", no_maps[i], &entry) == -1 && entry == NULL);
+	CU_ASSERT(map_count(map, "none", &n) == 0 && n == 0);
+	CU_ASSERT(map_entry(map, "none", 0, &entry) == -1 && entry == NULL);
+	CU_ASSERT(map_count(map, "a", &n) == 0 && n == 5);
+	CU_ASSERT_EQUAL_FATAL(map_entry(map, "a", 2, &entry), 0);
+	CU_ASSERT(map_integer(entry, "n", &value) == 0 && value == 3);
+	CU_ASSERT(map_count(entry, "a", &n) == 0 && n == 1);
+	CU_ASSERT(map_entry(entry, "a", 0, &entry) == 0 && map_count(entry, "a", &n) == -1);
+	message_release(&m);
+}
+
 static void check_integers(const struct weir_map *map)
 {
 	static const char *const others[] = {"t", "z", "U", "f", "d", "N", "b", "y", "a", "no"};
@@ -1048,6 +1076,7 @@ void add_message_suite(void)
 	CU_ADD_TEST(suite, bears_failed_allocations_of_parts);
 	CU_ADD_TEST(suite, encoding_bears_failed_allocations);
 	CU_ADD_TEST(suite, maps_in_maps);
+	CU_ADD_TEST(suite, maps_in_arrays);
 	CU_ADD_TEST(suite, writes_json);
 	CU_ADD_TEST(suite, writes_the_rest_as_json);
 }

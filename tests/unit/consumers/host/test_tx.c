@@ -148,9 +148,9 @@ static void sql_that_is_too_long(void)
 	memset(sql, ' ', 8092);
 	accepted(&s);
 	memset(sql, ' ', 8192);
-	refused(&s, "longer than 8092");
+	refused(&s, "bytes with what the host adds");
 	memset(sql, ' ', sizeof(sql) - 1);
-	refused(&s, "longer than 8092");
+	refused(&s, "bytes with what the host adds");
 	s.missing_code = NULL;
 	accepted(&s);
 }
@@ -212,6 +212,69 @@ static void columns_become_arrays(void)
 	CU_ASSERT_EQUAL(number_at(3, 31), 0);
 }
 
+/* ---- results that the database makes ---- */
+
+static const struct weir_item items[] = {
+	{.job_id = {"a", 1}, .stage = 1, .ordinal = 70000},
+	{.job_id = {"a", 1}, .stage = 2, .ordinal = 5},
+	{.job_id = {"long", 4}, .stage = 1, .ordinal = 0},
+};
+static const struct weir_result claimed[] = {
+	{.item = &items[0]}, {.item = &items[1]}, {.item = &items[2]}};
+
+static void refused_results(const struct weir_statement *s, const char *words)
+{
+	begin();
+	CU_ASSERT_EQUAL(tx_results(&tx, s, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.code, "bad_statement");
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, words));
+}
+
+static void malformed_results(void)
+{
+	static char sql[8000];
+	struct weir_column columns[PARAMS_MAX] = {{WEIR_INT4, positions}};
+	struct weir_statement s = statement(columns, 1);
+
+	tx.results = claimed;
+	refused_results(&s, "missing_code");
+	s.missing_code = "no_row";
+	refused_results(&s, "too many statements");
+	columns[0].type = WEIR_INT8;
+	refused_results(&s, "first column");
+	columns[0].type = WEIR_INT4;
+	for (int i = 1; i < PARAMS_MAX; i++)
+		columns[i] = (struct weir_column){WEIR_INT8, big};
+	s.column_count = PARAMS_MAX - 3;
+	refused_results(&s, "too many statements");
+	s.column_count++;
+	refused_results(&s, "more than 13 columns");
+	s.column_count = 1;
+	s.sql = memset(sql, ' ', sizeof(sql) - 1);
+	refused_results(&s, "bytes with what the host adds");
+}
+
+/* One element for each result of store(), whatever the statement's own count is. */
+static void keys_follow_the_columns(void)
+{
+	struct weir_column columns[] = {{WEIR_INT4, positions}, {WEIR_TEXT, text}};
+	struct weir_statement s = statement(columns, 2);
+
+	tx.results = claimed;
+	s.missing_code = "no_row";
+	s.count = 1;
+	refused_results(&s, "too many statements");
+	CU_ASSERT_EQUAL(times, 1);
+	CU_ASSERT_EQUAL_FATAL(scratch.count, 5);
+	CU_ASSERT_EQUAL(number_at(1, 12), 1);
+	for (int i = 2; i < 5; i++)
+		CU_ASSERT_EQUAL(number_at(i, 12), 3);
+	CU_ASSERT_EQUAL(scratch.type[2], 1009);
+	CU_ASSERT_EQUAL(memcmp(scratch.bytes.data + scratch.at[2] + 20 + 2 * 5 + 4, "long", 4), 0);
+	CU_ASSERT_EQUAL(number_at(3, 20 + 8 + 4), 2);
+	CU_ASSERT_EQUAL(number_at(4, 20 + 4), 70000);
+}
+
 static void no_rows(void)
 {
 	struct weir_column columns[] = {{WEIR_INT4, NULL}, {WEIR_TEXT, NULL}};
@@ -236,4 +299,6 @@ void add_tx_suite(void)
 	CU_ADD_TEST(suite, what_is_remembered);
 	CU_ADD_TEST(suite, columns_become_arrays);
 	CU_ADD_TEST(suite, no_rows);
+	CU_ADD_TEST(suite, malformed_results);
+	CU_ADD_TEST(suite, keys_follow_the_columns);
 }

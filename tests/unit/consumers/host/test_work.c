@@ -271,6 +271,34 @@ static void rejected(void)
 	ended_as(one, FATE_FAILED, "no_text");
 	CU_ASSERT_STRING_EQUAL(one->error->text, "the article is empty");
 	CU_ASSERT_EQUAL(one->attempts, 1);
+	CU_ASSERT_EQUAL_FATAL(one->result.size, v.result.size);
+	CU_ASSERT_EQUAL(memcmp(one->result.data, v.result.data, v.result.size), 0);
+	CU_ASSERT_EQUAL(c.deliveries.made, v.result.size);
+}
+
+/* Before 1.3 it had no meaning there. */
+static void rejected_by_an_older_plugin(void)
+{
+	struct weir_verdict v = failing(WEIR_REJECT, "no_text", "the article is empty");
+	struct delivery *one;
+
+	c.lanes[0].plugin.plugin.abi_minor = 2;
+	one = start(0);
+	v.result = (struct weir_text){"?", SIZE_MAX};
+	complete(plugin.work[0], &v);
+	ended_as(one, FATE_FAILED, "no_text");
+	CU_ASSERT_PTR_NULL(one->result.data);
+}
+
+static void rejected_with_too_large_a_result(void)
+{
+	static char large[WEIR_RESULT_MAX + 1];
+	struct weir_verdict v = failing(WEIR_REJECT, "no_text", "the article is empty");
+	struct delivery *one = start(0);
+
+	v.result = (struct weir_text){large, sizeof(large)};
+	complete(plugin.work[0], &v);
+	ended_as(one, FATE_FAILED, "bad_verdict");
 	CU_ASSERT_PTR_NULL(one->result.data);
 }
 
@@ -684,6 +712,7 @@ static void maps_are_lent(void)
 	CU_ASSERT_EQUAL(n, 7);
 	CU_ASSERT_EQUAL(host()->map_text(one->message.item.context, "n", &text), -1);
 	CU_ASSERT(host()->map_real && host()->tx_exec && host()->log);
+	CU_ASSERT(host()->map_count && host()->map_entry && host()->tx_results);
 }
 
 void add_work_suite(void)
@@ -699,6 +728,8 @@ void add_work_suite(void)
 	CU_ADD_TEST(suite, done_without_a_result);
 	CU_ADD_TEST(suite, a_note_that_is_too_large);
 	CU_ADD_TEST(suite, rejected);
+	CU_ADD_TEST(suite, rejected_by_an_older_plugin);
+	CU_ADD_TEST(suite, rejected_with_too_large_a_result);
 	CU_ADD_TEST(suite, charged_for_a_retry);
 	CU_ADD_TEST(suite, the_pause_before_a_retry);
 	CU_ADD_TEST(suite, a_factor_of_three);
