@@ -7,8 +7,8 @@
  * client. Each turn's bytes are held back for DELAY_MS, once, however many pieces they come in:
  * what a client sends without waiting for an answer costs one round trip, as it does on a network.
  *
- * Turns belong together until nothing was under way for a tenth of a second. Of each such group it
- * prints "turns=N" when the next begins, or at SIGTERM, which ends it.
+ * Turns belong together as long as the client goes on at once when it has its answer. Of each such
+ * group it prints "turns=N" when the next begins, or at SIGTERM, which ends it.
  *
  * tests/faults/proxy.c has another purpose: it lives in a test's own process, to break connections.
  */
@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define LINKS 32
-#define QUIET_MS 100
+#define QUIET_MS 25
 
 /* One way of a connection: what came in and has not gone out. */
 struct way {
@@ -47,7 +47,7 @@ static struct {
 	int listener;
 	struct sockaddr_in server;
 	int delay_ms, turns;
-	int64_t last_ms; /* when bytes came or went */
+	int64_t answered_ms; /* when the last bytes went to a client */
 } proxy;
 
 static volatile sig_atomic_t stopping;
@@ -84,13 +84,12 @@ static void note_bytes(struct link *l, int way)
 {
 	int64_t now = now_ms();
 	if (way == 0 && l->answered) {
-		if (now - proxy.last_ms >= QUIET_MS)
+		if (now - proxy.answered_ms >= QUIET_MS)
 			end_group();
 		proxy.turns++;
 		l->go_at_ms = now + proxy.delay_ms;
 	}
 	l->answered = way == 1;
-	proxy.last_ms = now;
 }
 
 /* ---- connections ---- */
@@ -178,7 +177,8 @@ static void send_on(struct link *l, int way)
 	}
 	w->begin += (size_t)n;
 	w->size -= (size_t)n;
-	proxy.last_ms = now_ms();
+	if (way == 1)
+		proxy.answered_ms = now_ms();
 }
 
 /* ---- the loop ---- */
