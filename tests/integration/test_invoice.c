@@ -194,9 +194,9 @@ static void broken_heads(void)
 	const struct outcome *o = run(NULL, "weir", "submit", "invoice", FILE_OF_INVOICES, NULL);
 	EXPECT(o->status != 0, "taken without a user");
 	EXPECT_PART(o->err, "user_id");
-	o = run(NULL, "weir-consumer", "invoice", "--invoice.fuzzy-review", "81", NULL);
+	o = run(NULL, "weir-consumer", "invoice", "--invoice.fuzzy-review", "86", NULL);
 	EXPECT(o->status != 0, "taken with a review above auto");
-	EXPECT_PART(o->err, "fuzzy-review (81)");
+	EXPECT_PART(o->err, "fuzzy-review (86)");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 0);
 }
 

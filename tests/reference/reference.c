@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AUTO_LEAST 0.8F
+#define AUTO_LEAST 0.85F
 #define REVIEW_LEAST 0.6F
 
 struct reference {
