@@ -95,7 +95,8 @@ static int open_submission(struct submit *u, struct weir_error *err)
 				       .plugin = &u->plugin,
 				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
-				       .skipped = u->skipped};
+				       .skipped = u->skipped,
+				       .of_rows = u->reader.kind == &source_rows};
 	return submission_open(&plan, &u->submission, err);
 }
 
@@ -127,6 +128,18 @@ static void say_progress(struct submit *u)
 	u->said_us = now;
 }
 
+/* One that the submission has written out is not there in part either. */
+static int add_record(struct submit *u, const struct source_record *record, struct weir_error *err)
+{
+	const struct submission_counts *counts = submission_counts(u->submission);
+	int64_t skipped = counts->skipped;
+	if (submission_add(u->submission, record, err) < 0)
+		return -1;
+	if (counts->skipped == skipped || !u->reader.kind->refuse)
+		return 0;
+	return u->reader.kind->refuse(u->reader.source, err);
+}
+
 static int copy_records(struct submit *u, struct weir_error *err)
 {
 	struct source_record record;
@@ -139,7 +152,7 @@ static int copy_records(struct submit *u, struct weir_error *err)
 					 u->request.job_id);
 		switch (u->reader.kind->next(u->reader.source, &record, &why)) {
 		case SOURCE_RECORD:
-			if (submission_add(u->submission, &record, err) < 0)
+			if (add_record(u, &record, err) < 0)
 				return -1;
 			break;
 		case SOURCE_BAD:

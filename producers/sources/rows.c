@@ -1,6 +1,6 @@
 /* CSV, several rows a record. What must not happen is that a record lacks a row and nobody knows: a
  * row that cannot be read may belong to the record before it or to the one behind it, so both are
- * bad; and so is a record whose rows stand apart, when the first ones were bad. */
+ * bad; and so is a record whose rows stand apart, when the first ones were bad or refused. */
 #include <search.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -365,6 +365,11 @@ static enum source_status rows_next(struct source *s, struct source_record *reco
 	return end(s, record, err);
 }
 
+static int rows_refuse(struct source *s, struct weir_error *err)
+{
+	return remember(s, err) == SOURCE_BAD ? 0 : -1;
+}
+
 /* ---- the source ---- */
 
 static void rows_close(struct source *s)
@@ -406,4 +411,5 @@ const struct source_kind source_rows = {
 		"and the one behind it bad",
 	.next = rows_next,
 	.close = rows_close,
+	.refuse = rows_refuse,
 };
