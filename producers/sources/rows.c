@@ -403,12 +403,10 @@ int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out
 const struct source_kind source_rows = {
 	.name = "csv",
 	.help = "a header line with column names; rows of the same custom_id that follow each "
-		"other "
-		"are one record. custom_id stands in each row; table_name with record_id, "
+		"other are one record. custom_id stands in each row; table_name with record_id, "
 		"context.NAME and the columns of the record's head are the same in all of its "
-		"rows, "
-		"or empty behind the first. A row that cannot be read makes the record before it "
-		"and the one behind it bad",
+		"rows, or empty behind the first. A row that cannot be read makes the record "
+		"before it and the one behind it bad",
 	.next = rows_next,
 	.close = rows_close,
 	.refuse = rows_refuse,
