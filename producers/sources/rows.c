@@ -44,11 +44,6 @@ struct source {
 
 /* ---- rows ---- */
 
-static bool same(struct weir_text a, struct weir_text b)
-{
-	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 #define SHOWN 64 /* bytes of a name in an error */
 
 static int shown(struct weir_text text) { return text.size < SHOWN ? (int)text.size : SHOWN; }
@@ -61,8 +56,7 @@ static void settle_columns(struct source *s)
 		if (c->role == CSV_CUSTOM_ID)
 			s->id_column = i;
 		for (const char *const *head = s->plan->head; *head; head++)
-			if (c->role == CSV_PAYLOAD &&
-			    same(c->name, (struct weir_text){*head, strlen(*head)}))
+			if (c->role == CSV_PAYLOAD && text_says(c->name, *head))
 				c->role = CSV_HEAD;
 	}
 }
@@ -238,7 +232,7 @@ static void compare(struct source *s)
 	for (size_t i = 0; i < s->csv.count; i++) {
 		struct weir_text name = s->csv.columns[i].name;
 		if (is_shared(s, i) && s->csv.cells[i].size > 0 &&
-		    !same(s->csv.cells[i], s->first[i]))
+		    !text_same(s->csv.cells[i], s->first[i]))
 			set_fault(s, s->row.record.line, "%.*s differs from that of line %llu",
 				  shown(name), name.data, (unsigned long long)s->line);
 	}
@@ -338,7 +332,8 @@ static enum source_status pass_on(struct source *s, struct source_record *record
 
 static bool goes_on(struct source *s)
 {
-	return peek(s)->status == SOURCE_RECORD && same(s->csv.cells[s->id_column], custom_id(s));
+	return peek(s)->status == SOURCE_RECORD &&
+	       text_same(s->csv.cells[s->id_column], custom_id(s));
 }
 
 static enum source_status rows_next(struct source *s, struct source_record *record,

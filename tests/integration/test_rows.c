@@ -60,6 +60,8 @@ static void rows_are_items(void)
 			    "{\"item\":\"Rice\",\"price\":\"2.00\"}]}");
 	expect_payload("b", "{\"invoice\":{\"vendor\":\"W\"},\"line_items\":[{}]}");
 	EXPECT_PART(submit(ROWS, NULL, NULL)->out, "were there already");
+	EXPECT_INT(rename(ROWS, LOGS "/ROWS.CSV"), 0);
+	EXPECT_PART(submit(LOGS "/ROWS.CSV", NULL, NULL)->out, "were there already");
 }
 
 /* A kind without rows takes each for itself, as ever. */
