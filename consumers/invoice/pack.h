@@ -24,9 +24,9 @@
  *
  * Unknown, for example: "1/2 GAL" (half a gallon, or one pack of two? also thirds, quarters and
  * eighths; half a gallon is 0.5 GAL), "6/10 CAN" (sixty, or six of the shape #10?), "12.000 CT" (or
- * twelve thousand?), "L" (litre, or large?), "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6", "12",
- * "0/5 LB", "2.5 CT", "10#", "5# 2 BAG" (pounds), "10 GR" (grams, grains, gross), "4/6/12 OZ",
- * "1 BUSHEL", "ASST". */
+ * twelve thousand?), "L" (litre, or large?), "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6",
+ * "12", "0/5 LB", "2.5 CT", "10#", "5# 2 BAG" (pounds), "10 GR" (grams, grains, gross), "ASST",
+ * "4/6/12 OZ", "1 BUSHEL". */
 #ifndef INVOICE_PACK_H
 #define INVOICE_PACK_H
 

@@ -174,8 +174,9 @@ static int send(const struct state *s, struct weir_tx *tx, const struct columns 
 		.column_count = sizeof columns / sizeof *columns,
 		.count = n,
 		.missing_code = "no_good_line",
-		.missing_text = "no line of the invoice could be booked: the good ones were refused "
-				"by the database, or stand there with other content",
+		.missing_text =
+			"no line of the invoice could be booked: the good ones were refused "
+			"by the database, or stand there with other content",
 	};
 	return s->host->tx_results(tx, &statement, err);
 }
