@@ -25,21 +25,12 @@ static struct weir_text part(const struct state *s, const struct weir_map *map, 
 	return text;
 }
 
-/* In a later stage the document is the input. */
-static const struct weir_map *document_of(const struct state *s, const struct weir_item *item)
-{
-	const struct weir_map *input;
-	if (item->stage > 1 && s->host->map_map(item->payload, "input", &input) == 0)
-		return input;
-	return item->payload;
-}
-
 /* ---- what the local model does ---- */
 
 static int write_metadata(const struct state *s, const struct weir_item *item,
 			  const struct document *d, struct out *result, struct weir_error *err)
 {
-	const struct weir_map *payload = document_of(s, item), *map;
+	const struct weir_map *payload = plugin_input(s->host, item), *map;
 	struct weir_text title = {NULL, 0}, json = {NULL, 0};
 	if (s->host->map_map(payload, "front_matter", &map) == 0)
 		title = part(s, map, "title");
@@ -49,7 +40,7 @@ static int write_metadata(const struct state *s, const struct weir_item *item,
 			      .json = json.data,
 			      .json_size = json.size};
 	if (metadata_write(d, &front, result) < 0)
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	return 0;
 }
 
@@ -60,8 +51,7 @@ static int read_rules(const struct state *s, const struct weir_item *item, struc
 	struct weir_text told = part(s, item->context, "custom_instructions");
 	if (rules_read(rules, told.data, told.size, why, sizeof why) == 0)
 		return 0;
-	return *why ? plugin_fail(err, "bad_context", "%s", why)
-		    : plugin_fail(err, "out_of_memory", "out of memory");
+	return *why ? plugin_fail(err, "bad_context", "%s", why) : plugin_fail_memory(err);
 }
 
 static int write_compliance(const struct state *s, const struct weir_item *item,
@@ -70,7 +60,7 @@ static int write_compliance(const struct state *s, const struct weir_item *item,
 	struct rules rules = {.folded = OUT_INIT};
 	int rc = read_rules(s, item, &rules, err);
 	if (rc == 0 && compliance_write(d, &rules, result) < 0)
-		rc = plugin_fail(err, "out_of_memory", "out of memory");
+		rc = plugin_fail_memory(err);
 	rules_release(&rules);
 	return rc;
 }
@@ -104,7 +94,7 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	struct state *s = malloc(sizeof *s);
 	if (!s) {
 		text_close();
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	}
 	s->host = host;
 	*out = s;
@@ -115,7 +105,7 @@ static int check_payload(const struct state *s, const struct weir_item *item,
 			 struct weir_error *err)
 {
 	int64_t line = 1;
-	const struct weir_map *payload = document_of(s, item), *front;
+	const struct weir_map *payload = plugin_input(s->host, item), *front;
 	struct weir_text text = part(s, payload, "text"), any;
 	if (!text.data)
 		return plugin_fail(err, "bad_payload", "the payload lacks text, the document");
@@ -161,13 +151,13 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 static int analyze(const struct state *s, const struct weir_item *item, struct out *result,
 		   struct weir_error *err)
 {
-	const struct weir_map *payload = document_of(s, item);
+	const struct weir_map *payload = plugin_input(s->host, item);
 	struct weir_text text = part(s, payload, "text");
 	struct document d;
 	int64_t line = 1;
 	s->host->map_integer(payload, "line", &line);
 	if (document_open(&d, text.data, text.size, line) < 0)
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	int rc = find_task(s, item)->write(s, item, &d, result, err);
 	document_close(&d);
 	return rc;

@@ -179,7 +179,8 @@ static int open_all(struct consumer *c, struct weir_error *err)
 	for (size_t i = 0; i < c->lane_count; i++)
 		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)
 			return -1;
-	if (deliveries_init(&c->deliveries, (size_t)c->options.prefetch * c->lane_count) < 0)
+	if (deliveries_init(&c->deliveries, (size_t)c->options.prefetch * c->lane_count) < 0 ||
+	    !buffer_reserve(&c->json, WEIR_JSON_SURE))
 		return weir_fail_memory(err);
 	if (asks_open(c, err) < 0)
 		return -1;

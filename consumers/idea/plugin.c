@@ -20,7 +20,7 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	(void)config;
 	struct state *s = malloc(sizeof *s);
 	if (!s)
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	s->host = host;
 	*out = s;
 	return 0;

@@ -8,15 +8,6 @@
 
 /* ---- the head ---- */
 
-/* In a later stage the invoice is the input. */
-static const struct weir_map *payload_of(const struct weir_host *host, const struct weir_item *item)
-{
-	const struct weir_map *input;
-	if (item->stage > 1 && host->map_map(item->payload, "input", &input) == 0)
-		return input;
-	return item->payload;
-}
-
 /* Blanks around it are no part of a name, but who has them in an id has another id. */
 static int read_user(struct invoice *inv, const struct weir_item *item, struct weir_error *err)
 {
@@ -115,7 +106,7 @@ int invoice_open(struct invoice *inv, const struct weir_host *host, const struct
 		 struct weir_error *err)
 {
 	inv->host = host;
-	inv->payload = payload_of(host, item);
+	inv->payload = plugin_input(host, item);
 	if (read_user(inv, item, err) < 0 || read_head(inv, err) < 0)
 		return -1;
 	if (host->map_count(inv->payload, "line_items", &inv->count) < 0 || inv->count == 0)
@@ -226,8 +217,7 @@ static void write_list(struct out *out, const char *key, const char *omitted, st
 	if (out->failed)
 		return;
 	out_raw(out, key, list->data, list->size);
-	if (kept->left_out > 0)
-		out_count(out, omitted, kept->left_out);
+	out_count(out, omitted, kept->left_out);
 }
 
 static void write_lists(struct out *out, struct invoice_lists *lists)
@@ -360,6 +350,7 @@ void invoice_write_failed(const struct invoice *inv, struct invoice_lists *lists
 	add_text(out, "total_cost", text_of("0"));
 	add_text(out, "currency", inv->currency);
 	out_raw(out, "review", "[]", 2);
+	out_count(out, "review_omitted", 0);
 	write_lists(out, lists);
 	out_raw(out, "processing_time", "0", 1);
 	out_close(out, '}');

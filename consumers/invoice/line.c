@@ -86,7 +86,10 @@ static int read_item_number(const struct reader *r)
 {
 	if (field_name(r->host, r->map, "item_number", LINE_ITEM_NUMBER_MOST, r->line->digits,
 		       &r->line->item_number) == FIELD_BAD)
-		return fail_text(r, "bad_item_number", "item_number", LINE_ITEM_NUMBER_MOST);
+		return plugin_fail(r->fault, "bad_item_number",
+				   "item_number must be an integer or a text of at most %d bytes "
+				   "without control characters",
+				   LINE_ITEM_NUMBER_MOST);
 	return 0;
 }
 

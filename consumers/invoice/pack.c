@@ -13,34 +13,38 @@
 static const struct unit {
 	const char *names; /* in small letters, each with a comma behind it */
 	const char *factor, *base_unit;
-	bool container; /* may stand behind another unit */
+	enum { CONTENT, CONTAINER, CAN } what; /* a can is a container that has shapes: #10 */
 } units[] = {
-	{"lb,lbs,pound,pounds,", "453.59237", "g", false},
-	{"oz,ozs,ounce,ounces,", "28.349523125", "g", false},
-	{"kg,kgs,kilo,kilos,kilogram,kilograms,", "1000", "g", false},
-	{"g,gm,gms,gram,grams,", "1", "g", false},
-	{"mg,milligram,milligrams,", "0.001", "g", false},
-	{"gal,gals,gallon,gallons,", "3785.411784", "ml", false},
-	{"qt,qts,quart,quarts,", "946.352946", "ml", false},
-	{"pt,pts,pint,pints,", "473.176473", "ml", false},
-	{"cup,cups,", "236.5882365", "ml", false},
-	{"fl oz,fl ozs,floz,fluid ounce,fluid ounces,", "29.5735295625", "ml", false},
-	{"tbsp,tablespoon,tablespoons,", "14.78676478125", "ml", false},
-	{"tsp,teaspoon,teaspoons,", "4.92892159375", "ml", false},
-	{"l,lt,ltr,ltrs,liter,liters,litre,litres,", "1000", "ml", false},
-	{"dl,deciliter,deciliters,decilitre,decilitres,", "100", "ml", false},
-	{"cl,centiliter,centiliters,centilitre,centilitres,", "10", "ml", false},
-	{"ml,milliliter,milliliters,millilitre,millilitres,", "1", "ml", false},
-	{"dz,doz,dozen,dozens,", "12", "each", false},
-	{"gross,", "144", "each", false},
-	{"ct,cnt,count,ea,each,pc,pcs,piece,pieces,unit,units,", "1", "each", false},
-	{"case,cases,cs,box,boxes,bx,carton,cartons,ctn,ctns,crate,crates,", "1", "each", true},
-	{"bag,bags,bg,sack,sacks,pouch,pouches,sachet,sachets,", "1", "each", true},
-	{"can,cans,tin,tins,jar,jars,bottle,bottles,btl,btls,jug,jugs,", "1", "each", true},
-	{"pack,packs,pk,pks,package,packages,pkg,pkgs,packet,packets,", "1", "each", true},
-	{"tub,tubs,tray,trays,pail,pails,drum,drums,keg,kegs,bucket,buckets,", "1", "each", true},
-	{"roll,rolls,sleeve,sleeves,tube,tubes,bundle,bundles,bunch,bunches,", "1", "each", true},
-	{"head,heads,loaf,loaves,bar,bars,sheet,sheets,", "1", "each", false},
+	{"lb,lbs,pound,pounds,", "453.59237", "g", CONTENT},
+	{"oz,ozs,ounce,ounces,", "28.349523125", "g", CONTENT},
+	{"kg,kgs,kilo,kilos,kilogram,kilograms,", "1000", "g", CONTENT},
+	{"g,gm,gms,gram,grams,", "1", "g", CONTENT},
+	{"mg,milligram,milligrams,", "0.001", "g", CONTENT},
+	{"gal,gals,gallon,gallons,", "3785.411784", "ml", CONTENT},
+	{"qt,qts,quart,quarts,", "946.352946", "ml", CONTENT},
+	{"pt,pts,pint,pints,", "473.176473", "ml", CONTENT},
+	{"cup,cups,", "236.5882365", "ml", CONTENT},
+	{"fl oz,fl ozs,floz,fluid ounce,fluid ounces,", "29.5735295625", "ml", CONTENT},
+	{"tbsp,tablespoon,tablespoons,", "14.78676478125", "ml", CONTENT},
+	{"tsp,teaspoon,teaspoons,", "4.92892159375", "ml", CONTENT},
+	{"l,lt,ltr,ltrs,liter,liters,litre,litres,", "1000", "ml", CONTENT},
+	{"dl,deciliter,deciliters,decilitre,decilitres,", "100", "ml", CONTENT},
+	{"cl,centiliter,centiliters,centilitre,centilitres,", "10", "ml", CONTENT},
+	{"ml,milliliter,milliliters,millilitre,millilitres,", "1", "ml", CONTENT},
+	{"dz,doz,dozen,dozens,", "12", "each", CONTENT},
+	{"gross,", "144", "each", CONTENT},
+	{"ct,cnt,count,ea,each,pc,pcs,piece,pieces,unit,units,", "1", "each", CONTENT},
+	{"case,cases,cs,box,boxes,bx,carton,cartons,ctn,ctns,crate,crates,", "1", "each",
+	 CONTAINER},
+	{"bag,bags,bg,sack,sacks,pouch,pouches,sachet,sachets,", "1", "each", CONTAINER},
+	{"can,cans,tin,tins,", "1", "each", CAN},
+	{"jar,jars,bottle,bottles,btl,btls,jug,jugs,", "1", "each", CONTAINER},
+	{"pack,packs,pk,pks,package,packages,pkg,pkgs,packet,packets,", "1", "each", CONTAINER},
+	{"tub,tubs,tray,trays,pail,pails,drum,drums,keg,kegs,bucket,buckets,", "1", "each",
+	 CONTAINER},
+	{"roll,rolls,sleeve,sleeves,tube,tubes,bundle,bundles,bunch,bunches,", "1", "each",
+	 CONTAINER},
+	{"head,heads,loaf,loaves,bar,bars,sheet,sheets,", "1", "each", CONTENT},
 };
 
 #define UNITS (sizeof units / sizeof *units)
@@ -84,10 +88,12 @@ static bool take_number(struct cursor *c, struct decimal *out)
 
 static size_t whole_digits(const struct decimal *d) { return strcspn(d->text, "."); }
 
+/* Of pieces, 1.000 may be a thousand. */
 static bool is_whole(const struct decimal *d)
 {
 	const char *point = strchr(d->text, '.');
-	return !point || point[1 + strspn(point + 1, "0")] == '\0';
+	size_t zeros = point ? strspn(point + 1, "0") : 0;
+	return !point || (point[1 + zeros] == '\0' && zeros != 3);
 }
 
 static bool is_size(const struct decimal *d)
@@ -124,7 +130,8 @@ static char take_separator(struct cursor *c)
 static bool may_be_fraction(const struct decimal *count, const struct decimal *each)
 {
 	static const char *const fractions[][2] = {{"1", "2"}, {"1", "3"}, {"2", "3"},
-						   {"1", "4"}, {"3", "4"}, {"1", "8"}};
+						   {"1", "4"}, {"3", "4"}, {"1", "8"},
+						   {"3", "8"}, {"5", "8"}, {"7", "8"}};
 	for (size_t i = 0; i < sizeof fractions / sizeof *fractions; i++)
 		if (strcmp(count->text, fractions[i][0]) == 0 &&
 		    strcmp(each->text, fractions[i][1]) == 0)
@@ -190,7 +197,7 @@ static bool ends_well(struct cursor *c)
 	if (is_at_end(c))
 		return true;
 	const struct unit *u = take_unit(c);
-	return u && u->container && is_at_end(c);
+	return u && u->what != CONTENT && is_at_end(c);
 }
 
 /* ---- packs ---- */
@@ -216,19 +223,26 @@ static bool read_can(struct cursor *c)
 	return take_number(c, &shape) && whole_digits(&shape) <= 3 && ends_well(c);
 }
 
-static bool read_size(struct pack *out, struct cursor *c)
+/* separator: what stands between the size and a count. 6/10 CAN: sixty, or six of the shape #10? */
+static bool read_size(struct pack *out, struct cursor *c, char separator)
 {
 	const struct unit *unit = take_unit(c);
-	if (!unit || !is_size(&out->each))
+	if (!unit || !is_size(&out->each) || (separator == '/' && unit->what == CAN))
 		return false;
 	set(out, unit);
 	return (strcmp(unit->base_unit, "each") != 0 || is_whole(&out->each)) && ends_well(c);
 }
 
+/* 5# 2 BAG: the sign hangs on the number before it. */
+static bool is_pounds(const struct cursor *c)
+{
+	return c->end - c->at > 1 && c->at[0] == '#' && c->at[1] == ' ';
+}
+
 static bool read_numbers(struct pack *out, struct cursor *c)
 {
 	struct decimal first;
-	if (!take_number(c, &first))
+	if (!take_number(c, &first) || is_pounds(c))
 		return false;
 	char separator = take_separator(c);
 	if (separator || is_next(c, '#')) {
@@ -239,18 +253,20 @@ static bool read_numbers(struct pack *out, struct cursor *c)
 			return read_can(c);
 		return take_number(c, &out->each) &&
 		       !(separator == '/' && may_be_fraction(&first, &out->each)) &&
-		       read_size(out, c);
+		       read_size(out, c, separator);
 	}
 	out->each = first;
-	return read_size(out, c);
+	return read_size(out, c, 0);
 }
 
+/* A single letter is more likely a size of gloves: L. */
 static bool read_unit_alone(struct pack *out, struct cursor *c)
 {
+	const char *from = c->at;
 	const struct unit *unit = take_unit(c);
 	if (unit)
 		set(out, unit);
-	return unit && is_at_end(c);
+	return unit && is_at_end(c) && c->at - from > 1 && is_letter(from[1]);
 }
 
 static bool read_pack(struct pack *out, struct cursor *c)

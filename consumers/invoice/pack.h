@@ -3,7 +3,7 @@
  *
  *     pack      = [ count sep ] size unit [ container ]    of count packs, each of that size
  *               | [ count [ sep ] ] can                    that many cans
- *               | unit                                     one of it
+ *               | unit                                     one of it; not of one letter
  *     count     = a whole number from 1 to 99999
  *     sep       = "/" | "x" | "×"
  *     size      = a number above 0, at most 7 digits before the point and 6 behind
@@ -11,7 +11,8 @@
  *     unit      = one of the table in pack.c               a weight, a volume, or pieces
  *     container = a unit that packs others: bag, box, can, case, jar, ...; it adds nothing
  *
- * Letter case, blanks between the parts and a point behind a word do not matter. Pieces come whole.
+ * Letter case, blanks between the parts and a point behind a word do not matter. Pieces and counts
+ * come whole.
  *
  *     4/1 GAL       4 x 1 x 3785.411784 ml       24/12 OZ       24 x 12 x 28.349523125 g
  *     6x500ml       6 x 500 ml                   6/5 LB BAG     6 x 5 x 453.59237 g
@@ -21,9 +22,11 @@
  *     6 #10 CAN     6 each                       6/#10          6 each
  *     1/10 LB       1 x 10 x 453.59237 g         1x2 GAL        1 x 2 x 3785.411784 ml
  *
- * Unknown, for example: "1/2 GAL" (half a gallon, or one pack of two? also 1/3, 2/3, 1/4, 3/4 and
- * 1/8; half a gallon is 0.5 GAL), "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6", "12", "0/5 LB",
- * "2.5 CT", "10#", "10 GR" (grams, grains, gross), "4/6/12 OZ", "1 BUSHEL", "ASST". */
+ * Unknown, for example: "1/2 GAL" (half a gallon, or one pack of two? also thirds, quarters and
+ * eighths; half a gallon is 0.5 GAL), "6/10 CAN" (sixty, or six of the shape #10?), "12.000 CT" (or
+ * twelve thousand?), "L" (litre, or large?), "12-16 OZ" (a range?), "1 1/2 LB", "1,000 CT", "4/6",
+ * "12", "0/5 LB", "2.5 CT", "10#", "5# 2 BAG" (pounds), "10 GR" (grams, grains, gross), "ASST",
+ * "4/6/12 OZ", "1 BUSHEL". */
 #ifndef INVOICE_PACK_H
 #define INVOICE_PACK_H
 

@@ -49,7 +49,7 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 				   (int)o->fuzzy_review, (int)o->fuzzy_auto);
 	struct state *s = malloc(sizeof *s);
 	if (!s)
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	s->host = host;
 	s->fuzzy = (struct invoice_fuzzy){.automatic = (int)o->fuzzy_auto,
 					  .review = (int)o->fuzzy_review};
@@ -74,7 +74,7 @@ static void refuse(const struct state *s, struct weir_work work, const struct in
 	invoice_write_failed(inv, &lists, &result, &v.error);
 	if (result.failed) {
 		v.outcome = WEIR_RETRY;
-		plugin_fail(&v.error, "out_of_memory", "out of memory");
+		plugin_fail_memory(&v.error);
 	} else {
 		v.result = (struct weir_text){result.data, result.size};
 	}
@@ -119,7 +119,7 @@ static int columns_open(struct columns *c, size_t n, struct weir_error *err)
 			      .texts = OUT_INIT};
 	if (c->pos && c->user && c->id && c->json)
 		return 0;
-	return plugin_fail(err, "out_of_memory", "out of memory");
+	return plugin_fail_memory(err);
 }
 
 static void columns_release(struct columns *c)
@@ -144,7 +144,7 @@ static int add_invoice(const struct state *s, struct columns *c, struct invoice_
 	size_t from = c->texts.size;
 	invoice_write(&inv, &s->fuzzy, lists, &c->texts);
 	if (c->texts.failed)
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	c->json[i].size = c->texts.size - from - 1; /* without the comma */
 	return 0;
 }
@@ -174,8 +174,9 @@ static int send(const struct state *s, struct weir_tx *tx, const struct columns 
 		.column_count = sizeof columns / sizeof *columns,
 		.count = n,
 		.missing_code = "no_good_line",
-		.missing_text = "no line of the invoice could be booked: each was refused by the "
-				"database, or stands there with other content",
+		.missing_text =
+			"no line of the invoice could be booked: the good ones were refused "
+			"by the database, or stand there with other content",
 	};
 	return s->host->tx_results(tx, &statement, err);
 }

@@ -12,9 +12,14 @@
 int plugin_fail(struct weir_error *err, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+int plugin_fail_memory(struct weir_error *err); /* code out_of_memory */
+
 /* The same, and at the end the beginning of what was there instead: `, not "..."`. */
 int plugin_fail_value(struct weir_error *err, const char *code, const char *text,
 		      struct weir_text value);
+
+/* What a job was submitted with: in a later stage that is the payload's input. */
+const struct weir_map *plugin_input(const struct weir_host *host, const struct weir_item *item);
 
 bool text_is(struct weir_text text, const char *word);
 

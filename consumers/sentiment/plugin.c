@@ -52,7 +52,7 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	(void)config;
 	struct state *s = malloc(sizeof *s);
 	if (!s)
-		return plugin_fail(err, "out_of_memory", "out of memory");
+		return plugin_fail_memory(err);
 	s->host = host;
 	*out = s;
 	return 0;
@@ -271,7 +271,7 @@ static int store(void *state, struct weir_tx *tx, const struct weir_result *resu
 	struct columns c = {calloc(n, sizeof *c.pos), calloc(n, sizeof *c.id),
 			    calloc(n, sizeof *c.score)};
 	if (!scores || !c.pos || !c.id || !c.score) {
-		plugin_fail(err, "out_of_memory", "out of memory");
+		plugin_fail_memory(err);
 		goto out;
 	}
 	if (check_tables(results, n, err) < 0)

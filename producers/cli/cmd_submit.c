@@ -95,7 +95,8 @@ static int open_submission(struct submit *u, struct weir_error *err)
 				       .plugin = &u->plugin,
 				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
-				       .skipped = u->skipped};
+				       .skipped = u->skipped,
+				       .of_rows = u->reader.kind == &source_rows};
 	return submission_open(&plan, &u->submission, err);
 }
 
@@ -127,6 +128,18 @@ static void say_progress(struct submit *u)
 	u->said_us = now;
 }
 
+/* One that the submission has written out is not there in part either. */
+static int add_record(struct submit *u, const struct source_record *record, struct weir_error *err)
+{
+	const struct submission_counts *counts = submission_counts(u->submission);
+	int64_t skipped = counts->skipped;
+	if (submission_add(u->submission, record, err) < 0)
+		return -1;
+	if (counts->skipped == skipped || !u->reader.kind->refuse)
+		return 0;
+	return u->reader.kind->refuse(u->reader.source, err);
+}
+
 static int copy_records(struct submit *u, struct weir_error *err)
 {
 	struct source_record record;
@@ -139,7 +152,7 @@ static int copy_records(struct submit *u, struct weir_error *err)
 					 u->request.job_id);
 		switch (u->reader.kind->next(u->reader.source, &record, &why)) {
 		case SOURCE_RECORD:
-			if (submission_add(u->submission, &record, err) < 0)
+			if (add_record(u, &record, err) < 0)
 				return -1;
 			break;
 		case SOURCE_BAD:
@@ -249,29 +262,20 @@ const struct command command_submit = {
 	.name = "submit",
 	.arguments = "[KIND[.STEP] [FILE|DIR|-]...] ",
 	.summary = "write a job into the ledger, from files or the database",
-	.help = "Reads items, checks them, and writes them into the ledger in aligned batches. A\n"
-		"relay then publishes them. Input is JSON Lines (one object a line), JSON files "
-		"(one\n"
-		"object a file, in folders) or CSV (with a header): custom_id says what the item "
-		"is\n"
-		"and is unique in the job, table_name and record_id name the row it came from, "
-		"context\n"
-		"is laid over the job's context (in CSV a column context.NAME each), and all "
-		"other\n"
-		"fields are the payload. Or it is Markdown: files and folders, a document an "
-		"item;\n"
-		"its front matter may hold custom_id and context. A file that is an item and has "
-		"no\n"
-		"custom_id is named by its path.\n\n"
-		"CSV for a kind whose items have several rows (invoice: one a line item): rows of "
-		"the\n"
-		"same custom_id that follow each other are one item, and the custom_id stands in "
-		"each.\n"
-		"What belongs to the item as a whole is the same in all of its rows, or empty "
-		"behind\n"
-		"the first one. A row that cannot be read may belong to the item before it or to "
-		"the\n"
-		"one behind it: all three are faulty, so that no item lacks a row.\n\n"
+	.help = "Reads items, checks them, and writes them into the ledger in aligned batches.\n"
+		"A relay then publishes them. Input is JSON Lines (one object a line), JSON\n"
+		"files (one object a file, in folders) or CSV (with a header): custom_id says\n"
+		"what the item is and is unique in the job, table_name and record_id name the\n"
+		"row it came from, context is laid over the job's context (in CSV a column\n"
+		"context.NAME each), and all other fields are the payload. Or it is Markdown:\n"
+		"files and folders, a document an item; its front matter may hold custom_id and\n"
+		"context. A file that is an item and has no custom_id is named by its path.\n\n"
+		"CSV for a kind whose items have several rows (invoice: one a line item): rows\n"
+		"of the same custom_id that follow each other are one item, and the custom_id\n"
+		"stands in each. What belongs to the item as a whole is the same in all of its\n"
+		"rows, or empty behind the first one. A row that cannot be read may belong to\n"
+		"the item before it or to the one behind it: all three are faulty, so that no\n"
+		"item lacks a row.\n\n"
 		"  weir submit sentiment items.jsonl --job monday \\\n"
 		"      --context model_key=sentiment --context ai_model=local\n"
 		"  weir submit sentiment --from db --job all --context model_key=sentiment \\\n"
@@ -284,13 +288,12 @@ const struct command command_submit = {
 		"  weir submit invoice lines.csv --context user_id=7 --skip-bad bad.csv\n"
 		"  weir submit --job-file job.json\n"
 		"  weir submit sentiment --sample\n\n"
-		"Each stage is of a kind, and its step, where there is one, is in its context as\n"
-		"\"step\". Items are checked as the first stage wants them.\n\n"
-		"A faulty record stops it, naming the line or file: mend it and give the same "
-		"command\n"
-		"again, which continues; a job that exists with other settings is a conflict. "
-		"Exit\n"
-		"status 3: with --wait, the job ended with failed items; 1: it was cancelled.\n",
+		"Each stage is of a kind, and its step, where there is one, is in its context\n"
+		"as \"step\". Items are checked as the first stage wants them.\n\n"
+		"A faulty record stops it, naming the line or file: mend it and give the same\n"
+		"command again, which continues; a job that exists with other settings is a\n"
+		"conflict. Exit status 3: with --wait, the job ended with failed items; 1: it\n"
+		"was cancelled.\n",
 	.options = request_options,
 	.config_size = sizeof(struct request_options),
 	.least = 0,

@@ -54,6 +54,8 @@ int lender_open(struct lender *l, const struct settings *s, struct weir_error *e
 				     .map_count = map_count,
 				     .map_entry = map_entry,
 				     .find_model = find_model};
+	if (!buffer_reserve(&l->json_text, WEIR_JSON_SURE))
+		return weir_fail_memory(err);
 	return llm_open(&l->llm, s, false, err);
 }
 

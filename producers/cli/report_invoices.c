@@ -35,7 +35,10 @@ static const struct field fields[] = {
 };
 
 #define SUM(NAME) " coalesce(sum(" NAME "), 0)::int8 AS " NAME ","
-#define LENGTH(NAME) " coalesce(sum(json_array_length(" NAME ")), 0)::int8 AS " NAME ","
+/* With what a list had no room for. */
+#define LENGTH(NAME)                                                                               \
+	" (coalesce(sum(json_array_length(" NAME ")), 0) + coalesce(sum(" NAME "_omitted), 0))"    \
+	"::int8 AS " NAME ","
 
 /* Each result is parsed once. */
 static const char add_up[] =
@@ -44,14 +47,17 @@ static const char add_up[] =
 	"    items_processed int4, items_failed int4, inventory_items_created int4,"
 	"    inventory_items_updated int4, exact_matches int4, fuzzy_matches int4,"
 	"    price_increases int4, price_decreases int4, total_cost numeric, currency text,"
-	"    review json, warnings json, failed_items json)"
+	"    review json, review_omitted int4, warnings json, warnings_omitted int4,"
+	"    failed_items json, failed_items_omitted int4)"
 	"  WHERE r.job_id = $1 AND r.status IN (1, 2) AND r.stage IN"
 	"   (SELECT stage FROM weir.job_stages WHERE job_id = $1 AND kind = '" KIND "')),"
 	" cost AS (SELECT currency, sum(total_cost) AS total FROM x WHERE currency <> ''"
 	"  GROUP BY 1 LIMIT 1000),"
-	" class AS (SELECT coalesce(line ->> 'error_class', 'unknown') AS name, count(*) AS lines"
-	"  FROM x CROSS JOIN LATERAL json_array_elements(failed_items) AS f(line)"
-	"  GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000)"
+	" class AS (SELECT name, sum(n)::int8 AS lines FROM ("
+	"   SELECT coalesce(line ->> 'error_class', 'unknown') AS name, 1 AS n"
+	"   FROM x CROSS JOIN LATERAL json_array_elements(failed_items) AS f(line)"
+	"   UNION ALL SELECT 'not_listed', failed_items_omitted FROM x"
+	"    WHERE failed_items_omitted > 0) f GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1000)"
 	" SELECT count(*) FILTER (WHERE lost) AS failed,"
 	" count(*) FILTER (WHERE NOT lost AND status = 'partial_success') AS partial_success,"
 	" count(*) FILTER (WHERE NOT lost AND status IS DISTINCT FROM 'partial_success')"

@@ -336,8 +336,9 @@ static int accept_all(const struct review *r, struct weir_error *err)
 			return -1;
 	} while (place > 0);
 	buffer_printf(&r->sink->buffer,
-		      r->json ? "{\"accepted\":%" PRId64 "}\n"
-			      : "%" PRId64 " mappings are accepted\n",
+		      r->json	   ? "{\"accepted\":%" PRId64 "}\n"
+		      : total == 1 ? "%" PRId64 " mapping is accepted\n"
+				   : "%" PRId64 " mappings are accepted\n",
 		      total);
 	return 0;
 }

@@ -477,9 +477,14 @@ static int compare_batch(struct submission *s, struct weir_error *err)
 	return rc;
 }
 
+static bool skips_duplicates(const struct submission *s)
+{
+	return s->plan.skipped && !s->plan.of_rows;
+}
+
 static int end_batch(struct submission *s, struct weir_error *err)
 {
-	if (s->plan.skipped) {
+	if (skips_duplicates(s)) {
 		if (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0)
 			return -1;
 		if (s->size < s->plan.job->batch_size)
@@ -501,7 +506,9 @@ int submission_add(struct submission *s, const struct source_record *record, str
 	if (rc == 0 && checker_check(&s->checker, record, &why) < 0)
 		rc = at_line(record->line, record->file, &why, err);
 	if (rc < 0)
-		return s->plan.skipped ? write_out(s, record->raw, err) : -1;
+		return s->plan.skipped && (!twin || skips_duplicates(s))
+			       ? write_out(s, record->raw, err)
+			       : -1;
 	if (copy_record(&s->entries[s->size], record, s->plan.skipped, err) < 0)
 		return -1;
 	if (++s->size < s->plan.job->batch_size)
@@ -513,7 +520,7 @@ int submission_seal(struct submission *s, bool *already, struct weir_error *err)
 {
 	if (already)
 		*already = s->found.sealed;
-	if (s->plan.skipped && s->size > 0 &&
+	if (skips_duplicates(s) && s->size > 0 &&
 	    (await_batch(s, err) < 0 || skip_duplicates(s, err) < 0))
 		return -1;
 	if (s->size > 0 && s->counts.batches < s->found.batches && compare_batch(s, err) < 0)

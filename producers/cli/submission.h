@@ -34,6 +34,7 @@ struct submission_plan {
 	const struct llm *llm;
 	const struct definition *job;
 	FILE *skipped; /* where bad records go; NULL: the first one is an error */
+	bool of_rows;  /* a record that stands twice is two parts of one: an error in any case */
 };
 
 /* Makes the job, or finds it. Error codes: conflict (it is another one, or somebody else is just

@@ -205,18 +205,13 @@ static int bad_header(struct weir_error *err, const char *text, struct weir_text
 			 name.size < 100 ? (int)name.size : 100, name.data ? name.data : "");
 }
 
-static bool same(struct weir_text text, const char *other)
-{
-	return text.size == strlen(other) && memcmp(text.data, other, text.size) == 0;
-}
-
 static enum csv_role role_of(struct weir_text name)
 {
-	if (same(name, "custom_id"))
+	if (text_says(name, "custom_id"))
 		return CSV_CUSTOM_ID;
-	if (same(name, "table_name"))
+	if (text_says(name, "table_name"))
 		return CSV_TABLE_NAME;
-	if (same(name, "record_id"))
+	if (text_says(name, "record_id"))
 		return CSV_RECORD_ID;
 	return name.size > 8 && memcmp(name.data, "context.", 8) == 0 ? CSV_CONTEXT : CSV_PAYLOAD;
 }
@@ -224,8 +219,7 @@ static enum csv_role role_of(struct weir_text name)
 static const struct csv_column *find_column(const struct csv *s, struct weir_text name)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->columns[i].name.size == name.size &&
-		    memcmp(s->columns[i].name.data, name.data, name.size) == 0)
+		if (text_same(s->columns[i].name, name))
 			return &s->columns[i];
 	}
 	return NULL;
@@ -242,7 +236,7 @@ static int add_column(struct csv *s, struct weir_text name, struct weir_error *e
 				 s->count + 1);
 	if (find_column(s, name))
 		return bad_header(err, "two columns have the name", name);
-	if (same(name, "context") || same(name, "context."))
+	if (text_says(name, "context") || text_says(name, "context."))
 		return bad_header(err, "each parameter has a column named context.NAME, not", name);
 	c->name = (struct weir_text){s->names.data + s->names.size, name.size};
 	buffer_add(&s->names, name.data, name.size);

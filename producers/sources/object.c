@@ -74,11 +74,6 @@ static bool member_next(const char **at, struct member *m)
 	return true;
 }
 
-static bool same(struct weir_text text, const char *other)
-{
-	return text.size == strlen(other) && memcmp(text.data, other, text.size) == 0;
-}
-
 /* ---- strings ---- */
 
 /* A string as written to its text: into itself, or unescaped into room. 0, or -1 out of memory. */
@@ -134,7 +129,7 @@ static enum source_status take_field(struct object *o, size_t number, struct wei
 	const struct field *f = &fields[number];
 	struct weir_text *out = (struct weir_text *)((char *)record + f->offset);
 
-	if (same(value, "null"))
+	if (text_says(value, "null"))
 		return SOURCE_RECORD;
 	if (f->shape != OBJECT && value.data[0] == '"')
 		return unquote(value, &o->texts[number], out) < 0 ? record_no_memory(err)
@@ -158,7 +153,7 @@ static int find_field(struct weir_text written, size_t *number)
 		return -1;
 	}
 	for (*number = 0; *number < FIELDS; ++*number) {
-		if (same(key, fields[*number].name))
+		if (text_says(key, fields[*number].name))
 			break;
 	}
 	buffer_release(&room);

@@ -138,6 +138,16 @@ struct weir_text record_without_end(const char *data, size_t size)
 	return (struct weir_text){data, size};
 }
 
+bool text_same(struct weir_text a, struct weir_text b)
+{
+	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+bool text_says(struct weir_text text, const char *word)
+{
+	return text_same(text, (struct weir_text){word, strlen(word)});
+}
+
 static int shown(struct weir_text file) { return file.size < 300 ? (int)file.size : 300; }
 
 enum source_status record_bad(const struct source_record *record, struct weir_error *err,

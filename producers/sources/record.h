@@ -38,6 +38,9 @@ int input_skip_line(struct input *in, struct weir_error *err) WEIR_MUST_CHECK;
 /* A line of `size` bytes without its \n or \r\n. */
 struct weir_text record_without_end(const char *data, size_t size);
 
+bool text_same(struct weir_text a, struct weir_text b);
+bool text_says(struct weir_text text, const char *word);
+
 /* Fills err with "line N: " or the file, and the text, code bad_record. Returns SOURCE_BAD. */
 enum source_status record_bad(const struct source_record *record, struct weir_error *err,
 			      const char *fmt, ...) WEIR_FORMAT(3, 4);

@@ -1,6 +1,6 @@
 /* CSV, several rows a record. What must not happen is that a record lacks a row and nobody knows: a
  * row that cannot be read may belong to the record before it or to the one behind it, so both are
- * bad; and so is a record whose rows stand apart, when the first ones were bad. */
+ * bad; and so is a record whose rows stand apart, when the first ones were bad or refused. */
 #include <search.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -44,11 +44,6 @@ struct source {
 
 /* ---- rows ---- */
 
-static bool same(struct weir_text a, struct weir_text b)
-{
-	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 #define SHOWN 64 /* bytes of a name in an error */
 
 static int shown(struct weir_text text) { return text.size < SHOWN ? (int)text.size : SHOWN; }
@@ -61,8 +56,7 @@ static void settle_columns(struct source *s)
 		if (c->role == CSV_CUSTOM_ID)
 			s->id_column = i;
 		for (const char *const *head = s->plan->head; *head; head++)
-			if (c->role == CSV_PAYLOAD &&
-			    same(c->name, (struct weir_text){*head, strlen(*head)}))
+			if (c->role == CSV_PAYLOAD && text_says(c->name, *head))
 				c->role = CSV_HEAD;
 	}
 }
@@ -238,7 +232,7 @@ static void compare(struct source *s)
 	for (size_t i = 0; i < s->csv.count; i++) {
 		struct weir_text name = s->csv.columns[i].name;
 		if (is_shared(s, i) && s->csv.cells[i].size > 0 &&
-		    !same(s->csv.cells[i], s->first[i]))
+		    !text_same(s->csv.cells[i], s->first[i]))
 			set_fault(s, s->row.record.line, "%.*s differs from that of line %llu",
 				  shown(name), name.data, (unsigned long long)s->line);
 	}
@@ -338,7 +332,8 @@ static enum source_status pass_on(struct source *s, struct source_record *record
 
 static bool goes_on(struct source *s)
 {
-	return peek(s)->status == SOURCE_RECORD && same(s->csv.cells[s->id_column], custom_id(s));
+	return peek(s)->status == SOURCE_RECORD &&
+	       text_same(s->csv.cells[s->id_column], custom_id(s));
 }
 
 static enum source_status rows_next(struct source *s, struct source_record *record,
@@ -363,6 +358,11 @@ static enum source_status rows_next(struct source *s, struct source_record *reco
 		s->faulty = true;
 	}
 	return end(s, record, err);
+}
+
+static int rows_refuse(struct source *s, struct weir_error *err)
+{
+	return remember(s, err) == SOURCE_BAD ? 0 : -1;
 }
 
 /* ---- the source ---- */
@@ -398,12 +398,11 @@ int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out
 const struct source_kind source_rows = {
 	.name = "csv",
 	.help = "a header line with column names; rows of the same custom_id that follow each "
-		"other "
-		"are one record. custom_id stands in each row; table_name with record_id, "
+		"other are one record. custom_id stands in each row; table_name with record_id, "
 		"context.NAME and the columns of the record's head are the same in all of its "
-		"rows, "
-		"or empty behind the first. A row that cannot be read makes the record before it "
-		"and the one behind it bad",
+		"rows, or empty behind the first. A row that cannot be read makes the record "
+		"before it and the one behind it bad",
 	.next = rows_next,
 	.close = rows_close,
+	.refuse = rows_refuse,
 };

@@ -47,6 +47,10 @@ struct source_kind {
 	enum source_status (*next)(struct source *s, struct source_record *record,
 				   struct weir_error *err);
 	void (*close)(struct source *s); /* NULL is fine */
+
+	/* The record that was read last is not taken: whatever else there is of it is BAD. 0, or -1
+	 * with err as of FAILED. NULL: a record is always whole. */
+	int (*refuse)(struct source *s, struct weir_error *err);
 };
 
 extern const struct source_kind source_jsonl;
@@ -63,7 +67,7 @@ extern const struct source_kind source_postgres; /* opened by source_postgres_op
  *
  * A row that cannot be read (its quotes, its number of fields, its custom_id) may belong to the
  * record before it or behind it: both are BAD, and it is itself. So is a record of which there
- * were bad rows further up. After 100,000 bad records it fails. rows outlives the source. */
+ * were bad or refused rows further up. After 100,000 of these it fails. rows outlives the source. */
 int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out,
 		     struct weir_error *err);
 

@@ -228,7 +228,7 @@ static void all_are_accepted(void)
 				    "--vendor", "us foods", NULL),
 				0)
 			    ->out,
-		    "1 mappings are accepted");
+		    "1 mapping is accepted");
 	expect_mapping(18, "5 f t");
 	expect_mapping(17, "4 t f");
 	EXPECT_PART(expect_done(run(NULL, "weir", "invoice", "review", "alice", "--accept", "all",
@@ -417,6 +417,17 @@ static void report_adds_up_invoices(void)
 			    "\"bad_price 2, bad_quantity 1\"\r\n");
 }
 
+static void report_counts_what_is_not_listed(void)
+{
+	make_job();
+	sql_text("UPDATE weir.results SET result = (result::jsonb || '{\"review_omitted\": 5,"
+		 " \"warnings_omitted\": 7, \"failed_items_omitted\": 3}')::json"
+		 " WHERE ordinal = 0");
+	const struct outcome *o = report("text");
+	EXPECT_PART(o->out, " 7 to review, 8 with a warning\n"
+			    "bad lines  not_listed 3, bad_price 2, bad_quantity 1\n");
+}
+
 /* Before anything is done; with results that are somebody else's; of another kind. */
 static void report_without_invoices(void)
 {
@@ -468,6 +479,7 @@ void add_review_suite(void)
 	CU_add_test(s, "several decisions at once", several_at_once);
 	CU_add_test(s, "garbage is refused", garbage_is_refused);
 	CU_add_test(s, "a report adds up invoices", report_adds_up_invoices);
+	CU_add_test(s, "a report counts what is not listed", report_counts_what_is_not_listed);
 	CU_add_test(s, "a report without invoices", report_without_invoices);
 	CU_add_test(s, "failed invoices have results", failed_invoices_have_results);
 }

@@ -60,6 +60,8 @@ static void rows_are_items(void)
 			    "{\"item\":\"Rice\",\"price\":\"2.00\"}]}");
 	expect_payload("b", "{\"invoice\":{\"vendor\":\"W\"},\"line_items\":[{}]}");
 	EXPECT_PART(submit(ROWS, NULL, NULL)->out, "were there already");
+	EXPECT_INT(rename(ROWS, LOGS "/ROWS.CSV"), 0);
+	EXPECT_PART(submit(LOGS "/ROWS.CSV", NULL, NULL)->out, "were there already");
 }
 
 /* A kind without rows takes each for itself, as ever. */
@@ -137,6 +139,35 @@ static void bad_rows_are_skipped(void)
 	EXPECT_INT(sql("SELECT sum(json_array_length(payload->'line_items')) FROM weir.items"
 		       " WHERE custom_id <> 'e'"),
 		   2 + 2 + 3 + 2 + 2);
+}
+
+/* Neither half of a record is submitted without the other. */
+static void halves_are_no_records(void)
+{
+	write_file(ROWS, HEADER "a,,1,x,1\nb,V,1,x,1\na,V,1,y,2\nc,V,1,x,1\n");
+	const struct outcome *o = submit(ROWS, "--skip-bad", SKIPPED);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_PART(o->out, "skipped     2 bad records");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.items WHERE custom_id IN ('b', 'c')"), 2);
+	expect_file(SKIPPED, HEADER "a,,1,x,1\na,V,1,y,2\n");
+}
+
+static void halves_are_never_skipped(void)
+{
+	static const char *const files[] = {
+		HEADER "a,V,1,x,1\nb,V,1,x,1\na,V,1,y,2\n",
+		HEADER "a,V,1,x,1\nb,V,1,x,1\nc,V,1,x,1\nd,V,1,x,1\ne,V,1,x,1\na,V,1,y,2\n",
+	};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		write_file(ROWS, files[i]);
+		const struct outcome *o =
+			run(NULL, "weir", "submit", "lines", ROWS, "--job", i ? "many" : "few",
+			    "--batch-size", i ? "2" : "9", "--skip-bad", SKIPPED, NULL);
+		EXPECT_INT(o->status, 1);
+		EXPECT_PART(o->err, "custom_id a stands on line 2 already; the rows of a record "
+				    "have to follow each other");
+	}
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
 }
 
 static void nothing_is_bad(void)
@@ -308,6 +339,8 @@ void add_rows_suite(void)
 	CU_add_test(s, "what is refused", refused);
 	CU_add_test(s, "rows in disorder", rows_in_disorder);
 	CU_add_test(s, "bad rows are skipped, mended and submitted", bad_rows_are_skipped);
+	CU_add_test(s, "halves of an item are not submitted", halves_are_no_records);
+	CU_add_test(s, "halves of an item are never skipped", halves_are_never_skipped);
 	CU_add_test(s, "nothing is bad", nothing_is_bad);
 	CU_add_test(s, "an item of 5,000 rows", one_item_of_5000_rows);
 	CU_add_test(s, "an item of too many rows", too_many_rows);

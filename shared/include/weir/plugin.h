@@ -109,6 +109,7 @@ struct weir_verdict {
 #define WEIR_RETRY_AFTER_MAX (INT64_C(7) * 86400000)
 
 #define WEIR_NOTE_MAX 64
+#define WEIR_JSON_SURE 64 /* bytes; a number or a flag has fewer */
 #define WEIR_RESULT_MAX (1024 * 1024) /* bytes of a result; more is a bad_verdict */
 
 /* A handle for one call of process(). Safe to use too often or too late: the host ignores (and
@@ -211,7 +212,8 @@ struct weir_host {
 	int (*map_map)(const struct weir_map *, const char *key, const struct weir_map **out);
 
 	/* Writes the value of a key as JSON, whatever its type: 0, or -1 when the key is absent or
-	 * null, or memory is short. *out is valid until the next call. Since 1.2. */
+	 * null, or memory is short, which it never is for WEIR_JSON_SURE bytes. *out is valid until
+	 * the next call. Since 1.2. */
 	int (*map_json)(const struct weir_host *, const struct weir_map *, const char *key,
 			struct weir_text *out);
 

@@ -240,11 +240,11 @@ static void everything(void)
 	       "\"failed_items\":[{\"line\":3,\"description\":\"Salt\",\"error\":\"quantity "
 	       "\\\"-1\\\" "
 	       "is below zero, and the line is not marked credit_note\","
-	       "\"error_class\":\"negative_quantity\"}],"
+	       "\"error_class\":\"negative_quantity\"}],\"failed_items_omitted\":0,"
 	       "\"warnings\":[{\"line\":2,\"description\":\"Eggs\",\"warning\":\"pack_size "
 	       "\\\"12\\\" "
 	       "is not understood: an ordered unit counts as one piece\","
-	       "\"warning_class\":\"unknown_pack\"}]}");
+	       "\"warning_class\":\"unknown_pack\"}],\"warnings_omitted\":0}");
 	json_decref(root);
 }
 
@@ -285,11 +285,12 @@ static void no_good_line(void)
 		     "\"items_processed\":0,\"items_failed\":2,\"inventory_items_created\":0,"
 		     "\"inventory_items_updated\":0,\"exact_matches\":0,\"fuzzy_matches\":0,"
 		     "\"price_increases\":0,\"price_decreases\":0,\"total_cost\":\"0\","
-		     "\"currency\":\"USD\",\"review\":[],\"failed_items\":["
+		     "\"currency\":\"USD\",\"review\":[],\"review_omitted\":0,\"failed_items\":["
 		     "{\"line\":1,\"description\":null,\"error\":\"the line has no description\","
 		     "\"error_class\":\"missing_description\"},"
 		     "{\"line\":2,\"description\":null,\"error\":\"the line is no JSON object\","
-		     "\"error_class\":\"bad_line\"}],\"warnings\":[],\"processing_time\":0}");
+		     "\"error_class\":\"bad_line\"}],\"failed_items_omitted\":0,\"warnings\":[],"
+		     "\"warnings_omitted\":0,\"processing_time\":0}");
 	CU_ASSERT_STRING_EQUAL(err.text,
 			       "no line of the invoice can be booked: line 1: the line has "
 			       "no description; line 2: the line is no JSON object");

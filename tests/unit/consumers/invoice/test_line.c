@@ -258,7 +258,7 @@ static void bad_lines(void)
 		{PRICE("\"0.00000000001\""), "bad_price", "10 digits"},
 		{PRICE("-1"), "negative_price", "unit_price \"-1\" is below zero"},
 		{PRICE("\"-0.01\""), "negative_price", "below zero"},
-		{LINE(",\"item_number\":1.5"), "bad_item_number", "100 bytes"},
+		{LINE(",\"item_number\":1.5"), "bad_item_number", "an integer or a text"},
 		{LINE(",\"item_number\":true"), "bad_item_number", "100 bytes"},
 		{LINE(",\"item_number\":\"a\\u0000\""), "bad_item_number", "control"},
 		{LINE(",\"category\":1"), "bad_category", "200 bytes"},
