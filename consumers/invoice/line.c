@@ -19,7 +19,7 @@ struct reader {
 static int fail_field(const struct reader *r, const char *code, const char *key,
 		      struct weir_text seen, const char *why)
 {
-	if (!seen.data)
+	if (seen.size == 0)
 		return plugin_fail(r->fault, code, "%s %s", key, why);
 	return plugin_fail(r->fault, code, "%s \"%.*s\" %s", key,
 			   (int)text_shown(seen.data, seen.size, SHOWN), seen.data, why);
@@ -86,7 +86,10 @@ static int read_item_number(const struct reader *r)
 {
 	if (field_name(r->host, r->map, "item_number", LINE_ITEM_NUMBER_MOST, r->line->digits,
 		       &r->line->item_number) == FIELD_BAD)
-		return fail_text(r, "bad_item_number", "item_number", LINE_ITEM_NUMBER_MOST);
+		return plugin_fail(r->fault, "bad_item_number",
+				   "item_number must be a text of at most %d bytes without control "
+				   "characters, or an integer",
+				   LINE_ITEM_NUMBER_MOST);
 	return 0;
 }
 

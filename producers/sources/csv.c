@@ -172,7 +172,9 @@ static enum source_status check_characters(const struct source_record *record,
 	size_t valid = utf8_valid(record->raw.data, record->raw.size);
 
 	if (valid < record->raw.size)
-		return record_bad(record, err, "byte %zu of the record is not valid UTF-8",
+		return record_bad(record, err,
+				  "byte %zu of the record is not valid UTF-8: save the file as "
+				  "\"CSV UTF-8\"",
 				  valid + 1);
 	if (memchr(record->raw.data, '\0', record->raw.size))
 		return record_bad(record, err, "a NUL byte (is the file UTF-16?)");
@@ -238,7 +240,9 @@ static int add_column(struct csv *s, struct weir_text name, struct weir_error *e
 	struct weir_text key;
 
 	if (name.size == 0)
-		return weir_fail(err, "bad_header", "the header line: column %zu has no name",
+		return weir_fail(err, "bad_header",
+				 "the header line: column %zu has no name: name it, or take it "
+				 "out (an empty one, too)",
 				 s->count + 1);
 	if (find_column(s, name))
 		return bad_header(err, "two columns have the name", name);
