@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_csv(const char *file)
 {
 	size_t n = strlen(file);
-	return n > 4 && strcmp(file + n - 4, ".csv") == 0;
+	return n > 4 && strcasecmp(file + n - 4, ".csv") == 0;
 }
 
 static bool is_folder(const char *file)
