@@ -45,6 +45,15 @@ static enum input_status find_record(struct input *in, size_t *first, size_t *si
 	return INPUT_LINE;
 }
 
+/* A line without any cell that says something: spreadsheets write such ones below the last row. */
+static bool is_blank(struct weir_text line)
+{
+	for (size_t i = 0; i < line.size; i++)
+		if (line.data[i] != ',')
+			return false;
+	return true;
+}
+
 /* Passes over blank lines and finds the next record. */
 static enum input_status next_record(struct input *in, size_t *first, size_t *size,
 				     struct weir_error *err)
@@ -52,7 +61,7 @@ static enum input_status next_record(struct input *in, size_t *first, size_t *si
 	for (;;) {
 		enum input_status status = find_record(in, first, size, err);
 
-		if (status != INPUT_LINE || record_without_end(input_data(in), *first).size)
+		if (status != INPUT_LINE || !is_blank(record_without_end(input_data(in), *first)))
 			return status;
 		input_skip(in, *first);
 	}

@@ -92,7 +92,7 @@ static void groups(void)
 	CU_ASSERT(is(record.table_name, NULL));
 	good(5, "c", "{\"invoice\":{\"vendor\":\"C\",\"date\":\"2024-01-01\"},\"lines\":[{}]}");
 	finish();
-	begin("item,custom_id\nx,1\n\n\r\ny,1\r\n\"z\n\",1");
+	begin("item,custom_id\nx,1\n\n\r\n,\r\ny,1\r\n\"z\n\",1\n,\n");
 	good(2, "1",
 	     "{\"invoice\":{},\"lines\":[{\"item\":\"x\"},{\"item\":\"y\"},{\"item\":\"z\\n\"}]}");
 	CU_ASSERT(is(record.raw, "x,1\ny,1\n\"z\n\",1"));
