@@ -19,7 +19,7 @@ struct reader {
 static int fail_field(const struct reader *r, const char *code, const char *key,
 		      struct weir_text seen, const char *why)
 {
-	if (!seen.data)
+	if (seen.size == 0)
 		return plugin_fail(r->fault, code, "%s %s", key, why);
 	return plugin_fail(r->fault, code, "%s \"%.*s\" %s", key,
 			   (int)text_shown(seen.data, seen.size, SHOWN), seen.data, why);

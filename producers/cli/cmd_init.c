@@ -30,6 +30,19 @@ static int is_applied(struct ledger *l, int number, bool *yes, struct weir_error
 	return rc;
 }
 
+/* `permission denied for database d` alone says neither what was to be done nor who can help. */
+static int run_script(struct ledger *l, const char *name, const char *sql, struct weir_error *err)
+{
+	struct weir_error why;
+	if (ledger_script(l, sql, &why) == 0)
+		return 0;
+	bool denied = strcmp(ledger_sqlstate(l), "42501") == 0;
+	return weir_fail(err, why.code, "%s: %.400s%s", name, why.text,
+			 denied ? " (weir init needs the right CREATE on the database and on its "
+				  "schema public)"
+				: "");
+}
+
 /* A file and the note that it was applied are one transaction. */
 static int apply(struct ledger *l, const struct schema_file *f, struct weir_error *err)
 {
@@ -40,7 +53,7 @@ static int apply(struct ledger *l, const struct schema_file *f, struct weir_erro
 		      " VALUES (%d, '%s');COMMIT;",
 		      f->sql, f->number, f->name);
 	const char *text = buffer_text(&sql);
-	int rc = text ? ledger_script(l, text, err) : weir_fail_memory(err);
+	int rc = text ? run_script(l, f->name, text, err) : weir_fail_memory(err);
 	buffer_release(&sql);
 	if (rc < 0 && ledger_alive(l) && ledger_script(l, "ROLLBACK", &ignored) < 0)
 		return -1;
@@ -50,14 +63,13 @@ static int apply(struct ledger *l, const struct schema_file *f, struct weir_erro
 static int migrate_to(struct ledger *l, const struct schema_file *f, int *count,
 		      struct weir_error *err)
 {
-	struct weir_error why;
 	bool done;
 	if (is_applied(l, f->number, &done, err) < 0)
 		return -1;
 	if (done)
 		return 0;
-	if (apply(l, f, &why) < 0)
-		return weir_fail(err, why.code, "%s: %.400s", f->name, why.text);
+	if (apply(l, f, err) < 0)
+		return -1;
 	printf("ledger    applied %s\n", f->name);
 	++*count;
 	return 0;
@@ -67,7 +79,7 @@ static int migrate(struct ledger *l, struct weir_error *err)
 {
 	int count = 0;
 	if (ledger_script(l, "SELECT pg_advisory_lock(" LOCK ")", err) < 0 ||
-	    ledger_script(l, prepare, err) < 0)
+	    run_script(l, "schema weir", prepare, err) < 0)
 		return -1;
 	for (const struct schema_file *f = schema_files; f->number; f++)
 		if (migrate_to(l, f, &count, err) < 0)
@@ -154,7 +166,11 @@ const struct command command_init = {
 	.help = "Applies the ledger's schema to PostgreSQL, and declares the exchanges and, for "
 		"each\n"
 		"kind that there is a plugin for, the queue. May be run again at any time, and by\n"
-		"two at once: what is there already stays as it is.\n",
+		"two at once: what is there already stays as it is. The role of WEIR_PG_URL needs "
+		"the\n"
+		"right CREATE on the database (also for the extensions pg_trgm and btree_gin, "
+		"which\n"
+		"come with PostgreSQL) and on the schema public.\n",
 	.needs = NEED_PG | NEED_AMQP | NEED_REDIS,
 	.run = run,
 };

@@ -86,7 +86,9 @@ const struct weir_option request_options[] = {
 	 .offset = AT(format),
 	 .unit = "FORMAT",
 	 .help = "jsonl, csv, json or markdown. Not given: by the name, which ends in .csv, .json, "
-		 ".md or .markdown, else jsonl; of a folder by the names in it."},
+		 ".md or .markdown, else jsonl; of a folder by the names in it, whose other files "
+		 "are "
+		 "left out."},
 	{.name = "batch-size",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(batch_size),

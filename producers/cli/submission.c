@@ -158,7 +158,8 @@ const struct submission_counts *submission_counts(const struct submission *s) { 
 
 /* ---- bad records ---- */
 
-#define SHOWN 200 /* bytes of a file's name in an error */
+#define SHOWN 200   /* bytes of a file's name in an error */
+#define SAID_MAX 20 /* skipped records of which it is said why */
 
 static int shown(struct weir_text file) { return file.size < SHOWN ? (int)file.size : SHOWN; }
 
@@ -178,8 +179,18 @@ static bool write_line(FILE *out, struct weir_text line)
 	       fputc('\n', out) != EOF;
 }
 
+static void say_why(const struct submission *s, const struct weir_error *why)
+{
+	if (s->counts.skipped < SAID_MAX)
+		fprintf(stderr, "weir: skipped: %s\n", why->text);
+	else if (s->counts.skipped == SAID_MAX)
+		fprintf(stderr, "weir: and more are skipped\n");
+}
+
+/* *err is why the record is bad, and what went wrong if it cannot be written. */
 static int write_out(struct submission *s, struct weir_text raw, struct weir_error *err)
 {
+	say_why(s, err);
 	bool first = s->counts.skipped++ == 0;
 	if ((!first || !s->header.data || write_line(s->plan.skipped, s->header)) &&
 	    write_line(s->plan.skipped, raw))
@@ -193,9 +204,8 @@ int submission_bad(struct submission *s, const struct source_record *record,
 	s->header = record->header;
 	if (s->plan.skipped && !record->raw.data)
 		fprintf(stderr, "weir: %s: not written to the file of bad records\n", why->text);
-	if (s->plan.skipped)
-		return write_out(s, record->raw, err);
-	return weir_fail(err, why->code, "%s", why->text);
+	*err = *why;
+	return s->plan.skipped ? write_out(s, record->raw, err) : -1;
 }
 
 /* ---- duplicates ---- */
@@ -256,6 +266,15 @@ static int explain_duplicate(struct submission *s, struct weir_error *err)
 	return rc;
 }
 
+/* Of what find_ids has found; -1: it is not among it. */
+static int find_row(const PGresult *r, struct weir_text id)
+{
+	int row = PQntuples(r) - 1;
+	while (row >= 0 && !same_text(ledger_text(r, row, 0), id))
+		row--;
+	return row;
+}
+
 /* With --skip-bad: takes those out of the batch that the job has already. */
 static int skip_duplicates(struct submission *s, struct weir_error *err)
 {
@@ -265,15 +284,16 @@ static int skip_duplicates(struct submission *s, struct weir_error *err)
 	int rc = 0, kept = 0;
 	for (int i = 0; i < s->size; i++) {
 		struct entry *e = &s->entries[i];
-		bool there = false;
-		for (int row = 0; row < PQntuples(r); row++)
-			there |= same_text(ledger_text(r, row, 0), e->custom_id);
-		if (!there) {
+		int row = find_row(r, e->custom_id);
+		if (row < 0) {
 			s->entries[kept++] = *e;
 			continue;
 		}
-		if (rc == 0)
+		if (rc == 0) {
+			fail_duplicate(e->custom_id, (uint64_t)ledger_big(r, row, 1),
+				       ledger_text(r, row, 2), e->line, e->file, err);
 			rc = write_out(s, e->raw, err);
+		}
 		free(e->block);
 	}
 	s->size = kept;

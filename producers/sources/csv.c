@@ -45,6 +45,15 @@ static enum input_status find_record(struct input *in, size_t *first, size_t *si
 	return INPUT_LINE;
 }
 
+/* A line without any cell that says something: spreadsheets write such ones below the last row. */
+static bool is_blank(struct weir_text line)
+{
+	for (size_t i = 0; i < line.size; i++)
+		if (line.data[i] != ',')
+			return false;
+	return true;
+}
+
 /* Passes over blank lines and finds the next record. */
 static enum input_status next_record(struct input *in, size_t *first, size_t *size,
 				     struct weir_error *err)
@@ -52,7 +61,7 @@ static enum input_status next_record(struct input *in, size_t *first, size_t *si
 	for (;;) {
 		enum input_status status = find_record(in, first, size, err);
 
-		if (status != INPUT_LINE || record_without_end(input_data(in), *first).size)
+		if (status != INPUT_LINE || !is_blank(record_without_end(input_data(in), *first)))
 			return status;
 		input_skip(in, *first);
 	}
@@ -172,7 +181,9 @@ static enum source_status check_characters(const struct source_record *record,
 	size_t valid = utf8_valid(record->raw.data, record->raw.size);
 
 	if (valid < record->raw.size)
-		return record_bad(record, err, "byte %zu of the record is not valid UTF-8",
+		return record_bad(record, err,
+				  "byte %zu of the record is not valid UTF-8: save the file as "
+				  "\"CSV UTF-8\"",
 				  valid + 1);
 	if (memchr(record->raw.data, '\0', record->raw.size))
 		return record_bad(record, err, "a NUL byte (is the file UTF-16?)");
@@ -232,7 +243,9 @@ static int add_column(struct csv *s, struct weir_text name, struct weir_error *e
 	struct weir_text key;
 
 	if (name.size == 0)
-		return weir_fail(err, "bad_header", "the header line: column %zu has no name",
+		return weir_fail(err, "bad_header",
+				 "the header line: column %zu has no name: name it, or take it "
+				 "out (an empty one, too)",
 				 s->count + 1);
 	if (find_column(s, name))
 		return bad_header(err, "two columns have the name", name);

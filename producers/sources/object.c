@@ -2,6 +2,7 @@
  * anew, so that 12.10 stays 12.10 and order stays order. */
 #include "object.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -235,8 +236,11 @@ static enum source_status bad_json(const json_error_t *fault, const struct sourc
 	if (json_error_code(fault) == json_error_out_of_memory)
 		return record_no_memory(err);
 	if (!record->file.data)
-		return record_bad(record, err, "not valid JSON at byte %d: %s", fault->position,
-				  fault->text);
+		return record_bad(record, err, "not valid JSON at byte %d: %s%s", fault->position,
+				  fault->text,
+				  record->raw.size > 0 && isalpha((unsigned char)*record->raw.data)
+					  ? " (an object a line is needed; CSV is --format csv)"
+					  : "");
 	return record_bad(record, err, "not valid JSON on line %d: %s%s", fault->line, fault->text,
 			  json_error_code(fault) == json_error_end_of_input_expected
 				  ? " (an object a line is --format jsonl)"

@@ -119,6 +119,13 @@ static const char spoilt[] = HEADER "a,V,1,x,1\na,V,1,y,2\n"
 				    "f,,1,x,1\nf,,1,y,2\n"; /* no vendor */
 
 /* All of it is in the file of bad records, which is mended and submitted as it is. */
+/* As other systems write it. */
+static void a_name_in_capitals(void)
+{
+	write_file(LOGS "/ROWS.CSV", HEADER "a,V,1,x,1\na,V,1,y,2\n");
+	EXPECT_PART(submit(LOGS "/ROWS.CSV", NULL, NULL)->out, "1 items");
+}
+
 static void bad_rows_are_skipped(void)
 {
 	write_file(ROWS, spoilt);
@@ -338,6 +345,7 @@ void add_rows_suite(void)
 	CU_add_test(s, "of another kind, each is one", rows_of_another_kind);
 	CU_add_test(s, "what is refused", refused);
 	CU_add_test(s, "rows in disorder", rows_in_disorder);
+	CU_add_test(s, "a name in capitals", a_name_in_capitals);
 	CU_add_test(s, "bad rows are skipped, mended and submitted", bad_rows_are_skipped);
 	CU_add_test(s, "halves of an item are not submitted", halves_are_no_records);
 	CU_add_test(s, "halves of an item are never skipped", halves_are_never_skipped);

@@ -182,6 +182,8 @@ static void bad_lines_are_skipped(void)
 	const struct outcome *o = submit(job, "--skip-bad", SKIPPED);
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
 	EXPECT_PART(o->out, "skipped     3 bad records");
+	EXPECT_PART(o->err, "skipped: line 11: not valid JSON");
+	EXPECT_PART(o->err, "custom_id item_00002 stands on line");
 	expect_skipped();
 	start(NULL, "weir-relay", NULL);
 	start(NULL, "weir-consumer", "sum", NULL);

@@ -191,6 +191,7 @@ static void refusals_of_json(void)
 	refuse("{\"custom_id\":1}}", "end of file expected");
 	refuse("{\"custom_id\":1} {\"custom_id\":2}", "end of file expected");
 	refuse("{\"custom_id\":1,\"a\":NaN}", "not valid JSON at byte 22");
+	refuse("custom_id,a", "CSV is --format csv");
 	refuse("{\"custom_id\":1,\"a\":Infinity}", "not valid JSON");
 	refuse("{\"custom_id\":1,\"a\":01}", "not valid JSON");
 	refuse("{\"custom_id\":1,\"a\":1e999}", "overflow");

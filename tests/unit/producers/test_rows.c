@@ -92,7 +92,7 @@ static void groups(void)
 	CU_ASSERT(is(record.table_name, NULL));
 	good(5, "c", "{\"invoice\":{\"vendor\":\"C\",\"date\":\"2024-01-01\"},\"lines\":[{}]}");
 	finish();
-	begin("item,custom_id\nx,1\n\n\r\ny,1\r\n\"z\n\",1");
+	begin("item,custom_id\nx,1\n\n\r\n,\r\ny,1\r\n\"z\n\",1\n,\n");
 	good(2, "1",
 	     "{\"invoice\":{},\"lines\":[{\"item\":\"x\"},{\"item\":\"y\"},{\"item\":\"z\\n\"}]}");
 	CU_ASSERT(is(record.raw, "x,1\ny,1\n\"z\n\",1"));
@@ -159,9 +159,10 @@ static void rows_that_cannot_be_read(void)
 	finish();
 	begin("custom_id,item\na,1\na,\xFF\na,3\nb,4\nb\n"); /* within, and at the end */
 	bad(2, "a,1",
-	    "line 3: byte 3 of the record is not valid UTF-8; it may be a row of a, which begins "
-	    "on line 2");
-	bad(3, "a,\xFF", "line 3: byte 3 of the record is not valid UTF-8");
+	    "line 3: byte 3 of the record is not valid UTF-8: save the file as \"CSV UTF-8\"; it "
+	    "may be a row of a, which begins on line 2");
+	bad(3, "a,\xFF",
+	    "line 3: byte 3 of the record is not valid UTF-8: save the file as \"CSV UTF-8\"");
 	bad(4, "a,3", "line 4: a may lack a row: line 3 before it could not be read");
 	bad(5, "b,4",
 	    "line 6: 1 fields, where the header has 2 columns; it may be a row of b, which begins "

@@ -239,7 +239,7 @@ static void bad_lines(void)
 		{DESCRIPTION("\"a\\u0085b\""), "bad_description", "control"},
 		{"{\"description\":\"x\",\"unit_price\":1}", "bad_quantity", "quantity is missing"},
 		{QUANTITY("null"), "bad_quantity", "is missing"},
-		{QUANTITY("\"\""), "bad_quantity", "is missing"},
+		{QUANTITY("\" \""), "bad_quantity", "quantity is missing"},
 		{QUANTITY("\"three\""), "bad_quantity", "quantity \"three\" is no decimal number"},
 		{QUANTITY("\"1,5\""), "bad_quantity", "no decimal number"},
 		{QUANTITY("\"1e3\""), "bad_quantity", "no decimal number"},
