@@ -122,6 +122,17 @@ static void the_one_line(void)
 	}
 }
 
+/* A rule may also leave a line out without a word. */
+static void without_a_word(void)
+{
+	sql_text("CREATE FUNCTION weir.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+		 " 'BEGIN RETURN NULL; END'");
+	sql_text("CREATE TRIGGER odd BEFORE INSERT ON weir.inventory_transactions"
+		 " FOR EACH ROW WHEN (NEW.unit_price = 6.66) EXECUTE FUNCTION weir.refuse()");
+	book("refused");
+	expect_one_line_refused("a trigger that returns NULL");
+}
+
 /* No line of it can be booked; the others are. */
 static void a_vendor(void)
 {
@@ -178,6 +189,7 @@ void add_invoices_refused_suite(void)
 	CU_pSuite s = CU_add_suite_with_setup_and_teardown("invoices that the database refuses",
 							   world_open, world_close, clean, leave);
 	CU_add_test(s, "lose the one line", the_one_line);
+	CU_add_test(s, "lose it also without a word", without_a_word);
 	CU_add_test(s, "of a vendor", a_vendor);
 	CU_add_test(s, "at the end of the transaction", at_the_end);
 	CU_add_test(s, "since they are booked otherwise", other_content);

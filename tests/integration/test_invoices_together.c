@@ -155,11 +155,20 @@ static int64_t deadlocks(void)
 	return sql("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()");
 }
 
+/* What a database has as its preset for all sessions. */
+static void preset(const char *what)
+{
+	sql_text("DO 'BEGIN EXECUTE format(''ALTER DATABASE %%I %s'', current_database()); END'",
+		 what);
+}
+
 static void side_by_side(void)
 {
 	uint64_t seed = choose_seed();
 	int64_t before = deadlocks();
 	struct process *consumers[CONSUMERS];
+	/* One who waits for another has to see afterwards what that one has done. */
+	preset("SET default_transaction_isolation = \"repeatable read\"");
 	made_invoices(made, INVOICES, seed);
 	for (int i = 0; i < JOBS; i++)
 		submit_job(seed, i);
@@ -181,6 +190,7 @@ static void side_by_side(void)
 static void clean(void)
 {
 	world_clean();
+	preset("RESET default_transaction_isolation");
 	real_plugins();
 }
 
