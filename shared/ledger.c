@@ -44,7 +44,8 @@ static void ignore_notice(void *arg, const PGresult *r)
 
 #define SESSION                                                                                    \
 	"-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=120s" \
-	" -c jit=off -c client_min_messages=warning"
+	" -c jit=off -c client_min_messages=warning"                                               \
+	" -c default_transaction_isolation=read\\ committed"
 
 /* Each statement is a look-up by key, or walks an index in its order. What the planner believes
  * while it has no statistics of a table that has just begun to fill must not change that. */

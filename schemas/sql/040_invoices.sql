@@ -16,10 +16,12 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;   -- similarity of descrip
 CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public; -- ... of one user
 
 -- What two texts have in common that mean the same to a person: letter case, punctuation and the
--- forms of a character do not count.
+-- forms of a character do not count. What is a letter is not asked of the database's locale: to "C"
+-- none is but a-z, and to ICU not the vowels of Hindi and Thai, so that different words became one.
 CREATE FUNCTION weir.text_key(t text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(nullif(btrim(regexp_replace(lower(normalize(t, NFKC)), '[^[:alnum:]]+', ' ', 'g')),
-                       ''), btrim(lower(t)));
+RETURN coalesce(nullif(btrim(regexp_replace(lower(normalize(t, NFKC)),
+       '[^a-z0-9\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u1FFF\u2C00-\u2DFF\u3005-\u3007\u3040-\uFDFF'
+       '\U00010000-\U0001CFFF\U00020000-\U0003FFFF]+', ' ', 'g')), ''), btrim(lower(t)));
 
 CREATE TABLE weir.vendors (
 	user_id    text COLLATE "C" NOT NULL,
@@ -233,11 +235,13 @@ BEGIN
 END $$;
 
 -- The words of a key that hold digits: sizes, grades, percentages. Where these differ, so do the
--- things, however alike the words are.
-CREATE FUNCTION weir.number_words(item_key text) RETURNS text[]
+-- things, however alike the words are. The same goes for words that pg_trgm does not see: in a
+-- database of the locale "C", those that are not of a-z alone.
+CREATE FUNCTION weir.telling_words(item_key text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT coalesce(array_agg(w ORDER BY w COLLATE "C"), '{}')
-  FROM regexp_split_to_table(item_key, ' ') AS w WHERE w ~ '[0-9]'
+  FROM regexp_split_to_table(item_key, ' ') AS w
+ WHERE w ~ '[0-9]' OR (w ~ '[^a-z]' AND show_trgm(U&'\00E9') = '{}')
 $$;
 
 -- The most similar items of a user, the best first. Its index is of the kind that only bitmap scans
@@ -247,11 +251,13 @@ RETURNS TABLE (item_id bigint, description text, item_key text, similarity real)
 LANGUAGE plpgsql SET enable_bitmapscan = on SET enable_indexscan = off SET enable_sort = on
 SET pg_trgm.similarity_threshold = 1 AS $$
 BEGIN
-	PERFORM set_config('pg_trgm.similarity_threshold', threshold::text, true);
+	-- The operator compares with a double, which a real of the same digits may be just below.
+	PERFORM set_config('pg_trgm.similarity_threshold', (threshold - 0.00001)::text, true);
 	RETURN QUERY
 	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
 	  FROM weir.inventory_items i
 	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key % key
+	   AND similarity(i.item_key, key) >= threshold
 	 ORDER BY s DESC, i.item_id LIMIT 5;
 END $$;
 
@@ -302,7 +308,7 @@ BEGIN
 		       max(s.similarity) FILTER (WHERE s.sure) AS sure_similarity
 		  INTO likely
 		  FROM (SELECT c.*, c.similarity >= l.fuzzy_auto
-		               AND weir.number_words(c.item_key) = weir.number_words(key) AS sure
+		               AND weir.telling_words(c.item_key) = weir.telling_words(key) AS sure
 		          FROM weir.similar_items(l.user_id, l.base_unit, key, l.fuzzy_review)
 		               WITH ORDINALITY AS c(item_id, description, item_key, similarity, n)) s;
 		m.item_id := coalesce(likely.sure, likely.best);
@@ -402,7 +408,7 @@ BEGIN
 	END IF;
 END $$;
 
--- Books lines whose items are known and held. Those that stand there already are left as they are.
+-- Writes lines whose items are known and held. Those that stand there already are left as they are.
 CREATE FUNCTION weir.write_lines(lines weir.invoice_line[], matches weir.line_match[])
 RETURNS weir.booked_line[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -437,56 +443,66 @@ BEGIN
 	RETURN booked;
 END $$;
 
--- ---- dividing ----
-
--- A row that the database refuses for good must not take the others with it: the lines are divided
--- until it stands alone, first to the one invoice, then to the one line. Faults that may pass, and
--- those of the schema, are the whole flush's.
-
-CREATE FUNCTION weir.map_safely(lines weir.invoice_line[], INOUT matches weir.line_match[])
-LANGUAGE plpgsql AS $$
-DECLARE
-	half integer := cardinality(lines) / 2;
+-- Adds what was booked to the items, each in one update; the newest purchase only moves forward.
+CREATE FUNCTION weir.book_items(booked weir.booked_line[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	BEGIN
-		matches := weir.map_lines(lines, matches);
-		RETURN;
-	EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception
-	            OR program_limit_exceeded OR with_check_option_violation
-	            OR triggered_action_exception THEN
-		IF half = 0 THEN
-			matches[1].error := SQLERRM;
-			RETURN;
-		END IF;
-	END;
-	matches := weir.map_safely(lines[:half], matches[:half])
-	      || weir.map_safely(lines[half + 1:], matches[half + 1:]);
+	UPDATE weir.inventory_items i
+	   SET quantity = i.quantity + s.quantity, updated_at = now(),
+	       (last_purchase_date, last_purchase_invoice, last_purchase_line, last_purchase_price,
+	        last_purchase_currency, last_purchase_pack_units) = (
+	       SELECT c.* FROM (VALUES
+	              (i.last_purchase_date, i.last_purchase_invoice, i.last_purchase_line,
+	               i.last_purchase_price, i.last_purchase_currency, i.last_purchase_pack_units),
+	              ((s.newest).invoice_date, (s.newest).invoice_id, (s.newest).line,
+	               (s.newest).price, (s.newest).currency, (s.newest).pack_units))
+	              AS c(day, invoice, line, price, currency, units)
+	        ORDER BY c.day DESC NULLS LAST, c.invoice COLLATE "C" DESC, c.line DESC LIMIT 1)
+	  FROM (SELECT b.item_id, sum(b.quantity_change) AS quantity,
+	               (array_agg(b ORDER BY b.invoice_date DESC, b.invoice_id DESC, b.line DESC)
+	                FILTER (WHERE b.is_purchase))[1] AS newest
+	          FROM unnest(booked) AS b GROUP BY b.item_id) s
+	 WHERE i.item_id = s.item_id;
 END $$;
 
-CREATE FUNCTION weir.write_safely(lines weir.invoice_line[], INOUT matches weir.line_match[],
-                                  OUT booked weir.booked_line[])
+-- Books lines: one update for all items of theirs.
+CREATE FUNCTION weir.book_lines(lines weir.invoice_line[], matches weir.line_match[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	booked weir.booked_line[];
+BEGIN
+	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
+		booked := booked || weir.write_lines(lines[n:n + 499], matches[n:n + 499]);
+	END LOOP;
+	PERFORM weir.book_items(booked);
+END $$;
+
+-- ---- dividing ----
+
+-- Maps or books lines. One that the database refuses for good must not take the others with it: they
+-- are divided until it stands alone. Faults that may pass, and those of the schema, are the whole
+-- flush's.
+CREATE FUNCTION weir.do_safely(step text, lines weir.invoice_line[], INOUT matches weir.line_match[])
 LANGUAGE plpgsql AS $$
 DECLARE
 	half integer := cardinality(lines) / 2;
-	a record;
-	b record;
 BEGIN
 	BEGIN
-		booked := weir.write_lines(lines, matches);
+		IF step = 'map' THEN
+			matches := weir.map_lines(lines, matches);
+		ELSE
+			PERFORM weir.book_lines(lines, matches);
+		END IF;
 		RETURN;
-	EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception
-	            OR program_limit_exceeded OR with_check_option_violation
-	            OR triggered_action_exception THEN
+	EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error
+	            OR cardinality_violation OR program_limit_exceeded
+	            OR with_check_option_violation OR triggered_action_exception THEN
 		IF half = 0 THEN
-			matches[1].item_id := NULL;
 			matches[1].error := SQLERRM;
 			RETURN;
 		END IF;
 	END;
-	a := weir.write_safely(lines[:half], matches[:half]);
-	b := weir.write_safely(lines[half + 1:], matches[half + 1:]);
-	matches := a.matches || b.matches;
-	booked := a.booked || b.booked;
+	matches := weir.do_safely(step, lines[:half], matches[:half])
+	      || weir.do_safely(step, lines[half + 1:], matches[half + 1:]);
 END $$;
 
 -- ---- a flush ----
@@ -534,30 +550,26 @@ BEGIN
 	matches := NULL;
 	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
 		part := weir.find_items(lines[n:n + 499]);
-		matches := matches || weir.map_safely(lines[n:n + 499], part);
+		matches := matches || weir.do_safely('map', lines[n:n + 499], part);
 	END LOOP;
 	RETURN matches;
 END $$;
 
--- Adds what was booked to the items, each in one update; the newest purchase only moves forward.
-CREATE FUNCTION weir.book_items(booked weir.booked_line[]) RETURNS void LANGUAGE plpgsql AS $$
+-- An item that was made for a line which in the end is not booked is not left behind, nor what leads
+-- to it: unless something of the user's own refers to it by now.
+CREATE FUNCTION weir.forget_items(matches weir.line_match[]) RETURNS void
+LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 BEGIN
-	UPDATE weir.inventory_items i
-	   SET quantity = i.quantity + s.quantity, updated_at = now(),
-	       (last_purchase_date, last_purchase_invoice, last_purchase_line, last_purchase_price,
-	        last_purchase_currency, last_purchase_pack_units) = (
-	       SELECT c.* FROM (VALUES
-	              (i.last_purchase_date, i.last_purchase_invoice, i.last_purchase_line,
-	               i.last_purchase_price, i.last_purchase_currency, i.last_purchase_pack_units),
-	              ((s.newest).invoice_date, (s.newest).invoice_id, (s.newest).line,
-	               (s.newest).price, (s.newest).currency, (s.newest).pack_units))
-	              AS c(day, invoice, line, price, currency, units)
-	        ORDER BY c.day DESC NULLS LAST, c.invoice COLLATE "C" DESC, c.line DESC LIMIT 1)
-	  FROM (SELECT b.item_id, sum(b.quantity_change) AS quantity,
-	               (array_agg(b ORDER BY b.invoice_date DESC, b.invoice_id DESC, b.line DESC)
-	                FILTER (WHERE b.is_purchase))[1] AS newest
-	          FROM unnest(booked) AS b GROUP BY b.item_id) s
-	 WHERE i.item_id = s.item_id;
+	WITH unused AS (
+		DELETE FROM weir.inventory_items i
+		 USING (SELECT m.item_id FROM unnest(matches) m WHERE m.match = 'new' OFFSET 0) n
+		 WHERE i.item_id = n.item_id AND NOT EXISTS (
+		       SELECT FROM weir.inventory_transactions t WHERE t.item_id = n.item_id)
+		RETURNING i.item_id)
+	DELETE FROM weir.vendor_item_mappings k USING unused, unnest(matches) m
+	 WHERE m.item_id = unused.item_id AND k.mapping_id = m.mapping_id;
+EXCEPTION WHEN integrity_constraint_violation THEN
+	NULL;
 END $$;
 
 -- Why lines are not booked: the first thousand of them.
@@ -565,13 +577,14 @@ CREATE FUNCTION weir.list_faults(of_user text, invoice text, its_lines integer[]
                                  errors text[])
 RETURNS json LANGUAGE sql STABLE AS $$
 SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
-       'error', coalesce((SELECT format('was booked before with other content: %s x %s at %s %s',
-                                        t.quantity, t.description, t.unit_price, t.currency)
-                            FROM weir.inventory_transactions t WHERE t.user_id = of_user
-                             AND t.invoice_id = invoice AND t.line = l.line), l.error),
-       'error_class', CASE WHEN l.error IS NULL THEN 'booked_differently' ELSE 'store' END)
+       'error', coalesce(t.error, l.error, 'a rule of the database has left the line out'),
+       'error_class', CASE WHEN t.error IS NULL THEN 'store' ELSE 'booked_differently' END)
        ORDER BY l.line)
   FROM unnest(its_lines[:1000], texts[:1000], errors[:1000]) AS l(line, description, error)
+  LEFT JOIN LATERAL (SELECT format('was booked before with other content: %s x %s at %s %s',
+                                   t.quantity, t.description, t.unit_price, t.currency) AS error
+          FROM weir.inventory_transactions t WHERE t.user_id = of_user
+           AND t.invoice_id = invoice AND t.line = l.line LIMIT 1) t ON true
 $$;
 
 -- What a person is to look at: the first hundred lines.
@@ -663,22 +676,15 @@ RETURNS TABLE (pos integer, result json) LANGUAGE plpgsql AS $$
 DECLARE
 	lines weir.invoice_line[] := weir.read_invoices(positions, user_ids, invoice_ids, invoices);
 	matches weir.line_match[] := weir.map_all(lines);
-	written weir.line_match[];
-	booked weir.booked_line[];
-	part record;
 BEGIN
 	-- From here on the prices and quantities of these items are ours, in the order of their keys.
 	PERFORM FROM (SELECT DISTINCT l.item_id FROM unnest(lines, matches) l
 	               WHERE l.item_id IS NOT NULL ORDER BY 1) u
 	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i
 	               WHERE i.item_id = u.item_id FOR NO KEY UPDATE) i;
-	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
-		part := weir.write_safely(lines[n:n + 499], matches[n:n + 499]);
-		written := written || part.matches;
-		booked := booked || part.booked;
-	END LOOP;
-	PERFORM weir.book_items(booked);
-	RETURN QUERY SELECT * FROM weir.invoice_results(positions, invoices, lines, written);
+	matches := weir.do_safely('book', lines, matches);
+	PERFORM weir.forget_items(matches);
+	RETURN QUERY SELECT * FROM weir.invoice_results(positions, invoices, lines, matches);
 END $$;
 
 -- ---- review ----

@@ -36,6 +36,9 @@
 	X(invoice) \
 	X(invoices_fixture) \
 	X(invoices_property) \
+	X(invoices_order) \
+	X(invoices_together) \
+	X(invoices_refused) \
 	X(results) \
 	X(review) \
 	X(models)
