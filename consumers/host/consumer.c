@@ -54,6 +54,7 @@ static int open_ledger(struct consumer *c, struct weir_error *err)
 		return -1;
 	}
 	c->ledger = l;
+	c->flush.patient = false;
 	c->ledger_back.tries = 0;
 	return 0;
 }

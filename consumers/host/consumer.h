@@ -75,6 +75,7 @@ struct flush {
 	struct weir_error error;
 	int64_t pause_until_us; /* after a failure that may pass */
 	unsigned pauses;
+	bool patient;	 /* its statements may take long */
 	uint32_t groups; /* given so far */
 };
 

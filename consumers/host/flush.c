@@ -23,6 +23,7 @@
 #define PAUSE_CAP_US 5000000
 #define CAREFUL_US 10000000 /* after a hopeful flush that was mistaken */
 #define PAUSES_WHOLE 3	    /* a flush that takes too long so often is tried in two halves */
+#define PATIENCE_MS 900000  /* for what stands alone, and takes too long all the same */
 
 static const char wake_relay[] = "SELECT pg_notify('weir_due', '')";
 
@@ -328,6 +329,18 @@ static bool fail_missing(struct consumer *c)
 	return true;
 }
 
+/* One item may be so large that the usual time is too short for it. */
+static void be_patient(struct consumer *c, bool patient)
+{
+	struct weir_error why;
+	if (!ledger_alive(c->ledger) || c->flush.patient == patient)
+		return;
+	if (ledger_patience(c->ledger, patient ? PATIENCE_MS : LEDGER_STATEMENT_MS, &why) == 0)
+		c->flush.patient = patient;
+	else
+		log_event(LOG_WARN, "patience_failed", "error=\"%s\"", why.text);
+}
+
 static void roll_back(struct consumer *c)
 {
 	struct weir_error why;
@@ -373,6 +386,7 @@ static void fail_flush(struct consumer *c, enum ledger_fault fault, bool by_plug
 {
 	struct flush *f = &c->flush;
 	bool too_long = !by_plugin && ledger_timed_out(c->ledger) && f->pauses >= PAUSES_WHOLE;
+	bool alone = f->size == 1;
 	if (was_mistaken(c)) {
 		claim_carefully(c);
 		goto out;
@@ -392,6 +406,8 @@ static void fail_flush(struct consumer *c, enum ledger_fault fault, bool by_plug
 out:
 	end_flush(c);
 	roll_back(c);
+	if (too_long && alone)
+		be_patient(c, true);
 	if (!ledger_alive(c->ledger))
 		consumer_lose_ledger(c, &f->error);
 }
@@ -517,6 +533,7 @@ static void finish(struct consumer *c)
 	size_t n = refuse_unknown(c, stored);
 	f->pauses = 0;
 	end_flush(c);
+	be_patient(c, false);
 	if (requested)
 		asks_requested(c);
 	/* The database gets its next flush first, and works on it while we count and ack. */

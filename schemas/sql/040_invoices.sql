@@ -118,7 +118,7 @@ CREATE TABLE weir.inventory_transactions (
 
 CREATE INDEX transactions_of_item ON weir.inventory_transactions (item_id);
 
--- One row a purchase. What came before it is the same vendor's newest earlier price of that item in
+-- One row a purchase (of more than nothing). What came before it is the same vendor's newest earlier price of that item in
 -- that currency, whatever the order in which invoices arrive; compared by base unit.
 CREATE TABLE weir.price_history (
 	user_id      text COLLATE "C" NOT NULL,
@@ -171,7 +171,8 @@ CREATE TYPE weir.line_match AS (
 	mapping_id  bigint, -- NULL: not known yet
 	item_id     bigint,
 	match       text,
-	error       text    -- why the database refused it
+	doubtful    boolean, -- the mapping needs review
+	error       text     -- why the database refused it
 );
 
 -- A transaction that was new, for what follows from it.
@@ -192,12 +193,12 @@ CREATE TYPE weir.booked_line AS (
 -- In one order for everybody: two flushes never wait for each other.
 CREATE FUNCTION weir.read_invoices(pos integer[], user_id text[], invoice_id text[], invoice text[])
 RETURNS weir.invoice_line[] LANGUAGE sql AS $$
-SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.invoice_number,
+SELECT coalesce(array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.invoice_number,
                      h.invoice_date, h.currency, h.fuzzy_auto, h.fuzzy_review, l.line,
                      coalesce(l.item_number, ''), l.description, l.category, l.quantity,
                      l.unit_price, l.credit, l.pack_size,
                      l.pack_count * l.pack_each * l.unit_factor, l.base_unit)::weir.invoice_line
-                 ORDER BY h.user_id COLLATE "C", h.invoice_id COLLATE "C", h.pos, l.line)
+                 ORDER BY h.user_id COLLATE "C", h.invoice_id COLLATE "C", h.pos, l.line), '{}')
   FROM (SELECT u.pos, u.user_id, u.invoice_id, i.*, weir.text_key(i.vendor_name) AS vendor_key
           FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
          CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(vendor_name text,
@@ -218,16 +219,17 @@ DECLARE
 	matches weir.line_match[];
 BEGIN
 	SELECT array_agg(ROW(v.vendor_id, coalesce(n.mapping_id, d.mapping_id),
-	                     coalesce(n.item_id, d.item_id), 'exact', NULL)::weir.line_match
+	                     coalesce(n.item_id, d.item_id), 'exact',
+	                     coalesce(n.needs_review, d.needs_review), NULL)::weir.line_match
 	                 ORDER BY l.ordinality)
 	  INTO matches
 	  FROM unnest(lines) WITH ORDINALITY AS l
 	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
 	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
-	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
+	  LEFT JOIN LATERAL (SELECT m.* FROM weir.vendor_item_mappings m
 	        WHERE m.vendor_id = v.vendor_id AND m.item_number = l.item_number
 	          AND m.base_unit = l.base_unit AND m.item_number <> '' LIMIT 1) n ON true
-	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id FROM weir.vendor_item_mappings m
+	  LEFT JOIN LATERAL (SELECT m.* FROM weir.vendor_item_mappings m
 	        WHERE l.item_number = '' AND m.vendor_id = v.vendor_id
 	          AND m.item_key = weir.text_key(l.description) AND m.base_unit = l.base_unit
 	        ORDER BY m.mapping_id LIMIT 1) d ON true;
@@ -326,7 +328,7 @@ BEGIN
 	VALUES (l.user_id, vendor, l.item_number, l.description, key, l.base_unit, m.item_id,
 	        m.match, m.similarity, m.candidates, m.needs_review)
 	RETURNING mapping_id INTO m.mapping_id;
-	RETURN (vendor, m.mapping_id, m.item_id, m.match, NULL)::weir.line_match;
+	RETURN (vendor, m.mapping_id, m.item_id, m.match, m.needs_review, NULL)::weir.line_match;
 END $$;
 
 -- In order: what one line has made, the next one finds.
@@ -379,30 +381,23 @@ BEGIN
 	 WHERE p.user_id = d.user_id AND p.invoice_id = d.invoice_id AND p.line = d.line;
 END $$;
 
--- The rows of the next day after each new one, and the new ones themselves where one call has several
--- of a kind, none of which could see the others.
+-- The rows of the next day after each new one, which may be new, too.
 CREATE FUNCTION weir.derive_around(booked weir.booked_line[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	users text[];
 	invoices text[];
 	numbers integer[];
 BEGIN
-	WITH b AS MATERIALIZED (
-		SELECT b.*, count(*) OVER (PARTITION BY b.item_id, b.vendor_id, b.currency)
-		            AS alike
-		  FROM unnest(booked) b WHERE b.is_purchase)
-	SELECT array_agg(k.user_id), array_agg(k.invoice_id), array_agg(k.line)
+	SELECT array_agg(n.user_id), array_agg(n.invoice_id), array_agg(n.line)
 	  INTO users, invoices, numbers
-	  FROM (SELECT b.user_id, b.invoice_id, b.line FROM b WHERE b.alike > 1
-	        UNION
-	        SELECT b.user_id, a.invoice_id, a.line FROM b
-	         CROSS JOIN LATERAL (SELECT p.invoice_id, p.line FROM weir.price_history p
-	               WHERE p.item_id = b.item_id AND p.vendor_id = b.vendor_id
-	                 AND p.currency = b.currency
-	                 AND p.invoice_date = (SELECT q.invoice_date FROM weir.price_history q
-	                      WHERE q.item_id = b.item_id AND q.vendor_id = b.vendor_id
-	                        AND q.currency = b.currency AND q.invoice_date > b.invoice_date
-	                      ORDER BY q.invoice_date, q.invoice_id, q.line LIMIT 1)) a) k;
+	  FROM (SELECT DISTINCT b.item_id, b.vendor_id, b.currency, b.invoice_date
+	          FROM unnest(booked) b WHERE b.is_purchase) b
+	 CROSS JOIN LATERAL (SELECT p.user_id, p.invoice_id, p.line FROM weir.price_history p
+	       WHERE p.item_id = b.item_id AND p.vendor_id = b.vendor_id AND p.currency = b.currency
+	         AND p.invoice_date = (SELECT q.invoice_date FROM weir.price_history q
+	              WHERE q.item_id = b.item_id AND q.vendor_id = b.vendor_id
+	                AND q.currency = b.currency AND q.invoice_date > b.invoice_date
+	              ORDER BY q.invoice_date, q.invoice_id, q.line LIMIT 1)) n;
 	IF users IS NOT NULL THEN
 		PERFORM weir.derive_prices(users, invoices, numbers);
 	END IF;
@@ -426,7 +421,8 @@ BEGIN
 		  FROM unnest(lines, matches) AS l WHERE l.item_id IS NOT NULL
 		ON CONFLICT DO NOTHING
 		RETURNING user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line,
-		          unit_price, pack_units, quantity_change, kind = 'purchase' AS is_purchase),
+		          unit_price, pack_units, quantity_change,
+		          kind = 'purchase' AND quantity <> 0 AS is_purchase),
 	p AS (
 		INSERT INTO weir.price_history (user_id, invoice_id, line, item_id, vendor_id, currency,
 		       invoice_date, price, pack_units, previous_price, previous_pack_units,
@@ -607,7 +603,7 @@ AS $$
 WITH l AS (
 	SELECT l.pos, l.user_id, l.invoice_id, l.line, l.description, l.error, t.vendor_id, t.item_id,
 	       t.mapping_id, t.match, t.total_cost, p.is_price_increase, p.price_change_percent,
-	       t.line IS NOT NULL AS booked, t.match = 'fuzzy_review' AS doubtful
+	       t.line IS NOT NULL AS booked, t.line IS NOT NULL AND l.doubtful AS doubtful
 	  FROM unnest(lines, matches) AS l
 	  LEFT JOIN LATERAL (SELECT t.* FROM weir.inventory_transactions t
 	         WHERE t.user_id = l.user_id AND t.invoice_id = l.invoice_id AND t.line = l.line

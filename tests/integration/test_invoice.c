@@ -106,6 +106,48 @@ static void one_invoice(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.price_history WHERE user_id = '7'"), 3);
 }
 
+/* Out of stock: it stands on the invoice, but nothing was bought. */
+static void nothing_of_it(void)
+{
+	work();
+	json_decref(book("none",
+			 "{\"custom_id\":\"invoice_id_1\"," HEAD
+			 ",\"line_items\":[{\"description\":"
+			 "\"Leeks\",\"quantity\":0,\"unit_price\":\"9.00\"}]}\n",
+			 0));
+	EXPECT_INT(sql("SELECT count(*) FROM weir.inventory_transactions"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.price_history"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.inventory_items"
+		       " WHERE quantity = 0 AND last_purchase_date IS NULL"),
+		   1);
+}
+
+#define LIKE(id, number, text)                                                                     \
+	"{\"custom_id\":\"" id "\"," HEAD ",\"line_items\":[{\"item_number\":\"" number            \
+	"\",\"description\":\"" text "\",\"quantity\":1,\"unit_price\":1}]}\n"
+
+/* An invoice lists what a person has to look at, as long as nobody has. */
+static void in_doubt(void)
+{
+	work();
+	json_t *lines = book("doubt",
+			     LIKE("a", "1", "Red onion jumbo") LIKE("b", "2", "Red onions jumbos")
+				     LIKE("c", "2", "Red onions jumbos"),
+			     0);
+	EXPECT_VALUE(line_of(lines, "a"), RESULT("review"), "[]");
+	EXPECT_VALUE(line_of(lines, "b"), RESULT("fuzzy_matches"), "1");
+	EXPECT_VALUE(line_of(lines, "c"), RESULT("exact_matches"), "1");
+	EXPECT_PART(value_of(line_of(lines, "b"), RESULT("review")), "Red onion jumbo");
+	EXPECT_PART(value_of(line_of(lines, "c"), RESULT("review")), "Red onion jumbo");
+	json_decref(lines);
+	const struct outcome *o =
+		run(NULL, "weir", "invoice", "review", "7", "--accept", "all", NULL);
+	EXPECT(o->status == 0, "accept: %d: %s", o->status, o->err);
+	lines = book("no_doubt", LIKE("d", "2", "Red onions jumbos"), 0);
+	EXPECT_VALUE(line_of(lines, "d"), RESULT("review"), "[]");
+	json_decref(lines);
+}
+
 static void a_bad_line_among_good_ones(void)
 {
 	work();
@@ -206,6 +248,8 @@ void add_invoice_suite(void)
 {
 	CU_pSuite s = REAL_SUITE("invoices");
 	CU_add_test(s, "one invoice, exactly", one_invoice);
+	CU_add_test(s, "nothing of it", nothing_of_it);
+	CU_add_test(s, "in doubt", in_doubt);
 	CU_add_test(s, "a bad line among good ones", a_bad_line_among_good_ones);
 	CU_add_test(s, "nothing but bad lines", nothing_but_bad_lines);
 	CU_add_test(s, "the sample", the_sample);

@@ -130,7 +130,7 @@ static void book(int least, int count)
 {
 	sql_text("WITH i AS (SELECT n, user_id, invoice_id, json_build_object("
 		 "  'vendor_name', vendor, 'invoice_number', invoice_id, 'invoice_date', day,"
-		 "  'currency', 'USD', 'fuzzy_auto', 0.8, 'fuzzy_review', 0.6, 'failed_items',"
+		 "  'currency', 'USD', 'fuzzy_auto', 0.85, 'fuzzy_review', 0.6, 'failed_items',"
 		 "  '[]'::json, 'warnings', '[]'::json, 'lines', json_agg(json_build_object('line',"
 		 "  line, 'item_number', item_number, 'description', description, 'quantity',"
 		 "  quantity, 'unit_price', price, 'credit', credit, 'pack_count', packs,"

@@ -338,12 +338,18 @@ static int derive_next_date(struct booking *b)
 	return rc;
 }
 
+/* What comes back was no purchase, and neither was nothing. */
+static int is_purchase(const struct reference_line *l)
+{
+	return !l->credit && strspn(l->quantity, "0.") < strlen(l->quantity);
+}
+
 /* Of the last purchase that stands there and this line, the newer one is kept. */
 static int update_item(struct booking *b)
 {
 	const struct reference_invoice *in = b->invoice;
 	const struct reference_line *l = b->line;
-	if (l->credit)
+	if (!is_purchase(l))
 		return done(ask(b->ref,
 				"UPDATE reference.inventory_items SET quantity = quantity"
 				" + $3::numeric * $4::numeric * $5::numeric * $6::numeric"
@@ -367,12 +373,11 @@ static int update_item(struct booking *b)
 		    in->invoice_date, in->invoice_id, b->number, l->unit_price, in->currency));
 }
 
-/* What comes back was no purchase: it has no price to remember. */
 static int book_line(struct booking *b)
 {
 	if (map_line(b) < 0 || insert_transaction(b) < 0)
 		return -1;
-	if (!b->line->credit && (insert_price(b) < 0 || derive_next_date(b) < 0))
+	if (is_purchase(b->line) && (insert_price(b) < 0 || derive_next_date(b) < 0))
 		return -1;
 	return update_item(b);
 }
