@@ -169,13 +169,13 @@ static bool flush_redis(struct havoc *h, const struct draw *d)
 	return true;
 }
 
-static const char *a_queue(const struct draw *d) { return load_queues[d->pick % 2]; }
+static const char *a_queue(const struct draw *d) { return load_queues[d->pick % 3]; }
 
 static bool purge_queue(struct havoc *h, const struct draw *d)
 {
 	if (!is_up(h, PROXY_AMQP))
 		return false;
-	queue_purge(load_queues[d->pick % 3]);
+	queue_purge(load_queues[d->pick % 4]);
 	return true;
 }
 
