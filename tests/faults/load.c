@@ -83,14 +83,14 @@ int promise_bills(const struct promise *p)
 
 /* ---- the plan ---- */
 
-static int size_of(const struct load *l, int left, struct chance *c)
+static int size_of(const struct load *l, const struct order *o, int left, struct chance *c)
 {
 	int most = l->items / 6, size;
 	if (most > 20000)
 		most = 20000;
 	/* Some small, some large, few in between. */
-	size = chance_between(c, 0, 2) ? chance_between(c, most / 4, most)
-				       : chance_between(c, 1, 150);
+	size = chance_between(c, 0, 2) || o->invoices ? chance_between(c, most / 4, most)
+						      : chance_between(c, 1, 150);
 	return size < left ? size : left;
 }
 
@@ -116,7 +116,7 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 		o->invoices = l->count % 6 == 1 || l->count % 6 == 5;
 		o->model = l->count % 3 == 0 ? models[l->count / 3 % MODELS] : NULL;
 		o->kind = o->model ? "ask" : chance_between(&c, 0, 2) ? "sum" : "slow";
-		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, left, &c);
+		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, o, left, &c);
 		snprintf(o->id, sizeof o->id, "mix_%03d", l->count);
 		o->staged = chance_between(&c, 0, 3) == 0 && !plain;
 		o->limit = chance_between(&c, 20, 200);
