@@ -209,7 +209,7 @@ void invoice_write(FILE *f, const struct invoice *in)
 
 void invoices_open(const struct load *l)
 {
-	double ms = l->pace_ms / 4;
+	double ms = l->pace_ms / 12; /* so many lines wait for each other */
 	sql_text("CREATE FUNCTION hamper() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 		 " IF NEW.pack_size = '%s' THEN RAISE EXCEPTION 'it is cursed'; END IF;"
 		 " PERFORM pg_sleep(%f); RETURN NEW; END $$;"
