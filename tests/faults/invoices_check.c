@@ -1,7 +1,6 @@
 /* The checker of invoices. What was promised goes into a table, and is held against weir's by plain
  * queries: all but the ids of things is known beforehand. */
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "invoices.h"
 
@@ -56,8 +55,8 @@ static const char recounts[] =
 	" invoice_id, line, unit_price, currency, pack_units FROM found WHERE kind = 'purchase'"
 	" ORDER BY item_id, invoice_date DESC, invoice_id COLLATE \"C\" DESC, line DESC";
 
-/* Lines of a sort that are told with their class, and what each item is to have come to. */
-static const char results[] =
+/* What the result of each item is to say. */
+static const char outcomes[] =
 	"CREATE TEMP TABLE outcomes AS SELECT p.job_id, p.ordinal, p.invoice_id,"
 	" count(*) FILTER (WHERE p.fault IS NULL) AS good,"
 	" count(*) FILTER (WHERE p.fault IS NOT NULL) AS bad,"
@@ -121,7 +120,7 @@ static void promise_all(const struct load *l)
 	sql_text("%s", wanted);
 	sql_text("%s", found);
 	sql_text("%s", recounts);
-	sql_text("%s", results);
+	sql_text("%s", outcomes);
 }
 
 /* ---- differences: no query may have a row ---- */
