@@ -310,6 +310,8 @@ static bool cancel_job(struct havoc *h, const struct draw *d)
 static bool retry_job(struct havoc *h, const struct draw *d)
 {
 	struct order *o = !h->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
+	for (int i = 1; o && !o->invoices && i < h->load->count; i++)
+		o = load_pick(h->load, d->pick + i);
 	if (!o || !o->invoices)
 		return false;
 	h->retrying = true;
