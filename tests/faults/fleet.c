@@ -18,8 +18,8 @@ static struct process *start_worker(int worker)
 	if (is_relay(worker))
 		return start(NULL, "weir-relay", "--lost-after", "4s", "--poison-limit", "15",
 			     "--batches", "5", NULL);
-	return start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "--poison-limit", "15",
-		     "--grace", "5s", "--flush", "100", NULL);
+	return start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "invoice",
+		     "--poison-limit", "15", "--grace", "5s", "--flush", "100", NULL);
 }
 
 /* ---- how one ended ---- */

@@ -169,13 +169,13 @@ static bool flush_redis(struct havoc *h, const struct draw *d)
 	return true;
 }
 
-static const char *a_queue(const struct draw *d) { return load_queues[d->pick % 2]; }
+static const char *a_queue(const struct draw *d) { return load_queues[d->pick % 3]; }
 
 static bool purge_queue(struct havoc *h, const struct draw *d)
 {
 	if (!is_up(h, PROXY_AMQP))
 		return false;
-	queue_purge(load_queues[d->pick % 3]);
+	queue_purge(load_queues[d->pick % 4]);
 	return true;
 }
 
@@ -306,9 +306,25 @@ static bool cancel_job(struct havoc *h, const struct draw *d)
 	return true;
 }
 
+/* Invoices that have failed will fail again. Models would be paid for again, and are left alone. */
+static bool retry_job(struct havoc *h, const struct draw *d)
+{
+	struct order *o = !h->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
+	for (int i = 1; o && !o->invoices && i < h->load->count; i++)
+		o = load_pick(h->load, d->pick + i);
+	if (!o || !o->invoices)
+		return false;
+	h->retrying = true;
+	h->controlled = o;
+	h->control = start(NULL, "weir", "retry", o->id, NULL);
+	return true;
+}
+
 /* Commands are given until they have succeeded, or had nothing to do. */
 static bool is_settled(const struct havoc *h)
 {
+	if (h->retrying)
+		return false;
 	const char *status =
 		sql_text("SELECT status FROM weir.jobs WHERE job_id = '%s'", h->controlled->id);
 	if (h->controlled->cancelled)
@@ -322,8 +338,10 @@ static void go_on_controlling(struct havoc *h)
 	struct order *o = h->controlled;
 	if (!o || (h->control && is_alive(h->control)))
 		return;
-	if (h->control)
+	if (h->control) {
+		h->retrying = h->retrying && h->control->status != 0;
 		forget(h->control);
+	}
 	h->control = NULL;
 	if (o->paused && now_ms() < h->resume_at_ms)
 		return;
@@ -334,7 +352,8 @@ static void go_on_controlling(struct havoc *h)
 		h->controlled = NULL;
 		return;
 	}
-	h->control = start(NULL, "weir", o->cancelled ? "cancel" : "resume", o->id, NULL);
+	const char *command = o->cancelled ? "cancel" : h->retrying ? "retry" : "resume";
+	h->control = start(NULL, "weir", command, o->id, NULL);
 }
 
 /* ---- the table ---- */
@@ -361,6 +380,7 @@ static const struct fault faults[] = {
 	{"cut connections", NETWORK, false, 10, 0, 0, cut},
 	{"a bad network", NETWORK, false, 10, 500, 6000, spoil},
 	{"pause a job", JOB, false, 4, 0, 4000, pause_job},
+	{"retry a job", JOB, false, 4, 0, 0, retry_job},
 	{"cancel a job", JOB, false, 1, 0, 0, cancel_job},
 };
 

@@ -31,6 +31,7 @@ struct havoc {
 	int64_t thaw_at_ms[WORKERS];
 	struct process *init, *rabbit_start, *control;
 	struct order *controlled;
+	bool retrying; /* it, until that has succeeded */
 	bool init_wanted;
 	int64_t resume_at_ms;
 	bool plain; /* nobody pauses and cancels jobs */

@@ -1,4 +1,4 @@
-#include "load.h"
+#include "invoices.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,12 +6,13 @@
 #define BUSY 0.6  /* of the time; what fails is done more than once */
 #define SUBMITS 2 /* at a time */
 
-/* Every third order asks one of these; two of them work in remote batches. */
+/* Every third order asks one of these; two of them work in remote batches. As many are of invoices.
+ */
 static const char *const models[] = {"claude", "gpt-batch", "gpt", "claude-batch"};
 enum { MODELS = sizeof models / sizeof *models };
 
-const char *const load_queues[] = {"weir.sum",	"weir.slow", "weir.ask",
-				   "weir.pass", "weir.dead", NULL};
+const char *const load_queues[] = {
+	"weir.sum", "weir.slow", "weir.invoice", "weir.ask", "weir.pass", "weir.dead", NULL};
 
 /* ---- the truth ---- */
 
@@ -26,8 +27,19 @@ static enum destiny destiny_of(const struct order *o, int dice)
 			   : PLAIN;
 }
 
+static struct promise promise_invoice(const struct load *l, const struct order *o, int ordinal)
+{
+	struct invoice in;
+	invoice_make(&in, l, o, ordinal);
+	struct promise p = {.destiny = in.good ? PLAIN : BAD_INVOICE};
+	snprintf(p.id, sizeof p.id, "%s", in.id);
+	return p;
+}
+
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal)
 {
+	if (o->invoices)
+		return promise_invoice(l, o, ordinal);
 	struct chance c = chance_of(l->seed, "item", (int64_t)o->number << 32 | ordinal);
 	struct promise p = {.amount = chance_between(&c, 1, 1000)};
 	int dice = chance_between(&c, 0, 999);
@@ -47,7 +59,8 @@ const char *promise_failure(const struct promise *p)
 		[RETRY_ALWAYS] = {"asked_to_fail", "provider_error"},
 		[REJECTED] = {"asked_to_fail", "bad_request"},
 		[BAD_ROW] = {"store", "store"},
-		[BAD_ANSWER] = {NULL, "bad_answer"}};
+		[BAD_ANSWER] = {NULL, "bad_answer"},
+		[BAD_INVOICE] = {"no_good_line", NULL}};
 	return failures[p->destiny][p->asks];
 }
 
@@ -70,15 +83,26 @@ int promise_bills(const struct promise *p)
 
 /* ---- the plan ---- */
 
-static int size_of(const struct load *l, int left, struct chance *c)
+static int size_of(const struct load *l, const struct order *o, int left, struct chance *c)
 {
 	int most = l->items / 6, size;
 	if (most > 20000)
 		most = 20000;
 	/* Some small, some large, few in between. */
-	size = chance_between(c, 0, 2) ? chance_between(c, most / 4, most)
-				       : chance_between(c, 1, 150);
+	size = chance_between(c, 0, 2) || o->invoices ? chance_between(c, most / 4, most)
+						      : chance_between(c, 1, 150);
 	return size < left ? size : left;
+}
+
+/* Most of what an order has, others have, too. */
+static void plan_invoices(struct load *l, struct order *o, struct chance *c)
+{
+	o->kind = "invoice";
+	o->family = chance_between(c, 0, 2) == 0;
+	int *made = &l->invoices[o->family];
+	o->first = chance_between(c, 0, *made);
+	if (o->first + o->size > *made)
+		*made = o->first + o->size;
 }
 
 void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain)
@@ -89,14 +113,17 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 		struct order *o = &l->orders[l->count];
 		struct chance c = chance_of(seed, "order", l->count);
 		o->number = l->count;
+		o->invoices = l->count % 6 == 1 || l->count % 6 == 5;
 		o->model = l->count % 3 == 0 ? models[l->count / 3 % MODELS] : NULL;
 		o->kind = o->model ? "ask" : chance_between(&c, 0, 2) ? "sum" : "slow";
-		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, left, &c);
+		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, o, left, &c);
 		snprintf(o->id, sizeof o->id, "mix_%03d", l->count);
 		o->staged = chance_between(&c, 0, 3) == 0 && !plain;
 		o->limit = chance_between(&c, 20, 200);
 		if (chance_between(&c, 0, 5) || plain)
 			o->limit = 0;
+		if (o->invoices)
+			plan_invoices(l, o, &c);
 		left -= o->size;
 	}
 }
@@ -107,7 +134,7 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 #define TEXT(number) TEXT_OF(number)
 #define MODEL_KEY "model_key=mix"
 
-static void write_input(const struct load *l, const struct order *o, const char *path)
+static void write_item(FILE *f, const struct load *l, const struct order *o, int ordinal)
 {
 	/* What the plugin and what the provider is to make of it. */
 	static const char *const wishes[] = {"",
@@ -118,17 +145,27 @@ static void write_input(const struct load *l, const struct order *o, const char 
 					     ""};
 	static const char *const asks[] = {"please",	"",	  "fail again and again",
 					   "reject it", "please", "answer badly"};
+	struct promise p = load_promise(l, o, ordinal);
+	fprintf(f,
+		"{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%d,\"delay_ms\":%d%s,"
+		"\"question\":\"%s %s: %s\"}\n",
+		p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny], o->id, p.id, asks[p.destiny]);
+}
+
+static void write_invoice(FILE *f, const struct load *l, const struct order *o, int ordinal)
+{
+	struct invoice in;
+	invoice_make(&in, l, o, ordinal);
+	invoice_write(f, &in);
+}
+
+static void write_input(const struct load *l, const struct order *o, const char *path)
+{
 	FILE *f = fopen(path, "w");
 	if (!EXPECT(f != NULL, "cannot write %s", path))
 		return;
-	for (int i = 0; i < o->size; i++) {
-		struct promise p = load_promise(l, o, i);
-		fprintf(f,
-			"{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%d,\"delay_ms\":%d%s,"
-			"\"question\":\"%s %s: %s\"}\n",
-			p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny], o->id, p.id,
-			asks[p.destiny]);
-	}
+	for (int i = 0; i < o->size; i++)
+		(o->invoices ? write_invoice : write_item)(f, l, o, i);
 	EXPECT(fclose(f) == 0, "%s was not written", path);
 }
 

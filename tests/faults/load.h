@@ -8,9 +8,10 @@
 #define ORDERS_MAX 400
 #define BATCH_SIZE 100
 #define MAX_ATTEMPTS 3
-#define MAX_ASKS 9 /* of items that ask a model: its provider fails at random, too */
+#define INVOICE_FAMILIES 2 /* of other users each, with the same ids */
+#define MAX_ASKS 9	   /* of items that ask a model: its provider fails at random, too */
 
-enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW, BAD_ANSWER };
+enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW, BAD_ANSWER, BAD_INVOICE };
 
 struct promise {
 	enum destiny destiny;
@@ -24,6 +25,8 @@ struct order {
 	const char *kind;
 	const char *model; /* NULL: its items ask none */
 	int number, size;
+	bool invoices; /* are its items: those from the first on, of a family */
+	int family, first;
 	bool staged;		/* there is a second stage, in which all succeed */
 	int limit;		/* of items at work in the fleet; 0: none */
 	struct process *submit; /* while it runs */
@@ -36,9 +39,10 @@ extern const char *const load_queues[];
 
 struct load {
 	uint64_t seed;
-	int items;	/* in all */
-	double pace_ms; /* how long an item takes, on average */
-	int ordered;	/* of them, so far */
+	int items;			/* in all */
+	double pace_ms;			/* how long an item takes, on average */
+	int ordered;			/* of them, so far */
+	int invoices[INVOICE_FAMILIES]; /* different ones */
 	int count, submit_kills;
 	struct order orders[ORDERS_MAX];
 };

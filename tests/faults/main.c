@@ -7,8 +7,8 @@
 #include "faults.h"
 
 static const struct fault_case *const tables[] = {
-	publishing_cases, consuming_cases, retry_cases, ledger_cases,
-	redis_cases,	  process_cases,   NULL};
+	publishing_cases, consuming_cases, retry_cases,	  ledger_cases,
+	redis_cases,	  process_cases,   invoice_cases, NULL};
 
 struct choice {
 	bool list, cases, mix, plain;
@@ -110,6 +110,13 @@ static bool parse(struct choice *c, int argc, char **argv)
 
 /* ---- what is asked for ---- */
 
+/* Those of the tests, and `invoice`. */
+static int see_plugins(void)
+{
+	program_env("WEIR_PLUGIN_DIR", WEIR_BUILD_DIR "/tests/faults-plugins");
+	return run(NULL, "weir", "init", NULL)->status == 0 ? 0 : -1;
+}
+
 static int run_all(const struct choice *c)
 {
 	const struct mix_options mix = {.seed = (uint64_t)c->seed,
@@ -118,7 +125,7 @@ static int run_all(const struct choice *c)
 					.kills = (int)c->kills,
 					.plain = c->plain,
 					.peak_mb = (int)c->peak_mb};
-	if (fake_open() != 0 || proxy_start() < 0)
+	if (fake_open() != 0 || see_plugins() < 0 || proxy_start() < 0)
 		return 1;
 	if (!c->mix && run_cases(c) == 0)
 		fprintf(stderr, "faults: no case is called like that\n");

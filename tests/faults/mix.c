@@ -4,6 +4,7 @@
 
 #include "checker.h"
 #include "havoc.h"
+#include "invoices.h"
 #include "models.h"
 
 #define TURN_MS 20
@@ -115,6 +116,7 @@ static void report(const struct mix *m, double rest_s)
 	row_saw("%d kills (%s)", havoc_kills(h), kills);
 	row_saw("%d other faults (%s)", all, others);
 	models_report();
+	invoices_report();
 	row_saw("at rest %.0f s later", rest_s);
 	row_saw("peak %lld/%lld MB", (long long)m->fleet.peak_kb[0] / 1024,
 		(long long)m->fleet.peak_kb[1] / 1024);
@@ -163,6 +165,7 @@ void mix_run(const struct mix_options *options)
 	load_plan(&m->load, options->seed, options->items, planned_ms(options), CONSUMERS,
 		  options->plain);
 	models_open(&m->load);
+	invoices_open(&m->load);
 	suffer(m);
 	int64_t over_ms = now_ms();
 	bool rested = come_to_rest(m);
@@ -174,6 +177,7 @@ void mix_run(const struct mix_options *options)
 		check_load(&m->load);
 	}
 	models_close();
+	invoices_close();
 	check_bounds(m);
 	fleet_check_logs();
 	report(m, rest_s);

@@ -17,10 +17,11 @@ static struct {
 
 /* ---- the provider ---- */
 
+/* No call may time out because its consumer was frozen: what an item comes to is promised. */
 static const char text[] =
-	"  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, timeout: 5s,"
+	"  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, timeout: 10s,"
 	" max_in_flight: 16}\n"
-	"  gpt: {provider: openai, base_url: $URL, key_env: FAKE_KEY, timeout: 5s,"
+	"  gpt: {provider: openai, base_url: $URL, key_env: FAKE_KEY, timeout: 10s,"
 	" max_in_flight: 16}\n"
 	"  claude-batch: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, mode: batch, "
 	"batch:"

@@ -9,7 +9,7 @@
 
 static struct {
 	const char *number, *name, *expected;
-	char seen[400];
+	char seen[600];
 	int failures, passed, failed, cannot;
 	int64_t began_ms;
 	char reasons[REASONS][16]; /* numbers of those that cannot run */
