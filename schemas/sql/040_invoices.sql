@@ -474,6 +474,11 @@ END $$;
 
 -- ---- dividing ----
 
+-- Whether a failure is about the rows: of the classes that are, and those that are left to users'
+-- own rules (SQL standard, part 2, 24.1: neither 0 to 4 nor A to H; less what PostgreSQL and weir use).
+CREATE FUNCTION weir.is_refusal(code text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN code ~ '^(09|21|22|23|44|54|P0|[689I-OQ-VYZ])';
+
 -- Maps or books lines. One that the database refuses for good must not take the others with it: they
 -- are divided until it stands alone. Faults that may pass, and those of the schema, are the whole
 -- flush's.
@@ -489,9 +494,10 @@ BEGIN
 			PERFORM weir.book_lines(lines, matches);
 		END IF;
 		RETURN;
-	EXCEPTION WHEN data_exception OR integrity_constraint_violation OR plpgsql_error
-	            OR cardinality_violation OR program_limit_exceeded
-	            OR with_check_option_violation OR triggered_action_exception THEN
+	EXCEPTION WHEN OTHERS OR assert_failure THEN
+		IF NOT weir.is_refusal(SQLSTATE) THEN
+			RAISE;
+		END IF;
 		IF half = 0 THEN
 			matches[1].error := SQLERRM;
 			RETURN;

@@ -113,6 +113,8 @@ static void the_one_line(void)
 		RAISES("inventory_transactions", "NEW.unit_price = 6.66", "P0001"),
 		RAISES("inventory_items", "NEW.last_purchase_price = 6.66", "P0002"),
 		RAISES("price_history", "NEW.price = 6.66", "21000"),
+		RAISES("inventory_transactions", "NEW.unit_price = 6.66", "U0001"),
+		RAISES("vendor_item_mappings", "NEW.description = 'Forbidden fruit'", "P0004"),
 	};
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
 		clean();
