@@ -32,6 +32,7 @@ struct ledger {
 	unsigned names; /* given so far; none is used twice */
 	char sqlstate[6];
 	char detail[8192];
+	struct buffer hint;
 };
 
 /* ---- connection ---- */
@@ -134,6 +135,7 @@ void ledger_close(struct ledger *l)
 	PQfinish(l->conn);
 	for (size_t i = 0; i < PREPARED_MAX; i++)
 		free(l->statements[i].text);
+	buffer_release(&l->hint);
 	free(l);
 }
 
@@ -148,6 +150,11 @@ PGconn *ledger_conn(struct ledger *l) { return l->conn; }
 const char *ledger_sqlstate(const struct ledger *l) { return l->sqlstate; }
 
 const char *ledger_detail(const struct ledger *l) { return l->detail; }
+
+struct weir_text ledger_hint(const struct ledger *l)
+{
+	return (struct weir_text){l->hint.failed ? NULL : l->hint.data, l->hint.size};
+}
 
 /* By class, or whole; the first that fits. What is not here is SETUP. */
 static const struct fault_row {
@@ -176,10 +183,16 @@ bool ledger_timed_out(const struct ledger *l)
 	return strcmp(l->sqlstate, "57014") == 0 || strcmp(l->sqlstate, "55P03") == 0;
 }
 
+static void forget_failure(struct ledger *l)
+{
+	l->sqlstate[0] = l->detail[0] = '\0';
+	buffer_release(&l->hint);
+}
+
 static int connection_failed(struct ledger *l, struct weir_error *err)
 {
 	l->alive = false;
-	l->sqlstate[0] = l->detail[0] = '\0';
+	forget_failure(l);
 	return fail_with(err, PQerrorMessage(l->conn));
 }
 
@@ -187,9 +200,13 @@ static int result_failed(struct ledger *l, const PGresult *r, struct weir_error 
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+	const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
 	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	forget_failure(l);
 	snprintf(l->sqlstate, sizeof l->sqlstate, "%s", state ? state : "");
 	snprintf(l->detail, sizeof l->detail, "%s", detail ? detail : "");
+	if (hint)
+		buffer_add_text(&l->hint, hint);
 	if (PQstatus(l->conn) != CONNECTION_OK)
 		l->alive = false;
 	return fail_with(err, text ? text : PQresultErrorMessage(r));
@@ -221,7 +238,7 @@ static int wait_ready(struct ledger *l, int64_t deadline, struct weir_error *err
 	if (n > 0)
 		return 0;
 	l->alive = false;
-	l->sqlstate[0] = l->detail[0] = '\0';
+	forget_failure(l);
 	return weir_fail(err, "database", "no answer within %lld s",
 			 (long long)(l->statement_ms + LATER_MS) / 1000);
 }
@@ -320,7 +337,7 @@ int ledger_sync(struct ledger *l, struct weir_error *err)
 		return weir_fail(err, "database", "the connection was lost");
 	if (enter_pipeline(l, err) < 0)
 		return -1;
-	l->sqlstate[0] = l->detail[0] = '\0'; /* of this pipeline, nothing has failed yet */
+	forget_failure(l); /* of this pipeline, nothing has failed yet */
 	if (!PQpipelineSync(l->conn))
 		return connection_failed(l, err);
 	return flush_out(l, err);

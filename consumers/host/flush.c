@@ -19,6 +19,7 @@
 #include "weir/log.h"
 
 #define BYTES_MAX (16u << 20) /* of results in one flush, and of bodies: plugins store these */
+#define RESULT_END '\x1E'     /* between the results that a failure brings; no JSON text has it */
 #define PAUSE_US 50000
 #define PAUSE_CAP_US 5000000
 #define CAREFUL_US 10000000 /* after a hopeful flush that was mistaken */
@@ -305,12 +306,36 @@ static void fail_alone(struct consumer *c)
 	put_back(c, 0, 1, ++f->groups);
 }
 
+/* The next of the results that the failure brought along. */
+static struct weir_text next_result(struct weir_text *rest)
+{
+	struct weir_text one = {rest->data, 0};
+	if (!one.data)
+		return one;
+	const char *end = memchr(one.data, RESULT_END, rest->size);
+	one.size = end ? (size_t)(end - one.data) : rest->size;
+	size_t taken = one.size + (end != NULL);
+	*rest = (struct weir_text){rest->data + taken, rest->size - taken};
+	return one;
+}
+
+static void fail_with_result(struct consumer *c, struct delivery *d, const struct tx_statement *s,
+			     struct weir_text result)
+{
+	work_fail(c, d, s->missing_code, s->missing_text);
+	if (result.size > 0 && result.size <= WEIR_RESULT_MAX)
+		buffer_add(&d->result, result.data, result.size);
+	if (buffer_failed(&d->result))
+		buffer_release(&d->result);
+}
+
 /* A statement named the rows that it did not find: their items fail, the others go on. */
 static bool fail_missing(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	const struct tx_statement *s = &f->steps[f->failed_step].statement;
 	const char *at = ledger_detail(c->ledger);
+	struct weir_text results = ledger_hint(c->ledger);
 	char *end;
 	if (strcmp(ledger_sqlstate(c->ledger), "WE001") != 0 ||
 	    f->steps[f->failed_step].kind != STEP_STORE || !s->each)
@@ -320,7 +345,7 @@ static bool fail_missing(struct consumer *c)
 		unsigned long pos = strtoul(at, &end, 10);
 		if (end == at || pos >= s->count)
 			break;
-		work_fail(c, f->owners[s->first + pos], s->missing_code, s->missing_text);
+		fail_with_result(c, f->owners[s->first + pos], s, next_result(&results));
 		failed++;
 	}
 	if (failed == 0)

@@ -94,25 +94,31 @@ static int check_size(int size, struct weir_error *err)
 
 /* Positions that are missing end the transaction, in the database and before the commit: so a
  * flush still takes two round trips. */
-#define EXPECT_ALL " SELECT weir.expect(array_agg(pos), $1) FROM made"
-
 static int account(const char *sql, char out[SQL_MAX], struct weir_error *err)
 {
-	int n = snprintf(out, SQL_MAX, "WITH made(pos) AS (%s)" EXPECT_ALL, sql);
+	int n = snprintf(out, SQL_MAX,
+			 "WITH made(pos) AS (%s)"
+			 " SELECT weir.expect(array_agg(pos), $1) FROM made",
+			 sql);
 	return check_size(n, err);
 }
 
-/* The keys are the parameters after the `columns` ones. By subscript, each row is a look-up. */
+/* The keys are the parameters after the `columns` ones. By subscript, each row is a look-up. What
+ * is refused ends the transaction as what is missing does, and its results go with the failure. */
 static int account_and_keep(const char *sql, size_t columns, char out[SQL_MAX],
 			    struct weir_error *err)
 {
-	int n = snprintf(out, SQL_MAX,
-			 "WITH made(pos, result) AS MATERIALIZED (%s),"
-			 " kept AS (UPDATE weir.results r SET result = m.result::json FROM made m"
-			 "  WHERE r.job_id = ($%zu::text[])[m.pos + 1]"
-			 "   AND r.stage = ($%zu::int4[])[m.pos + 1]"
-			 "   AND r.ordinal = ($%zu::int4[])[m.pos + 1])" EXPECT_ALL,
-			 sql, columns + 1, columns + 2, columns + 3);
+	int n = snprintf(
+		out, SQL_MAX,
+		"WITH made(pos, result, refused) AS MATERIALIZED (%s),"
+		" kept AS (UPDATE weir.results r SET result = m.result::json FROM made m"
+		"  WHERE NOT m.refused AND r.job_id = ($%zu::text[])[m.pos + 1]"
+		"   AND r.stage = ($%zu::int4[])[m.pos + 1]"
+		"   AND r.ordinal = ($%zu::int4[])[m.pos + 1])"
+		" SELECT weir.expect_results(array_agg(pos) FILTER (WHERE NOT refused), $1,"
+		"  array_agg(pos) FILTER (WHERE refused),"
+		"  array_agg(result::text) FILTER (WHERE refused)) FROM made",
+		sql, columns + 1, columns + 2, columns + 3);
 	return check_size(n, err);
 }
 

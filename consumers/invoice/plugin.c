@@ -100,7 +100,7 @@ static void process(void *state, struct weir_work work, const struct weir_item *
 
 /* ---- storing ---- */
 
-static const char book[] = "SELECT pos, result FROM"
+static const char book[] = "SELECT pos, result, refused FROM"
 			   " weir.book_invoices($1::int4[], $2::text[], $3::text[], $4::text[])";
 
 /* The parameters of the statement. user and json lie one after the other in `texts`. */

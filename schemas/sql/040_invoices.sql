@@ -23,6 +23,25 @@ RETURN coalesce(nullif(btrim(regexp_replace(lower(normalize(t, NFKC)),
        '[^a-z0-9\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u1FFF\u2C00-\u2DFF\u3005-\u3007\u3040-\uFDFF'
        '\U00010000-\U0001CFFF\U00020000-\U0003FFFF]+', ' ', 'g')), ''), btrim(lower(t)));
 
+-- weir.expect(), and the results of those that were refused go along as the hint.
+CREATE FUNCTION weir.expect_results(made integer[], given integer[], refused integer[],
+                                    results text[])
+RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+	missing text;
+	hint text;
+BEGIN
+	SELECT string_agg(m.pos::text, ',' ORDER BY m.pos),
+	       string_agg(coalesce(r.result, ''), E'\x1E' ORDER BY m.pos)
+	  INTO missing, hint
+	  FROM (SELECT unnest(given) EXCEPT SELECT unnest(made)) AS m(pos)
+	  LEFT JOIN unnest(refused, results) AS r(pos, result) USING (pos);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'rows are missing'
+		      USING ERRCODE = 'WE001', DETAIL = missing, HINT = hint;
+	END IF;
+END $$;
+
 CREATE TABLE weir.vendors (
 	user_id    text COLLATE "C" NOT NULL,
 	vendor_id  bigint GENERATED ALWAYS AS IDENTITY,
@@ -600,11 +619,11 @@ SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
   JOIN weir.inventory_items i USING (item_id)
 $$;
 
--- What each invoice came to, from what stands in the tables now. One of which no line stands there
--- has no row.
+-- What each invoice came to, from what stands in the tables now. It is refused when no line stands
+-- there.
 CREATE FUNCTION weir.invoice_results(positions integer[], invoices text[],
                                      lines weir.invoice_line[], matches weir.line_match[])
-RETURNS TABLE (pos integer, result json) LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on
+RETURNS TABLE (pos integer, result json, refused boolean) LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on
 AS $$
 WITH l AS (
 	SELECT l.pos, l.user_id, l.invoice_id, l.line, l.description, l.error, t.vendor_id, t.item_id,
@@ -640,12 +659,13 @@ s AS (
 	       array_agg(l.mapping_id ORDER BY l.line) FILTER (WHERE l.doubtful) AS mappings
 	  FROM l GROUP BY l.pos)
 SELECT s.pos, json_build_object(
-	'status', CASE WHEN s.refused + h.failed = 0 THEN 'success' ELSE 'partial_success' END,
+	'status', CASE WHEN s.booked = 0 THEN 'failed' WHEN s.refused + h.failed = 0 THEN 'success'
+	          ELSE 'partial_success' END,
 	'vendor_id', s.vendor_id, 'invoice_number', h.invoice_number,
 	'items_processed', s.booked, 'items_failed', s.refused + h.failed,
 	'inventory_items_created', s.created, 'inventory_items_updated', s.items - s.created,
 	'exact_matches', s.exact, 'fuzzy_matches', s.fuzzy,
-	'total_cost', s.cost::text, 'currency', h.currency,
+	'total_cost', coalesce(s.cost, 0)::text, 'currency', h.currency,
 	'price_increases', s.increases, 'price_decreases', s.decreases,
 	'review', coalesce(weir.list_reviews(s.lines, s.texts, s.mappings), '[]'),
 	'review_omitted', greatest(coalesce(cardinality(s.lines), 0) - 100, 0),
@@ -656,7 +676,7 @@ SELECT s.pos, json_build_object(
 	                        s.user_id, s.invoice_id, s.bad_lines, s.bad_texts, s.errors))) AS x(f)) END,
 	'failed_items_omitted', h.failed_omitted + greatest(s.refused - 1000, 0),
 	'warnings', h.warnings, 'warnings_omitted', h.warnings_omitted,
-	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6))
+	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6)), s.booked = 0
   FROM s
   JOIN (SELECT u.pos, i.invoice_number, i.currency, i.failed_items, i.warnings,
                coalesce(i.failed_items_omitted, 0) AS failed_omitted,
@@ -667,14 +687,13 @@ SELECT s.pos, json_build_object(
                currency text, failed_items json, failed_items_omitted integer, warnings json,
                warnings_omitted integer)
        ) h ON h.pos = s.pos
- WHERE s.booked > 0
 $$;
 
 -- Books the invoices of a flush: their users, ids and lines (JSON, as the plugin `invoice` has
 -- checked them), by position. Returns what each came to.
 CREATE FUNCTION weir.book_invoices(positions integer[], user_ids text[], invoice_ids text[],
                                    invoices text[])
-RETURNS TABLE (pos integer, result json) LANGUAGE plpgsql AS $$
+RETURNS TABLE (pos integer, result json, refused boolean) LANGUAGE plpgsql AS $$
 DECLARE
 	lines weir.invoice_line[] := weir.read_invoices(positions, user_ids, invoice_ids, invoices);
 	matches weir.line_match[] := weir.map_all(lines);

@@ -23,7 +23,7 @@ static const char account[] = "SELECT pos FROM unnest($1::int4[], $2::int4[]) AS
 
 /* Results that the plugin could not have known. */
 static const char make_results[] =
-	"SELECT pos, json_build_object('made', key, 'tx', txid_current())"
+	"SELECT pos, json_build_object('made', key, 'tx', txid_current()), false"
 	" FROM unnest($1::int4[], $2::text[], $3::int4[]) AS u(pos, key, times)"
 	" CROSS JOIN generate_series(1, times)";
 

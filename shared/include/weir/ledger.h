@@ -80,6 +80,8 @@ PGconn *ledger_conn(struct ledger *l); /* for COPY and notifications */
 const char *ledger_sqlstate(const struct ledger *l);
 /* The detail of the last failure, "" when there was none. */
 const char *ledger_detail(const struct ledger *l);
+/* Its hint, of any length; absent when there was none. Valid until the next call. */
+struct weir_text ledger_hint(const struct ledger *l);
 /* Whose fault the last failure was. BUSY: nobody's, the same may succeed later (a conflict, a
  * timeout, a server that is short of something, a lost connection). DATA: what was sent. SETUP: the
  * database is not as the statement needs it (a table or a right is missing, a migration has changed

@@ -239,8 +239,9 @@ struct weir_host {
 			 const struct weir_map **out);
 
 	/* Like tx_exec, for results that only the database knows. The statement needs a missing_code;
-	 * it returns two columns, the index (int4) and the result (json), which is kept with the item
-	 * in place of the verdict's. Once for each result at most. Since 1.3. */
+	 * it returns three columns, the index (int4), the result (json), which is kept with the item
+	 * in place of the verdict's, and whether it is refused (boolean): such an item is failed as
+	 * one that is missing, with that result. Once for each result at most. Since 1.3. */
 	int (*tx_results)(struct weir_tx *, const struct weir_statement *, struct weir_error *);
 };
 
