@@ -60,15 +60,15 @@ static const char outcomes[] =
 	"CREATE TEMP TABLE outcomes AS SELECT p.job_id, p.ordinal, p.invoice_id,"
 	" count(*) FILTER (WHERE p.fault IS NULL) AS good,"
 	" count(*) FILTER (WHERE p.fault IS NOT NULL) AS bad,"
-	" bool_or(p.fault = 'store') AS refused,"
 	" coalesce(sum(p.total_cost) FILTER (WHERE p.fault IS NULL), 0) AS cost,"
 	" count(*) FILTER (WHERE f.match = 'new' AND p.fault IS NULL) AS made,"
 	" count(DISTINCT f.item_id) FILTER (WHERE p.fault IS NULL) AS items,"
 	" count(*) FILTER (WHERE f.match = 'exact' AND p.fault IS NULL) AS exact,"
 	" count(*) FILTER (WHERE f.match LIKE 'fuzzy%' AND p.fault IS NULL) AS fuzzy,"
-	" count(*) FILTER (WHERE f.match = 'fuzzy_review' AND p.fault IS NULL) AS review,"
+	" count(*) FILTER (WHERE m.needs_review AND p.fault IS NULL) AS review,"
 	" coalesce(string_agg(p.line || ' ' || p.fault, ', ' ORDER BY p.line), '') AS faults"
 	" FROM promised AS p LEFT JOIN found AS f USING (user_id, invoice_id, line)"
+	" LEFT JOIN weir.vendor_item_mappings AS m USING (mapping_id)"
 	" GROUP BY 1, 2, 3";
 
 struct batch {
@@ -207,7 +207,7 @@ static const struct difference {
 	 "SELECT s.*, r.result FROM outcomes AS s JOIN weir.results AS r USING (job_id, ordinal),"
 	 " LATERAL (SELECT string_agg(concat_ws(' ', e->>'line', e->>'error_class'), ', ') AS seen"
 	 "  FROM json_array_elements(r.result->'failed_items') AS e) AS x"
-	 " WHERE r.stage = 1 AND r.status = 2 AND NOT s.refused"
+	 " WHERE r.stage = 1 AND r.status = 2"
 	 " AND (x.seen IS DISTINCT FROM s.faults OR r.result->>'status' <> 'failed')"},
 };
 
