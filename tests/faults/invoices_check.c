@@ -134,6 +134,11 @@ static void promise_all(const struct load *l)
 /* Letters and digits are what counts. */
 #define PLAIN_TEXT(T) "btrim(regexp_replace(lower(" T "), '[^a-z0-9]+', ' ', 'g'))"
 
+/* What is refused may stand there already, corrected, and is then refused for that. */
+#define FAULT_OF(E)                                                                                \
+	"concat_ws(' ', " E "->>'line', replace(" E "->>'error_class', 'booked_differently',"      \
+	" 'store'))"
+
 static const struct difference {
 	const char *what, *query;
 } differences[] = {
@@ -200,12 +205,12 @@ static const struct difference {
 	 "   r.result->>'inventory_items_created', r.result->>'inventory_items_updated',"
 	 "   r.result->>'exact_matches', r.result->>'fuzzy_matches',"
 	 "   json_array_length(r.result->'review'),"
-	 "   (SELECT coalesce(string_agg(concat_ws(' ', e->>'line', e->>'error_class'), ', '), '')"
+	 "   (SELECT coalesce(string_agg(" FAULT_OF("e") ", ', '), '')"
 	 "      FROM json_array_elements(r.result->'failed_items') AS e)) AS seen) AS x"
 	 " WHERE r.stage = 1 AND r.status = 1 AND x.wanted IS DISTINCT FROM x.seen"},
 	{"a result of a failed invoice that does not name its lines",
 	 "SELECT s.*, r.result FROM outcomes AS s JOIN weir.results AS r USING (job_id, ordinal),"
-	 " LATERAL (SELECT string_agg(concat_ws(' ', e->>'line', e->>'error_class'), ', ') AS seen"
+	 " LATERAL (SELECT string_agg(" FAULT_OF("e") ", ', ') AS seen"
 	 "  FROM json_array_elements(r.result->'failed_items') AS e) AS x"
 	 " WHERE r.stage = 1 AND r.status = 2"
 	 " AND (x.seen IS DISTINCT FROM s.faults OR r.result->>'status' <> 'failed')"},
