@@ -137,8 +137,9 @@ CREATE TABLE weir.inventory_transactions (
 
 CREATE INDEX transactions_of_item ON weir.inventory_transactions (item_id);
 
--- One row a purchase (of more than nothing). What came before it is the same vendor's newest earlier price of that item in
--- that currency, whatever the order in which invoices arrive; compared by base unit.
+-- One row a purchase (of more than nothing). What came before it is the same vendor's newest earlier
+-- price of that item in that currency, whatever the order in which invoices arrive; compared by base
+-- unit.
 CREATE TABLE weir.price_history (
 	user_id      text COLLATE "C" NOT NULL,
 	invoice_id   text COLLATE "C" NOT NULL,
@@ -624,8 +625,8 @@ $$;
 -- there.
 CREATE FUNCTION weir.invoice_results(positions integer[], invoices text[],
                                      lines weir.invoice_line[], matches weir.line_match[])
-RETURNS TABLE (pos integer, result json, refused boolean) LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on
-AS $$
+RETURNS TABLE (pos integer, result json, refused boolean)
+LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on AS $$
 WITH l AS (
 	SELECT l.pos, l.user_id, l.invoice_id, l.line, l.description, l.error, t.vendor_id, t.item_id,
 	       t.mapping_id, t.match, t.total_cost, p.is_price_increase, p.price_change_percent,
