@@ -10,10 +10,11 @@
  *
  * Every function here is pure: the same bytes give the same score on every machine and in every
  * locale. Nothing is allocated, kept, locked or waited for; any number of threads may call at
- * once. The time is proportional to the size, the stack used is below 1 KiB.
+ * once. The time is proportional to the size, the stack used is below 4 KiB.
  *
  * Text is UTF-8 and need not end in NUL; NUL bytes and invalid UTF-8 separate words and are
- * otherwise ignored. Words of other languages count as words without a rating.
+ * otherwise ignored. It may be HTML, and words may be written in any way that fold.h knows: that
+ * changes no score. Words of other languages count as words without a rating.
  */
 #ifndef WEIR_SENTIMENT_ANALYZER_H
 #define WEIR_SENTIMENT_ANALYZER_H

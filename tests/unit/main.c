@@ -15,6 +15,7 @@
 	X(decisions) \
 	X(delivery) \
 	X(error) \
+	X(folding) \
 	X(invoice) \
 	X(job_file) \
 	X(json) \

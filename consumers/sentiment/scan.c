@@ -1,0 +1,262 @@
+#include "scan.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <unistr.h>
+
+#include "fold.h"
+
+enum { EMOTICON_MAX = 5, MARKS_MAX = 4 };
+
+struct scanner {
+	const unsigned char *at, *end;
+	struct tone *tone;
+};
+
+static bool is_letter(unsigned char c) { return (unsigned char)((c | 0x20) - 'a') < 26; }
+
+static bool is_digit(unsigned char c) { return (unsigned char)(c - '0') < 10; }
+
+static bool is_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* The byte `ahead` of the current one, or 0 after the end. */
+static unsigned char peek(const struct scanner *scanner, size_t ahead)
+{
+	return (size_t)(scanner->end - scanner->at) > ahead ? scanner->at[ahead] : 0;
+}
+
+/* The character at hand and its size in bytes; folded text is well-formed. */
+static size_t decode(const struct scanner *scanner, uint32_t *character)
+{
+	ucs4_t found;
+	int size = u8_mbtoucr(&found, scanner->at, (size_t)(scanner->end - scanner->at));
+	*character = found;
+	return size > 0 ? (size_t)size : 1;
+}
+
+/* Letters and marks of any script, roughly: everything that is not punctuation or a symbol. */
+static bool is_word_character(uint32_t c)
+{
+	return c >= 0xc0 && c != 0xd7 && c != 0xf7 && !(c >= 0x2000 && c <= 0x2bff) &&
+	       !(c >= 0x3000 && c <= 0x303f) && !(c >= 0xfe00 && c <= 0xfe0f) &&
+	       !(c >= 0xff00 && c <= 0xff20) && c < 0x1f000;
+}
+
+/*
+ * The size of an apostrophe inside a word: one, a doubled or escaped one, a backtick. In
+ * contractions with "not" also what programs write in its place: isn?t, isn"t.
+ */
+static size_t apostrophe(const struct scanner *scanner, const struct word *word)
+{
+	unsigned char c = peek(scanner, 0);
+	size_t size = (c == '\'' || c == '\\') && peek(scanner, 1) == '\'' ? 2 : 1;
+	if (c == '\'' || c == '`' || size == 2)
+		return is_letter(peek(scanner, size)) ? size : 0;
+	if ((c == '?' || c == '"') && word->text[word->size - 1] == 'n' &&
+	    (peek(scanner, 1) | 0x20) == 't' && !is_letter(peek(scanner, 2)))
+		return 1;
+	return 0;
+}
+
+static void keep(struct word *word, char c)
+{
+	size_t size = word->size;
+	bool repeated = size >= REPEAT_MAX - 1 && word->text[size - 1] == c &&
+			word->text[size - 2] == c && is_letter((unsigned char)c);
+
+	if (repeated) {
+		word->elongated = true;
+		if (size >= REPEAT_MAX && word->text[size - 3] == c)
+			return;
+	}
+	if (size == WORD_MAX)
+		word->too_long = true;
+	else
+		word->text[word->size++] = c;
+}
+
+/* Take what may stand inside a word besides ASCII letters and digits; false at its end. */
+static bool read_inner(struct scanner *scanner, struct word *word)
+{
+	unsigned char c = *scanner->at;
+	uint32_t character = 0;
+	size_t size;
+	if (word->size && (size = apostrophe(scanner, word)) > 0) {
+		keep(word, '\'');
+	} else if (c >= 0x80) {
+		size = decode(scanner, &character);
+		if (!is_word_character(character))
+			return false;
+		for (size_t i = 0; i < size; i++)
+			keep(word, (char)scanner->at[i]);
+		word->letters++;
+	} else if ((c == '.' || c == ',') && word->digits && !word->letters &&
+		   is_digit(peek(scanner, 1))) {
+		size = 1;
+	} else {
+		return false;
+	}
+	scanner->at += size;
+	return true;
+}
+
+static void read_word(struct scanner *scanner, struct word *word)
+{
+	word->size = 0;
+	word->letters = word->capitals = word->digits = 0;
+	word->too_long = word->elongated = false;
+	while (scanner->at < scanner->end) {
+		unsigned char c = *scanner->at;
+		if (is_letter(c)) {
+			word->letters++;
+			word->capitals += c < 'a';
+			keep(word, (char)(c | 0x20));
+		} else if (is_digit(c)) {
+			word->digits++;
+			keep(word, (char)c);
+		} else {
+			if (!read_inner(scanner, word))
+				break;
+			continue;
+		}
+		scanner->at++;
+	}
+	if (word->digits && !word->letters && peek(scanner, 0) == '%') {
+		scanner->at++;
+		word->text[word->size - 1] = '%';
+	}
+}
+
+static void skip_to_space(struct scanner *scanner)
+{
+	while (scanner->at < scanner->end && !is_space(*scanner->at))
+		scanner->at++;
+}
+
+/* A word, or an address ("https://..."), of which nothing is rated. */
+static void scan_word(struct scanner *scanner)
+{
+	struct word word;
+	read_word(scanner, &word);
+	if (peek(scanner, 0) == ':' && peek(scanner, 1) == '/' && peek(scanner, 2) == '/')
+		skip_to_space(scanner);
+	else if (word.size)
+		tone_add_word(scanner->tone, &word);
+}
+
+/* "@name" and "$TICKER" name somebody or something; "@" and "$" alone mean nothing. */
+static void skip_name(struct scanner *scanner)
+{
+	scanner->at++;
+	if (!is_letter(peek(scanner, 0)))
+		return;
+	while (is_letter(peek(scanner, 0)) || is_digit(peek(scanner, 0)) || peek(scanner, 0) == '_')
+		scanner->at++;
+	tone_break_phrase(scanner->tone);
+}
+
+static bool scan_emoticon(struct scanner *scanner)
+{
+	char text[EMOTICON_MAX];
+	size_t size = 0;
+	while (size < EMOTICON_MAX && peek(scanner, size) > ' ') {
+		unsigned char c = peek(scanner, size);
+		text[size++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+	}
+	for (; size > 1; size--) {
+		unsigned char next = peek(scanner, size);
+		unsigned id = lexicon_find(text, size);
+		/* "(see: details)" and "http://" have the beginnings of emoticons in them. */
+		if (!id || is_letter(next) || is_digit(next) || next == '/')
+			continue;
+		tone_add_symbol(scanner->tone, id);
+		for (scanner->at += size; peek(scanner, 0) == scanner->at[-1];)
+			scanner->at++;
+		return true;
+	}
+	return false;
+}
+
+/* A run of "!" and "?", or a full stop that is not part of "3.5", "U.S." or a name. */
+static void scan_terminator(struct scanner *scanner)
+{
+	unsigned exclamations = 0, questions = 0, stops = 0;
+	for (unsigned char c; (c = peek(scanner, 0)) == '!' || c == '?' || c == '.';) {
+		exclamations += c == '!' && exclamations < MARKS_MAX;
+		questions += c == '?' && questions < MARKS_MAX;
+		stops++;
+		scanner->at++;
+	}
+	if (exclamations || questions || stops > 1 || peek(scanner, 0) == 0 ||
+	    !(is_letter(peek(scanner, 0)) || is_digit(peek(scanner, 0))))
+		tone_end_sentence(scanner->tone, exclamations, questions);
+}
+
+/* Emoji, punctuation beyond ASCII, letters, or bytes that are no character at all. */
+static void scan_beyond_ascii(struct scanner *scanner)
+{
+	uint32_t character = 0;
+	size_t size = decode(scanner, &character);
+	unsigned id;
+	if (is_word_character(character)) {
+		scan_word(scanner);
+		return;
+	}
+	id = size > 2 ? lexicon_find((const char *)scanner->at, size) : 0;
+	scanner->at += size;
+	if (id)
+		tone_add_symbol(scanner->tone, id);
+}
+
+static void scan_punctuation(struct scanner *scanner)
+{
+	unsigned char c = *scanner->at;
+	if (strchr(":;=<>^-(&", c) && scan_emoticon(scanner))
+		return;
+	scanner->at++;
+	if (c == '\n' && peek(scanner, 0) == '\n')
+		tone_end_sentence(scanner->tone, 0, 0);
+	else if (c == ',' || c == ';' || c == ':' || c == '(' || c == ')')
+		tone_end_clause(scanner->tone);
+}
+
+static void scan_piece(struct scanner *scanner)
+{
+	while (scanner->at < scanner->end) {
+		unsigned char c = *scanner->at;
+		if (c == ' ' || c == 0)
+			scanner->at++;
+		else if (is_letter(c) || is_digit(c))
+			scan_word(scanner);
+		else if (c >= 0x80)
+			scan_beyond_ascii(scanner);
+		else if (c == '.' || c == '!' || c == '?')
+			scan_terminator(scanner);
+		else if (c == '@' || c == '$')
+			skip_name(scanner);
+		else
+			scan_punctuation(scanner);
+	}
+}
+
+static void scan_folded(struct tone *tone, const char *text, size_t size)
+{
+	struct cursor cursor = {(const unsigned char *)text, (const unsigned char *)text + size};
+	char piece[FOLD_MAX];
+	while (cursor.at < cursor.end) {
+		size_t n = fold_piece(&cursor, piece);
+		const unsigned char *start = (const unsigned char *)piece;
+		scan_piece(&(struct scanner){start, start + n, tone});
+	}
+}
+
+void scan_text(struct tone *tone, const char *text, size_t size)
+{
+	const unsigned char *start = (const unsigned char *)text;
+	tone_begin(tone);
+	if (fold_needed(text, size))
+		scan_folded(tone, text, size);
+	else
+		scan_piece(&(struct scanner){start, start + size, tone});
+	tone_end_sentence(tone, 0, 0);
+}
