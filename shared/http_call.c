@@ -149,7 +149,7 @@ static void set_common(struct http_call *c)
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "weir");
+	curl_easy_setopt(e, CURLOPT_USERAGENT, "weir/" WEIR_VERSION);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, header_came);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, body_came);

@@ -1,6 +1,5 @@
 #include "models_file.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@ struct entry {
 	int provider, mode, batch_node;
 	char *model, *base_url, *key_env, *key_file;
 	bool key;	/* is wanted */
-	struct model m; /* its numbers */
+	struct model m; /* all else */
 };
 
 #define AT(field) offsetof(struct entry, field)
@@ -21,9 +20,6 @@ static const char *const providers[] = {[PROVIDER_LOCAL] = "local",
 					[PROVIDER_OPENAI] = "openai",
 					NULL};
 static const char *const modes[] = {[MODEL_CALL] = "call", [MODEL_BATCH] = "batch", NULL};
-static const char *const vendors[] = {[PROVIDER_ANTHROPIC] = "https://api.anthropic.com",
-				      [PROVIDER_OPENAI] = "https://api.openai.com"};
-
 static const struct yaml_field rows[] = {
 	{.name = "provider",
 	 .type = FIELD_WORD,
@@ -138,60 +134,26 @@ static int line_node(const struct yaml_source *from, int map, const char *name)
 
 /* ---- the address ---- */
 
-static bool has_part(CURLU *url, CURLUPart part)
+/* Of the vendor itself, when none is given. */
+static const char *const vendors[] = {[PROVIDER_ANTHROPIC] = "https://api.anthropic.com",
+				      [PROVIDER_OPENAI] = "https://api.openai.com"};
+
+/* What is wrong is told without showing the address: a key may be in it. */
+static int read_address(const struct yaml_source *from, int entry, struct entry *e)
 {
-	char *text = NULL;
-	bool there = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+	const char *text = e->base_url != NULL ? e->base_url : vendors[e->provider];
+	struct model_address found;
+	const char *fault = model_address_read(text, (enum model_provider)e->provider, &found);
 
-	curl_free(text);
-	return there;
-}
-
-static bool is_http(CURLU *url)
-{
-	char *scheme = NULL;
-	bool http = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
-
-	curl_free(scheme);
-	return http;
-}
-
-/* NULL: it is good. Never shows the address, which may hold a password. */
-static const char *url_fault(CURLU *url, const char *text)
-{
-	if (strpbrk(text, " \t\r\n") != NULL ||
-	    curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK)
-		return "not a URL";
-	if (!is_http(url))
-		return "http:// or https:// is wanted";
-	if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
-		return "it must not hold a name or password: keys come from key_env or key_file";
-	if (has_part(url, CURLUPART_QUERY) || has_part(url, CURLUPART_FRAGMENT))
-		return "nothing may stand behind its path";
-	return NULL;
-}
-
-static int check_url(const struct yaml_source *from, int entry, const char *text)
-{
-	CURLU *url = curl_url();
-	const char *fault = url != NULL ? url_fault(url, text) : "out of memory";
-
-	curl_url_cleanup(url);
-	if (fault == NULL)
-		return 0;
-	return yaml_fault(from, line_node(from, entry, "base_url"), "base_url: %s", fault);
-}
-
-/* People write the address with or without the version, as their vendor does: ours is without. */
-static void trim_url(char *url)
-{
-	size_t size = strlen(url);
-
-	while (size > 0 && url[size - 1] == '/')
-		url[--size] = '\0';
-	if (size > 3 && strcmp(url + size - 3, "/v1") == 0)
-		url[size - 3] = '\0';
+	if (fault == NULL && e->mode == MODEL_BATCH && strstr(found.base, "/openai/deployments/"))
+		fault = "batches are not under a deployment: end it in /openai/v1 or /openai";
+	if (fault != NULL) {
+		model_address_release(&found);
+		return yaml_fault(from, line_node(from, entry, "base_url"), "base_url: %s", fault);
+	}
+	e->m.base_url = found.base;
+	e->m.query = found.query;
+	return 0;
 }
 
 /* ---- the key ---- */
@@ -271,7 +233,7 @@ static int check_remote(const struct yaml_source *from, int entry, struct entry 
 {
 	int rc = 0;
 
-	if (e->base_url != NULL && check_url(from, entry, e->base_url) < 0)
+	if (read_address(from, entry, e) < 0)
 		rc = -1;
 	if (read_key(from, entry, e) < 0)
 		rc = -1;
@@ -290,12 +252,8 @@ static int fill(struct entry *e, const char *name, struct model *out)
 	if (e->provider <= PROVIDER_LOCAL)
 		return 0;
 	out->model = e->model != NULL ? e->model : strdup(name);
-	out->base_url = e->base_url != NULL ? e->base_url : strdup(vendors[e->provider]);
-	e->model = e->base_url = NULL;
-	if (out->model == NULL || out->base_url == NULL)
-		return -1;
-	trim_url(out->base_url);
-	return 0;
+	e->model = NULL;
+	return out->model != NULL ? 0 : -1;
 }
 
 int model_read(const struct yaml_source *from, const char *name, int entry, bool key,
@@ -323,5 +281,6 @@ void model_release(struct model *m)
 	free(m->key);
 	free(m->model);
 	free(m->base_url);
+	free(m->query);
 	*m = (struct model){.line = 0};
 }

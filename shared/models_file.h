@@ -11,6 +11,17 @@ int model_read(const struct yaml_source *from, const char *name, int entry, bool
 	       struct model *out) WEIR_MUST_CHECK;
 void model_release(struct model *m); /* the key is wiped */
 
+/* The address as people write it, by the rule in models.h: all that stands before a method's path,
+ * and what stands behind that (NULL: nothing). */
+struct model_address {
+	char *base, *query;
+};
+
+/* NULL, and the caller releases *out; or what is wrong, in words that hold nothing of the text. */
+const char *model_address_read(const char *text, enum model_provider provider,
+			       struct model_address *out) WEIR_MUST_CHECK;
+void model_address_release(struct model_address *a);
+
 /* The key of an environment variable, or of the first line of a file that others cannot read. The
  * error (which never shows anything of it) says what is to be done; on success the caller wipes and
  * frees *out. */

@@ -132,14 +132,29 @@ static json_t *object_of(const struct model *m, const struct http_response *r, s
 	return root;
 }
 
+/* Nothing is there: the address is what has to be looked at. */
+static void tell_address(const struct model *m, struct reply *out)
+{
+	const char *const parts[] = {provider_kind_of(m)->calls, NULL};
+	struct weir_error said = out->error;
+	struct buffer url = BUFFER_INIT;
+
+	provider_url(m, parts, &url);
+	if (strcmp(said.code, "not_found") == 0 && buffer_text(&url))
+		weir_fail(&out->error, said.code, "%.300s (calls go to %s)", said.text, url.data);
+	buffer_release(&url);
+}
+
 void provider_read(const struct model *m, const struct http_response *r, struct reply *out)
 {
 	json_t *root;
 
 	*out = (struct reply){0};
 	root = object_of(m, r, out);
-	if (!root)
+	if (!root) {
+		tell_address(m, out);
 		return;
+	}
 	if (provider_kind_of(m)->answer(root, out) < 0)
 		reply_set(out, REPLY_RETRY, "bad_response", "the provider's response is no answer");
 	else if (buffer_failed(&out->text))
@@ -196,7 +211,7 @@ int provider_batch_line(const struct model *m, struct weir_text custom_id, struc
 {
 	if (check_remote(m, err) < 0)
 		return -1;
-	provider_kind_of(m)->line(custom_id, body, out);
+	provider_kind_of(m)->line(m, custom_id, body, out);
 	return buffer_failed(out) ? weir_fail_memory(err) : 0;
 }
 
@@ -247,7 +262,7 @@ int provider_create(const struct model *m, const char *file_id, const char *inte
 	write_header(&w, "Idempotency-Key", intent);
 	body = texts->size;
 	if (k->create)
-		k->create(file_id, intent, texts);
+		k->create(m, file_id, intent, texts);
 	if (end_writing(&w, out, err) < 0)
 		return -1;
 	if (k->create)
@@ -266,6 +281,12 @@ static int small_request(const struct model *m, const char *method, const char *
 		.method = method, .timeout_ms = BATCH_TIMEOUT_MS, .response_max = INFO_MAX};
 	begin_writing(&w, m, parts, texts);
 	return end_writing(&w, out, err);
+}
+
+int provider_get(const struct model *m, const char *const *parts, struct buffer *texts,
+		 struct http_request *out, struct weir_error *err)
+{
+	return small_request(m, "GET", parts, texts, out, err);
 }
 
 /* An id becomes a part of an address. */

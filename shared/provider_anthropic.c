@@ -7,14 +7,6 @@
 
 #include "provider_kind.h"
 
-/* The SDK's base_url ends before "/v1". */
-static bool has_version(const char *base_url)
-{
-	size_t size = strlen(base_url);
-
-	return size > 3 && strcmp(base_url + size - 3, "/v1") == 0;
-}
-
 static size_t headers(const struct model *m, struct buffer *out)
 {
 	static const char version[] = "anthropic-version: 2023-06-01";
@@ -99,8 +91,10 @@ static void rate_header(const char *rate, const char *what, char out[64])
 
 /* ---- batches ---- */
 
-static void line(struct weir_text custom_id, struct weir_text call, struct buffer *out)
+static void line(const struct model *m, struct weir_text custom_id, struct weir_text call,
+		 struct buffer *out)
 {
+	(void)m;
 	buffer_add_text(out, "{\"custom_id\":");
 	buffer_add_json(out, custom_id);
 	buffer_add_text(out, ",\"params\":");
@@ -162,7 +156,6 @@ const struct provider_kind provider_anthropic = {
 	.calls = "/messages",
 	.batches = "/messages/batches",
 	.accept = "application/binary",
-	.has_version = has_version,
 	.headers = headers,
 	.body = body,
 	.answer = answer,

@@ -85,20 +85,24 @@ int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id)
 
 void provider_url(const struct model *m, const char *const *parts, struct buffer *out)
 {
+	size_t begin = out->size;
+
 	buffer_add_text(out, m->base_url);
-	if (!provider_kind_of(m)->has_version(m->base_url))
-		buffer_add_text(out, "/v1");
 	for (; *parts; parts++)
 		buffer_add_text(out, *parts);
+	if (!m->query || buffer_failed(out))
+		return;
+	buffer_add_char(out, memchr(out->data + begin, '?', out->size - begin) ? '&' : '?');
+	buffer_add_text(out, m->query);
 }
 
-int url_copy(const struct model *m, const char *const *parts, char out[512])
+int url_copy(const struct model *m, const char *const *parts, char out[PROVIDER_URL_MAX])
 {
 	struct buffer url = BUFFER_INIT;
 	int rc = -1;
 
 	provider_url(m, parts, &url);
-	if (buffer_text(&url) && url.size < 512) {
+	if (buffer_text(&url) && url.size < PROVIDER_URL_MAX) {
 		memcpy(out, url.data, url.size + 1);
 		rc = 0;
 	}

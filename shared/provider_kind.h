@@ -10,12 +10,10 @@
 #define RATES 3 /* what limits are of: requests, input tokens, output tokens */
 
 struct provider_kind {
-	/* Paths behind base_url and "/v1". */
+	/* Paths behind base_url. */
 	const char *calls, *batches;
 	const char *accept; /* of results; NULL: not said */
 
-	/* Whether base_url is complete without "/v1". */
-	bool (*has_version)(const char *base_url);
 	/* Appends "name: value" of the key, and what else all requests carry, as texts closed by
 	 * NUL; returns how many. */
 	size_t (*headers)(const struct model *m, struct buffer *out);
@@ -28,9 +26,11 @@ struct provider_kind {
 	void (*rate_header)(const char *rate, const char *what, char out[64]);
 
 	struct provider_frame frame;
-	void (*line)(struct weir_text custom_id, struct weir_text body, struct buffer *out);
+	void (*line)(const struct model *m, struct weir_text custom_id, struct weir_text body,
+		     struct buffer *out);
 	/* The body of a batch's creation; NULL: it is streamed. */
-	void (*create)(const char *file_id, const char *intent, struct buffer *out);
+	void (*create)(const struct model *m, const char *file_id, const char *intent,
+		       struct buffer *out);
 	const char *after; /* the list's parameter for the next page */
 	/* The object of a batch. -1: it is not what it should be. */
 	int (*batch)(const struct model *m, const json_t *root, struct remote_info *out);
@@ -57,12 +57,17 @@ void add_clean(struct buffer *out, const json_t *text);
 /* Copies an id of the provider's, if it is one: letters, digits and "-_.:", and not too long. */
 int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id);
 
-/* Where something of the provider's is: base_url, "/v1" if need be, and the parts; NULL ends them.
- */
+/* Where something of the provider's is: base_url, the parts (NULL ends them), and the query. */
 void provider_url(const struct model *m, const char *const *parts, struct buffer *out);
-int url_copy(const struct model *m, const char *const *parts, char out[512]);
+int url_copy(const struct model *m, const char *const *parts, char out[PROVIDER_URL_MAX]);
 
 const struct provider_kind *provider_kind_of(const struct model *m);
+
+/* ---- for both: provider.c ---- */
+
+/* A request without a body. */
+int provider_get(const struct model *m, const char *const *parts, struct buffer *texts,
+		 struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* ---- for both: provider_reply.c ---- */
 

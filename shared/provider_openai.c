@@ -7,20 +7,26 @@
 
 #include "provider_kind.h"
 
-/* The SDKs' base_url ends in the version, or in a path that has it within ("/v1beta/openai"): a
- * path is taken as it is. */
-static bool has_version(const char *base_url)
+/* Azure takes its keys in a header of its own; what it takes as bearers are tokens of Entra. Source:
+ * learn.microsoft.com, Azure OpenAI reference, Authentication. */
+static bool is_azure(const struct model *m)
 {
-	const char *host = strstr(base_url, "://");
+	static const char *const parts[] = {"/openai/deployments/", ".openai.azure.com",
+					    ".services.ai.azure.com",
+					    ".cognitiveservices.azure.com"};
 
-	return host && strchr(host + 3, '/');
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strstr(m->base_url, parts[i]))
+			return true;
+	}
+	return false;
 }
 
 static size_t headers(const struct model *m, struct buffer *out)
 {
 	if (!m->key)
 		return 0;
-	buffer_printf(out, "Authorization: Bearer %s", m->key);
+	buffer_printf(out, "%s%s", is_azure(m) ? "api-key: " : "Authorization: Bearer ", m->key);
 	buffer_add_char(out, '\0');
 	return 1;
 }
@@ -99,21 +105,37 @@ static void rate_header(const char *rate, const char *what, char out[64])
 
 /* ---- batches ---- */
 
-static void line(struct weir_text custom_id, struct weir_text call, struct buffer *out)
+/* What a batch is of: "/v1/chat/completions", wherever the server has that; at vendors whose
+ * version is another one, such as Zhipu's v4, theirs. Source: docs.bigmodel.cn, Batch API. */
+static void add_endpoint(const struct model *m, struct buffer *out)
+{
+	const char *last = strrchr(m->base_url, '/'), *version = "/v1";
+
+	if (last[1] == 'v' && last[2] && strspn(last + 2, "0123456789") == strlen(last + 2))
+		version = last;
+	buffer_printf(out, "\"%s/chat/completions\"", version);
+}
+
+static void line(const struct model *m, struct weir_text custom_id, struct weir_text call,
+		 struct buffer *out)
 {
 	buffer_add_text(out, "{\"custom_id\":");
 	buffer_add_json(out, custom_id);
-	buffer_add_text(out, ",\"method\":\"POST\",\"url\":\"/v1/chat/completions\",\"body\":");
+	buffer_add_text(out, ",\"method\":\"POST\",\"url\":");
+	add_endpoint(m, out);
+	buffer_add_text(out, ",\"body\":");
 	buffer_add(out, call.data, call.size);
 	buffer_add_char(out, '}');
 }
 
-static void create(const char *file_id, const char *intent, struct buffer *out)
+static void create(const struct model *m, const char *file_id, const char *intent,
+		   struct buffer *out)
 {
 	buffer_add_text(out, "{\"input_file_id\":");
 	buffer_add_json(out, (struct weir_text){file_id, strlen(file_id)});
-	buffer_add_text(out, ",\"endpoint\":\"/v1/chat/completions\",\"completion_window\":\"24h\","
-			     "\"metadata\":{\"weir\":");
+	buffer_add_text(out, ",\"endpoint\":");
+	add_endpoint(m, out);
+	buffer_add_text(out, ",\"completion_window\":\"24h\",\"metadata\":{\"weir\":");
 	buffer_add_json(out, (struct weir_text){intent, strlen(intent)});
 	buffer_add_text(out, "}}");
 }
@@ -149,7 +171,8 @@ static void read_failure(const struct model *m, const json_t *root, struct remot
 	out->error = why.error;
 }
 
-static int results_at(const struct model *m, const json_t *root, const char *key, char out[512])
+static int results_at(const struct model *m, const json_t *root, const char *key,
+		      char out[PROVIDER_URL_MAX])
 {
 	char id[PROVIDER_ID_MAX + 1];
 	const char *const parts[] = {"/files/", id, "/content", NULL};
@@ -219,7 +242,6 @@ static int result(const struct model *m, const json_t *root, enum line_kind *kin
 const struct provider_kind provider_openai = {
 	.calls = "/chat/completions",
 	.batches = "/batches",
-	.has_version = has_version,
 	.headers = headers,
 	.body = body,
 	.answer = answer,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "model_check.h"
 #include "print.h"
 #include "weir/broker.h"
 #include "weir/clock.h"
@@ -29,8 +30,6 @@ static const struct weir_option options[] = {
 	 .preset = "0", .help = "Print JSON."},
 	{.type = WEIR_OPTION_END},
 };
-
-enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
 
 static const char *const level_names[] = {"ok", "warn", "fail"};
 
@@ -79,7 +78,7 @@ static void tell(struct doctor *d, enum level level, const char *advice, const c
 
 static void tell(struct doctor *d, enum level level, const char *advice, const char *fmt, ...)
 {
-	char what[600];
+	char what[1200];
 	va_list args;
 	va_start(args, fmt);
 	vsnprintf(what, sizeof what, fmt, args);
@@ -283,6 +282,24 @@ static void tell_faults(struct doctor *d, const char *advice, char *faults,
 	free(faults);
 }
 
+static void tell_models(struct doctor *d, const struct models *m)
+{
+	struct weir_error why;
+	size_t n = models_count(m);
+	struct model_finding *found = calloc(n, sizeof *found);
+	int rc = found ? model_check(m, found, &why) : weir_fail_memory(&why);
+	if (rc < 0)
+		tell(d, LEVEL_WARN, "", "the servers of models could not be asked: %s", why.text);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const struct model *model = models_at(m, i);
+		if (model->provider == PROVIDER_LOCAL)
+			tell(d, LEVEL_OK, "", "%s: by the plugins themselves", model->name);
+		else
+			tell(d, found[i].level, found[i].advice, "%s", found[i].text);
+	}
+	free(found);
+}
+
 static void check_models(struct doctor *d)
 {
 	struct models *m;
@@ -292,15 +309,7 @@ static void check_models(struct doctor *d)
 		tell_faults(d, "mend the file that --models names", faults, &why);
 		return;
 	}
-	for (size_t i = 0; i < models_count(m); i++) {
-		const struct model *model = models_at(m, i);
-		if (model->provider == PROVIDER_LOCAL)
-			tell(d, LEVEL_OK, "", "%s: by the plugins themselves", model->name);
-		else
-			tell(d, LEVEL_OK, "", "%s: %s at %s%s%s", model->name, model->model,
-			     model->base_url, model->mode == MODEL_BATCH ? ", in batches" : "",
-			     model->key ? "" : ", without a key");
-	}
+	tell_models(d, m);
 	models_close(m);
 }
 
@@ -589,7 +598,9 @@ const struct command command_doctor = {
 	.arguments = "",
 	.summary = "checks the servers, plugins, models and the ledger, and says what to do",
 	.help = "A line for each check: ok, warn or fail, what was found, and in brackets\n"
-		"what to do. It changes nothing. Begin here when something does not move.\n\n"
+		"what to do. It changes nothing. Begin here when something does not move.\n"
+		"The servers of models are asked for their lists of models, which costs nothing:\n"
+		"whether they are there, take the key, and have the model.\n\n"
 		"  weir doctor\n"
 		"  weir doctor --json | jq '.checks[] | select(.level != \"ok\")'\n\n"
 		"Exit status: 0 nothing failed (there may be warnings), 1 something did.\n",

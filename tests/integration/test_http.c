@@ -78,11 +78,11 @@ static void turn_until_idle(void)
 
 /* ---- the models ---- */
 
-static char name[] = "m", key[] = "a-key-of-the-tests", url[64];
+static char name[] = "m", key[] = "a-key-of-the-tests", url[80];
 
 static struct model model_of(enum model_provider provider)
 {
-	snprintf(url, sizeof url, "%s", fake_url());
+	snprintf(url, sizeof url, "%s/v1", fake_url());
 	return (struct model){.name = "m",
 			      .provider = provider,
 			      .model = name,
@@ -468,7 +468,7 @@ static void download(const struct model *m, const char *file)
 	char from[256];
 	struct buffer texts = BUFFER_INIT;
 	struct http_request r;
-	snprintf(from, sizeof from, "%s/v1/files/%s/content", m->base_url, file);
+	snprintf(from, sizeof from, "%s/files/%s/content", m->base_url, file);
 	EXPECT(provider_fetch(m, from, &texts, &r, &err) == 0, "%s", err.text);
 	r.take = take_down;
 	begin_stream(&r);
@@ -520,7 +520,7 @@ static void cancelled_while_taken(void)
 	char from[256];
 	struct buffer texts = BUFFER_INIT;
 	struct http_request r;
-	snprintf(from, sizeof from, "%s/v1/files/%s/content", m.base_url, uploaded(&m));
+	snprintf(from, sizeof from, "%s/files/%s/content", m.base_url, uploaded(&m));
 	EXPECT(provider_fetch(&m, from, &texts, &r, &err) == 0, "%s", err.text);
 	r.take = take_down;
 	r.owner = &stream;

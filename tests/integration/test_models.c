@@ -132,7 +132,8 @@ static void the_doctor_tells(void)
 {
 	prepare(GOOD, ITEM);
 	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
-	EXPECT_PART(o->out, "ok    models      far: far at http://127.0.0.1:9\n");
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->out, "fail  models      far: far at http://127.0.0.1:9/v1: not reachable: ");
 	EXPECT_PART(o->out, "ok    models      local: by the plugins themselves");
 	EXPECT_PART(o->out, "ok    templates   sentiment: ");
 	EXPECT(!strstr(o->out, "sk-secret"), "a key is shown");

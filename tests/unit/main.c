@@ -5,6 +5,7 @@
 
 /* clang-format off: a suite a line */
 #define SUITES(X) \
+	X(addresses) \
 	X(analyzer) \
 	X(buffer) \
 	X(clock) \

@@ -5,8 +5,7 @@
  *       fast:
  *         provider: anthropic             # anthropic, openai (any chat completions API), local
  *         model: claude-haiku-4-5         # the vendor's name for it; not given: the same name
- *         base_url: https://api.anthropic.com   # not given: the vendor's own; a /v1 at its end
- *                                         # is taken off
+ *         base_url: https://api.anthropic.com   # not given: the vendor's own; see below
  *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH (from the file's own folder; its first
  *                                         # line); neither: none is sent
  *         mode: call                      # or batch
@@ -27,6 +26,19 @@
  *           poll_most: 5m
  *           adopt_wait: 2m                # before a batch, or results, that are not to be
  *                                         # found there are asked for again
+ *
+ * base_url is the address as its vendor writes it. The path behind the host is kept, and
+ * "/chat/completions" (anthropic: "/messages") is added to it. Before that
+ *   - a "/" at its end, that very method, and "/models" behind a version are taken off. What ended
+ *     in a method is complete; the method of another API (/responses, /completions) is a fault;
+ *   - openai: nothing but a host gets "/v1". Where a vendor is known to begin elsewhere
+ *     (openrouter.ai/api/v1), what is missing of that is added, be it all or the end of it. Any
+ *     other path stays as it is, as with OpenAI's own SDKs: /v1, /api/v3, /v1beta/openai,
+ *     /openai/deployments/NAME;
+ *   - anthropic: a path that does not end in a version gets "/v1", as with Anthropic's own SDKs;
+ *   - a query ("?api-version=2024-10-21") stays, behind the whole path.
+ * A name, a password, a key in the query, a fragment and blanks are faults. Scheme and host become
+ * small letters.
  */
 #ifndef WEIR_MODELS_H
 #define WEIR_MODELS_H
@@ -48,7 +60,9 @@ struct model {
 	int line; /* of the file; 0: not from it */
 	enum model_provider provider;
 	enum model_mode mode;
-	char *model, *base_url; /* base_url without "/" or "/v1" at its end; NULL for a local one */
+	char *model;		/* NULL for a local one, as base_url */
+	char *base_url;		/* complete but for the method's path, which begins with "/" */
+	char *query;		/* to be put behind that, without its "?"; NULL: none */
 	char *key;		/* NULL: none; wiped when released */
 
 	/* Of a minute, in the whole fleet; 0: no limit. */

@@ -12,6 +12,7 @@
 
 #define PROVIDER_RESPONSE_MAX (4u << 20) /* bytes of one answer */
 #define PROVIDER_ID_MAX 128
+#define PROVIDER_URL_MAX 1024
 
 /* What became of a request. */
 enum reply_kind {
@@ -59,6 +60,18 @@ void provider_read_limits(const struct model *m, const struct http_response *r,
 /* A careful guess, for limits: more than it will mostly be. */
 int64_t provider_tokens(size_t bytes);
 
+/* ---- what the server has ---- */
+
+/* Asks which models there are, or, with `one`, for its own alone. Nothing of it is billed. */
+int provider_models(const struct model *m, bool one, struct buffer *texts, struct http_request *out,
+		    struct weir_error *err) WEIR_MUST_CHECK;
+/* Appends their names, each closed by a NUL. -1: *why says what became of it; its code is no_list
+ * where the server has no such list (404, 405, 501, or a 200 with something else). */
+int provider_read_models(const struct model *m, const struct http_response *r, struct buffer *names,
+			 struct reply *why) WEIR_MUST_CHECK;
+/* Whether a model is among them, by the name with which it is called. */
+bool provider_has_model(const struct buffer *names, const char *wanted);
+
 /* ---- remote batches ---- */
 
 enum remote_state { REMOTE_RUNNING, REMOTE_ENDED, REMOTE_FAILED };
@@ -70,7 +83,8 @@ struct remote_info {
 	int64_t created_ms;	/* since 1970 */
 	int64_t requests;	/* in all; -1: unknown */
 	int64_t done;		/* of them, while running; -1: unknown */
-	char results_url[512], errors_url[512]; /* where they are, complete; "": nowhere */
+	/* Where they are, complete; "": nowhere. */
+	char results_url[PROVIDER_URL_MAX], errors_url[PROVIDER_URL_MAX];
 	struct weir_error error; /* FAILED: why all of it was refused */
 };
 

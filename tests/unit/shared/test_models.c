@@ -105,7 +105,8 @@ static void presets(void)
 	CU_ASSERT_EQUAL(x->provider, PROVIDER_ANTHROPIC);
 	CU_ASSERT_EQUAL(x->mode, MODEL_CALL);
 	CU_ASSERT_STRING_EQUAL(x->model, "fast");
-	CU_ASSERT_STRING_EQUAL(x->base_url, "https://api.anthropic.com");
+	CU_ASSERT_STRING_EQUAL(x->base_url, "https://api.anthropic.com/v1");
+	CU_ASSERT_PTR_NULL(x->query);
 	CU_ASSERT_PTR_NULL(x->key);
 	CU_ASSERT_EQUAL(x->requests, 0);
 	CU_ASSERT_EQUAL(x->input_tokens, 0);
@@ -134,7 +135,7 @@ static void every_field(void)
 	CU_ASSERT_EQUAL(x->provider, PROVIDER_OPENAI);
 	CU_ASSERT_EQUAL(x->mode, MODEL_BATCH);
 	CU_ASSERT_STRING_EQUAL(x->model, "some/model");
-	CU_ASSERT_STRING_EQUAL(x->base_url, "http://127.0.0.1:8000");
+	CU_ASSERT_STRING_EQUAL(x->base_url, "http://127.0.0.1:8000/v1");
 	CU_ASSERT_STRING_EQUAL(x->key, KEY);
 	CU_ASSERT_EQUAL(x->requests, 1);
 	CU_ASSERT_EQUAL(x->input_tokens, 2);
@@ -161,7 +162,7 @@ static void presets_of_a_batch(void)
 	open_good("models:\n  b: {provider: openai, mode: batch}\n");
 	x = find("b");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(x);
-	CU_ASSERT_STRING_EQUAL(x->base_url, "https://api.openai.com");
+	CU_ASSERT_STRING_EQUAL(x->base_url, "https://api.openai.com/v1");
 	CU_ASSERT_EQUAL(x->batch.wait_ms, 10000);
 	CU_ASSERT_EQUAL(x->batch.requests, 10000);
 	CU_ASSERT_EQUAL(x->batch.bytes, 100000000);
@@ -260,15 +261,18 @@ static const struct {
 	 "F:4: input_price: \"1e3\" is not a decimal number with at most six places\n"},
 	{ONE "output_price: 1000000.000001\n",
 	 "F:4: output_price: 1000000.000001 is not within 0 and 1000000\n"},
-	{ONE "base_url: ftp://h\n", "F:4: base_url: http:// or https:// is wanted\n"},
-	{ONE "base_url: nonsense\n", "F:4: base_url: not a URL\n"},
+	{ONE "base_url: ftp://h\n",
+	 "F:4: base_url: http:// or https:// is wanted at its beginning\n"},
+	{ONE "base_url: nonsense\n",
+	 "F:4: base_url: http:// or https:// is wanted at its beginning\n"},
 	{ONE "base_url: http://\n", "F:4: base_url: not a URL\n"},
 	{ONE "base_url: http://h:port\n", "F:4: base_url: not a URL\n"},
-	{ONE "base_url: \"http://h/\\r\\nx: y\"\n", "F:4: base_url: not a URL\n"},
+	{ONE "base_url: \"http://h/\\r\\nx: y\"\n",
+	 "F:4: base_url: not a URL: a blank, or what cannot be in one, is in it\n"},
 	{ONE "base_url: https://me:" KEY "@h\n", "F:4: base_url: it must not hold a name or "
 						 "password: keys come from key_env or key_file\n"},
 	{ONE "base_url: https://h?key=" KEY "\n",
-	 "F:4: base_url: nothing may stand behind its path\n"},
+	 "F:4: base_url: it must not hold a key: keys come from key_env or key_file\n"},
 	{ONE "key_env: WEIR_TEST_UNSET\n",
 	 "F:4: key_env: WEIR_TEST_UNSET is not set in the environment\n"},
 	{ONE "key_env: WEIR_TEST_EMPTY\n",
@@ -295,7 +299,7 @@ static const struct {
 	{ONE "max_tokens: 0\n    base_url: x\n    key_env: WEIR_TEST_UNSET\n    z: 1\n"
 	     "  y: {}\n",
 	 "F:7: there is no field z\nF:4: max_tokens: 0 is not within 1 and 1000000\n"
-	 "F:5: base_url: not a URL\nF:6: key_env: WEIR_TEST_UNSET is not set in the environment\n"
+	 "F:5: base_url: http:// or https:// is wanted at its beginning\nF:6: key_env: WEIR_TEST_UNSET is not set in the environment\n"
 	 "F:8: provider is missing\n"},
 };
 
@@ -490,11 +494,13 @@ static void the_example_is_valid(void)
 	release();
 	setenv("ANTHROPIC_API_KEY", KEY, 1);
 	setenv("OPENAI_API_KEY", KEY, 1);
+	setenv("OPENROUTER_API_KEY", KEY, 1);
+	setenv("AZURE_OPENAI_API_KEY", KEY, 1);
 	snprintf(vllm, sizeof(vllm), "%s/vllm.key", folder);
 	write_file(vllm, KEY "\n", 0600);
 	uncomment(read_example(), &text);
 	open_good(text.data);
-	CU_ASSERT_EQUAL(models_count(m), 7);
+	CU_ASSERT_EQUAL(models_count(m), 9);
 	CU_ASSERT_EQUAL(find("gpt-batch")->input_price, 75000);
 	CU_ASSERT_EQUAL(find("claude-batch")->mode, MODEL_BATCH);
 	release();
@@ -502,6 +508,8 @@ static void the_example_is_valid(void)
 	unlink(vllm);
 	unsetenv("ANTHROPIC_API_KEY");
 	unsetenv("OPENAI_API_KEY");
+	unsetenv("OPENROUTER_API_KEY");
+	unsetenv("AZURE_OPENAI_API_KEY");
 }
 
 /* ---- garbage and memory ---- */

@@ -250,6 +250,91 @@ static void deep_answers(void)
 	buffer_release(&body);
 }
 
+/* ---- what a server has ---- */
+
+static void expect_models_url(const struct model *m, bool one, const char *wanted)
+{
+	struct buffer texts = BUFFER_INIT;
+	struct http_request r;
+
+	CU_ASSERT_EQUAL_FATAL(provider_models(m, one, &texts, &r, &err), 0);
+	CU_ASSERT_STRING_EQUAL(r.url, wanted);
+	buffer_release(&texts);
+}
+
+static void model_urls(void)
+{
+	struct model other = compatible;
+
+	expect_models_url(&claude, false, "https://api.anthropic.com/v1/models?limit=1000");
+	expect_models_url(&claude, true, "https://api.anthropic.com/v1/models/claude-haiku");
+	expect_models_url(&gpt, false, "https://api.openai.com/v1/models");
+	other.model = (char[]){"org/a b?#:x"};
+	other.query = (char[]){"api-version=1"};
+	expect_models_url(&other, true,
+			  "http://127.0.0.1:8000/api/v3/models/org/a%20b%3F%23:x?api-version=1");
+}
+
+static const struct {
+	int status;
+	const char *body, *names, *code; /* names: with a blank behind each */
+} lists[] = {
+	{200, "{'object':'list','data':[{'id':'a'},{'id':'b','name':'c'}]}", "a b ", ""},
+	{200, "{'data':[],'has_more':false}", "", ""},
+	{200, "[{'id':'a'},{'x':1},'b']", "a b ", ""},
+	{200, "{'models':[{'name':'models/a'},{'model':'b'}]}", "models/a b ", ""},
+	{404, "{'error':{'message':'no'}}", "", "no_list"},
+	{405, "", "", "no_list"},
+	{501, "", "", "no_list"},
+	{200, "<html>", "", "no_list"},
+	{200, "{'data':'a'}", "", "no_list"},
+	{204, "", "", "bad_response"},
+	{401, "{'error':{'message':'bad'}}", "", "bad_key"},
+	{503, "", "", "overloaded"},
+};
+
+static void model_lists(void)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct http_response r = response_of(lists[i].status, "", lists[i].body);
+		struct buffer names = BUFFER_INIT;
+		struct reply why;
+		int rc = provider_read_models(&gpt, &r, &names, &why);
+
+		CU_ASSERT_EQUAL(rc, *lists[i].code ? -1 : 0);
+		CU_ASSERT_STRING_EQUAL(why.error.code, lists[i].code);
+		for (size_t at = 0; at < names.size; at++)
+			names.data[at] = names.data[at] ? names.data[at] : ' ';
+		expect_buffer(&names, lists[i].names);
+		buffer_release(&names);
+		response_release(&r);
+	}
+}
+
+static void names_of_models(void)
+{
+	static const struct {
+		const char *listed, *wanted;
+		bool there;
+	} names[] = {
+		{"a", "a", true},		{"a", "b", false},
+		{"models/a", "a", true},	{"models/a", "models/a", true},
+		{"x:latest", "x", true},	{"x:8b", "x", false},
+		{"x:8b", "x:8b", true},		{"x:latest", "x:8b", false},
+		{"org/x", "org/x:free", true},	{"openai/*", "openai/gpt", true},
+		{"openai/*", "other/m", false}, {"abc", "ab", false},
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct buffer b = BUFFER_INIT;
+
+		buffer_add(&b, "zzz", 4);
+		buffer_add(&b, names[i].listed, strlen(names[i].listed) + 1);
+		CU_ASSERT_EQUAL(provider_has_model(&b, names[i].wanted), names[i].there);
+		buffer_release(&b);
+	}
+}
+
 static void guesses(void)
 {
 	CU_ASSERT(provider_tokens(0) > 0);
@@ -271,5 +356,8 @@ void add_provider_suite(void)
 	CU_add_test(suite, "whole answers", whole_answers);
 	CU_add_test(suite, "malformed answers", malformed_answers);
 	CU_add_test(suite, "deep answers", deep_answers);
+	CU_add_test(suite, "addresses of lists of models", model_urls);
+	CU_add_test(suite, "lists of models", model_lists);
+	CU_add_test(suite, "names of models", names_of_models);
 	CU_add_test(suite, "guesses", guesses);
 }
