@@ -1,7 +1,7 @@
 /* analysis.h: what the local model of the kind `content` finds out about a Markdown document,
  * without any language model. Lines are those of the file. A result is a JSON object within
  * RESULT_MOST bytes; lists that do not fit are cut, and "left_out" says how much is missing.
- * Nothing blocks; text_open() has been called. */
+ * Nothing blocks. */
 #ifndef CONTENT_ANALYSIS_H
 #define CONTENT_ANALYSIS_H
 
@@ -21,8 +21,8 @@ struct front {
 	size_t title_size, json_size;
 };
 
-/* title (of the front matter, else the first h1), words, characters, reading_minutes of the prose,
- * headings, links, images, code_blocks by language, and front_matter. 0, or -1: out of memory. */
+/* title (of the front matter, else the first h1), words (and words_estimated, where some of them
+ * are: text.h), characters, reading_minutes of the prose, headings, links, images, code_blocks by language, and front_matter. 0, or -1: out of memory. */
 int metadata_write(const struct document *d, const struct front *front, struct out *result);
 
 /* Checks headings (no level skipped, one h1), images (alt text), links (no bare URLs, none empty),

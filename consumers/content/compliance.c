@@ -79,7 +79,7 @@ static void add_fault(struct check *c, enum rule rule, int64_t line, const char 
 	f->rule = rule;
 	f->line = line;
 	f->seq = c->count;
-	snprintf(f->text, sizeof f->text, "%s%.*s", what, (int)text_shown(about, n, SHOWN),
+	snprintf(f->text, sizeof f->text, "%s%.*s", what, (int)text_cut(about, n, SHOWN),
 		 about ? about : "");
 }
 

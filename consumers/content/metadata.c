@@ -31,6 +31,7 @@ struct metadata {
 	struct language languages[LANGUAGES];
 	size_t language_count;
 	int64_t other_blocks; /* of languages beyond */
+	bool failed;
 };
 
 /* ---- one pass that counts ---- */
@@ -38,7 +39,7 @@ struct metadata {
 static size_t language_size(const char *info)
 {
 	size_t n = strcspn(info, " \t{,:");
-	return text_shown(info, n, LANGUAGE_MOST);
+	return text_cut(info, n, LANGUAGE_MOST);
 }
 
 static struct language *find_language(struct metadata *m, const char *info)
@@ -74,7 +75,7 @@ static void count_node(struct metadata *m, cmark_node *node)
 	if (!has_prose(node))
 		return;
 	prose_read(&m->prose, m->document, node, false);
-	text_count(m->prose.text.data, m->prose.text.size, &m->counts);
+	m->failed |= text_count(m->prose.text.data, m->prose.text.size, &m->counts) < 0;
 	if (!m->h1 && cmark_node_get_heading_level(node) == 1)
 		m->h1 = node;
 }
@@ -83,7 +84,7 @@ static void count_node(struct metadata *m, cmark_node *node)
 
 static void add_shown(struct out *out, const char *key, const char *text, size_t n, size_t most)
 {
-	out_text(out, key, text ? text : "", text_shown(text, n, most));
+	out_text(out, key, text ? text : "", text ? text_cut(text, n, most) : 0);
 }
 
 static void add_prose(struct metadata *m, struct out *out, const char *key, cmark_node *node)
@@ -195,6 +196,8 @@ static void write_title(struct metadata *m, const struct front *front, struct ou
 static void write_counts(const struct metadata *m, struct out *out)
 {
 	out_count(out, "words", m->counts.words);
+	if (m->counts.estimated > 0)
+		out_count(out, "words_estimated", m->counts.estimated);
 	out_count(out, "characters", m->counts.characters);
 	out_tenths(out, "reading_minutes",
 		   (m->counts.words * 10 + WORDS_PER_MINUTE / 2) / WORDS_PER_MINUTE);
@@ -247,7 +250,7 @@ int metadata_write(const struct document *d, const struct front *front, struct o
 	write_left_out(left_out, result);
 	out_close(result, '}');
 	out_end(result);
-	result->failed |= m.prose.text.failed;
+	result->failed |= m.failed || m.prose.text.failed;
 	prose_release(&m.prose);
 	return result->failed ? -1 : 0;
 }

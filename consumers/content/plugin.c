@@ -89,13 +89,9 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 		       struct weir_error *err)
 {
 	(void)config;
-	if (text_open() < 0)
-		return plugin_fail(err, "no_locale", "the C library has no locale C.UTF-8");
 	struct state *s = malloc(sizeof *s);
-	if (!s) {
-		text_close();
+	if (!s)
 		return plugin_fail_memory(err);
-	}
 	s->host = host;
 	*out = s;
 	return 0;
@@ -202,11 +198,7 @@ static void answer(void *state, struct weir_work work, const struct weir_item *i
 			  &(struct weir_verdict){.outcome = WEIR_DONE, .result = a->json});
 }
 
-static void close_plugin(void *state)
-{
-	text_close();
-	free(state);
-}
+static void close_plugin(void *state) { free(state); }
 
 const struct weir_plugin *weir_plugin(void);
 
