@@ -96,7 +96,7 @@ static int open_submission(struct submit *u, struct weir_error *err)
 				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
 				       .skipped = u->skipped,
-				       .of_rows = u->reader.kind == &source_rows};
+				       .of_rows = reader_has_rows(&u->reader)};
 	return submission_open(&plan, &u->submission, err);
 }
 
@@ -140,6 +140,23 @@ static int add_record(struct submit *u, const struct source_record *record, stru
 	return u->reader.kind->refuse(u->reader.source, err);
 }
 
+/* A job of nothing looks like one that is done. It is left unsealed, without a batch, which is no
+ * hindrance: the mended input takes its place. */
+static int check_any(const struct submit *u, struct weir_error *err)
+{
+	const struct submission_counts *counts = submission_counts(u->submission);
+	char name[400];
+	reader_name(&u->reader, name, sizeof name);
+	if (counts->items > 0 || submission_pending(u->submission) || u->options->allow_empty)
+		return 0;
+	if (counts->skipped > 0)
+		return weir_fail(err, "empty",
+				 "no items in %s: all of its %" PRId64 " records were skipped",
+				 name, counts->skipped);
+	return weir_fail(err, "empty", "no items in %s (--allow-empty makes a job without any)",
+			 name);
+}
+
 static int copy_records(struct submit *u, struct weir_error *err)
 {
 	struct source_record record;
@@ -160,7 +177,7 @@ static int copy_records(struct submit *u, struct weir_error *err)
 				return -1;
 			break;
 		case SOURCE_END:
-			return 0;
+			return check_any(u, err);
 		case SOURCE_FAILED:
 			return weir_fail(err, why.code, "%s", why.text);
 		}
@@ -239,7 +256,7 @@ static enum command_status submit(struct submit *u, struct weir_error *err)
 static void explain(const struct submit *u, struct weir_error *err)
 {
 	struct weir_error why = *err;
-	if (u->reader.kind == &source_rows && strcmp(why.code, "duplicate") == 0)
+	if (reader_has_rows(&u->reader) && strcmp(why.code, "duplicate") == 0)
 		weir_fail(err, why.code, "%.400s; the rows of a record have to follow each other",
 			  why.text);
 }

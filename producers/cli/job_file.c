@@ -38,6 +38,7 @@ static const struct key {
 	{"max_concurrent", KEY_INTEGER, AT(max_concurrent), 1, CONCURRENT_MAX, NULL},
 	{"input", KEY_TEXT, AT(input), 0, 0, NULL},
 	{"format", KEY_TEXT, AT(format), 0, 0, "jsonl csv json markdown"},
+	{"separator", KEY_TEXT, AT(separator), 0, 0, NULL},
 	{"from", KEY_TEXT, AT(from), 0, 0, "db"},
 #undef AT
 };

@@ -14,7 +14,7 @@
 struct job_file {
 	const char *path;
 	json_t *root;
-	const char *kind, *job, *mode, *input, *format, *from;
+	const char *kind, *job, *mode, *input, *format, *separator, *from;
 	json_t *stages, *context;
 	int64_t batch_size, max_attempts, backoff_ms, backoff_cap_ms, max_concurrent;
 	double backoff_factor;

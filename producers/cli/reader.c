@@ -2,15 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool is_csv(const char *file)
-{
-	size_t n = strlen(file);
-	return n > 4 && strcasecmp(file + n - 4, ".csv") == 0;
-}
 
 static bool is_folder(const char *file)
 {
@@ -18,7 +11,47 @@ static bool is_folder(const char *file)
 	return stat(file, &is) == 0 && S_ISDIR(is.st_mode);
 }
 
-/* Sources whose records are a file each. */
+/* ---- formats ---- */
+
+static const char *const csv_suffixes[] = {".csv", ".tsv", ".tab", NULL};
+static const char *const tab_suffixes[] = {".tsv", ".tab", NULL};
+static const char *const lines_suffixes[] = {".jsonl", ".ndjson", NULL};
+
+static bool is_csv_name(const char *name) { return source_has_suffix(name, csv_suffixes); }
+
+static bool is_lines_name(const char *name) { return source_has_suffix(name, lines_suffixes); }
+
+/* What --format is, and which files of a folder are read as it. */
+static const struct format {
+	const struct source_kind *kind;
+	const char *what;
+	bool (*is_name)(const char *name);
+} formats[] = {
+	{&source_markdown, "Markdown", is_markdown_name},
+	{&source_json, "JSON", is_json_name},
+	{&source_jsonl, "JSON Lines", is_lines_name},
+	{&source_csv, "CSV", is_csv_name},
+};
+
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+static const struct format *format_of(const struct source_kind *kind)
+{
+	size_t i = 0;
+	while (formats[i].kind != kind)
+		i++;
+	return &formats[i];
+}
+
+static void count_names(char *folder, size_t counts[FORMATS])
+{
+	bool (*names[FORMATS])(const char *name);
+	for (size_t i = 0; i < FORMATS; i++)
+		names[i] = formats[i].is_name;
+	source_look(folder, names, counts, FORMATS);
+}
+
+/* Sources that take names of files and folders. */
 static bool is_of_files(const struct source_kind *kind)
 {
 	return kind == &source_markdown || kind == &source_json;
@@ -31,130 +64,234 @@ static const struct source_kind *kind_of_name(const char *file, bool rows)
 		return &source_markdown;
 	if (rows && is_json_name(file))
 		return &source_json;
-	return is_csv(file) ? &source_csv : &source_jsonl;
+	return is_csv_name(file) ? &source_csv : &source_jsonl;
 }
 
-/* Beside documents, JSON files are something else; unless items of this kind come as such, too. */
-static int kind_of_folder(char *folder, bool rows, const struct source_kind **kind,
-			  struct weir_error *err)
+static int fail_mixed(const char *folder, const size_t counts[FORMATS], struct weir_error *err)
 {
-	bool markdown, json;
-	source_look(folder, &markdown, &json);
-	if (rows && markdown && json)
-		return weir_fail(err, "usage",
-				 "%.200s: both JSON and Markdown files are in it: which are the "
-				 "items? Say --format json or --format markdown",
-				 folder);
-	if (rows && !markdown && !json)
+	char text[200] = "";
+	size_t at = 0;
+	for (size_t i = 0; i < FORMATS; i++)
+		if (counts[i] && at < sizeof text)
+			at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu %s",
+					       at ? ", " : "", counts[i], formats[i].what);
+	return weir_fail(
+		err, "usage",
+		"%.200s: files of several formats are in it (%s): which are the items? Say "
+		"--format markdown, json, jsonl or csv",
+		folder, text);
+}
+
+/* Beside documents, other files are something else; unless items of this kind come as such, too. */
+static int kind_of_folder(const struct reader_plan *plan, char *folder, bool rows,
+			  const struct source_kind **kind, struct weir_error *err)
+{
+	size_t counts[FORMATS], different = 0;
+	count_names(folder, counts);
+	for (size_t i = FORMATS; i-- > 0;) {
+		different += counts[i] > 0;
+		if (counts[i])
+			*kind = formats[i].kind;
+	}
+	if (different == 0 && plan->may_be_empty)
+		*kind = &source_jsonl;
+	else if (different == 0)
 		return weir_fail(
-			err, "input",
-			"%.200s: there is neither a JSON nor a Markdown file in it (CSV "
-			"and JSON Lines are named one by one; --format says what they are)",
+			err, "empty",
+			"no items in %.200s: there is no file in it whose name ends in .md, "
+			".markdown, .json, .jsonl, .ndjson, .csv or .tsv (or in one of "
+			"these and .gz or .zst)",
 			folder);
-	*kind = json && !markdown ? &source_json : &source_markdown;
+	if (different > 1 && (rows || *kind != &source_markdown))
+		return fail_mixed(folder, counts, err);
 	return 0;
 }
 
-static int kind_of(char *file, bool rows, const struct source_kind **kind, struct weir_error *err)
+static int kind_of(const struct reader_plan *plan, char *file, bool rows,
+		   const struct source_kind **kind, struct weir_error *err)
 {
 	if (is_folder(file))
-		return kind_of_folder(file, rows, kind, err);
+		return kind_of_folder(plan, file, rows, kind, err);
 	*kind = kind_of_name(file, rows);
 	return 0;
 }
 
-/* A file of many records among those that are one each would else be taken for one. */
-static int check_others(const struct reader_plan *plan, bool rows, const struct source_kind *first,
-			struct weir_error *err)
+/* All of them have to be of one format. */
+static int check_others(const struct reader *r, bool rows, struct weir_error *err)
 {
-	const struct source_kind *kind;
+	const struct source_kind *kind = NULL;
+	const struct reader_plan *plan = r->plan;
 	for (size_t i = 1; i < plan->file_count; i++) {
-		if (kind_of(plan->files[i], rows, &kind, err) < 0)
+		if (kind_of(plan, plan->files[i], rows, &kind, err) < 0)
 			return -1;
-		if (kind != first)
+		if (kind != r->format)
 			return weir_fail(
 				err, "usage",
 				"%.200s: by its %s that is no %s (--format %s takes it for it)",
 				plan->files[i], is_folder(plan->files[i]) ? "files" : "name",
-				first == &source_json ? "JSON" : "Markdown", first->name);
+				format_of(r->format)->what, r->format->name);
 	}
 	return 0;
 }
 
 static int named_format(struct reader *r, const char *format, struct weir_error *err)
 {
-	static const struct source_kind *const kinds[] = {&source_jsonl, &source_csv, &source_json,
-							  &source_markdown};
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kinds[i]->name, format) == 0)
-			r->kind = kinds[i];
-	return r->kind ? 0
-		       : weir_fail(err, "usage", "format %.40s: jsonl, csv, json or markdown",
-				   format);
+	for (size_t i = 0; i < FORMATS; i++)
+		if (strcmp(formats[i].kind->name, format) == 0)
+			r->format = formats[i].kind;
+	return r->format ? 0
+			 : weir_fail(err, "usage", "format %.40s: jsonl, csv, json or markdown",
+				     format);
 }
 
-static int choose_format(struct reader *r, const struct reader_plan *plan, bool rows,
-			 struct weir_error *err)
+static int choose_format(struct reader *r, bool rows, struct weir_error *err)
 {
-	if (plan->format && named_format(r, plan->format, err) < 0)
-		return -1;
-	if (!plan->format && plan->file_count == 0)
-		r->kind = &source_jsonl;
-	if (!r->kind && kind_of(plan->files[0], rows, &r->kind, err) < 0)
-		return -1;
-	if (plan->file_count > 1 && !is_of_files(r->kind))
-		return weir_fail(err, "usage",
-				 "%.200s: of %s there is one file at a time, of markdown and json "
-				 "any number",
-				 plan->files[1], r->kind->name);
-	return plan->format ? 0 : check_others(plan, rows, r->kind, err);
+	const struct reader_plan *plan = r->plan;
+	if (plan->format)
+		return named_format(r, plan->format, err);
+	if (plan->file_count == 0) {
+		r->format = &source_jsonl;
+		return 0;
+	}
+	return kind_of(plan, plan->files[0], rows, &r->format, err) < 0
+		       ? -1
+		       : check_others(r, rows, err);
 }
 
-static int open_named(struct reader *r, const char *file, struct weir_error *err)
+static int choose_separator(struct reader *r, struct weir_error *err)
 {
-	r->file = fopen(file, "re");
-	if (!r->file)
-		return weir_fail(err, "input", "%.300s: %s", file, strerror(errno));
-	if (is_folder(file))
-		return weir_fail(err, "input", "%.300s: that is a directory", file);
-	return 0;
+	const char *text = r->plan->separator;
+	if (!text)
+		return 0;
+	if (r->format != &source_csv)
+		return weir_fail(
+			err, "usage",
+			"--separator is of CSV, and the input is taken for %s: say --format "
+			"csv",
+			format_of(r->format)->what);
+	r->separator = source_separator(text);
+	return r->separator ? 0
+			    : weir_fail(err, "usage",
+					"--separator %.20s: , ; tab | ^ ~ or : stands between the "
+					"columns",
+					text);
+}
+
+/* ---- opening ---- */
+
+/* In folders. With --format jsonl these may be called .json, too. */
+static bool is_lines_or_json(const char *name) { return is_lines_name(name) || is_json_name(name); }
+
+static bool (*wanted_names(const struct reader *r))(const char *name)
+{
+	if (r->format == &source_jsonl)
+		return is_lines_or_json;
+	return format_of(r->format)->is_name;
+}
+
+/* What else is in a folder is left out, which is said. */
+static void say_left_out(const struct reader *r, char *folder)
+{
+	bool (*wanted)(const char *name) = wanted_names(r);
+	const char *between = ": left out of it: ";
+	size_t counts[FORMATS];
+	count_names(folder, counts);
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (!counts[i] || formats[i].is_name == wanted ||
+		    (wanted == is_lines_or_json && formats[i].kind == &source_json))
+			continue;
+		if (*between == ':')
+			fprintf(stderr, "weir: %s: items are its %s files", folder,
+				format_of(r->format)->what);
+		fprintf(stderr, "%s%zu %s", between, counts[i], formats[i].what);
+		between = ", ";
+	}
+	if (*between == ',')
+		fprintf(stderr, "\n");
 }
 
 /* One that is not there is a mistake of the command line, not a bad record. */
-static int open_files(struct reader *r, const struct reader_plan *plan, struct weir_error *err)
+static int check_files(const struct reader *r, struct weir_error *err)
 {
+	const struct reader_plan *plan = r->plan;
 	struct stat is;
 	if (plan->file_count == 0)
 		return weir_fail(err, "usage", "where are the %s files? Name files or folders",
-				 r->kind == &source_json ? "JSON" : "Markdown");
-	for (size_t i = 0; i < plan->file_count; i++)
+				 format_of(r->format)->what);
+	for (size_t i = 0; i < plan->file_count; i++) {
 		if (stat(plan->files[i], &is) < 0)
 			return weir_fail(err, "input", "%.300s: %s", plan->files[i],
 					 strerror(errno));
-	return (r->kind == &source_json ? source_json_open : source_markdown_open)(
-		plan->files, plan->file_count, &r->source, err);
+		if (S_ISDIR(is.st_mode))
+			say_left_out(r, plan->files[i]);
+	}
+	return 0;
 }
 
-static int open_file(struct reader *r, const struct reader_plan *plan, const struct weir_rows *rows,
-		     struct weir_error *err)
+static int open_stream(const struct reader *r, const char *file, FILE *in, struct source **out,
+		       struct weir_error *err)
 {
-	const char *file = plan->file_count ? plan->files[0] : NULL;
-	if (choose_format(r, plan, rows != NULL, err) < 0)
+	char separator = r->separator;
+	if (!separator && file && source_has_suffix(file, tab_suffixes))
+		separator = '\t';
+	if (r->rows)
+		return source_rows_open(in, separator, r->rows, out, err);
+	if (r->format == &source_csv)
+		return source_csv_open(in, separator, out, err);
+	return r->format->open(in, out, err);
+}
+
+static int open_listed(void *ctx, const char *path, FILE *in, struct source **out,
+		       struct weir_error *err)
+{
+	return open_stream(ctx, path, in, out, err);
+}
+
+static int open_several(struct reader *r, struct weir_error *err)
+{
+	const struct reader_plan *plan = r->plan;
+	if (check_files(r, err) < 0)
 		return -1;
-	if (is_of_files(r->kind))
-		return open_files(r, plan, err);
+	r->kind = r->format;
+	if (r->format == &source_json)
+		return source_json_open(plan->files, plan->file_count, plan->may_be_empty,
+					&r->source, err);
+	if (r->format == &source_markdown)
+		return source_markdown_open(plan->files, plan->file_count, &r->source, err);
+	r->kind = &source_files;
+	return source_list_open(&(struct source_list){.paths = plan->files,
+						      .count = plan->file_count,
+						      .kind = r->rows ? &source_rows : r->format,
+						      .wanted = wanted_names(r),
+						      .open = open_listed,
+						      .ctx = r,
+						      .may_be_empty = plan->may_be_empty},
+				&r->source, err);
+}
+
+static int open_one(struct reader *r, const char *file, struct weir_error *err)
+{
 	if (!file && isatty(STDIN_FILENO))
 		return weir_fail(err, "usage",
 				 "where are the items? weir submit KIND FILE, or - for what is "
 				 "typed, or \"input\" in a job file");
-	if (!file || strcmp(file, "-") == 0)
-		r->file = stdin;
-	else if (open_named(r, file, err) < 0)
+	r->file = !file || strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	if (!r->file)
+		return weir_fail(err, "input", "%.300s: %s", file, strerror(errno));
+	r->kind = r->rows ? &source_rows : r->format;
+	return open_stream(r, file, r->file, &r->source, err);
+}
+
+static int open_file(struct reader *r, const struct weir_rows *rows, struct weir_error *err)
+{
+	const struct reader_plan *plan = r->plan;
+	const char *first = plan->file_count ? plan->files[0] : NULL;
+	if (choose_format(r, rows != NULL, err) < 0 || choose_separator(r, err) < 0)
 		return -1;
-	if (r->kind != &source_csv || !rows)
-		return r->kind->open(r->file, &r->source, err);
-	r->kind = &source_rows;
-	return source_rows_open(r->file, rows, &r->source, err);
+	r->rows = r->format == &source_csv ? rows : NULL;
+	if (is_of_files(r->format) || plan->file_count > 1 || (first && is_folder(first)))
+		return open_several(r, err);
+	return open_one(r, first, err);
 }
 
 int reader_open(struct reader *r, const struct reader_plan *plan, const char *pg_url,
@@ -162,13 +299,13 @@ int reader_open(struct reader *r, const struct reader_plan *plan, const char *pg
 {
 	r->plan = plan;
 	if (!plan->from)
-		return open_file(r, plan, plugin->plugin.rows, err);
+		return open_file(r, plugin->plugin.rows, err);
 	if (strcmp(plan->from, "db") != 0 || plan->file_count > 0)
 		return weir_fail(err, "usage", "from: only \"db\", and then without a file");
 	if (!plugin->plugin.sources)
 		return weir_fail(err, "usage", "the kind %s has no tables to read from",
 				 plugin->plugin.kind);
-	r->kind = &source_postgres;
+	r->kind = r->format = &source_postgres;
 	return source_postgres_open(pg_url, plugin->plugin.sources, &r->source, err);
 }
 
@@ -186,10 +323,35 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+bool reader_has_rows(const struct reader *r) { return r->rows != NULL; }
+
+void reader_name(const struct reader *r, char *out, size_t room)
+{
+	const struct reader_plan *plan = r->plan;
+	if (plan->from)
+		snprintf(out, room, "the tables of this kind");
+	else if (plan->file_count == 0 || strcmp(plan->files[0], "-") == 0)
+		snprintf(out, room, "standard input");
+	else if (plan->file_count == 1)
+		snprintf(out, room, "%.300s", plan->files[0]);
+	else
+		snprintf(out, room, "%.250s and %zu more", plan->files[0], plan->file_count - 1);
+}
+
+/* A folder may come to hold it. */
+static bool has_folder(const struct reader_plan *plan)
+{
+	bool found = false;
+	for (size_t i = 0; i < plan->file_count; i++)
+		found |= is_folder(plan->files[i]);
+	return found;
+}
+
 bool reader_reads(const struct reader *r, const char *file)
 {
 	struct stat is, in;
-	if (is_of_files(r->kind) && kind_of_name(file, true) == r->kind)
+	if (is_of_files(r->format) ? kind_of_name(file, true) == r->format
+				   : has_folder(r->plan) && wanted_names(r)(file))
 		return true;
 	if (stat(file, &is) < 0)
 		return false;

@@ -25,7 +25,7 @@ const struct weir_option request_options[] = {
 	 .unit = "FILE",
 	 .help = "A job written down as JSON: kind or stages, context, job, batch_size, "
 		 "max_attempts, backoff, backoff_factor, backoff_cap, mode, max_concurrent, input "
-		 "(from the file's own folder), format, from. Options win over it."},
+		 "(from the file's own folder), format, separator, from. Options win over it."},
 	{.name = "stage",
 	 .type = WEIR_OPTION_LIST,
 	 .offset = AT(stage),
@@ -85,10 +85,21 @@ const struct weir_option request_options[] = {
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(format),
 	 .unit = "FORMAT",
-	 .help = "jsonl, csv, json or markdown. Not given: by the name, which ends in .csv, .json, "
-		 ".md or .markdown, else jsonl; of a folder by the names in it, whose other files "
-		 "are "
-		 "left out."},
+	 .help = "jsonl, csv, json or markdown. Not given: by the name, which ends in .csv, .tsv, "
+		 ".json, .md or .markdown (and .gz or .zst), else jsonl; of a folder by the names "
+		 "in it."},
+	{.name = "separator",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(separator),
+	 .unit = "CHARACTER",
+	 .help = "What stands between the columns of CSV: , ; tab | ^ ~ or :. Not given: a tab in "
+		 ".tsv, what a first line \"sep=;\" says, a comma; or the only one of ; tab | with "
+		 "which there is a column custom_id."},
+	{.name = "allow-empty",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(allow_empty),
+	 .preset = "0",
+	 .help = "An input, or one file of several, may be without items."},
 	{.name = "batch-size",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(batch_size),
@@ -155,6 +166,7 @@ static bool ends_in(const char *text, const char *end)
 static bool looks_like_a_file(const char *text)
 {
 	return strchr(text, '/') || ends_in(text, ".jsonl") || ends_in(text, ".csv") ||
+	       ends_in(text, ".gz") || ends_in(text, ".zst") || ends_in(text, ".tsv") ||
 	       is_json_name(text) || is_markdown_name(text) || access(text, F_OK) == 0;
 }
 
@@ -202,6 +214,8 @@ static int settle_input(struct request *r, const struct request_options *o, char
 			struct weir_error *err)
 {
 	r->input.format = o->format;
+	r->input.separator = text_of(o->separator, r->file.separator);
+	r->input.may_be_empty = o->allow_empty;
 	if (count > 0 || o->from) {
 		r->input.files = files;
 		r->input.file_count = (size_t)count;

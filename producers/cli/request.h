@@ -12,10 +12,10 @@
 
 /* NULL or 0: not given, which is why none of those that a job file may set has a preset. */
 struct request_options {
-	char *job, *job_file, *from, *format, *mode, *backoff_factor, *skip_bad;
+	char *job, *job_file, *from, *format, *separator, *mode, *backoff_factor, *skip_bad;
 	struct weir_list context, stage;
 	int64_t batch_size, max_attempts, backoff_ms, backoff_cap_ms, max_concurrent;
-	int64_t wait, json, sample;
+	int64_t allow_empty, wait, json, sample;
 };
 
 extern const struct weir_option request_options[];

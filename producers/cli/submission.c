@@ -156,6 +156,8 @@ void submission_close(struct submission *s)
 
 const struct submission_counts *submission_counts(const struct submission *s) { return &s->counts; }
 
+bool submission_pending(const struct submission *s) { return s->size > 0; }
+
 /* ---- bad records ---- */
 
 #define SHOWN 200   /* bytes of a file's name in an error */
@@ -166,6 +168,9 @@ static int shown(struct weir_text file) { return file.size < SHOWN ? (int)file.s
 static int at_line(uint64_t line, struct weir_text file, const struct weir_error *why,
 		   struct weir_error *err)
 {
+	if (file.data && line)
+		return weir_fail(err, why->code, "%.*s: line %" PRIu64 ": %s", shown(file),
+				 file.data, line, why->text);
 	if (file.data)
 		return weir_fail(err, why->code, "%.*s: %s", shown(file), file.data, why->text);
 	if (line == 0)

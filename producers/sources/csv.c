@@ -1,8 +1,10 @@
-/* CSV after RFC 4180: a header line, commas, and quotes around fields that hold commas, quotes or
- * newlines. An empty field is null; an empty field in quotes is an empty string. */
+/* CSV after RFC 4180: a header line, commas (or another separator), and quotes around fields that
+ * hold commas, quotes or newlines. An empty field is null; an empty field in quotes is an empty
+ * string. */
 #include "csv.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "weir/utf8.h"
 
@@ -46,22 +48,27 @@ static enum input_status find_record(struct input *in, size_t *first, size_t *si
 }
 
 /* A line without any cell that says something: spreadsheets write such ones below the last row. */
-static bool is_blank(struct weir_text line)
+static bool is_blank(const struct csv *s, struct weir_text line)
 {
+	char separator = s->separator ? s->separator : ',';
+
 	for (size_t i = 0; i < line.size; i++)
-		if (line.data[i] != ',')
+		if (line.data[i] != separator && line.data[i] != ' ' && line.data[i] != '\t')
 			return false;
 	return true;
 }
 
 /* Passes over blank lines and finds the next record. */
-static enum input_status next_record(struct input *in, size_t *first, size_t *size,
+static enum input_status next_record(struct csv *s, size_t *first, size_t *size,
 				     struct weir_error *err)
 {
+	struct input *in = &s->input;
+
 	for (;;) {
 		enum input_status status = find_record(in, first, size, err);
 
-		if (status != INPUT_LINE || !is_blank(record_without_end(input_data(in), *first)))
+		if (status != INPUT_LINE ||
+		    !is_blank(s, record_without_end(input_data(in), *first)))
 			return status;
 		input_skip(in, *first);
 	}
@@ -72,16 +79,16 @@ static enum input_status next_record(struct input *in, size_t *first, size_t *si
 /* A field that is being taken apart. */
 struct field {
 	size_t number;	  /* from 1 */
-	const char *next; /* behind it: a comma, or the record's end */
+	const char *next; /* behind it: a separator, or the record's end */
 	struct weir_text value;
 };
 
-static enum source_status plain_field(struct field *f, const char *end,
+static enum source_status plain_field(const struct csv *s, struct field *f, const char *end,
 				      const struct source_record *record, struct weir_error *err)
 {
 	const char *c = f->next;
 
-	while (c < end && *c != ',' && *c != '"')
+	while (c < end && *c != s->separator && *c != '"')
 		c++;
 	if (c < end && *c == '"')
 		return record_bad(record, err,
@@ -135,7 +142,7 @@ static enum source_status quoted_field(struct csv *s, struct field *f, const cha
 				  "the quote that opens field %zu is not closed, or not within "
 				  "%d bytes",
 				  f->number, SOURCE_LINE_MAX);
-	if (close + 1 < end && close[1] != ',')
+	if (close + 1 < end && close[1] != s->separator)
 		return record_bad(record, err,
 				  "text stands behind the closing quote of field %zu (a quote "
 				  "inside a field is written twice)",
@@ -163,7 +170,7 @@ static enum source_status take_apart(struct csv *s, const struct source_record *
 		if (f.next < end && *f.next == '"')
 			status = quoted_field(s, &f, end, record, err);
 		else
-			status = plain_field(&f, end, record, err);
+			status = plain_field(s, &f, end, record, err);
 		if (status != SOURCE_RECORD)
 			return status;
 		if (f.number <= CSV_COLUMNS_MAX)
@@ -182,9 +189,9 @@ static enum source_status check_characters(const struct source_record *record,
 
 	if (valid < record->raw.size)
 		return record_bad(record, err,
-				  "byte %zu of the record is not valid UTF-8: save the file as "
-				  "\"CSV UTF-8\"",
-				  valid + 1);
+				  "byte %zu of the record, 0x%02x, is not valid "
+				  "UTF-8: " RECORD_ENCODING_ADVICE,
+				  valid + 1, (unsigned)(unsigned char)record->raw.data[valid]);
 	if (memchr(record->raw.data, '\0', record->raw.size))
 		return record_bad(record, err, "a NUL byte (is the file UTF-16?)");
 	return SOURCE_RECORD;
@@ -206,6 +213,95 @@ static enum source_status take_record(struct csv *s, size_t first, size_t size,
 	}
 	input_skip(&s->input, size);
 	return status == SOURCE_RECORD ? check_characters(record, err) : status;
+}
+
+/* ---- separators ---- */
+
+static const char separators[] = ",;\t|";
+
+bool csv_is_separator(char c) { return c && (strchr(separators, c) || strchr("^~:", c)); }
+
+static const char *name_of_separator(char c)
+{
+	static const char *const names[] = {"a comma", "a semicolon", "a tab", "|"};
+	const char *at = strchr(separators, c);
+
+	return at ? names[at - separators] : "another separator";
+}
+
+/* Excel's own first line: sep=; which may be in quotes, and padded with separators. */
+static bool is_sep_line(struct weir_text line, char *separator)
+{
+	const char *c = line.data, *end = c + line.size;
+	bool quoted = c < end && *c == '"';
+
+	c += quoted;
+	if (end - c < 5 || strncasecmp(c, "sep=", 4) != 0)
+		return false;
+	*separator = c[4];
+	for (c += 5; c < end; c++)
+		if (*c != *separator && *c != ' ' && *c != '"')
+			return false;
+	return true;
+}
+
+static int take_sep_line(struct csv *s, char separator, struct weir_error *err)
+{
+	if (!csv_is_separator(separator))
+		return weir_fail(
+			err, "bad_header",
+			"the first line, sep=, names no separator that is known: , ; | tab "
+			"^ ~ or :");
+	if (s->separator && s->separator != separator)
+		return weir_fail(
+			err, "bad_header",
+			"the first line says that %s stands between the columns, and it was "
+			"said that it is %s",
+			name_of_separator(separator), name_of_separator(s->separator));
+	s->separator = separator;
+	return 0;
+}
+
+/* ---- names ---- */
+
+/* Blanks of all kinds, and what is not seen. Source: Unicode 15, White_Space and U+200B to U+200F,
+ * U+2060, U+FEFF. */
+static size_t blank_step(const char *c, size_t size)
+{
+	static const char *const wide[] = {
+		"\xC2\xA0",	"\xC2\x85",	"\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
+		"\xE2\x80\xAF", "\xE2\x81\x9F", "\xE2\x81\xA0", "\xE3\x80\x80", "\xEF\xBB\xBF"};
+
+	if (*c == ' ' || (*c >= '\t' && *c <= '\r'))
+		return 1;
+	if (size >= 3 && memcmp(c, "\xE2\x80", 2) == 0 && (unsigned char)c[2] <= 0x8F)
+		return 3;
+	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
+		size_t n = strlen(wide[i]);
+
+		if (size >= n && memcmp(c, wide[i], n) == 0)
+			return n;
+	}
+	return 0;
+}
+
+static struct weir_text trim(struct weir_text name)
+{
+	size_t n;
+
+	while (name.size && (n = blank_step(name.data, name.size))) {
+		name.data += n;
+		name.size -= n;
+	}
+	for (n = 1; n <= 3 && n <= name.size;) {
+		if (blank_step(name.data + name.size - n, n) == n) {
+			name.size -= n;
+			n = 1;
+		} else {
+			n++;
+		}
+	}
+	return name;
 }
 
 /* ---- the header ---- */
@@ -254,6 +350,8 @@ static int add_column(struct csv *s, struct weir_text name, struct weir_error *e
 	c->name = (struct weir_text){s->names.data + s->names.size, name.size};
 	buffer_add(&s->names, name.data, name.size);
 	c->role = role_of(name);
+	if (c->role == CSV_CUSTOM_ID)
+		s->id = s->count;
 	key = c->role == CSV_CONTEXT ? (struct weir_text){name.data + 8, name.size - 8} : name;
 	c->key_at = s->keys.size;
 	buffer_add_json(&s->keys, key);
@@ -270,8 +368,6 @@ static bool has_column(const struct csv *s, const char *name)
 
 static int check_columns(const struct csv *s, struct weir_text line, struct weir_error *err)
 {
-	if (!has_column(s, "custom_id") && s->count == 1 && memchr(line.data, ';', line.size))
-		return bad_header(err, "commas must stand between the columns, not as in", line);
 	if (!has_column(s, "custom_id"))
 		return bad_header(err, "there is no column custom_id in", line);
 	if (has_column(s, "table_name") != has_column(s, "record_id"))
@@ -287,7 +383,7 @@ static int take_columns(struct csv *s, size_t count, struct weir_text line, stru
 	if (!buffer_reserve(&s->names, line.size))
 		return weir_fail_memory(err);
 	for (size_t i = 0; i < count; i++) {
-		if (add_column(s, s->cells[i], err) < 0)
+		if (add_column(s, trim(s->cells[i]), err) < 0)
 			return -1;
 	}
 	if (buffer_failed(&s->keys) || buffer_failed(&s->names) || buffer_failed(&s->header))
@@ -295,30 +391,97 @@ static int take_columns(struct csv *s, size_t count, struct weir_text line, stru
 	return check_columns(s, line, err);
 }
 
-static int take_header(struct csv *s, struct weir_error *err)
+/* With this separator there is a column custom_id. */
+static bool has_id_with(struct csv *s, char separator, const struct source_record *record)
 {
-	struct source_record record = {0};
-	size_t first, size, count = 0;
+	struct weir_error ignored;
+	size_t count = 0;
+	bool found = false;
 
-	switch (next_record(&s->input, &first, &size, err)) {
+	s->separator = separator;
+	if (take_apart(s, record, &count, &ignored) != SOURCE_RECORD)
+		return false;
+	for (size_t i = 0; i < count && i < CSV_COLUMNS_MAX; i++)
+		found |= text_says(trim(s->cells[i]), "custom_id");
+	return found;
+}
+
+/* A comma wherever that can be; else the only one that can. */
+static int find_separator(struct csv *s, const struct source_record *record, struct weir_error *err)
+{
+	char found = '\0';
+
+	if (has_id_with(s, ',', record))
+		return 0;
+	for (const char *c = separators + 1; *c; c++) {
+		if (!has_id_with(s, *c, record))
+			continue;
+		if (found)
+			return weir_fail(err, "bad_header",
+					 "the header line: %s or %s may stand between the columns: "
+					 "say which with --separator",
+					 name_of_separator(found), name_of_separator(*c));
+		found = *c;
+	}
+	s->separator = found ? found : ',';
+	return 0;
+}
+
+/* Finds the record that is the header. */
+static enum source_status find_header(struct csv *s, size_t *first, size_t *size,
+				      struct weir_error *err)
+{
+	switch (next_record(s, first, size, err)) {
 	case INPUT_FAILED:
-		return -1;
+		return SOURCE_FAILED;
 	case INPUT_END:
-		return weir_fail(err, "bad_header",
-				 "the input is empty: it needs a header line with column names");
+		return SOURCE_END;
 	case INPUT_TOO_LONG:
-		return weir_fail(err, "bad_header", "the header line: more than %d bytes",
-				 SOURCE_LINE_MAX);
+		weir_fail(err, "bad_header", "the header line: more than %d bytes",
+			  SOURCE_LINE_MAX);
+		return SOURCE_FAILED;
 	case INPUT_LINE:
 		break;
 	}
+	return SOURCE_RECORD;
+}
+
+/* Passes over the line sep=, if there is one. */
+static enum source_status pass_sep_line(struct csv *s, size_t *first, size_t *size,
+					struct weir_error *err)
+{
+	char separator;
+
+	if (!is_sep_line(record_without_end(input_data(&s->input), *size), &separator))
+		return SOURCE_RECORD;
+	if (take_sep_line(s, separator, err) < 0)
+		return SOURCE_FAILED;
+	input_skip(&s->input, *size);
+	return find_header(s, first, size, err);
+}
+
+static enum source_status take_header(struct csv *s, struct weir_error *err)
+{
+	struct source_record record = {0};
+	size_t first, size, count = 0;
+	enum source_status status = find_header(s, &first, &size, err);
+
+	if (status == SOURCE_RECORD)
+		status = pass_sep_line(s, &first, &size, err);
+	if (status != SOURCE_RECORD)
+		return status;
 	record.line = s->input.line;
+	record.raw = record_without_end(input_data(&s->input), size);
+	if (!s->separator && find_separator(s, &record, err) < 0)
+		return SOURCE_FAILED;
 	if (take_record(s, first, size, &record, &count, err) != SOURCE_RECORD)
-		return -1;
+		return SOURCE_FAILED;
+	if (s->separator != ',')
+		buffer_printf(&s->header, "sep=%c\n", s->separator);
 	buffer_add(&s->header, record.raw.data, record.raw.size);
 	s->count = 0;
 	s->has_header = take_columns(s, count, record.raw, err) == 0;
-	return s->has_header ? 0 : -1;
+	return s->has_header ? SOURCE_RECORD : SOURCE_FAILED;
 }
 
 /* ---- a row ---- */
@@ -339,16 +502,30 @@ static enum source_status too_long(struct csv *s, struct source_record *record,
 	return record_bad(record, err, "line too long: more than %d bytes", SOURCE_LINE_MAX);
 }
 
+static enum source_status check_fields(const struct csv *s, size_t count,
+				       const struct source_record *record, struct weir_error *err)
+{
+	if (count != s->count)
+		return record_bad(record, err, "%zu fields, where the header has %zu columns",
+				  count, s->count);
+	if (text_says(trim(s->cells[s->id]), "custom_id"))
+		return record_bad(record, err,
+				  "the header line stands here again: were files joined?");
+	return SOURCE_RECORD;
+}
+
 enum source_status csv_next(struct csv *s, struct source_record *record, struct weir_error *err)
 {
 	size_t first, size, count = 0;
 	enum input_status found;
-	enum source_status status;
+	enum source_status status = SOURCE_RECORD;
 
 	*record = (struct source_record){.line = s->input.line};
-	if (!s->has_header && take_header(s, err) < 0)
-		return SOURCE_FAILED;
-	found = next_record(&s->input, &first, &size, err);
+	if (!s->has_header)
+		status = take_header(s, err);
+	if (status != SOURCE_RECORD)
+		return status;
+	found = next_record(s, &first, &size, err);
 	record->line = s->input.line;
 	if (found == INPUT_FAILED)
 		return SOURCE_FAILED;
@@ -357,15 +534,12 @@ enum source_status csv_next(struct csv *s, struct source_record *record, struct 
 	if (found == INPUT_TOO_LONG)
 		return too_long(s, record, err);
 	status = take_record(s, first, size, record, &count, err);
-	if (status == SOURCE_RECORD && count != s->count)
-		return record_bad(record, err, "%zu fields, where the header has %zu columns",
-				  count, s->count);
-	return status;
+	return status == SOURCE_RECORD ? check_fields(s, count, record, err) : status;
 }
 
-int csv_init(struct csv *s, FILE *in, struct weir_error *err)
+int csv_init(struct csv *s, FILE *in, char separator, struct weir_error *err)
 {
-	*s = (struct csv){.count = 0};
+	*s = (struct csv){.separator = separator};
 	return input_init(&s->input, in, err);
 }
 

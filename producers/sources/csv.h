@@ -1,4 +1,10 @@
-/* csv.h: the rows of a CSV file, cell by cell. Private to this folder. */
+/* csv.h: the rows of a CSV file, cell by cell. Private to this folder.
+ *
+ * What stands between the columns is what the caller or the file's first line says (sep=; as Excel
+ * writes and reads it). Where neither does, it is a comma; or, when there is then no column
+ * custom_id, the only one of ; tab | with which there is one: without that column no file is read,
+ * so a wrong guess cannot be. Names of columns are trimmed, of blanks of all kinds; values are
+ * not. */
 #ifndef WEIR_SOURCES_CSV_H
 #define WEIR_SOURCES_CSV_H
 
@@ -16,7 +22,9 @@ struct csv_column {
 
 struct csv {
 	struct input input;
+	char separator;	 /* '\0': the file tells */
 	bool has_header; /* with the first row */
+	size_t id;	 /* the column custom_id */
 	size_t count;	 /* of columns */
 	struct csv_column columns[CSV_COLUMNS_MAX];
 	struct weir_text cells[CSV_COLUMNS_MAX]; /* of the row at hand; absent: null */
@@ -25,9 +33,12 @@ struct csv {
 	struct buffer unescaped; /* fields that had doubled quotes */
 };
 
-/* in stays the caller's. 0, or -1 with err. */
-int csv_init(struct csv *c, FILE *in, struct weir_error *err) WEIR_MUST_CHECK;
+/* in stays the caller's; separator: one that csv_is_separator(), or '\0'. 0, or -1 with err. */
+int csv_init(struct csv *c, FILE *in, char separator, struct weir_error *err) WEIR_MUST_CHECK;
 void csv_release(struct csv *c);
+
+/* Whether it may stand between the columns: , ; tab | ^ ~ : */
+bool csv_is_separator(char c);
 
 /* Reads the next row into c->cells: line and raw of the record are set, its texts not. The cells
  * are valid until the next call. Otherwise as source_kind.next(). */

@@ -1,5 +1,6 @@
 /* CSV, a row a record. An empty field is left out. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "csv.h"
 
@@ -70,13 +71,13 @@ static void csv_source_close(struct source *s)
 	free(s);
 }
 
-static int csv_source_open(FILE *in, struct source **out, struct weir_error *err)
+int source_csv_open(FILE *in, char separator, struct source **out, struct weir_error *err)
 {
 	struct source *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return weir_fail_memory(err);
-	if (csv_init(&s->csv, in, err) < 0) {
+	if (csv_init(&s->csv, in, separator, err) < 0) {
 		free(s);
 		return -1;
 	}
@@ -84,11 +85,30 @@ static int csv_source_open(FILE *in, struct source **out, struct weir_error *err
 	return 0;
 }
 
+static int open_any(FILE *in, struct source **out, struct weir_error *err)
+{
+	return source_csv_open(in, '\0', out, err);
+}
+
+char source_separator(const char *text)
+{
+	static const struct {
+		const char *name;
+		char is;
+	} names[] = {
+		{"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"\\t", '\t'}, {"pipe", '|'}};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(names[i].name, text) == 0)
+			return names[i].is;
+	return text[0] && !text[1] && csv_is_separator(text[0]) ? text[0] : '\0';
+}
+
 const struct source_kind source_csv = {
 	.name = "csv",
 	.help = "a header line with column names: custom_id, and optionally table_name with "
 		"record_id, and context.NAME; the other columns are the payload",
-	.open = csv_source_open,
+	.open = open_any,
 	.next = csv_source_next,
 	.close = csv_source_close,
 };

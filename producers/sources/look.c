@@ -1,18 +1,19 @@
 #include "source.h"
 #include "walk.h"
 
-static bool is_either(const char *name) { return is_markdown_name(name) || is_json_name(name); }
+static bool is_any(const char *name) { return name != NULL; }
 
-void source_look(char *folder, bool *markdown, bool *json)
+void source_look(char *folder, bool (*const *wanted)(const char *name), size_t *found, size_t count)
 {
-	struct walk w = {.roots = &folder, .root_count = 1, .wanted = is_either};
+	struct walk w = {.roots = &folder, .root_count = 1, .wanted = is_any};
 	struct weir_error ignored; /* what cannot be read is said when it is read */
 	enum walk_status status = WALK_BAD;
-	*markdown = *json = false;
-	while (status != WALK_END && !(*markdown && *json)) {
+	for (size_t i = 0; i < count; i++)
+		found[i] = 0;
+	while (status != WALK_END) {
 		status = walk_next(&w, &ignored);
-		if (status == WALK_FILE)
-			*(is_json_name(w.path) ? json : markdown) = true;
+		for (size_t i = 0; status == WALK_FILE && i < count; i++)
+			found[i] += wanted[i](w.path);
 	}
 	walk_release(&w);
 }

@@ -172,7 +172,7 @@ static enum source_status make_record(struct source *s, const struct document *d
 	buffer_add_json(&s->payload, d->body);
 	buffer_add_char(&s->payload, '}');
 	if (s->custom_id.size == 0)
-		files_add_name(&s->files, &s->custom_id);
+		files_add_name(&s->files, record, &s->custom_id);
 	if (buffer_failed(&s->payload) || buffer_failed(&s->custom_id) ||
 	    buffer_failed(&s->context))
 		return record_no_memory(err);

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "weir/utf8.h"
+
 /* ---- cutting up a text that is known to be a valid object ---- */
 
 struct member {
@@ -169,6 +171,13 @@ static void add_payload(struct buffer *payload, const struct member *m)
 	buffer_add(payload, m->value.data, m->value.size);
 }
 
+#define LIST_NAME_MAX 40 /* bytes */
+
+static bool is_list(struct weir_text value)
+{
+	return *value.data == '[' && *skip_space(value.data + 1) == '{';
+}
+
 static enum source_status take_member(struct object *o, const struct member *m,
 				      struct source_record *record, struct weir_error *err)
 {
@@ -178,13 +187,18 @@ static enum source_status take_member(struct object *o, const struct member *m,
 		return record_no_memory(err);
 	if (number < FIELDS)
 		return take_field(o, number, m->value, record, err);
+	if (!o->list.data && is_list(m->value) && m->key.size - 2 <= LIST_NAME_MAX)
+		o->list = (struct weir_text){m->key.data + 1, m->key.size - 2};
 	add_payload(&o->payload, m);
 	return SOURCE_RECORD;
 }
 
 /* ---- an object ---- */
 
-/* Names the first key that stands twice; jansson found fewer keys than there are members. */
+/* As reals, because jansson refuses integers beyond 64 bits; the values are not used. */
+#define FLAGS (JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL)
+
+/* Names the first key of the object itself that stands twice; RECORD: there is none. */
 static enum source_status bad_duplicate(const char *at, const struct source_record *record,
 					struct weir_error *err)
 {
@@ -208,70 +222,120 @@ static enum source_status bad_duplicate(const char *at, const struct source_reco
 	return status;
 }
 
-/* The text is a valid object of so many different keys. */
-static enum source_status cut(struct object *o, size_t keys, struct weir_text json,
-			      struct source_record *record, struct weir_error *err)
+/* The text is a valid object, and no key stands twice. */
+static enum source_status cut(struct object *o, struct weir_text json, struct source_record *record,
+			      struct weir_error *err)
 {
 	const char *at = skip_space(json.data);
-	const char *begin = at;
 	struct member m;
-	size_t members = 0;
 	enum source_status status = SOURCE_RECORD;
 
 	buffer_reset(&o->payload);
-	for (; status == SOURCE_RECORD && member_next(&at, &m); members++)
+	while (status == SOURCE_RECORD && member_next(&at, &m))
 		status = take_member(o, &m, record, err);
 	if (status != SOURCE_RECORD)
 		return status;
-	if (members != keys)
-		return bad_duplicate(begin, record, err);
 	buffer_add_text(&o->payload, o->payload.size ? "}" : "{}");
 	record->payload = (struct weir_text){buffer_text(&o->payload), o->payload.size};
 	return record->payload.data ? SOURCE_RECORD : record_no_memory(err);
 }
 
-static enum source_status bad_json(const json_error_t *fault, const struct source_record *record,
-				   struct weir_error *err)
+/* What many write for JSON and is none. */
+static const char *hint(const json_error_t *fault, struct weir_text json)
 {
+	if (strstr(fault->text, "'NaN'") || strstr(fault->text, "'Infinity'") ||
+	    strstr(fault->text, "'-Infinity'"))
+		return " (NaN and Infinity are no JSON: write null, or leave the key out)";
+	if (json.size > 0 && isalpha((unsigned char)*json.data))
+		return " (an object a line is needed; CSV is --format csv)";
+	return "";
+}
+
+/* How a file in another encoding shows: letters beyond ASCII are single bytes. */
+static enum source_status bad_characters(struct weir_text json, size_t valid,
+					 const struct source_record *record, struct weir_error *err)
+{
+	struct source_record place = *record;
+	size_t begin = 0;
+
+	place.line += record->line == 0;
+	for (size_t i = 0; i < valid; i++) {
+		if (json.data[i] != '\n')
+			continue;
+		place.line++;
+		begin = i + 1;
+	}
+	return record_bad(&place, err,
+			  "byte %zu, 0x%02x, is not valid UTF-8: " RECORD_ENCODING_ADVICE,
+			  valid - begin + 1, (unsigned)(unsigned char)json.data[valid]);
+}
+
+static enum source_status bad_json(const json_error_t *fault, struct weir_text json,
+				   const struct source_record *record, struct weir_error *err)
+{
+	struct source_record place = *record;
+	size_t valid = utf8_valid(json.data, json.size);
+
 	if (json_error_code(fault) == json_error_out_of_memory)
 		return record_no_memory(err);
-	if (!record->file.data)
+	if (valid < json.size)
+		return bad_characters(json, valid, record, err);
+	if (fault->line < 2 && record->line > 0)
 		return record_bad(record, err, "not valid JSON at byte %d: %s%s", fault->position,
-				  fault->text,
-				  record->raw.size > 0 && isalpha((unsigned char)*record->raw.data)
-					  ? " (an object a line is needed; CSV is --format csv)"
-					  : "");
-	return record_bad(record, err, "not valid JSON on line %d: %s%s", fault->line, fault->text,
-			  json_error_code(fault) == json_error_end_of_input_expected
-				  ? " (an object a line is --format jsonl)"
-				  : "");
+				  fault->text, hint(fault, json));
+	place.line += (uint64_t)fault->line - (record->line > 0);
+	return record_bad(&place, err, "not valid JSON at character %d: %s%s", fault->column,
+			  fault->text, hint(fault, json));
+}
+
+/* jansson met a key for the second time. */
+static enum source_status bad_key(const json_error_t *fault, struct weir_text json,
+				  const struct source_record *record, struct weir_error *err)
+{
+	json_error_t other;
+	json_t *root = json_loadb(json.data, json.size, FLAGS, &other);
+	enum source_status status = SOURCE_RECORD;
+
+	if (!root)
+		return bad_json(&other, json, record, err);
+	json_decref(root);
+	status = bad_duplicate(skip_space(json.data), record, err);
+	return status == SOURCE_RECORD
+		       ? record_bad(record, err, "within it a key stands twice: %s", fault->text)
+		       : status;
 }
 
 enum source_status object_take(struct object *o, struct weir_text json,
 			       struct source_record *record, struct weir_error *err)
 {
-	/* As reals, because jansson refuses integers beyond 64 bits; the values are not used. */
-	const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
 	json_error_t fault;
-	json_t *root = json_loadb(json.data, json.size, flags, &fault);
+	json_t *root = json_loadb(json.data, json.size, FLAGS | JSON_REJECT_DUPLICATES, &fault);
 	bool object = json_is_object(root);
-	size_t keys = json_object_size(root);
 
+	o->list = (struct weir_text){NULL, 0};
+	o->no_json = !root && json_error_code(&fault) != json_error_duplicate_key;
+	if (o->no_json)
+		return bad_json(&fault, json, record, err);
 	if (!root)
-		return bad_json(&fault, record, err);
+		return bad_key(&fault, json, record, err);
 	json_decref(root);
 	if (!object)
 		return record_bad(record, err, "a JSON object is needed, not an array");
-	return cut(o, keys, json, record, err);
+	return cut(o, json, record, err);
 }
 
-bool object_is_blank(struct weir_text json)
+enum source_status object_check(const struct object *o, const struct source_record *record,
+				struct weir_error *err)
 {
-	for (size_t i = 0; i < json.size; i++) {
-		if (!is_space(json.data[i]))
-			return false;
-	}
-	return true;
+	struct weir_text name = o->list;
+
+	if (record->custom_id.data || !name.data)
+		return record_check(record, err);
+	return record_bad(
+		record, err,
+		"custom_id is missing; if the items are the list \"%.*s\" in this object, "
+		"give that alone: jq '.[\"%.*s\"]' FILE",
+		(int)name.size, name.data, (int)name.size, name.data);
 }
 
 void object_release(struct object *o)

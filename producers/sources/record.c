@@ -1,9 +1,10 @@
 #include "record.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "magic.h"
 
 enum { BLOCK = 64 * 1024, ROOM_MAX = SOURCE_LINE_MAX + BLOCK, SKIP_MAX = 256 << 20 };
 
@@ -28,35 +29,37 @@ static int make_room(struct input *in, struct weir_error *err)
 	return 0;
 }
 
-static int read_block(struct input *in, struct weir_error *err)
+int input_more(struct input *in, struct weir_error *err)
 {
+	struct weir_error why;
 	size_t size;
 
+	if (in->over)
+		return 0;
 	if (in->end == in->room && make_room(in, err) < 0)
 		return -1;
-	errno = 0;
-	size = fread(in->data + in->end, 1, in->room - in->end, in->stream);
+	if (unpack_read(&in->unpack, in->data + in->end, in->room - in->end, &size, &why) < 0)
+		return weir_fail(err, why.code, "cannot read the input at line %llu: %s",
+				 (unsigned long long)in->line, why.text);
 	in->end += size;
-	if (size > 0)
-		return 0;
-	in->over = true;
-	if (ferror(in->stream))
-		return weir_fail(err, "read_failed", "cannot read the input at line %llu: %s",
-				 (unsigned long long)in->line, strerror(errno));
+	in->over = size == 0;
 	return 0;
 }
 
 int input_init(struct input *in, FILE *stream, struct weir_error *err)
 {
-	*in = (struct input){.stream = stream, .line = 1, .room = 2 * (size_t)BLOCK};
+	int rc;
+
+	*in = (struct input){.line = 1, .room = 2 * (size_t)BLOCK};
 	in->data = malloc(in->room);
-	if (!in->data)
-		return weir_fail_memory(err);
-	while (!in->over && in->end < 3) {
-		if (read_block(in, err) < 0) {
-			input_release(in);
-			return -1;
-		}
+	rc = in->data ? unpack_init(&in->unpack, stream, err) : weir_fail_memory(err);
+	while (rc == 0 && !in->over && in->end < MAGIC_BYTES)
+		rc = input_more(in, err);
+	if (rc == 0)
+		rc = magic_check(in->data, in->end, true, err);
+	if (rc < 0) {
+		input_release(in);
+		return -1;
 	}
 	if (in->end >= 3 && memcmp(in->data, "\xEF\xBB\xBF", 3) == 0)
 		in->at = 3;
@@ -65,11 +68,46 @@ int input_init(struct input *in, FILE *stream, struct weir_error *err)
 
 void input_release(struct input *in)
 {
+	unpack_release(&in->unpack);
 	free(in->data);
 	*in = (struct input){0};
 }
 
 const char *input_data(const struct input *in) { return in->data + in->at; }
+
+size_t input_size(const struct input *in) { return in->end - in->at; }
+
+/* ---- lines ---- */
+
+enum { STRIDE = 4096 }; /* so that lines that end in CR are not each searched for a far LF */
+
+/* The first LF or CR. */
+static const char *find_end(const char *c, const char *end)
+{
+	while (c < end) {
+		size_t size = (size_t)(end - c) < STRIDE ? (size_t)(end - c) : STRIDE;
+		const char *lf = memchr(c, '\n', size);
+		const char *cr = memchr(c, '\r', lf ? (size_t)(lf - c) : size);
+
+		if (cr || lf)
+			return cr ? cr : lf;
+		c += size;
+	}
+	return NULL;
+}
+
+/* Offset behind the first line end from `from` on; 0: it is not there, or a CR is the last byte and
+ * its LF may be to come. */
+static size_t behind_line(const struct input *in, size_t from)
+{
+	const char *begin = input_data(in);
+	const char *end = begin + input_size(in);
+	const char *c = find_end(begin + from, end);
+
+	if (!c || (*c == '\r' && c + 1 == end && !in->over))
+		return 0;
+	return (size_t)(c - begin) + (*c == '\r' && c + 1 < end && c[1] == '\n' ? 2 : 1);
+}
 
 enum input_status input_find_line(struct input *in, size_t from, size_t *end,
 				  struct weir_error *err)
@@ -77,19 +115,18 @@ enum input_status input_find_line(struct input *in, size_t from, size_t *end,
 	size_t seen = from;
 
 	for (;;) {
-		size_t size = in->end - in->at;
-		const char *newline = memchr(input_data(in) + seen, '\n', size - seen);
+		size_t behind = behind_line(in, seen);
+		size_t size = behind ? behind : input_size(in);
 
-		if (newline)
-			size = (size_t)(newline - input_data(in)) + 1;
 		if (size > SOURCE_LINE_MAX)
 			return INPUT_TOO_LONG;
-		if (newline || in->over) {
+		if (behind || in->over) {
 			*end = size;
 			return size > from ? INPUT_LINE : INPUT_END;
 		}
-		seen = size;
-		if (read_block(in, err) < 0)
+		if (size > from)
+			seen = size - 1; /* which may be a CR */
+		if (input_more(in, err) < 0)
 			return INPUT_FAILED;
 	}
 }
@@ -100,34 +137,37 @@ void input_skip(struct input *in, size_t size)
 	const char *end = c + size;
 
 	in->at += size;
-	while ((c = memchr(c, '\n', (size_t)(end - c)))) {
-		in->line++;
+	if (c < end && in->after_cr && *c == '\n')
 		c++;
+	while ((c = find_end(c, end))) {
+		c += *c == '\r' && c + 1 < end && c[1] == '\n' ? 2 : 1;
+		in->line++;
 	}
+	if (size > 0)
+		in->after_cr = end[-1] == '\r';
 }
 
 int input_skip_line(struct input *in, struct weir_error *err)
 {
-	for (uint64_t skipped = 0;; skipped += in->end - in->at) {
+	for (uint64_t skipped = 0;; skipped += input_size(in)) {
+		size_t behind = behind_line(in, 0);
+
+		if (behind || in->over) {
+			input_skip(in, behind ? behind : input_size(in));
+			return 0;
+		}
 		if (skipped > SKIP_MAX)
 			return weir_fail(err, "read_failed",
 					 "a line goes on for more than %d MB: this is no file of "
 					 "lines",
 					 SKIP_MAX >> 20);
-		size_t size = in->end - in->at;
-		const char *newline = memchr(input_data(in), '\n', size);
-
-		if (newline) {
-			input_skip(in, (size_t)(newline - input_data(in)) + 1);
-			return 0;
-		}
-		in->at = in->end;
-		if (in->over)
-			return 0;
-		if (read_block(in, err) < 0)
+		in->at = in->end - (in->end > in->at); /* the last byte may be a CR */
+		if (input_more(in, err) < 0)
 			return -1;
 	}
 }
+
+/* ---- records ---- */
 
 struct weir_text record_without_end(const char *data, size_t size)
 {
@@ -159,7 +199,10 @@ enum source_status record_bad(const struct source_record *record, struct weir_er
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (record->file.data)
+	if (record->file.data && record->line)
+		weir_fail(err, "bad_record", "%.*s: line %llu: %.440s", shown(record->file),
+			  record->file.data, (unsigned long long)record->line, text);
+	else if (record->file.data)
 		weir_fail(err, "bad_record", "%.*s: %.440s", shown(record->file), record->file.data,
 			  text);
 	else

@@ -27,7 +27,6 @@ struct row {
 struct source {
 	struct csv csv;
 	const struct weir_rows *plan;
-	size_t id_column;
 	struct row row;
 	bool ahead;   /* the row belongs to what comes next */
 	uint64_t gap; /* line of a row before this record that could not be read; 0: none */
@@ -53,21 +52,21 @@ static void settle_columns(struct source *s)
 {
 	for (size_t i = 0; i < s->csv.count; i++) {
 		struct csv_column *c = &s->csv.columns[i];
-		if (c->role == CSV_CUSTOM_ID)
-			s->id_column = i;
 		for (const char *const *head = s->plan->head; *head; head++)
 			if (c->role == CSV_PAYLOAD && text_says(c->name, *head))
 				c->role = CSV_HEAD;
 	}
 }
 
-static size_t commas(const char *c, const char *end)
+static size_t separators(const struct source *s, const char *c, const char *end)
 {
 	size_t n = 0;
 	for (; c < end; c++)
-		n += *c == ',';
+		n += *c == s->csv.separator;
 	return n;
 }
+
+static bool is_line_end(char c) { return c == '\n' || c == '\r'; }
 
 /* A quote that opens where it should not, and one rows further down that closes, make one cell of
  * all between them: the end of a row, rows, and the beginning of one. Nothing else is wrong then.
@@ -75,17 +74,21 @@ static size_t commas(const char *c, const char *end)
 static bool holds_rows(const struct source *s, size_t column)
 {
 	struct weir_text cell = s->csv.cells[column];
-	const char *end = cell.data + cell.size;
-	const char *first = cell.size ? memchr(cell.data, '\n', cell.size) : NULL;
-	return first && commas(cell.data, first) >= s->csv.count - 1 - column &&
-	       commas(memrchr(cell.data, '\n', cell.size), end) >= column;
+	const char *begin = cell.data, *end = cell.data + cell.size;
+	const char *first = begin, *last = end;
+	while (first < end && !is_line_end(*first))
+		first++;
+	while (last > first && !is_line_end(last[-1]))
+		last--;
+	return first < end && separators(s, begin, first) >= s->csv.count - 1 - column &&
+	       separators(s, last, end) >= column;
 }
 
 /* Only a row that says whose it is, and is one, has been read. */
 static enum source_status check_row(const struct source *s, const struct source_record *row,
 				    struct weir_error *err)
 {
-	struct weir_text id = s->csv.cells[s->id_column];
+	struct weir_text id = s->csv.cells[s->csv.id];
 	for (size_t i = 0; i < s->csv.count; i++)
 		if (holds_rows(s, i))
 			return record_bad(row, err,
@@ -127,7 +130,7 @@ static struct weir_text text_of(const struct buffer *b)
 	return (struct weir_text){b->size ? b->data : NULL, b->size};
 }
 
-static struct weir_text custom_id(const struct source *s) { return s->first[s->id_column]; }
+static struct weir_text custom_id(const struct source *s) { return s->first[s->csv.id]; }
 
 WEIR_FORMAT(3, 4)
 static void set_fault(struct source *s, uint64_t line, const char *fmt, ...)
@@ -332,8 +335,7 @@ static enum source_status pass_on(struct source *s, struct source_record *record
 
 static bool goes_on(struct source *s)
 {
-	return peek(s)->status == SOURCE_RECORD &&
-	       text_same(s->csv.cells[s->id_column], custom_id(s));
+	return peek(s)->status == SOURCE_RECORD && text_same(s->csv.cells[s->csv.id], custom_id(s));
 }
 
 static enum source_status rows_next(struct source *s, struct source_record *record,
@@ -380,14 +382,14 @@ static void rows_close(struct source *s)
 	free(s);
 }
 
-int source_rows_open(FILE *in, const struct weir_rows *rows, struct source **out,
+int source_rows_open(FILE *in, char separator, const struct weir_rows *rows, struct source **out,
 		     struct weir_error *err)
 {
 	struct source *s = calloc(1, sizeof *s);
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = rows;
-	if (csv_init(&s->csv, in, err) < 0) {
+	if (csv_init(&s->csv, in, separator, err) < 0) {
 		free(s);
 		return -1;
 	}

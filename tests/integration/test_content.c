@@ -143,8 +143,8 @@ static void several_paths(void)
 	o = run(NULL, "weir", "submit", "content", DOCS "/README.md", DOCS "/none.md", NULL);
 	EXPECT_PART(o->err, "none.md: No such file");
 	o = run(NULL, "weir", "submit", "content", "a.jsonl", "b.jsonl", NULL);
-	EXPECT_INT(o->status, 2);
-	EXPECT_PART(o->err, "b.jsonl: of jsonl there is one file at a time");
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "a.jsonl: No such file");
 	o = run(NULL, "weir", "submit", "content", DOCS, DOCS "/notes.txt", "--job", "more",
 		"--context", "model_key=document_metadata", "--context", "ai_model=local", NULL);
 	EXPECT_INT(o->status, 2);

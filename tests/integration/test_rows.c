@@ -304,7 +304,7 @@ static void faulty_files(void)
 	EXPECT_PART(o->err, "more/2.json: a.json has the custom_id i_2 already");
 	write_file(FOLDER "/a.json", "[]");
 	write_file(FOLDER "/b.json", "{\"invoice\":{}}");
-	EXPECT_PART(submit(FOLDER, NULL, NULL)->err, "a.json: a JSON object is needed");
+	EXPECT_PART(submit(FOLDER, NULL, NULL)->err, "no items in " FOLDER "/a.json");
 	EXPECT_PART(submit(FOLDER, "--skip-bad", FOLDER "/bad.json")->err, "that is the input");
 	o = submit(FOLDER, "--skip-bad", SKIPPED);
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
@@ -319,7 +319,7 @@ static void what_a_folder_is(void)
 	write_file(FOLDER "/more/x.md", "text");
 	const struct outcome *o = submit(FOLDER, NULL, NULL);
 	EXPECT_INT(o->status, 2);
-	EXPECT_PART(o->err, "both JSON and Markdown files are in it");
+	EXPECT_PART(o->err, "files of several formats are in it (1 Markdown, 2 JSON)");
 	EXPECT_PART(submit(FOLDER, "--format", "json")->out, "2 items");
 	EXPECT_PART(run(NULL, "weir", "submit", "pass", FOLDER, "--job", "p", NULL)->out,
 		    "1 items"); /* documents, where items have no rows */
@@ -330,7 +330,7 @@ static void what_a_folder_is(void)
 	unlink(FOLDER "/more/2.json");
 	o = submit(FOLDER, NULL, NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "there is neither a JSON nor a Markdown file in it");
+	EXPECT_PART(o->err, "no items in " FOLDER ": there is no file in it whose name ends in .md");
 	o = submit(FOLDER, "--format", "xml");
 	EXPECT_INT(o->status, 2);
 	EXPECT_PART(o->err, "format xml: jsonl, csv, json or markdown");

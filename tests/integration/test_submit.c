@@ -103,11 +103,79 @@ static void a_folder(void)
 	const struct outcome *o =
 		run(NULL, "weir", "submit", "sum", EMPTY, "--context", "label=x", NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "there is no Markdown file in it");
+	EXPECT_PART(o->err, "no items in " EMPTY ": there is no file in it whose name");
 	o = run(NULL, "weir", "submit", "sum", EMPTY, "--format", "csv", "--context", "label=x",
 		NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "that is a directory");
+	EXPECT_PART(o->err, "no items in " EMPTY);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
+}
+
+/* ---- files ---- */
+
+#define INPUT LOGS "/input"
+
+static char *input_file(const char *name, const char *text, size_t size)
+{
+	static char path[512];
+	snprintf(path, sizeof path, INPUT "/%s", name);
+	mkdir(INPUT, 0777);
+	FILE *f = fopen(path, "w");
+	CU_ASSERT_FATAL(f != NULL && fwrite(text, 1, size, f) == size && fclose(f) == 0);
+	return path;
+}
+
+static const struct outcome *submit_file(const char *file, const char *job, const char *option,
+					 const char *value)
+{
+	return run(NULL, "weir", "submit", "sum", file, "--job", job, "--context", "label=x",
+		   option, value, NULL);
+}
+
+/* One rule, whatever the format; and the mended input goes under the same name. */
+static void no_items(void)
+{
+	static const char *const files[][2] = {
+		{"a.csv", ""},	       {"b.csv", "custom_id,key,amount\n"},
+		{"c.csv", "\r\r,,\n"}, {"d.jsonl", ""},
+		{"e.jsonl", " \n\n"},  {"f.json", "[]"},
+		{"g.json", "[ ]\n"},   {"h.tsv", "custom_id\tkey\n\t\n"},
+	};
+	char wanted[600];
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		const char *file = input_file(files[i][0], files[i][1], strlen(files[i][1]));
+		const struct outcome *o = submit_file(file, "nothing", NULL, NULL);
+		EXPECT_INT(o->status, 1);
+		snprintf(wanted, sizeof wanted, "no items in %s", file);
+		EXPECT_PART(o->err, wanted);
+	}
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
+	const struct outcome *o = submit_file("/dev/null", "nothing", "--wait", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "no items in /dev/null");
+	const char *one = "{\"custom_id\":\"a\",\"key\":\"k\",\"amount\":1}";
+	o = submit_file(input_file("m.jsonl", one, strlen(one)), "nothing", NULL, NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT total_items FROM weir.jobs"), 1);
+}
+
+static void no_items_are_allowed(void)
+{
+	const struct outcome *o = submit_file("/dev/null", "nothing", "--allow-empty", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE total_items = 0"), 1);
+	o = submit_file("/dev/null", "nothing", "--allow-empty", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+}
+
+static void all_items_are_skipped(void)
+{
+	const char *bad = "x\n{\n";
+	const struct outcome *o = submit_file(input_file("b.jsonl", bad, strlen(bad)), "nothing",
+					      "--skip-bad", SKIPPED);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "all of its 2 records were skipped");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
 }
 
 static void a_file_where_the_kind_should_be(void)
@@ -309,6 +377,9 @@ void add_submit_suite(void)
 	CU_add_test(s, "a context that lacks a parameter", no_context);
 	CU_add_test(s, "a file that is not there", no_file);
 	CU_add_test(s, "a folder", a_folder);
+	CU_add_test(s, "no items", no_items);
+	CU_add_test(s, "no items are allowed", no_items_are_allowed);
+	CU_add_test(s, "all items are skipped", all_items_are_skipped);
 	CU_add_test(s, "a file where the kind should be", a_file_where_the_kind_should_be);
 	CU_add_test(s, "a terminal", a_terminal);
 	CU_add_test(s, "help in every form", help_in_every_form);

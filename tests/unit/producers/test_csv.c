@@ -182,7 +182,7 @@ static void mappings_and_characters(void)
 	begin_bytes(text, sizeof(text) - 1);
 	bad(2, "1,t,", "record_id is missing");
 	bad(3, "2,,3", "table_name is missing");
-	bad(4, "4,\xFF,1", "byte 3 of the record is not valid UTF-8");
+	bad(4, "4,\xFF,1", "byte 3 of the record, 0xff, is not valid UTF-8");
 	good(5, "5", "{}");
 	CU_ASSERT(is(record.table_name, "\xC3\xA9"));
 	CU_ASSERT_EQUAL(source_csv.next(s, &record, &err), SOURCE_BAD);
@@ -192,9 +192,10 @@ static void mappings_and_characters(void)
 
 static void headers(void)
 {
-	refuse_header("\n", "the input is empty");
 	refuse_header("a,b\n", "no column custom_id in \"a,b\"");
-	refuse_header("custom_id;a;b\n", "commas must stand between the columns");
+	refuse_header("id;a;b\n", "no column custom_id in \"id;a;b\"");
+	refuse_header("custom_id \t, custom_id\n", "two columns have the name \"custom_id\"");
+	refuse_header("custom_id, \xC2\xA0,b\n", "column 2 has no name");
 	refuse_header("custom_id,,b\n", "column 2 has no name");
 	refuse_header("custom_id,\"\",b\n", "column 2 has no name");
 	refuse_header("custom_id,a,b,a\n", "two columns have the name \"a\"");
@@ -202,10 +203,168 @@ static void headers(void)
 	refuse_header("custom_id,context.\n", "named context.NAME");
 	refuse_header("custom_id,table_name\n", "table_name and record_id need each other");
 	refuse_header("custom_id,\"a\n", "line 1: the quote that opens field 2 is not closed");
-	refuse_header("custom_id,\xE9\n", "line 1: byte 11 of the record is not valid UTF-8");
-	refuse_header("\xFF\xFE"
-		      "c\n",
-		      "not valid UTF-8");
+	refuse_header("custom_id,\xE9\n",
+		      "line 1: byte 11 of the record, 0xe9, is not valid UTF-8");
+}
+
+static void nothing(void)
+{
+	static const char *const texts[] = {
+		"\n",	       "\xEF\xBB\xBF",	"\r\r\n \t\n", ",,,\r\n",
+		"custom_id,a", "custom_id\n\n", "sep=;\r\n",   "sep=;\ncustom_id;a\n;\n"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		begin(texts[i]);
+		finish();
+	}
+}
+
+/* LF, CRLF and CR, and all of them in one file; within quotes each stays what it is. */
+static void carriage_returns(void)
+{
+	begin("custom_id,a\r1,x\r\r2,\"y\rz\"\r3,w");
+	good(2, "1", "{\"a\":\"x\"}");
+	good(4, "2", "{\"a\":\"y\\rz\"}");
+	good(6, "3", "{\"a\":\"w\"}");
+	finish();
+	begin("custom_id,a\r\n1,x\r2,y\n3,\"\r\n\n\r\"\r\r\n4,z\r\n");
+	good(2, "1", "{\"a\":\"x\"}");
+	good(3, "2", "{\"a\":\"y\"}");
+	good(4, "3", "{\"a\":\"\\r\\n\\n\\r\"}");
+	good(9, "4", "{\"a\":\"z\"}");
+	finish();
+}
+
+/* A CR and its LF are one end, wherever the blocks of reading part them. */
+static void parted_line_ends(void)
+{
+	static char text[300000];
+	size_t at = 0;
+	int n = 0;
+
+	at += (size_t)sprintf(text, "custom_id,a\r\n");
+	for (n = 1; at < sizeof text - 64; n++)
+		at += (size_t)sprintf(text + at, "%d,%.*s\r\n", n, n % 13, "xxxxxxxxxxxxx");
+	begin_bytes(text, at);
+	for (int i = 1; i < n; i++) {
+		CU_ASSERT_EQUAL_FATAL(source_csv.next(s, &record, &err), SOURCE_RECORD);
+		CU_ASSERT_EQUAL_FATAL(record.line, (uint64_t)i + 1);
+	}
+	finish();
+}
+
+static void long_lines_that_end_in_cr(void)
+{
+	static char text[2 * SOURCE_LINE_MAX + 100];
+	size_t at = (size_t)sprintf(text, "custom_id,a\r");
+
+	memset(text + at, 'x', 2 * SOURCE_LINE_MAX);
+	at += 2 * SOURCE_LINE_MAX;
+	at += (size_t)sprintf(text + at, "\r1,x\r");
+	begin_bytes(text, at);
+	bad(2, NULL, "line too long");
+	good(3, "1", "{\"a\":\"x\"}");
+	finish();
+}
+
+/* Names are trimmed, of whatever is not seen; values are not. */
+static void trimmed_names(void)
+{
+	static const char *const blanks[] = {" ",
+					     "\t",
+					     "\xC2\xA0",
+					     "\xEF\xBB\xBF",
+					     "\xE2\x80\x8B",
+					     "\xE2\x81\xA0",
+					     "\xE3\x80\x80",
+					     " \xC2\xA0 "};
+	char text[200];
+
+	for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+		snprintf(text, sizeof text, "%scustom_id%s,\"%sa b%s\", context.%sx\n1, y ,\n",
+			 blanks[i], blanks[i], blanks[i], blanks[i], i ? "" : "");
+		begin(text);
+		good(2, "1", "{\"a b\":\" y \"}");
+		finish();
+	}
+	begin("\"custom_id\n\", table_name , record_id ,context.y \n1,t,2,z\n");
+	good(3, "1", "{}");
+	CU_ASSERT(is(record.table_name, "t"));
+	CU_ASSERT(is(record.record_id, "2"));
+	CU_ASSERT(is(record.context, "{\"y\":\"z\"}"));
+	finish();
+}
+
+static void one_row(const char *text, uint64_t line, const char *payload)
+{
+	begin(text);
+	good(line, "1", payload);
+	finish();
+}
+
+static void separators(void)
+{
+	one_row("custom_id;a;b\n1;x,y;2,5\n", 2, "{\"a\":\"x,y\",\"b\":\"2,5\"}");
+	one_row("custom_id\ta\tb\n1\tx,y\t;\n\t\t\n", 2, "{\"a\":\"x,y\",\"b\":\";\"}");
+	one_row("custom_id|a\n1|x\n", 2, "{\"a\":\"x\"}");
+	one_row("a;custom_id;\"b;c\"\n\"x;y\";1;\n;;\n", 2, "{\"a\":\"x;y\"}");
+	one_row("\xEF\xBB\xBF\"sep=;\"\r\ncustom_id;a\r\n1;x\r\n", 3, "{\"a\":\"x\"}");
+	one_row("SEP=,,\n\ncustom_id,a\n1,x\n", 4, "{\"a\":\"x\"}");
+	one_row("sep=\t\rcustom_id\ta\r1\tx\r", 3, "{\"a\":\"x\"}");
+	one_row("sep=^\ncustom_id^a\n1^x;,\t|\n", 3, "{\"a\":\"x;,\\t|\"}");
+	/* A comma where it can be one; where two others can, nobody guesses. */
+	one_row("custom_id,a;custom_id;b\n1,x\n", 2, "{\"a;custom_id;b\":\"x\"}");
+	refuse_header("a;custom_id;b|custom_id|c\n", "a semicolon or | may stand between");
+	refuse_header("sep=x\ncustom_id,a\n", "names no separator that is known");
+	refuse_header("sep=;\ncustom_id,a\n", "no column custom_id in");
+	begin("custom_id;a\n1;x;y\n2\n");
+	bad(2, "1;x;y", "3 fields, where the header has 2 columns");
+	bad(3, "2", "1 fields");
+	finish();
+}
+
+static void given_separators(void)
+{
+	static char text[] = "custom_id;a,custom_id\nx;1,2\n";
+
+	for (size_t i = 0; i < 2; i++) {
+		in = fmemopen(text, strlen(text), "r");
+		CU_ASSERT_EQUAL_FATAL(source_csv_open(in, i ? ';' : ',', &s, &err), 0);
+		CU_ASSERT_EQUAL(source_csv.next(s, &record, &err), SOURCE_RECORD);
+		CU_ASSERT(is(record.custom_id, i ? "x" : "2"));
+		CU_ASSERT(is(record.payload,
+			     i ? "{\"a,custom_id\":\"1,2\"}" : "{\"custom_id;a\":\"x;1\"}"));
+		source_csv.close(s);
+		fclose(in);
+	}
+	in = fmemopen("sep=;\n", 6, "r");
+	CU_ASSERT_EQUAL_FATAL(source_csv_open(in, ',', &s, &err), 0);
+	CU_ASSERT_EQUAL(source_csv.next(s, &record, &err), SOURCE_FAILED);
+	has_words("the first line says that a semicolon stands between");
+	source_csv.close(s);
+	fclose(in);
+	CU_ASSERT_EQUAL(source_separator("tab"), '\t');
+	CU_ASSERT_EQUAL(source_separator("\\t"), '\t');
+	CU_ASSERT_EQUAL(source_separator("\t"), '\t');
+	CU_ASSERT_EQUAL(source_separator(";"), ';');
+	CU_ASSERT_EQUAL(source_separator("semicolon"), ';');
+	CU_ASSERT_EQUAL(source_separator("x"), 0);
+	CU_ASSERT_EQUAL(source_separator(";;"), 0);
+	CU_ASSERT_EQUAL(source_separator("\""), 0);
+	CU_ASSERT_EQUAL(source_separator(""), 0);
+}
+
+static void joined_files(void)
+{
+	begin("custom_id,a\n1,x\n\xEF\xBB\xBF"
+	      "custom_id,a\n2,y\n");
+	good(2, "1", "{\"a\":\"x\"}");
+	bad(3,
+	    "\xEF\xBB\xBF"
+	    "custom_id,a",
+	    "the header line stands here again");
+	good(4, "2", "{\"a\":\"y\"}");
+	finish();
 }
 
 static void many_columns(void)
@@ -297,6 +456,14 @@ void add_csv_suite(void)
 	CU_add_test(suite, "wrong quotes", wrong_quotes);
 	CU_add_test(suite, "mappings and characters", mappings_and_characters);
 	CU_add_test(suite, "headers", headers);
+	CU_add_test(suite, "nothing", nothing);
+	CU_add_test(suite, "carriage returns", carriage_returns);
+	CU_add_test(suite, "parted line ends", parted_line_ends);
+	CU_add_test(suite, "long lines that end in CR", long_lines_that_end_in_cr);
+	CU_add_test(suite, "trimmed names", trimmed_names);
+	CU_add_test(suite, "separators", separators);
+	CU_add_test(suite, "given separators", given_separators);
+	CU_add_test(suite, "joined files", joined_files);
 	CU_add_test(suite, "many columns", many_columns);
 	CU_add_test(suite, "long records", long_records);
 	CU_add_test(suite, "failing allocations", failing_allocations);

@@ -53,7 +53,7 @@ static void begin(const char *path, const char *second)
 {
 	snprintf(first_path, sizeof first_path, "%s", path);
 	snprintf(second_path, sizeof second_path, "%s", second ? second : "");
-	CU_ASSERT_EQUAL_FATAL(source_json_open(paths, second ? 2 : 1, &s, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(source_json_open(paths, second ? 2 : 1, false, &s, &err), 0);
 }
 
 static void finish(void)
@@ -89,8 +89,9 @@ static void good(const char *id, const char *payload)
 static void bad(const char *path, const char *text)
 {
 	CU_ASSERT_EQUAL_FATAL(source_json.next(s, &record, &err), SOURCE_BAD);
-	CU_ASSERT_STRING_EQUAL(err.code, "bad_record");
-	CU_ASSERT_STRING_EQUAL(err.text, text);
+	CU_ASSERT_STRING_EQUAL(err.code, text ? "bad_record" : "empty");
+	if (text)
+		CU_ASSERT_STRING_EQUAL(err.text, text);
 	CU_ASSERT(is(record.file, path));
 	CU_ASSERT(is(record.raw, path));
 }
@@ -128,22 +129,71 @@ static void objects(void)
 
 static void faulty(void)
 {
-	refuse("", "a.json: it is empty");
-	refuse("\xEF\xBB\xBF \r\n", "a.json: it is empty");
-	refuse("[{}]", "a.json: a JSON object is needed, not an array");
-	refuse("7", "a.json: not valid JSON on line 1: '[' or '{' expected near '7'");
-	refuse("{\n\"a\": 1,\n}", "a.json: not valid JSON on line 3: string or '}' expected near "
-				  "'}'");
-	refuse("{\"a\":1}\n{\"a\":2}\n",
-	       "a.json: not valid JSON on line 2: end of file expected near '{' (an object a line "
-	       "is --format jsonl)");
-	refuse("{\"a\":\n\"\xC3(\"}", "a.json:2: that is not UTF-8");
+	refuse("{\n\"a\": 1,\n}", "a.json: line 3: not valid JSON at character 1: string or '}' "
+				  "expected near '}'");
+	refuse("{\n\"a\": 1,\n\n", "a.json: line 4: not valid JSON at character 0: string or '}' "
+				   "expected near end of file");
 	refuse("{\"a\":1,\n\"a\":2}", "a.json: the key \"a\" stands twice");
 	refuse("{\"custom_id\":\"\"}", "a.json: custom_id is empty");
 	refuse("{\"custom_id\":[]}",
 	       "a.json: custom_id must be a string or a whole number, and is []");
 	refuse("{\"table_name\":\"t\"}",
 	       "a.json: table_name is there but record_id is missing: a mapping needs both");
+}
+
+static void bad_line(const char *text)
+{
+	CU_ASSERT_EQUAL_FATAL(source_json.next(s, &record, &err), SOURCE_BAD);
+	CU_ASSERT_STRING_EQUAL(err.text, text);
+	CU_ASSERT(is(record.file, "a.json"));
+}
+
+static void one_of_several(const char *id, uint64_t line)
+{
+	enum source_status status = source_json.next(s, &record, &err);
+	if (status == SOURCE_BAD || status == SOURCE_FAILED)
+		fprintf(stderr, "    %s\n", err.text);
+	CU_ASSERT_EQUAL_FATAL(status, SOURCE_RECORD);
+	CU_ASSERT(is(record.custom_id, id));
+	CU_ASSERT_EQUAL(record.line, line);
+	CU_ASSERT(is(record.table_name, NULL));
+}
+
+static void several_in_a_file(void)
+{
+	file("a.json", "[\n{\"custom_id\":\"x\"}, {},\n{\"custom_id\":\"y\"}]");
+	file("b.json", "{\n\"custom_id\":\"z\"}\n{\"custom_id\":4}");
+	begin("a.json", "b.json");
+	one_of_several("x", 2);
+	bad_line("a.json: line 2: custom_id is missing");
+	CU_ASSERT(is(record.raw, "{}"));
+	one_of_several("y", 3);
+	one_of_several("z", 1);
+	CU_ASSERT(is(record.file, "b.json"));
+	one_of_several("4", 3);
+	finish();
+	file("a.json", "7");
+	begin("a.json", NULL);
+	bad_line("a.json: line 1: not valid JSON at byte 1: '[' or '{' expected near '7'");
+	finish();
+	file("a.json", "[{");
+	begin("a.json", NULL);
+	CU_ASSERT_EQUAL(source_json.next(s, &record, &err), SOURCE_FAILED);
+	CU_ASSERT_PTR_EQUAL(strstr(err.text, "a.json: line 1: the object that begins"), err.text);
+}
+
+static void nothing_in_a_file(void)
+{
+	static const char *const texts[] = {"", "\xEF\xBB\xBF \r\n", "[]", "[ ]\n[]"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		file("a.json", texts[i]);
+		begin("a.json", NULL);
+		bad("a.json", NULL);
+		CU_ASSERT_STRING_EQUAL(err.text, "no items in a.json");
+		finish();
+		CU_ASSERT_EQUAL_FATAL(source_json_open(paths, 1, true, &s, &err), 0);
+		finish();
+	}
 }
 
 /* Bytes of a file: as many as a line may have. */
@@ -154,11 +204,15 @@ static void sizes(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 	memset(text, ' ', n + 1);
 	memcpy(text, "{}", 2);
+	memcpy(text + n - 1, "}x", 2);
+	text[1] = ' ';
 	file_of("a.json", text, n);
+	memcpy(text + n - 1, " }", 2);
 	file_of("b.json", text, n + 1);
 	begin(".", NULL);
 	good("a", "{}");
-	bad("./b.json", "./b.json: larger than 1 MiB");
+	bad("./b.json", "./b.json: larger than 1 MiB, which an object may have (many are an array, "
+			"or JSON Lines)");
 	finish();
 	free(text);
 }
@@ -187,27 +241,25 @@ static void folders(void)
 	good("plain-eb1fab49", "{}");
 	finish();
 	begin("empty", NULL);
-	CU_ASSERT_EQUAL(source_json.next(s, &record, &err), SOURCE_FAILED);
-	CU_ASSERT_STRING_EQUAL(err.text, "empty: there is no JSON file in it");
+	finish();
 }
 
 static void what_is_in_a_folder(void)
 {
+	bool (*const names[2])(const char *) = {is_markdown_name, is_json_name};
 	char here[] = ".";
-	bool markdown, json;
-	source_look(here, &markdown, &json);
-	CU_ASSERT(!markdown && !json);
+	size_t found[2];
+	source_look(here, names, found, 2);
+	CU_ASSERT(found[0] == 0 && found[1] == 0);
 	CU_ASSERT_EQUAL_FATAL(mkdir("d", 0777), 0);
 	file("d/a.json", "");
+	file("d/a.json.gz", "");
 	file("x.txt", "");
-	source_look(here, &markdown, &json);
-	CU_ASSERT(!markdown && json);
+	source_look(here, names, found, 2);
+	CU_ASSERT(found[0] == 0 && found[1] == 2);
 	file("d/b.markdown", "");
-	source_look(here, &markdown, &json);
-	CU_ASSERT(markdown && json);
-	CU_ASSERT_EQUAL(unlink("d/a.json"), 0);
-	source_look(here, &markdown, &json);
-	CU_ASSERT(markdown && !json);
+	source_look(here, names, found, 2);
+	CU_ASSERT(found[0] == 1 && found[1] == 2);
 }
 
 static void failing_allocations(void)
@@ -222,7 +274,7 @@ static void failing_allocations(void)
 		s = NULL;
 		status = SOURCE_FAILED;
 		failing_malloc_arm(n);
-		if (source_json_open(paths, 2, &s, &err) == 0) {
+		if (source_json_open(paths, 2, false, &s, &err) == 0) {
 			do {
 				status = source_json.next(s, &record, &err);
 			} while (status == SOURCE_RECORD || status == SOURCE_BAD);
@@ -243,6 +295,8 @@ void add_json_suite(void)
 		CU_add_suite_with_setup_and_teardown("json files", NULL, NULL, enter, leave);
 	CU_add_test(suite, "an object a file", objects);
 	CU_add_test(suite, "faulty files", faulty);
+	CU_add_test(suite, "several in a file", several_in_a_file);
+	CU_add_test(suite, "nothing in a file", nothing_in_a_file);
 	CU_add_test(suite, "the largest", sizes);
 	CU_add_test(suite, "files and folders", folders);
 	CU_add_test(suite, "what is in a folder", what_is_in_a_folder);

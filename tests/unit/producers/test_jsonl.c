@@ -141,8 +141,8 @@ static void verbatim(void)
 		"\"v\":true}");
 	payload("{\"custom_id\":1,\"a\":\"\\u0000\\ud83d\\ude00\\u00e9 \xC3\xA9\"}",
 		"{\"a\":\"\\u0000\\ud83d\\ude00\\u00e9 \xC3\xA9\"}");
-	payload("{\"custom_id\":1,\"in\":{\"a\":1,\"a\":2,\"custom_id\":3}}",
-		"{\"in\":{\"a\":1,\"a\":2,\"custom_id\":3}}");
+	payload("{\"custom_id\":1,\"in\":{\"a\":1,\"b\":[{\"a\":2}],\"custom_id\":3}}",
+		"{\"in\":{\"a\":1,\"b\":[{\"a\":2}],\"custom_id\":3}}");
 }
 
 static void escapes(void)
@@ -185,19 +185,23 @@ static void refusals(void)
 
 static void refusals_of_json(void)
 {
-	refuse("[1]", "a JSON object is needed, not an array");
 	refuse("42", "'{' expected");
 	refuse("{\"custom_id\":1", "not valid JSON");
 	refuse("{\"custom_id\":1}}", "end of file expected");
-	refuse("{\"custom_id\":1} {\"custom_id\":2}", "end of file expected");
+	refuse("{\"custom_id\":1},", "end of file expected");
+	refuse("{\"custom_id\":1} x", "end of file expected");
+	refuse("{\"custom_id\":1} [2]", "end of file expected");
 	refuse("{\"custom_id\":1,\"a\":NaN}", "not valid JSON at byte 22");
+	refuse("{\"custom_id\":1,\"a\":NaN}", "NaN and Infinity are no JSON: write null");
+	refuse("{\"custom_id\":1,\"a\":-Infinity}", "not valid JSON");
 	refuse("custom_id,a", "CSV is --format csv");
 	refuse("{\"custom_id\":1,\"a\":Infinity}", "not valid JSON");
 	refuse("{\"custom_id\":1,\"a\":01}", "not valid JSON");
 	refuse("{\"custom_id\":1,\"a\":1e999}", "overflow");
 	refuse("{\"custom_id\":1,'a':1}", "not valid JSON");
-	refuse("{\"custom_id\":1,\"a\":\"\xFF\"}", "0xff");
-	refuse("{\"custom_id\":1,\"a\":\"\xC0\x80\"}", "not valid JSON");
+	refuse("{\"custom_id\":1,\"a\":\"\xFF\"}", "byte 21, 0xff, is not valid UTF-8");
+	refuse("{\"custom_id\":1,\"a\":\"\xE9t\xE9\"}", "iconv -f WINDOWS-1252 -t UTF-8");
+	refuse("{\"custom_id\":1,\"a\":\"\xC0\x80\"}", "not valid UTF-8");
 	refuse("{\"custom_id\":1,\"a\":\"\\ud800\"}", "Unicode");
 	refuse("{\"custom_id\":1,\"a\":\"\t\"}", "control character");
 	refuse("{\"custom_id\":1,\"\\u0000\":1}", "NUL");
@@ -208,6 +212,164 @@ static void duplicates(void)
 	refuse("{\"a\":1,\"custom_id\":1,\"a\":2}", "the key \"a\" stands twice");
 	refuse("{\"custom_id\":1,\"custom_id\":1}", "the key \"custom_id\" stands twice");
 	refuse("{\"custom_id\":1,\"\\u0061\":1,\"a\":2}", "the key \"a\" stands twice");
+	refuse("{\"custom_id\":1,\"in\":{\"a\":1,\"b\":0,\"a\":2}}",
+	       "within it a key stands twice");
+	refuse("{\"custom_id\":1,\"in\":[{\"a\":1,\"a\":1}]}", "\"a\"");
+}
+
+static void next_is(const char *id, uint64_t line)
+{
+	good();
+	CU_ASSERT(is(record.custom_id, id));
+	CU_ASSERT_EQUAL(record.line, line);
+}
+
+static void failed(const char *words)
+{
+	CU_ASSERT_EQUAL(source_jsonl.next(s, &record, &err), SOURCE_FAILED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, words));
+	if (!strstr(err.text, words))
+		fprintf(stderr, "    \"%s\" has no \"%s\"\n", err.text, words);
+	source_jsonl.close(s);
+	fclose(in);
+	free(input);
+}
+
+/* An object has as many lines as it needs, and a line as many objects. */
+static void over_lines(void)
+{
+	begin("{\n  \"custom_id\": \"a\",\n  \"t\": [\n    {\n      \"x\": 1\n    }\n  ]\n}\n"
+	      "\n{\r\n\"custom_id\":\"b\"}{\"custom_id\":\"c\"} "
+	      "{\"custom_id\":\"d\"}\n{\"custom_id\""
+	      "\n:\"e\"}\r{\"custom_id\":\"f\"}\r{\"custom_id\":\"g\"}");
+	next_is("a", 1);
+	CU_ASSERT(is(record.payload, "{\"t\":[\n    {\n      \"x\": 1\n    }\n  ]}"));
+	next_is("b", 10);
+	next_is("c", 11);
+	next_is("d", 11);
+	next_is("e", 12);
+	next_is("f", 14);
+	next_is("g", 15);
+	finish();
+}
+
+/* What is wrong within an object is named by its own line; what was cut off ends with its line. */
+static void wrong_over_lines(void)
+{
+	begin("{\n \"custom_id\": 1,\n \"a\": NaN\n}\n{\"custom_id\":2,\"b\":\n{\"custom_id\":3}\n"
+	      "{\"custom_id\":4,\"c\n{\"custom_id\":5}\n{\n}\n{\n\"custom_id\":6\n");
+	CU_ASSERT_EQUAL(source_jsonl.next(s, &record, &err), SOURCE_BAD);
+	CU_ASSERT_PTR_EQUAL(strstr(err.text, "line 3: not valid JSON at character"), err.text);
+	CU_ASSERT_EQUAL(record.line, 1);
+	CU_ASSERT(is(record.raw, "{\n \"custom_id\": 1,\n \"a\": NaN\n}"));
+	bad(5, "not valid JSON");
+	CU_ASSERT(is(record.raw, "{\"custom_id\":2,\"b\":"));
+	next_is("3", 6);
+	bad(7, "not valid JSON");
+	next_is("5", 8);
+	bad(9, "custom_id is missing");
+	bad(11, "not valid JSON");
+	bad(12, "not valid JSON");
+	finish();
+}
+
+static void lists_within(void)
+{
+	refuse("{\"next\":null,\"data\":[ {\"custom_id\":1}]}",
+	       "if the items are the list \"data\" in this object, give that alone: jq "
+	       "'.[\"data\"]'");
+	refuse("{\"data\":[1]}", "custom_id is missing");
+	payload("{\"custom_id\":1,\"data\":[{}]}", "{\"data\":[{}]}");
+}
+
+static void arrays(void)
+{
+	begin("[{\"custom_id\":\"a\"},{\"custom_id\":\"b\",\"x\":[[]]}]");
+	next_is("a", 1);
+	next_is("b", 1);
+	CU_ASSERT(is(record.payload, "{\"x\":[[]]}"));
+	CU_ASSERT(is(record.raw, "{\"custom_id\":\"b\",\"x\":[[]]}"));
+	finish();
+	begin("\xEF\xBB\xBF\r\n [\r\n  {\r\n    \"custom_id\": \"a\"\r\n  },\r\n  {\"custom_id\": "
+	      "\"b\"}"
+	      "\r\n , {\"custom_id\":\"c\"}\r\n]\r\n\r\n");
+	next_is("a", 3);
+	next_is("b", 6);
+	next_is("c", 7);
+	finish();
+	begin("[]");
+	finish();
+	begin(" [ \n ] [] \n[{\"custom_id\":\"a\"}]");
+	next_is("a", 3);
+	finish();
+}
+
+static void wrong_elements(void)
+{
+	begin("[1,\n{\"custom_id\":1,\"a\":tru},\n\"x\",[{}],null,\n{},{\"custom_id\":2}]");
+	bad(1, "an element of the array is no object");
+	bad(2, "not valid JSON at byte 22");
+	CU_ASSERT(is(record.raw, "{\"custom_id\":1,\"a\":tru}"));
+	bad(3, "is no object, but a string");
+	CU_ASSERT(is(record.raw, "\"x\""));
+	bad(3, "is no object, but an array");
+	bad(3, "is no object");
+	bad(4, "custom_id is missing");
+	next_is("2", 4);
+	finish();
+}
+
+static void broken_arrays(void)
+{
+	static const char *const texts[][2] = {
+		{"[", "line 1: the array that begins here is not closed"},
+		{"\n[{\"custom_id\":1}", "line 2: the array that begins here is not closed"},
+		{"[{\"custom_id\":1},", "line 1: the array that begins here is not closed"},
+		{"[{\"custom_id\":1},\n]", "line 2: a comma stands behind the last object"},
+		{"[{\"custom_id\":1}\n{\"custom_id\":2}]", "line 2: a comma or ] is missing"},
+		{"[{\"custom_id\":1}}]", "a comma or ] is missing"},
+		{"[{\"custom_id\":1}]\n{\"custom_id\":2}", "line 2: something else stands behind"},
+		{"[{\"custom_id\":1},\n{\"custom_id\":2",
+		 "line 2: the object that begins here is not closed"},
+		{"[{\"custom_id\":1},\n{\"a\":1\n{\"b\":2}]",
+		 "line 2: the object that begins here"},
+		{"[{\"custom_id\":1},,{}]", "an object is missing"},
+		{"[,", "an object is missing"},
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		begin(texts[i][0]);
+		if (strstr(texts[i][0], "custom_id"))
+			next_is("1", texts[i][0][0] == '\n' ? 2 : 1);
+		failed(texts[i][1]);
+	}
+}
+
+/* All of it on one line, and no more of it in memory than an object. */
+static void long_array(void)
+{
+	enum { N = 100000 };
+	char *text = malloc((size_t)N * 40 + 2);
+	size_t at = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	text[at++] = '[';
+	for (int i = 0; i < N; i++)
+		at += (size_t)sprintf(text + at, "%s{\"custom_id\":\"a%07d\",\"b\":\"x\"}",
+				      i ? "," : "", i);
+	text[at++] = ']';
+	begin_bytes(text, at);
+	for (int i = 0; i < N; i++) {
+		char id[16];
+
+		snprintf(id, sizeof id, "a%07d", i);
+		if (source_jsonl.next(s, &record, &err) != SOURCE_RECORD ||
+		    !is(record.custom_id, id))
+			break;
+	}
+	CU_ASSERT_EQUAL(memcmp(record.custom_id.data, "a0099999", 8), 0);
+	finish();
+	free(text);
 }
 
 static void nul_byte(void)
@@ -240,7 +402,7 @@ static void long_lines(void)
 	size_t at = 0;
 
 	for (size_t extra = 0; extra < 2; extra++) {
-		size_t size = SOURCE_LINE_MAX + extra;
+		size_t size = SOURCE_LINE_MAX + 2 * extra;
 
 		memset(text + at, 'x', size);
 		memcpy(text + at, "{\"custom_id\":\"a\",\"b\":\"", 22);
@@ -323,6 +485,13 @@ void add_jsonl_suite(void)
 	CU_add_test(suite, "refusals", refusals);
 	CU_add_test(suite, "refusals of JSON", refusals_of_json);
 	CU_add_test(suite, "duplicates", duplicates);
+	CU_add_test(suite, "objects over lines", over_lines);
+	CU_add_test(suite, "what is wrong over lines", wrong_over_lines);
+	CU_add_test(suite, "lists within", lists_within);
+	CU_add_test(suite, "arrays", arrays);
+	CU_add_test(suite, "wrong elements", wrong_elements);
+	CU_add_test(suite, "broken arrays", broken_arrays);
+	CU_add_test(suite, "a long array", long_array);
 	CU_add_test(suite, "NUL byte", nul_byte);
 	CU_add_test(suite, "depth", depth);
 	CU_add_test(suite, "long lines", long_lines);

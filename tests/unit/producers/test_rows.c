@@ -6,6 +6,10 @@
 #include "../shared/failing_malloc.h"
 #include "source.h"
 
+#define ADVICE                                                                                     \
+	"save the file as UTF-8 (in a spreadsheet: \"CSV UTF-8\"); one that Excel saved as plain " \
+	"\"CSV\" in Western Europe or America: iconv -f WINDOWS-1252 -t UTF-8 FILE"
+
 static const char *const head[] = {"vendor", "date", NULL};
 static const struct weir_rows plan = {"invoice", head, "lines"};
 
@@ -22,7 +26,7 @@ static void begin_bytes(const char *data, size_t size)
 	memcpy(input, data, size);
 	in = fmemopen(input, size, "r");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(in);
-	CU_ASSERT_EQUAL_FATAL(source_rows_open(in, &plan, &s, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(source_rows_open(in, 0, &plan, &s, &err), 0);
 }
 
 static void begin(const char *text) { begin_bytes(text, strlen(text)); }
@@ -159,10 +163,9 @@ static void rows_that_cannot_be_read(void)
 	finish();
 	begin("custom_id,item\na,1\na,\xFF\na,3\nb,4\nb\n"); /* within, and at the end */
 	bad(2, "a,1",
-	    "line 3: byte 3 of the record is not valid UTF-8: save the file as \"CSV UTF-8\"; it "
+	    "line 3: byte 3 of the record, 0xff, is not valid UTF-8: " ADVICE "; it "
 	    "may be a row of a, which begins on line 2");
-	bad(3, "a,\xFF",
-	    "line 3: byte 3 of the record is not valid UTF-8: save the file as \"CSV UTF-8\"");
+	bad(3, "a,\xFF", "line 3: byte 3 of the record, 0xff, is not valid UTF-8: " ADVICE);
 	bad(4, "a,3", "line 4: a may lack a row: line 3 before it could not be read");
 	bad(5, "b,4",
 	    "line 6: 1 fields, where the header has 2 columns; it may be a row of b, which begins "
@@ -368,6 +371,27 @@ static void no_record_lacks_a_row(void)
 	free(text);
 }
 
+/* The separator and the line ends of a file are those of its rows, too, also where a quote is
+ * missing. */
+static void separators_and_line_ends(void)
+{
+	begin("sep=;\r\ncustom_id; vendor ;item\r\na;Acme, Inc.;Salt\r\na;;Rice\r\n");
+	good(3, "a",
+	     "{\"invoice\":{\"vendor\":\"Acme, Inc.\"},\"lines\":[{\"item\":\"Salt\"},{\"item\":"
+	     "\"Rice\"}]}");
+	CU_ASSERT(is(record.header, "sep=;\ncustom_id; vendor ;item"));
+	finish();
+	begin("custom_id;item;n\ra;\"x;1\rb;y;2\rc;z;3\"\rd;v;4\r");
+	bad(2, "a;\"x;1\rb;y;2\rc;z;3\"", "line 2: 2 fields, where the header has 3 columns");
+	bad(5, "d;v;4", "line 5: d may lack a row: line 2 before it could not be read");
+	finish();
+	begin("custom_id;item;n\ra;\"x;1\rb;y;2\rc;z\";3\rd;v;4\r");
+	bad(2, "a;\"x;1\rb;y;2\rc;z\";3",
+	    "line 2: field 2 looks like rows: a quote is missing or too many");
+	bad(5, "d;v;4", "line 5: d may lack a row: line 2 before it could not be read");
+	finish();
+}
+
 static void failing_allocations(void)
 {
 	static char rows[] = "custom_id,vendor,a,context.b\n1,V,\"x\"\"y\",z\n1,V,2,z\nbad\n2,V,,\n"
@@ -380,7 +404,7 @@ static void failing_allocations(void)
 		s = NULL;
 		status = SOURCE_FAILED;
 		failing_malloc_arm(n);
-		if (source_rows_open(in, &plan, &s, &err) == 0) {
+		if (source_rows_open(in, 0, &plan, &s, &err) == 0) {
 			do {
 				status = source_rows.next(s, &record, &err);
 			} while (status == SOURCE_RECORD || status == SOURCE_BAD);
@@ -409,5 +433,6 @@ void add_rows_suite(void)
 	CU_add_test(suite, "too many rows", too_many_rows);
 	CU_add_test(suite, "too many bad records", too_many_bad);
 	CU_add_test(suite, "no record lacks a row", no_record_lacks_a_row);
+	CU_add_test(suite, "separators and line ends", separators_and_line_ends);
 	CU_add_test(suite, "failing allocations", failing_allocations);
 }
