@@ -58,10 +58,10 @@ function c_string(text,    i, c, out) {
 	return "\"" out "\""
 }
 
-function print_slots(name, slots, size,    i) {
-	printf "static const uint16_t %s[%d] = {", name, size
+function print_slots(type, name, slots, size,    i) {
+	printf "static const %s %s[%d] = {", type, name, size
 	for (i = 0; i < size; i++)
-		printf "%s%d,", i % 16 ? " " : "\n\t", slots[i]
+		printf "%s%.0f,", i % 16 ? " " : "\n\t", slots[i]
 	print "\n};\n"
 }
 
@@ -83,10 +83,10 @@ BEGIN {
 	FS = "\t"
 	for (i = 1; i < 256; i++)
 		ordinal[sprintf("%c", i)] = i
-	roles["negate"] = "ROLE_NEGATE"
-	roles["boost"] = "ROLE_BOOST"
-	roles["contrast"] = "ROLE_CONTRAST"
-	roles["release"] = "ROLE_RELEASE"
+	count = split("negate lack carry boost contrast release limit more degree swear up down relief " \
+		"good bad since to unit native foreign", names, " ")
+	for (i = 1; i <= count; i++)
+		roles[names[i]] = "ROLE_" toupper(names[i])
 }
 
 /^# / || /^#?$/ { next }
@@ -119,12 +119,14 @@ END {
 	print "static const struct lexicon_word lexicon_words[] = {"
 	print "\t{ \"\", 0, 0, ROLE_VALENCE, false },"
 	for (i = 1; i <= words; i++) {
-		place(slots, table_size(words), hash_text(texts[i]), i)
+		# The upper half of the hash stands beside the index: most misses end there.
+		hash = hash_text(texts[i])
+		place(slots, table_size(words), hash, int(hash / 65536) * 65536 + i)
 		printf "\t{ %s, %d, %s, %s },\n", c_string(texts[i]), length(texts[i]),
 			row_of(i), i in ends ? "true" : "false"
 	}
 	print "};\n"
-	print_slots("lexicon_slots", slots, table_size(words))
+	print_slots("uint32_t", "lexicon_slots", slots, table_size(words))
 
 	print "static const struct lexicon_phrase lexicon_phrases[] = {"
 	print "\t{ { 0, 0, 0, 0 }, 0, ROLE_VALENCE },"
@@ -138,5 +140,5 @@ END {
 			phrase_rows[i]
 	}
 	print "};\n"
-	print_slots("phrase_slots", phrase_slots, table_size(phrases))
+	print_slots("uint16_t", "phrase_slots", phrase_slots, table_size(phrases))
 }

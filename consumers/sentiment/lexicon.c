@@ -16,13 +16,16 @@ static uint32_t hash_text(const char *text, size_t size)
 
 unsigned lexicon_find(const char *text, size_t size)
 {
-	uint32_t slot;
+	uint32_t hash, slot, entry;
 	if (size == 0 || size > LEXICON_WORD_MAX)
 		return 0;
-	slot = hash_text(text, size) % LEXICON_SLOTS;
-	for (unsigned id; (id = lexicon_slots[slot]) != 0; slot = (slot + 1) % LEXICON_SLOTS) {
-		if (lexicon_words[id].size == size && !memcmp(lexicon_words[id].text, text, size))
-			return id;
+	hash = hash_text(text, size);
+	for (slot = hash % LEXICON_SLOTS; (entry = lexicon_slots[slot]) != 0;
+	     slot = (slot + 1) % LEXICON_SLOTS) {
+		const struct lexicon_word *word = &lexicon_words[entry & 0xffff];
+		if (entry >> 16 == hash >> 16 && word->size == size &&
+		    !memcmp(word->text, text, size))
+			return entry & 0xffff;
 	}
 	return 0;
 }
@@ -64,36 +67,49 @@ static unsigned find_elongated(const struct word *word)
 	return id ? id : lexicon_find(text, squeeze(word, 1, text));
 }
 
-static bool ends_with(const struct word *word, const char *suffix)
+static bool ends_with(const struct word *word, const char *suffix, size_t size)
 {
-	size_t size = strlen(suffix);
 	return word->size > size && !memcmp(word->text + word->size - size, suffix, size);
 }
 
-/* Forms of a word that the lexicon has only in another form. */
-static const struct {
-	const char *suffix, *instead;
+/* Forms of a word that the lexicon has only in another form; of the last letter `last`. */
+#define FORM(suffix, instead)                                                                      \
+	{                                                                                          \
+		suffix, instead, sizeof(suffix) - 1, sizeof(instead) - 1                           \
+	}
+static const struct inflection {
+	char suffix[6], instead[4];
+	uint8_t size, instead_size;
 } inflections[] = {
-	{"'s", ""},   {"ly", ""},     {"ily", "y"}, {"s", ""},	    {"es", ""},
-	{"ies", "y"}, {"ed", ""},     {"ed", "e"},  {"ied", "y"},   {"ing", ""},
-	{"ing", "e"}, {"in'", "ing"}, {"ness", ""}, {"iness", "y"},
+	FORM("'s", ""),	  FORM("ly", ""),     FORM("ily", "y"), FORM("s", ""),	    FORM("es", ""),
+	FORM("ies", "y"), FORM("ed", ""),     FORM("ed", "e"),	FORM("ied", "y"),   FORM("ing", ""),
+	FORM("ing", "e"), FORM("in'", "ing"), FORM("ness", ""), FORM("iness", "y"),
 };
+
+static bool is_rated(unsigned id)
+{
+	unsigned role = lexicon_words[id].role;
+	return id && (role == ROLE_VALENCE || role == ROLE_DEGREE || role == ROLE_GOOD ||
+		      role == ROLE_BAD);
+}
 
 static unsigned find_inflected(const struct word *word)
 {
-	char text[WORD_MAX + 4];
-	if (word->size < 5 || !strchr("sdgy'", word->text[word->size - 1]))
+	char text[WORD_MAX + 4], last = word->text[word->size - 1];
+	if (word->size < 5 ||
+	    !(last == 's' || last == 'd' || last == 'g' || last == 'y' || last == '\''))
 		return 0;
 	for (size_t i = 0; i < sizeof(inflections) / sizeof(*inflections); i++) {
-		size_t stem = word->size - strlen(inflections[i].suffix);
-		size_t instead = strlen(inflections[i].instead);
+		const struct inflection *form = &inflections[i];
+		size_t stem = word->size - form->size;
 		unsigned id;
-		if (!ends_with(word, inflections[i].suffix) || stem < 3)
+		if (form->suffix[form->size - 1] != last || stem < 3 ||
+		    !ends_with(word, form->suffix, form->size))
 			continue;
 		memcpy(text, word->text, stem);
-		memcpy(text + stem, inflections[i].instead, instead);
-		id = lexicon_find(text, stem + instead);
-		if (id && lexicon_words[id].role == ROLE_VALENCE)
+		memcpy(text + stem, form->instead, form->instead_size);
+		id = lexicon_find(text, stem + form->instead_size);
+		if (is_rated(id))
 			return id;
 	}
 	return 0;
@@ -104,13 +120,12 @@ unsigned lexicon_recognise(const struct word *word)
 	unsigned id;
 	if (word->too_long)
 		return 0;
-	if (word->letters == 0)
-		return word->text[word->size - 1] == '%' ? lexicon_find("0%", 2)
-							 : lexicon_find("0", 1);
+	if (word->is_number)
+		return word->percent ? lexicon_find("0%", 2) : lexicon_find("0", 1);
 	id = lexicon_find(word->text, word->size);
 	if (!id && word->elongated)
 		id = find_elongated(word);
-	if (!id && ends_with(word, "n't"))
+	if (!id && ends_with(word, "n't", 3))
 		id = lexicon_find("not", 3);
 	return id ? id : find_inflected(word);
 }

@@ -9,12 +9,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a row of lexicon.txt does; its number is a valence unless another meaning is given here. */
 enum lexicon_role {
-	ROLE_VALENCE,  /* good or bad by itself */
-	ROLE_NEGATE,   /* turns the words after it round: "not"; may be rated itself */
-	ROLE_BOOST,    /* strengthens or weakens the next rated word: "very", "slightly" */
+	ROLE_VALENCE, /* good or bad by itself */
+	ROLE_NEGATE,  /* turns the words after it round: "not" */
+	ROLE_LACK,    /* so does "fail to", but "not fail to" turns nothing */
+	ROLE_CARRY,   /* "think": a negation before it is one of what follows */
+	ROLE_BOOST,   /* strengthens or weakens the next rated word: "very", "slightly" (a share) */
 	ROLE_CONTRAST, /* what follows counts more than what stood before: "but" */
 	ROLE_RELEASE,  /* ends a negation: "not only" */
+	ROLE_LIMIT,    /* "could not be": a negation, but nothing is above what could not be more */
+	ROLE_MORE,     /* "better": of which "could not be" is the limit */
+	ROLE_DEGREE,   /* "great": right before something bad only its degree */
+	ROLE_SWEAR,    /* "damn": right before anything rated only its degree */
+	ROLE_UP,       /* more of something: "rises"; rated by what rises */
+	ROLE_DOWN,     /* less of something: "falls" */
+	ROLE_RELIEF,   /* something bad ends: "dismissed"; rated so only beside something bad */
+	ROLE_GOOD,     /* of which more is good: "profit" */
+	ROLE_BAD,      /* of which more is bad: "debt" */
+	ROLE_SINCE,    /* what it was before follows: "from", "compared" */
+	ROLE_TO,       /* what it became follows: "to" */
+	ROLE_UNIT,     /* of a number (the number of digits it adds): "million" */
+	ROLE_NATIVE,   /* English, and says nothing else: "the" */
+	ROLE_FOREIGN,  /* of another language (how sure that is): "nicht" */
 };
 
 enum {
@@ -44,6 +61,9 @@ struct word {
 	size_t size;
 	unsigned letters, capitals, digits;
 	bool too_long, elongated;
+	double value; /* of a number, with its sign */
+	bool is_number, percent;
+	int sign; /* that it was written with: -1, 1, or 0 */
 };
 
 /* The index of a word, emoticon or emoji as it stands in the lexicon, or 0. */

@@ -6,10 +6,10 @@
 
 #include "fold.h"
 
-enum { EMOTICON_MAX = 5, MARKS_MAX = 4 };
+enum { EMOTICON_MAX = 5, MARKS_MAX = 4, UNIT_MAX = 8 };
 
 struct scanner {
-	const unsigned char *at, *end;
+	const unsigned char *start, *at, *end;
 	struct tone *tone;
 };
 
@@ -90,9 +90,6 @@ static bool read_inner(struct scanner *scanner, struct word *word)
 		for (size_t i = 0; i < size; i++)
 			keep(word, (char)scanner->at[i]);
 		word->letters++;
-	} else if ((c == '.' || c == ',') && word->digits && !word->letters &&
-		   is_digit(peek(scanner, 1))) {
-		size = 1;
 	} else {
 		return false;
 	}
@@ -102,9 +99,6 @@ static bool read_inner(struct scanner *scanner, struct word *word)
 
 static void read_word(struct scanner *scanner, struct word *word)
 {
-	word->size = 0;
-	word->letters = word->capitals = word->digits = 0;
-	word->too_long = word->elongated = false;
 	while (scanner->at < scanner->end) {
 		unsigned char c = *scanner->at;
 		if (is_letter(c)) {
@@ -112,6 +106,8 @@ static void read_word(struct scanner *scanner, struct word *word)
 			word->capitals += c < 'a';
 			keep(word, (char)(c | 0x20));
 		} else if (is_digit(c)) {
+			if (word->letters == 3 && word->capitals == 3 && !word->digits)
+				break; /* EUR12 */
 			word->digits++;
 			keep(word, (char)c);
 		} else {
@@ -121,10 +117,65 @@ static void read_word(struct scanner *scanner, struct word *word)
 		}
 		scanner->at++;
 	}
-	if (word->digits && !word->letters && peek(scanner, 0) == '%') {
-		scanner->at++;
-		word->text[word->size - 1] = '%';
+}
+
+/* Whether the letters at hand are the unit of a number: "5m", "3.2bn", "10k". */
+static bool at_unit(const struct scanner *scanner)
+{
+	char text[UNIT_MAX];
+	size_t size = 0;
+	while (size < UNIT_MAX && is_letter(peek(scanner, size))) {
+		text[size] = (char)(peek(scanner, size) | 0x20);
+		size++;
 	}
+	if (size == 0 || is_letter(peek(scanner, size)) || is_digit(peek(scanner, size)))
+		return size == 0;
+	return lexicon_word(lexicon_find(text, size))->role == ROLE_UNIT;
+}
+
+/* A sign right before the number, or before its currency, that joins it with nothing. */
+static int sign_of(const struct scanner *scanner, const unsigned char *digits)
+{
+	const unsigned char *sign = digits - 1;
+	if (sign > scanner->start && *sign == '$')
+		sign--;
+	if (sign < scanner->start || (*sign != '-' && *sign != '+'))
+		return 0;
+	if (sign > scanner->start && !is_space(sign[-1]) && sign[-1] != '(')
+		return 0;
+	return *sign == '-' ? -1 : 1;
+}
+
+/* "1,250.5", "5 %", "-0.1"; false if it is no number but a name, as "3rd" or "737max" are. */
+static bool read_number(struct scanner *scanner, struct word *word)
+{
+	const unsigned char *start = scanner->at;
+	double value = 0, scale = 0;
+	for (unsigned char c; is_digit(c = peek(scanner, 0)) ||
+			      ((c == '.' || c == ',') && is_digit(peek(scanner, 1)));
+	     scanner->at++) {
+		if (c == '.')
+			scale = 1;
+		if (!is_digit(c))
+			continue;
+		word->digits++;
+		value = value * 10 + (c - '0');
+		scale *= 10;
+	}
+	if (!at_unit(scanner)) {
+		scanner->at = start;
+		word->digits = 0;
+		return false;
+	}
+	word->is_number = true;
+	word->sign = sign_of(scanner, start);
+	word->value = (scale > 1 ? value / scale : value) * (word->sign < 0 ? -1 : 1);
+	keep(word, '0');
+	if (peek(scanner, 0) == '%' || (peek(scanner, 0) == ' ' && peek(scanner, 1) == '%')) {
+		scanner->at += peek(scanner, 0) == '%' ? 1 : 2;
+		word->percent = true;
+	}
+	return true;
 }
 
 static void skip_to_space(struct scanner *scanner)
@@ -137,7 +188,9 @@ static void skip_to_space(struct scanner *scanner)
 static void scan_word(struct scanner *scanner)
 {
 	struct word word;
-	read_word(scanner, &word);
+	memset(&word, 0, sizeof(word));
+	if (!is_digit(*scanner->at) || !read_number(scanner, &word))
+		read_word(scanner, &word);
 	if (peek(scanner, 0) == ':' && peek(scanner, 1) == '/' && peek(scanner, 2) == '/')
 		skip_to_space(scanner);
 	else if (word.size)
@@ -218,6 +271,8 @@ static void scan_punctuation(struct scanner *scanner)
 		tone_end_sentence(scanner->tone, 0, 0);
 	else if (c == ',' || c == ';' || c == ':' || c == '(' || c == ')')
 		tone_end_clause(scanner->tone);
+	else if (c == '&' || c == '/')
+		tone_break_phrase(scanner->tone);
 }
 
 static void scan_piece(struct scanner *scanner)
@@ -246,7 +301,7 @@ static void scan_folded(struct tone *tone, const char *text, size_t size)
 	while (cursor.at < cursor.end) {
 		size_t n = fold_piece(&cursor, piece);
 		const unsigned char *start = (const unsigned char *)piece;
-		scan_piece(&(struct scanner){start, start + n, tone});
+		scan_piece(&(struct scanner){start, start, start + n, tone});
 	}
 }
 
@@ -257,6 +312,6 @@ void scan_text(struct tone *tone, const char *text, size_t size)
 	if (fold_needed(text, size))
 		scan_folded(tone, text, size);
 	else
-		scan_piece(&(struct scanner){start, start + size, tone});
+		scan_piece(&(struct scanner){start, start, start + size, tone});
 	tone_end_sentence(tone, 0, 0);
 }

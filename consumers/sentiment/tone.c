@@ -1,47 +1,55 @@
 #include "tone.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "trend.h"
 
 /*
- * How much each rule weighs, chosen by measurement against human ratings of tweets, reviews and
- * editorials; one half was used for choosing, the other for checking.
+ * How much each rule weighs, chosen by measurement against human ratings of tweets, reviews,
+ * editorials and finance news; one half was used for choosing, the other for checking.
  */
 static const double NORMALISING_ALPHA = 28.0;
 static const double TYPICAL_WORDS = 12.0;
 static const double FEWEST_WORDS = 6.0;
 static const double PASSAGE_WORDS = 60.0;
-static const double NEGATION_FACTOR = -0.5;
 static const double BEFORE_CONTRAST = 0.4;
 static const double AFTER_CONTRAST = 1.1;
-static const double CAPITALS_SHARE = 0.3;
-static const double ELONGATION_SHARE = 0.25;
 static const double EXCLAMATION_SHARE = 0.2;
 static const double QUESTIONS_SHARE = 0.1;
-enum { NEGATION_SCOPE = 4, BOOST_SCOPE = 2, EXCLAMATIONS_MAX = 4 };
-
-static void forget_recent(struct sentence *sentence)
-{
-	memset(sentence->recent, 0, sizeof(sentence->recent));
-}
+static const double DEGREE_SHARE = 0.3;
+/* A text is not English if words of other languages weigh that much more than its own. */
+static const double FOREIGN_LEAST = 3;
+static const double NATIVE_WEIGHT = 2;
+enum {
+	NEGATION_SCOPE = 4,
+	CARRIED_SCOPE = 6,
+	BOOST_SCOPE = 2,
+	LIMIT_SCOPE = 3,
+	EXCLAMATIONS_MAX = 4
+};
 
 static void end_clause(struct sentence *sentence)
 {
 	sentence->negation_left = 0;
 	sentence->boost_left = 0;
-	forget_recent(sentence);
+	sentence->unbroken = sentence->words + 1;
 }
 
-static void start_sentence(struct sentence *sentence)
+/* "I expected it to be good, but it was not": the negation is of what stood before. */
+static void finish_contrast(struct sentence *sentence)
 {
-	memset(sentence, 0, sizeof(*sentence));
-	sentence->weight = 1;
+	if (sentence->contrasted && !sentence->rated_since && sentence->negation_left) {
+		sentence->plain = -sentence->plain;
+		sentence->capitals = -sentence->capitals;
+	}
 }
 
 void tone_end_sentence(struct tone *tone, unsigned exclamations, unsigned questions)
 {
 	struct sentence *sentence = &tone->sentence;
 	double emphasis = 1;
+	trend_finish(sentence);
+	finish_contrast(sentence);
 	if (exclamations > EXCLAMATIONS_MAX)
 		exclamations = EXCLAMATIONS_MAX;
 	emphasis += EXCLAMATION_SHARE * exclamations;
@@ -49,7 +57,8 @@ void tone_end_sentence(struct tone *tone, unsigned exclamations, unsigned questi
 		emphasis += QUESTIONS_SHARE;
 	tone->plain += sentence->plain * emphasis;
 	tone->capitals += sentence->capitals * emphasis;
-	start_sentence(sentence);
+	tone->symbols += sentence->symbols * emphasis;
+	sentence_start(sentence);
 }
 
 static void add_contrast(struct sentence *sentence)
@@ -57,7 +66,9 @@ static void add_contrast(struct sentence *sentence)
 	sentence->plain *= BEFORE_CONTRAST;
 	sentence->capitals *= BEFORE_CONTRAST;
 	sentence->weight = AFTER_CONTRAST;
+	sentence->contrasted = true;
 	end_clause(sentence);
+	sentence->rated_since = false;
 }
 
 static void add_boost(struct sentence *sentence, double boost)
@@ -66,39 +77,114 @@ static void add_boost(struct sentence *sentence, double boost)
 	sentence->boost_left = BOOST_SCOPE;
 }
 
-static void add_valence(struct sentence *sentence, double valence, const struct word *word,
-			struct trace *trace)
+static void add_negation(struct sentence *sentence, double valence, struct trace *trace)
 {
-	bool shouted = word->letters > 1 && word->capitals == word->letters;
-	if (sentence->boost_left) {
-		valence *= fmax(1 + sentence->boost, 0.1);
-		sentence->boost_left = 0;
-	}
-	if (word->elongated)
-		valence *= 1 + ELONGATION_SHARE;
-	if (sentence->negation_left)
-		valence *= NEGATION_FACTOR;
 	trace->plain = valence * sentence->weight;
-	trace->capitals = shouted ? trace->plain * CAPITALS_SHARE : 0;
 	sentence->plain += trace->plain;
-	sentence->capitals += trace->capitals;
+	sentence->negation_left = NEGATION_SCOPE + 1;
 }
 
-static void apply_role(struct sentence *sentence, unsigned role, double number,
-		       const struct word *word, struct trace *trace)
+/* "does not fail to": nothing is turned. */
+static void add_lack(struct sentence *sentence, double valence, struct trace *trace)
 {
-	switch (role) {
+	if (sentence->negation_left)
+		sentence->negation_left = 0;
+	else
+		add_negation(sentence, valence, trace);
+}
+
+/* "a great disappointment", "damn good": the word before is only the degree of this one. */
+static void add_rated(struct sentence *sentence, double valence, const struct word *word,
+		      struct trace *trace)
+{
+	const struct trace *before =
+		sentence->words > sentence->unbroken ? sentence_trace(sentence, 1) : NULL;
+	if (before &&
+	    (before->role == ROLE_SWEAR || (before->role == ROLE_DEGREE && valence < 0))) {
+		sentence_take_back(sentence, sentence->words - 1);
+		add_boost(sentence, DEGREE_SHARE);
+	}
+	if (valence < 0 && trend_add_relieved(sentence, word, trace))
+		return;
+	sentence_add(sentence, valence, word, trace);
+}
+
+/* "could not be better": nothing is. */
+static void add_more(struct sentence *sentence, double valence, const struct word *word,
+		     struct trace *trace)
+{
+	if (sentence->limit_left) {
+		sentence->negation_left = 0;
+		add_boost(sentence, DEGREE_SHARE);
+	}
+	add_rated(sentence, valence, word, trace);
+}
+
+struct row {
+	uint8_t role;
+	bool phrase;
+	double number;
+};
+
+static void apply_trend(struct sentence *sentence, const struct row *row, const struct word *word,
+			struct trace *trace)
+{
+	switch (row->role) {
+	case ROLE_UP:
+	case ROLE_DOWN:
+		trend_add_movement(sentence, row->role == ROLE_UP ? 1 : -1, row->number,
+				   row->phrase, word, trace);
+		break;
+	case ROLE_GOOD:
+	case ROLE_BAD:
+		trend_add_thing(sentence, row->role == ROLE_GOOD ? 1 : -1, row->number, word,
+				trace);
+		break;
+	case ROLE_RELIEF:
+		trend_add_relief(sentence, row->number, word, trace);
+		break;
+	case ROLE_SINCE:
+		trend_add_since(sentence);
+		break;
+	case ROLE_TO:
+		sentence->movement.open = false;
+		sentence->to_at = sentence->words;
+		break;
+	case ROLE_UNIT:
+		trend_add_unit(sentence, row->number);
+		break;
+	}
+}
+
+static void apply(struct sentence *sentence, const struct row *row, const struct word *word,
+		  struct trace *trace)
+{
+	switch (row->role) {
 	case ROLE_VALENCE:
-		if (number < 0 || number > 0)
-			add_valence(sentence, number, word, trace);
+	case ROLE_DEGREE:
+	case ROLE_SWEAR:
+		if (row->number < 0 || row->number > 0)
+			add_rated(sentence, row->number, word, trace);
+		break;
+	case ROLE_MORE:
+		add_more(sentence, row->number, word, trace);
 		break;
 	case ROLE_NEGATE:
-		trace->plain = number * sentence->weight;
-		sentence->plain += trace->plain;
-		sentence->negation_left = NEGATION_SCOPE + 1;
+		add_negation(sentence, row->number, trace);
+		break;
+	case ROLE_LIMIT:
+		add_negation(sentence, row->number, trace);
+		sentence->limit_left = LIMIT_SCOPE;
+		break;
+	case ROLE_LACK:
+		add_lack(sentence, row->number, trace);
+		break;
+	case ROLE_CARRY:
+		if (sentence->negation_left)
+			sentence->negation_left = CARRIED_SCOPE + 1;
 		break;
 	case ROLE_BOOST:
-		add_boost(sentence, number);
+		add_boost(sentence, row->number);
 		break;
 	case ROLE_CONTRAST:
 		add_contrast(sentence);
@@ -106,22 +192,22 @@ static void apply_role(struct sentence *sentence, unsigned role, double number,
 	case ROLE_RELEASE:
 		sentence->negation_left = 0;
 		break;
+	default:
+		apply_trend(sentence, row, word, trace);
 	}
 }
 
 /* Take back what the first words of a phrase did on their own. */
 static void take_back(struct sentence *sentence, size_t words)
 {
-	for (size_t i = 0; i < words; i++) {
-		struct trace *trace = &sentence->recent[i];
-		unsigned role = lexicon_word(trace->id)->role;
-		sentence->plain -= trace->plain;
-		sentence->capitals -= trace->capitals;
-		trace->plain = trace->capitals = 0;
-		if (role == ROLE_NEGATE)
+	for (unsigned before = 1; before <= words; before++) {
+		unsigned role = sentence_trace(sentence, before)->role;
+		sentence_take_back(sentence, sentence->words - before);
+		if (role == ROLE_NEGATE || role == ROLE_LACK)
 			sentence->negation_left = 0;
 		if (role == ROLE_BOOST)
 			sentence->boost_left = 0;
+		trend_forget(sentence, role);
 	}
 }
 
@@ -129,18 +215,25 @@ static void take_back(struct sentence *sentence, size_t words)
  * The longest phrase that ends with the word `id`, or NULL; `before` is how many of its words stand
  * before that one.
  */
-static const struct lexicon_phrase *match_phrase(const struct sentence *sentence, unsigned id,
+static const struct lexicon_phrase *match_phrase(struct sentence *sentence, unsigned id,
 						 size_t *before)
 {
+	size_t reach = 0, most = sentence->words - sentence->unbroken;
+	uint16_t words[2 * PHRASE_WORDS - 1] = {0}; /* the phrase, in the middle of zeros */
+	uint16_t *last = words + PHRASE_WORDS - 1;
 	if (!lexicon_word(id)->ends_phrase)
 		return NULL;
-	for (*before = PHRASE_WORDS - 1; *before > 0; --*before) {
-		uint16_t words[PHRASE_WORDS] = {0};
-		const struct lexicon_phrase *phrase;
-		for (size_t i = 0; i < *before; i++)
-			words[i] = sentence->recent[*before - 1 - i].id;
-		words[*before] = (uint16_t)id;
-		phrase = words[0] ? lexicon_phrase(words) : NULL;
+	if (most > PHRASE_WORDS - 1)
+		most = PHRASE_WORDS - 1;
+	*last = (uint16_t)id;
+	for (; reach < most; reach++) {
+		uint16_t earlier = sentence_trace(sentence, (unsigned)reach + 1)->id;
+		if (earlier == 0)
+			break;
+		last[-1 - (ptrdiff_t)reach] = earlier;
+	}
+	for (*before = reach; *before > 0; --*before) {
+		const struct lexicon_phrase *phrase = lexicon_phrase(last - *before);
 		if (phrase)
 			return phrase;
 	}
@@ -150,44 +243,65 @@ static const struct lexicon_phrase *match_phrase(const struct sentence *sentence
 static void add_token(struct sentence *sentence, unsigned id, const struct word *word)
 {
 	const struct lexicon_word *found = lexicon_word(id);
+	struct row row = {found->role, false, found->hundredths / 100.0};
 	struct trace trace = {.id = (uint16_t)id};
 	size_t before = 0;
 	const struct lexicon_phrase *phrase = match_phrase(sentence, id, &before);
 	if (phrase) {
+		row = (struct row){phrase->role, true, phrase->hundredths / 100.0};
 		take_back(sentence, before);
-		apply_role(sentence, phrase->role, phrase->hundredths / 100.0, word, &trace);
-	} else {
-		apply_role(sentence, found->role, found->hundredths / 100.0, word, &trace);
 	}
-	memmove(&sentence->recent[1], &sentence->recent[0],
-		sizeof(sentence->recent) - sizeof(*sentence->recent));
-	sentence->recent[0] = trace;
+	trace.role = row.role;
+	apply(sentence, &row, word, &trace);
+	if (word->is_number)
+		trend_add_number(sentence, word, &trace);
+	sentence->traces[sentence->words % TRACES] = trace;
 }
 
-void tone_add_word(struct tone *tone, const struct word *word)
+static void count(struct tone *tone, const struct word *word, unsigned id)
 {
-	struct sentence *sentence = &tone->sentence;
+	const struct lexicon_word *found = lexicon_word(id);
 	if (word->letters > 1 && word->capitals == word->letters)
 		tone->capital_words++;
 	else if (word->letters > 1)
 		tone->other_words++;
-	add_token(sentence, lexicon_recognise(word), word);
-	if (sentence->negation_left)
-		sentence->negation_left--;
-	if (sentence->boost_left)
-		sentence->boost_left--;
+	if (found->role == ROLE_NATIVE)
+		tone->native += 1;
+	if (found->role == ROLE_FOREIGN)
+		tone->foreign += found->hundredths / 100.0;
+}
+
+static unsigned less(unsigned left) { return left ? left - 1 : 0; }
+
+void tone_add_word(struct tone *tone, const struct word *word)
+{
+	struct sentence *sentence = &tone->sentence;
+	unsigned id = lexicon_recognise(word);
+	count(tone, word, id);
+	sentence->words++;
+	if (id)
+		add_token(sentence, id, word);
+	else
+		sentence->traces[sentence->words % TRACES] = (struct trace){0};
+	sentence->negation_left = less(sentence->negation_left);
+	sentence->boost_left = less(sentence->boost_left);
+	sentence->limit_left = less(sentence->limit_left);
+	sentence->since_left = less(sentence->since_left);
+	sentence->relief_left = less(sentence->relief_left);
 }
 
 void tone_add_symbol(struct tone *tone, unsigned id)
 {
 	struct sentence *sentence = &tone->sentence;
-	sentence->plain += lexicon_word(id)->hundredths / 100.0 * sentence->weight;
+	double valence = lexicon_word(id)->hundredths / 100.0 * sentence->weight;
+	sentence->plain += valence;
+	sentence->symbols += valence;
 	end_clause(sentence);
 }
 
-void tone_begin(struct tone *tone) { start_sentence(&tone->sentence); }
+void tone_begin(struct tone *tone) { sentence_start(&tone->sentence); }
 
-void tone_break_phrase(struct tone *tone) { forget_recent(&tone->sentence); }
+void tone_break_phrase(struct tone *tone) { tone->sentence.unbroken = tone->sentence.words + 1; }
 
 void tone_end_clause(struct tone *tone) { end_clause(&tone->sentence); }
 
@@ -204,8 +318,9 @@ static double length_factor(double words)
 
 double tone_score(const struct tone *tone)
 {
-	double total = tone->plain;
-	if (tone->capital_words && tone->other_words)
+	bool foreign = tone->foreign - NATIVE_WEIGHT * tone->native >= FOREIGN_LEAST;
+	double total = foreign ? tone->symbols : tone->plain;
+	if (!foreign && tone->capital_words && tone->other_words)
 		total += tone->capitals;
 	total *= length_factor((double)(tone->capital_words + tone->other_words));
 	return total / sqrt(total * total + NORMALISING_ALPHA) + 0.0;

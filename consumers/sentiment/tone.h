@@ -5,29 +5,15 @@
 #ifndef WEIR_SENTIMENT_TONE_H
 #define WEIR_SENTIMENT_TONE_H
 
-#include "lexicon.h"
-
-/* What a recent word added, so that a phrase ending later can take it back. */
-struct trace {
-	uint16_t id;
-	double plain, capitals;
-};
-
-struct sentence {
-	double plain;		/* sum of valences */
-	double capitals;	/* what capitals add to it, if the text is not all capitals */
-	double weight;		/* of the next words: 1, or more after a contrast */
-	double boost;		/* waiting for the next rated word */
-	unsigned boost_left;	/* words until it is forgotten */
-	unsigned negation_left; /* words still negated */
-	struct trace recent[PHRASE_WORDS - 1]; /* newest first */
-};
+#include "sentence.h"
 
 /* Begins as zero bytes; tone_begin() starts each part of a text. */
 struct tone {
 	struct sentence sentence;
 	double plain, capitals; /* sums of the sentences before this one */
+	double symbols;		/* what emoji and emoticons add, in any language */
 	size_t capital_words, other_words;
+	double native, foreign; /* words that only English, or only other languages have */
 };
 
 void tone_begin(struct tone *tone);

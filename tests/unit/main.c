@@ -40,6 +40,7 @@
 	X(provider_errors) \
 	X(report) \
 	X(rows) \
+	X(sentences) \
 	X(settings) \
 	X(templates) \
 	X(topology) \

@@ -127,7 +127,7 @@ static void test_entities_are_characters(void)
 		{"great &hearts;", "great \u2665"},
 		{"great &#x1F680;", "great \U0001F680"},
 		{"AT&T is great", "AT and T is great"},
-		{"R&D; great & bad&", "R D, great and bad"},
+		{"R&D; great & bad&", "R D, great & bad"},
 		{"no&shy;thing good", "nothing good"},
 		{"&#0; good &#99999999999; &#xD800; &#;", "good"},
 		{"&perp; &sube; good", "good"},

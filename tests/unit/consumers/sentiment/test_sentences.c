@@ -1,0 +1,166 @@
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer.h"
+
+/* Sentences with the signs that people accept for them, of tests/cases/sentiment/sentiment.tsv, and
+ * those of the rules of trend.h and tone.h. */
+
+void add_sentences_suite(void);
+
+static char sign_of(const char *text)
+{
+	const char *label = sentiment_score(text, strlen(text)).label;
+	return !strcmp(label, "positive") ? 'P' : !strcmp(label, "negative") ? 'N' : 'Z';
+}
+
+/* Two of them need to be understood: a pun, and irony. */
+enum { SENTENCES = 112, NOT_UNDERSTOOD = 2 };
+
+static void test_accepted_signs(void)
+{
+	static const char path[] = WEIR_SOURCE_DIR "/tests/cases/sentiment/sentiment.tsv";
+	FILE *file = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0;
+	int sentences = 0, wrong = 0;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	for (ssize_t n; (n = getline(&line, &room, file)) > 0;) {
+		char *signs = strchr(line, '\t'), *text = signs ? strchr(signs + 1, '\t') : NULL;
+		if (line[0] == '#' || !text)
+			continue;
+		*text++ = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		sentences++;
+		if (strchr(signs + 1, sign_of(text)))
+			continue;
+		wrong++;
+		printf("\n    %c, not %s: %s", sign_of(text), signs + 1, text);
+	}
+	free(line);
+	fclose(file);
+	CU_ASSERT_EQUAL(sentences, SENTENCES);
+	CU_ASSERT(wrong <= NOT_UNDERSTOOD);
+}
+
+static void assert_signs(char sign, const char *const *texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (sign_of(texts[i]) != sign)
+			printf("\n    %c, not %c: %s", sign_of(texts[i]), sign, texts[i]);
+		CU_ASSERT_EQUAL(sign_of(texts[i]), sign);
+	}
+}
+
+#define ASSERT_SIGNS(sign, texts) assert_signs(sign, texts, sizeof(texts) / sizeof(*(texts)))
+
+static void test_good_trends(void)
+{
+	static const char *const texts[] = {
+		"Operating profit rose to EUR 13.1 mn from EUR 8.7 mn",
+		"Net sales, excluding disposals, increased by 5 %",
+		"profit doubles",
+		"The net loss narrowed to 2 million",
+		"falling unemployment",
+		"The company reduced its debt",
+		"lower costs",
+		"Inflation is easing",
+		"It swung to a profit of 2 million from a loss of 3 million",
+		"Operating profit totalled EUR 9.0 mn, compared to EUR 7.7 mn",
+		"Sales were 1.1 billion, compared to 900 million a year ago",
+		"from 9 million to 36 million, the orders",
+		"The lawsuit against the company was dismissed",
+		"fears ease",
+		"Loss smaller than expected",
+	};
+	ASSERT_SIGNS('P', texts);
+}
+
+static void test_bad_trends(void)
+{
+	static const char *const texts[] = {
+		"profits down",
+		"Operating profit fell from 36 to 9",
+		"Net sales of EUR 30.1 mn, down from EUR 36.3 mn",
+		"Operating profit was EUR -0.1 mn",
+		"Temporary lay-offs affect 30 people",
+		"The economy will contract this year",
+		"profit halves",
+		"The losses widen",
+		"rising unemployment",
+		"costs climbed to a record high",
+		"growth slows",
+		"cuts 500 jobs",
+		"Operating loss totalled EUR 0.9 mn, down from a profit of EUR 2.7 mn",
+		"Operating profit totalled EUR 6.7 mn, compared to EUR 7.2 mn",
+		"Sales did not increase",
+		"-12%",
+	};
+	ASSERT_SIGNS('N', texts);
+}
+
+static void test_no_trends(void)
+{
+	static const char *const texts[] = {
+		"Earnings per share are reported on Monday",
+		"The number of outstanding shares is 3 million",
+		"Durable goods orders and the gross domestic product",
+		"The net income of the period was EUR 3.1 mn",
+		"The store is open from 9 to 5",
+		"Best Buy is based in Minnesota",
+		"The company has 5,000 employees in 2010, and had 2,000 before",
+	};
+	ASSERT_SIGNS('Z', texts);
+}
+
+static void test_reach_of_negations(void)
+{
+	static const char *const good[] = {
+		"It could not be better",   "couldn't be happier with it",
+		"does not fail to impress", "never been better",
+		"nothing but praise",	    "without a doubt the right thing",
+	};
+	static const char *const bad[] = {
+		"I don't think that this is a good product",
+		"I do not believe it is helpful",
+		"It could not be worse",
+		"The plan fails to impress",
+		"I expected it to be good, but it was not",
+	};
+	ASSERT_SIGNS('P', good);
+	ASSERT_SIGNS('N', bad);
+}
+
+static void test_degrees(void)
+{
+	static const char *const good[] = {"damn good coffee", "This is crazy good",
+					   "It is sick how good this is"};
+	static const char *const bad[] = {"a great disappointment", "pretty awful", "damn it",
+					  "perfect disaster"};
+	ASSERT_SIGNS('P', good);
+	ASSERT_SIGNS('N', bad);
+}
+
+static void test_other_languages(void)
+{
+	static const char *const texts[] = {"Ich war nicht fit", "Je suis con vaincu",
+					    "No me gusta", "Das Kind will die Kiste"};
+	static const char *const good[] = {"El Paso shares soar", "De La Rue wins a great contract",
+					   "Ich war nicht fit \U0001F44D"};
+	ASSERT_SIGNS('Z', texts);
+	ASSERT_SIGNS('P', good);
+}
+
+void add_sentences_suite(void)
+{
+	CU_pSuite suite = CU_add_suite("sentiment sentences", NULL, NULL);
+	CU_add_test(suite, "accepted signs", test_accepted_signs);
+	CU_add_test(suite, "good trends", test_good_trends);
+	CU_add_test(suite, "bad trends", test_bad_trends);
+	CU_add_test(suite, "no trends", test_no_trends);
+	CU_add_test(suite, "reach of negations", test_reach_of_negations);
+	CU_add_test(suite, "degrees", test_degrees);
+	CU_add_test(suite, "other languages", test_other_languages);
+}
