@@ -159,6 +159,7 @@ int asked_read(enum vendor vendor, json_t *body, bool in_batch, struct asked *ou
 	       size_t room)
 {
 	out->vendor = vendor;
+	out->body = body;
 	out->model = json_string_value(json_object_get(body, "model"));
 	if (!json_is_object(body) || !out->model || !*out->model)
 		return say(text, room, "model: Field required", "");
@@ -294,6 +295,18 @@ static json_t *schema_of(const struct asked *a)
 	return json_loadb(line, (size_t)(end - line), 0, NULL);
 }
 
+/* What fits as well, but is not the answer: its texts begin with "draft". */
+static void asked_draft(const struct asked *a, struct buffer *out)
+{
+	struct maker m = {.hash = "draft", .seed = ~strtoull(a->hash, NULL, 16)};
+	json_t *schema = schema_of(a), *answer = json_is_object(schema)
+							 ? make(&m, schema, "answer")
+							 : json_pack("{s:s}", "answer", "draft");
+	buffer_add_dump(out, answer);
+	json_decref(answer);
+	json_decref(schema);
+}
+
 static void asked_answer(const struct asked *a, struct buffer *out)
 {
 	struct maker m = {.hash = a->hash, .seed = strtoull(a->hash, NULL, 16)};
@@ -340,17 +353,129 @@ static json_t *completion_response(const struct asked *a, const char *answer, co
 			 "reasoning_tokens", 0, "service_tier", "default");
 }
 
+/* ---- what a script makes of it ---- */
+
+static const struct {
+	const char *openai, *anthropic;
+} stops[] = {{"stop", "end_turn"},
+	     {"length", "max_tokens"},
+	     {"tool_calls", "tool_use"},
+	     {"content_filter", "refusal"},
+	     {"refusal", "refusal"}};
+
+/* A form says it in OpenAI's words; a rule says it as it is to stand there. */
+static const char *stop_of(enum vendor vendor, json_t *rule)
+{
+	const char *said = json_string_value(json_object_get(rule, "stop_reason"));
+	const char *form = answer_stop(rule);
+	for (size_t i = 0; !said && form && i < sizeof stops / sizeof *stops; i++)
+		if (vendor == ANTHROPIC && strcmp(stops[i].openai, form) == 0)
+			return stops[i].anthropic;
+	/* OpenAI stops at a refusal as at any other answer. */
+	return said ? said : form && strcmp(form, "refusal") == 0 ? "stop" : form;
+}
+
+/* The first two thirds of a text, characters left whole. */
+static size_t head_of(const char *text, size_t size)
+{
+	size_t n = 2 * size / 3;
+	while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return n;
+}
+
+static void set_answer(json_t *words, const char *answer)
+{
+	size_t size = strlen(answer), head = head_of(answer, size);
+	word_set(words, "ANSWER", answer, size);
+	word_set(words, "HEAD", answer, head);
+	word_set(words, "TAIL", answer + head, size - head);
+}
+
+static void set_schema(json_t *words, const struct asked *a)
+{
+	struct buffer text = BUFFER_INIT;
+	json_t *schema = schema_of(a);
+	if (schema)
+		buffer_add_dump(&text, schema);
+	word_set(words, "SCHEMA", text.data, text.size);
+	buffer_release(&text);
+	json_decref(schema);
+}
+
+static int64_t tokens_in(const struct asked *a) { return (int64_t)(a->all.size / 4 + 1); }
+
+json_t *asked_words(const struct asked *a, json_t *rule)
+{
+	char id[64];
+	struct buffer made = BUFFER_INIT, draft = BUFFER_INIT;
+	json_t *words = json_object();
+	const char *answer = json_string_value(json_object_get(rule, "answer"));
+	const char *other = json_string_value(json_object_get(rule, "draft"));
+	asked_answer(a, &made);
+	asked_draft(a, &draft);
+	answer = answer ? answer : buffer_text(&made);
+	other = other ? other : buffer_text(&draft);
+	fake_id(id, sizeof id, "fake");
+	set_answer(words, answer);
+	set_schema(words, a);
+	word_set(words, "DRAFT", other, strlen(other));
+	word_set(words, "HASH", a->hash, strlen(a->hash));
+	word_set(words, "MODEL", a->model, strlen(a->model));
+	word_set(words, "ID", id, strlen(id));
+	word_set_number(words, "NOW", time(NULL));
+	usage_words(words, tokens_in(a), (int64_t)(strlen(answer) / 4 + 1));
+	buffer_release(&made);
+	buffer_release(&draft);
+	return words;
+}
+
+static json_t *response_of(const struct asked *a, json_t *rule, const char *said)
+{
+	const char *stop = stop_of(a->vendor, rule);
+	json_int_t in = (json_int_t)tokens_in(a), out = (json_int_t)(strlen(said) / 4 + 1);
+	return a->vendor == OPENAI ? completion_response(a, said, stop, in, out)
+				   : message_response(a, said, stop, in, out);
+}
+
+/* Adds the word RESPONSE: what it would have been without a shape. */
+static json_t *shaped(json_t *rule, json_t *words, json_t *response)
+{
+	struct buffer text = BUFFER_INIT;
+	buffer_add_dump(&text, response);
+	word_set(words, "RESPONSE", text.data, text.size);
+	buffer_release(&text);
+	json_t *shape = shape_json(rule, words);
+	if (shape)
+		json_decref(response);
+	return shape ? shape : response;
+}
+
+json_t *asked_formed(const struct asked *a, json_t *rule, json_t *words)
+{
+	struct buffer said = BUFFER_INIT;
+	json_t *id = json_object_get(rule, "id");
+	answer_said(rule, words, json_string_value(json_object_get(words, "ANSWER")), &said);
+	json_t *response = response_of(a, rule, buffer_text(&said));
+	answer_place(a->vendor, rule, words, response);
+	usage_place(rule, words, response);
+	if (id)
+		json_object_set(response, "id", id);
+	json_patch(response, json_object_get(rule, "patch"));
+	buffer_release(&said);
+	return shaped(rule, words, response);
+}
+
 json_t *asked_response(const struct asked *a, json_t *rule)
 {
 	struct buffer made = BUFFER_INIT;
-	const char *answer = json_string_value(json_object_get(rule, "answer"));
-	const char *stop = json_string_value(json_object_get(rule, "stop_reason"));
+	if (rule) {
+		json_t *words = asked_words(a, rule), *response = asked_formed(a, rule, words);
+		json_decref(words);
+		return response;
+	}
 	asked_answer(a, &made);
-	answer = answer ? answer : buffer_text(&made);
-	json_int_t in = (json_int_t)(a->all.size / 4 + 1),
-		   out = (json_int_t)(strlen(answer) / 4 + 1);
-	json_t *response = a->vendor == OPENAI ? completion_response(a, answer, stop, in, out)
-					       : message_response(a, answer, stop, in, out);
+	json_t *response = response_of(a, NULL, buffer_text(&made));
 	buffer_release(&made);
 	return response;
 }

@@ -51,6 +51,28 @@ static int outcome_of(json_t *rule, size_t i, size_t size)
 	return (double)i < script_expire_share() * (double)size ? EXPIRED : SUCCEEDED;
 }
 
+static char *line_made(enum vendor vendor, const struct batch_line *l, const struct asked *a,
+		       json_t *rule)
+{
+	return vendor == OPENAI ? files_batch_line(l, a, rule) : messages_batch_line(l, a, rule);
+}
+
+/* The line, or what a form has in its place. */
+static char *line_result(enum vendor vendor, const struct batch_line *l, const struct asked *a,
+			 json_t *rule)
+{
+	char *result = line_made(vendor, l, a, rule);
+	if (!json_object_get(rule, "line_form"))
+		return result;
+	json_t *words = asked_words(a, rule), *other = json_deep_copy(rule);
+	json_object_set(other, "answer", json_object_get(words, "DRAFT"));
+	word_set(words, "CUSTOM_ID", l->custom_id, strlen(l->custom_id));
+	result = line_formed(vendor, rule, words, result, line_made(vendor, l, a, other));
+	json_decref(other);
+	json_decref(words);
+	return result;
+}
+
 int batch_line(struct batch *b, size_t i, const char *custom_id, json_t *body, struct call *c)
 {
 	char text[256];
@@ -65,8 +87,8 @@ int batch_line(struct batch *b, size_t i, const char *custom_id, json_t *body, s
 	l->outcome = outcome_of(rule, i, b->size);
 	l->log = log_line(&asked);
 	json_object_set_new(l->log, "custom_id", json_string(custom_id));
-	l->result = b->vendor == OPENAI ? files_batch_line(l, &asked, rule)
-					: messages_batch_line(l, &asked, rule);
+	l->result = line_result(b->vendor, l, &asked, rule);
+	log_truth(l->log, &asked, rule);
 	asked_release(&asked);
 	return 0;
 }
@@ -103,16 +125,28 @@ static void log_lines(struct batch *b, int64_t now_ms)
 	}
 }
 
-static int64_t ends_at(const struct batch *b)
+static int64_t works_until(const struct batch *b)
 {
 	int64_t cancelled = b->cancel_ms + script_batch("cancel_ms", 50);
 	return b->cancel_ms && cancelled < b->end_ms ? cancelled : b->end_ms;
+}
+
+static int64_t ends_at(const struct batch *b)
+{
+	return works_until(b) + (b->failure ? 0 : script_batch("finalizing_ms", 0));
+}
+
+int64_t batch_finalizing(const struct batch *b)
+{
+	int64_t from = works_until(b);
+	return !b->ended && !b->failure && fake_now_ms() >= from ? from : 0;
 }
 
 static void end(struct batch *b, int64_t now_ms)
 {
 	b->ended = true;
 	b->ended_s = time(NULL);
+	b->results_ms = now_ms + script_batch("results_after_ms", 0);
 	if (b->failure)
 		return;
 	if (b->cancel_ms)

@@ -14,6 +14,8 @@
 static struct file {
 	char id[80], name[128];
 	struct buffer data;
+	int64_t from_ms; /* till then it is not found */
+	bool results;
 	struct file *next;
 } * files;
 
@@ -105,13 +107,15 @@ void files_create(struct call *c)
 void files_content(struct call *c)
 {
 	struct file *f = file_find(c->id);
-	if (!f) {
+	if (!f || c->began_ms < f->from_ms) {
 		reply_error(c, 404, "No such File object: %s", c->id);
 		return;
 	}
 	c->reply.status = 200;
 	c->reply.type = "application/octet-stream";
 	buffer_add(&c->reply.body, f->data.data, f->data.size);
+	if (f->results)
+		file_formed(&c->reply.body);
 }
 
 /* ---- creating a batch ---- */
@@ -222,6 +226,8 @@ static const char *status_of(const struct batch *b)
 		return b->cancel_ms		     ? "cancelled"
 		       : batch_count(b, EXPIRED) > 0 ? "expired"
 						     : "completed";
+	if (batch_finalizing(b) && !b->cancel_ms)
+		return "finalizing";
 	return b->cancel_ms						? "cancelling"
 	       : now - b->created_ms < (b->end_ms - b->created_ms) / 10 ? "validating"
 									: "in_progress";
@@ -264,7 +270,8 @@ static json_t *object_of(const struct batch *b)
 		json_object_get(b->request, "metadata"));
 	set_time(o, "in_progress_at", strcmp(status, "validating") != 0 && !b->failure,
 		 b->created_s);
-	set_time(o, "finalizing_at", b->ended && !b->failure, b->ended_s);
+	set_time(o, "finalizing_at", (b->ended && !b->failure) || batch_finalizing(b),
+		 b->ended ? b->ended_s : time(NULL));
 	set_time(o, "completed_at", strcmp(status, "completed") == 0, b->ended_s);
 	set_time(o, "failed_at", strcmp(status, "failed") == 0, b->ended_s);
 	set_time(o, "expired_at", strcmp(status, "expired") == 0, b->ended_s);
@@ -341,15 +348,16 @@ char *files_batch_line(const struct batch_line *l, const struct asked *a, json_t
 	char id[64], request[64];
 	json_t *status = json_object_get(rule, "status"), *body;
 	int code = status ? (int)json_integer_value(status) : l->outcome == ERRORED ? 400 : 200;
+	const char *given = json_string_value(json_object_get(rule, "line_id"));
 	fake_id(id, sizeof id, "batch_req");
 	fake_id(request, sizeof request, "req");
 	if (l->outcome == ERRORED)
 		body = error_json(OPENAI, code, NULL, json_object_get(rule, "error"));
 	else
 		body = asked_response(a, rule);
-	json_t *line = json_pack("{s:s, s:s, s:{s:i, s:s, s:o}, s:n}", "id", id, "custom_id",
-				 l->custom_id, "response", "status_code", code, "request_id",
-				 request, "body", body, "error");
+	json_t *line = json_pack("{s:s, s:s, s:{s:i, s:s, s:o}, s:n}", "id", given ? given : id,
+				 "custom_id", l->custom_id, "response", "status_code", code,
+				 "request_id", request, "body", body, "error");
 	char *out = json_dumps(line, JSON_COMPACT);
 	json_decref(line);
 	return out;
@@ -384,6 +392,8 @@ void files_batch_ended(struct batch *b)
 		if (all[i]->size) {
 			struct file *f = file_new();
 			f->data = *all[i];
+			f->results = true;
+			f->from_ms = b->results_ms;
 			snprintf(ids[i], sizeof b->output, "%s", f->id);
 		}
 }

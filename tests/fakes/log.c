@@ -1,4 +1,5 @@
 /* What was asked, and how much of it at once. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,49 @@ static json_t *ids_of(json_t *requests)
 	return ids;
 }
 
+static enum MHD_Result add_header(void *to, enum MHD_ValueKind kind, const char *name,
+				  const char *value)
+{
+	char lower[128] = {0};
+	(void)kind;
+	for (size_t i = 0; name[i] && i + 1 < sizeof lower; i++)
+		lower[i] = (char)tolower((unsigned char)name[i]);
+	json_object_set_new(to, lower, json_string(value ? value : ""));
+	return MHD_YES;
+}
+
+/* Only when it is asked for: it is much. */
+static void add_record(json_t *line, struct call *c)
+{
+	if (!json_is_true(script_part("record")) && !settings_of_fake.record)
+		return;
+	json_t *headers = json_object(), *query = json_object();
+	MHD_get_connection_values(c->connection, MHD_HEADER_KIND, add_header, headers);
+	MHD_get_connection_values(c->connection, MHD_GET_ARGUMENT_KIND, add_header, query);
+	json_object_set_new(line, "headers", headers);
+	json_object_set_new(line, "query", query);
+	json_t *body = c->json ? json_incref(c->json)
+			       : json_stringn(c->body.data ? c->body.data : "", c->body.size);
+	json_object_set_new(line, "body", body ? body : json_null());
+}
+
+void log_lost(struct call *c)
+{
+	json_t *line = json_pack("{s:I, s:s, s:s, s:i}", "ms", (json_int_t)c->began_ms, "method",
+				 c->method, "url", c->url, "status", c->reply.status);
+	add_record(line, c);
+	log_json(line, false);
+}
+
+void log_truth(json_t *line, const struct asked *a, json_t *rule)
+{
+	if (!a->turns || !json_object_get(rule, "usage_form"))
+		return;
+	json_t *words = asked_words(a, rule);
+	json_object_set_new(line, "usage", usage_truth(rule, words));
+	json_decref(words);
+}
+
 void log_call(struct call *c)
 {
 	json_t *line = log_line(&c->asked);
@@ -115,8 +159,13 @@ void log_call(struct call *c)
 	json_object_set_new(line, "method", json_string(c->route->method));
 	json_object_set_new(line, "path", json_string(c->route->path));
 	json_object_set_new(line, "status", json_integer(status));
+	json_object_set_new(line, "url", json_string(c->url));
 	if (key)
 		json_object_set_new(line, "key", json_string(key));
+	if (c->outage)
+		json_object_set_new(line, "outage", json_true());
+	log_truth(line, &c->asked, c->rule);
+	add_record(line, c);
 	if (*c->id)
 		json_object_set_new(line, "batch", json_string(c->id));
 	if (c->lines)
@@ -159,11 +208,11 @@ static json_t *seconds_json(void)
 void log_counts(struct call *c)
 {
 	batches_turn(fake_now_ms());
-	reply_json(c, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "requests",
+	reply_json(c, json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "requests",
 				(json_int_t)counts.requests, "billed", (json_int_t)counts.billed,
 				"in_flight", (json_int_t)counts.in_flight, "most_in_flight",
 				(json_int_t)counts.most_in_flight, "rows", rows_json(), "seconds",
-				seconds_json()));
+				seconds_json(), "outage", outage_json(), "keys", keys_json()));
 }
 
 void log_reset(void)

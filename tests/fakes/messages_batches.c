@@ -84,10 +84,10 @@ static json_t *counts_of(const struct batch *b)
 
 static json_t *object_of(const struct batch *b, const struct call *c)
 {
-	char url[256];
+	char url[512];
 	const char *host = call_header(c, "host");
-	snprintf(url, sizeof url, "http://%s/v1/messages/batches/%s/results", host ? host : "",
-		 b->id);
+	snprintf(url, sizeof url, "http://%s%s/messages/batches/%s/results", host ? host : "",
+		 c->prefix, b->id);
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:n, s:s?}", "id", b->id, "type",
 			 "message_batch", "processing_status",
 			 b->ended	? "ended"
@@ -205,7 +205,7 @@ void messages_batch_results(struct call *c)
 	struct batch *b = batch_find(c);
 	if (!b)
 		return;
-	if (!b->ended) {
+	if (!b->ended || c->began_ms < b->results_ms) {
 		reply_error(c, 404, "The batch %s has no results yet", b->id);
 		return;
 	}
@@ -220,4 +220,5 @@ void messages_batch_results(struct call *c)
 		else if (l->outcome != MISSING)
 			buffer_printf(&c->reply.body, "%s\n", l->result);
 	}
+	file_formed(&c->reply.body);
 }

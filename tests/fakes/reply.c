@@ -132,20 +132,95 @@ int64_t number_of(json_t *object, const char *name, int64_t otherwise)
 	return json_is_integer(value) ? (int64_t)json_integer_value(value) : otherwise;
 }
 
-static void set_scripted_body(struct call *c)
+/* Objects go into each other, "$DELETE" takes away, and an array's elements go by number. */
+void json_patch(json_t *target, json_t *patch)
 {
-	int status = (int)number_of(c->rule, "status", c->reply.status);
-	json_t *body = json_object_get(c->rule, "body"), *error = json_object_get(c->rule, "error");
-	if (status >= 400 && !body)
-		set_body(&c->reply, status, error_json(vendor_of(c), status, NULL, error));
-	c->reply.status = status;
-	if (!body)
+	const char *name;
+	json_t *value;
+	json_object_foreach(patch, name, value)
+	{
+		bool list = json_is_array(target);
+		size_t i = (size_t)strtoul(name, NULL, 10);
+		json_t *old = list ? json_array_get(target, i) : json_object_get(target, name);
+		const char *text = json_string_value(value);
+		if (json_is_object(value) && (json_is_object(old) || json_is_array(old)))
+			json_patch(old, value);
+		else if (text && strcmp(text, "$DELETE") == 0)
+			list ? json_array_remove(target, i) : json_object_del(target, name);
+		else
+			list ? json_array_set(target, i, value)
+			     : json_object_set(target, name, value);
+	}
+}
+
+static void patch_body(struct reply *r, json_t *patch)
+{
+	json_t *json =
+		patch ? json_loadb(r->body.data ? r->body.data : "", r->body.size, 0, NULL) : NULL;
+	if (!json)
 		return;
+	json_patch(json, patch);
+	buffer_reset(&r->body);
+	buffer_add_dump(&r->body, json);
+	json_decref(json);
+}
+
+static void set_word(json_t *words, const char *name, const char *value)
+{
+	word_set(words, name, value, value ? strlen(value) : 0);
+}
+
+json_t *call_words(struct call *c, json_t *rule)
+{
+	json_t *words = c->asked.turns ? asked_words(&c->asked, rule) : json_object();
+	json_t *message = json_object_get(json_object_get(rule, "error"), "message");
+	const char *field = json_string_value(json_object_get(rule, "field"));
+	const char *missing = json_string_value(json_object_get(rule, "has"));
+	json_t *response = c->asked.turns ? asked_formed(&c->asked, rule, words) : NULL;
+	json_decref(response);
+	if (!c->asked.turns) {
+		set_word(words, "MODEL", c->asked.model);
+		set_word(words, "ID", "none");
+		word_set_number(words, "NOW", time(NULL));
+	}
+	set_word(words, "METHOD", c->method);
+	set_word(words, "URL", c->url);
+	set_word(words, "KEY", call_header(c, "idempotency-key"));
+	set_word(words, "HOST", call_header(c, "host"));
+	set_word(words, "FIELD", field ? field : missing);
+	set_word(words, "MESSAGE", json_string_value(message));
+	return words;
+}
+
+static void set_body_text(struct call *c, json_t *body, json_t *words)
+{
+	struct buffer text = BUFFER_INIT;
 	buffer_reset(&c->reply.body);
 	if (json_is_string(body))
-		buffer_add(&c->reply.body, json_string_value(body), json_string_length(body));
+		buffer_add(&text, json_string_value(body), json_string_length(body));
 	else
-		buffer_add_dump(&c->reply.body, body);
+		buffer_add_dump(&text, body);
+	fill_text(&c->reply.body, text.data ? buffer_text(&text) : "", words);
+	buffer_release(&text);
+}
+
+static void set_scripted_body(struct call *c)
+{
+	const char *form = json_string_value(json_object_get(c->rule, "error_form"));
+	json_t *body = json_object_get(c->rule, "body"), *error = json_object_get(c->rule, "error");
+	json_t *words =
+		form || body || json_object_get(c->rule, "shape") ? call_words(c, c->rule) : NULL;
+	int status = (int)number_of(c->rule, "status", c->reply.status);
+	if (form && error_place(&c->reply, form, words))
+		status = (int)number_of(c->rule, "status", c->reply.status);
+	else if (status >= 400 && !body)
+		set_body(&c->reply, status, error_json(vendor_of(c), status, NULL, error));
+	else if (words && !body && c->asked.turns && c->reply.status == 200)
+		shape_place(&c->reply, c->rule, words);
+	c->reply.status = status;
+	if (body)
+		set_body_text(c, body, words);
+	json_decref(words);
 }
 
 void reply_scripted(struct call *c)
@@ -156,10 +231,12 @@ void reply_scripted(struct call *c)
 	if (!c->rule)
 		return;
 	set_scripted_body(c);
+	patch_body(r, json_object_get(c->rule, "patch"));
 	add_headers(r, json_object_get(c->rule, "headers"));
+	wire_place(r, c->rule);
 	r->latency_ms = number_of(c->rule, "latency_ms", r->latency_ms);
 	r->first_byte_ms = number_of(c->rule, "first_byte_ms", r->latency_ms);
 	r->cut_after = number_of(c->rule, "cut_after_bytes", -1);
-	r->drop = json_is_true(json_object_get(c->rule, "drop"));
-	r->lost = json_is_true(json_object_get(c->rule, "accept_then_drop"));
+	r->drop = r->drop || json_is_true(json_object_get(c->rule, "drop"));
+	r->lost = r->lost || json_is_true(json_object_get(c->rule, "accept_then_drop"));
 }

@@ -1,4 +1,5 @@
 /* What is asked for where, and the order in which a request is decided. */
+#include <stdio.h>
 #include <string.h>
 
 #include "fake.h"
@@ -23,10 +24,16 @@ static const struct route routes[] = {
 	{"GET", "/v1/batches", OPENAI, NULL, files_batch_list},
 	{"GET", "/v1/batches/{id}", OPENAI, NULL, files_batch_get},
 	{"POST", "/v1/batches/{id}/cancel", OPENAI, NULL, files_batch_cancel},
+	{"GET", "/v1/models", ANTHROPIC, NULL, models_list},
+	{"GET", "/v1/models", OPENAI, NULL, models_list},
+	{"GET", "/v1/models/{id}", ANTHROPIC, NULL, models_get},
+	{"GET", "/v1/models/{id}", OPENAI, NULL, models_get},
 	{"POST", "/_script", NO_VENDOR, NULL, script_set},
 	{"POST", "/_reset", NO_VENDOR, NULL, script_reset},
 	{"GET", "/_log", NO_VENDOR, NULL, log_get},
 	{"GET", "/_counts", NO_VENDOR, NULL, log_counts},
+	{"GET", "/_forms", NO_VENDOR, NULL, forms_get},
+	{"POST", "/_outage", NO_VENDOR, NULL, outage_set},
 	{"POST", "/_stop", NO_VENDOR, NULL, stop_act},
 };
 
@@ -46,11 +53,24 @@ static bool is_path(const char *pattern, const char *path, char *id, size_t room
 	return true;
 }
 
+/* Both vendors list models under one path; a header tells which is meant. */
+static bool is_meant(const struct call *c, const struct route *r)
+{
+	bool lists = r->act == models_list || r->act == models_get;
+	return !lists || r->vendor == (call_header(c, "anthropic-version") ? ANTHROPIC : OPENAI);
+}
+
 void call_route(struct call *c, const char *method, const char *path)
 {
+	char as[256];
+	bool own = strncmp(path, "/_", 2) == 0;
+	snprintf(c->method, sizeof c->method, "%s", method);
+	snprintf(c->url, sizeof c->url, "%s", path);
+	if (!own && !path_served(c, path, as, sizeof as))
+		return;
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-		if (strcmp(routes[i].method, method) == 0 &&
-		    is_path(routes[i].path, path, c->id, sizeof c->id)) {
+		if (strcmp(routes[i].method, method) == 0 && is_meant(c, &routes[i]) &&
+		    is_path(routes[i].path, own ? path : as, c->id, sizeof c->id)) {
 			c->route = &routes[i];
 			return;
 		}
@@ -60,14 +80,16 @@ static const char *given_key(const struct call *c)
 {
 	if (c->route->vendor == ANTHROPIC)
 		return call_header(c, "x-api-key");
-	const char *bearer = call_header(c, "authorization");
-	return bearer && strncmp(bearer, "Bearer ", 7) == 0 ? bearer + 7 : NULL;
+	const char *bearer = call_header(c, "authorization"), *azure = call_header(c, "api-key");
+	return azure ? azure : bearer && strncmp(bearer, "Bearer ", 7) == 0 ? bearer + 7 : NULL;
 }
 
 static int check_headers(struct call *c)
 {
 	const char *key = given_key(c), *wanted = settings_of_fake.key;
 	const char *version = call_header(c, "anthropic-version");
+	if (settings_of_fake.open && !wanted)
+		key = "none";
 	if (!key || !*key || (wanted && strcmp(key, wanted) != 0))
 		return reply_error(c, 401, NULL);
 	if (c->route->vendor == ANTHROPIC && (!version || strcmp(version, "2023-06-01") != 0))
@@ -83,9 +105,11 @@ static int read_json(struct call *c)
 		return reply_error(c, 400, "content-type must be application/json");
 	c->json = json_loadb(c->body.data ? c->body.data : "", c->body.size, JSON_REJECT_DUPLICATES,
 			     &error);
-	return json_is_object(c->json)
-		       ? 0
-		       : reply_error(c, 400, "The request body is not valid JSON: %s", error.text);
+	if (!json_is_object(c->json))
+		return reply_error(c, 400, "The request body is not valid JSON: %s", error.text);
+	if (*c->deployment && !json_object_get(c->json, "model"))
+		json_object_set_new(c->json, "model", json_string(c->deployment));
+	return 0;
 }
 
 static bool has_rule(const struct call *c, const char *name)
@@ -97,7 +121,9 @@ static bool has_rule(const struct call *c, const char *name)
 static bool is_done(const struct call *c)
 {
 	json_t *status = json_object_get(c->rule, "status");
-	return !has_rule(c, "drop") && (!status || json_integer_value(status) == 200);
+	const char *form = json_string_value(json_object_get(c->rule, "error_form"));
+	return has_rule(c, "done") || error_is_done(form) ||
+	       (!has_rule(c, "drop") && !form && (!status || json_integer_value(status) == 200));
 }
 
 static void decide(struct call *c)
@@ -106,15 +132,40 @@ static void decide(struct call *c)
 	if (check_headers(c) < 0 || (r->read && (read_json(c) < 0 || r->read(c) < 0)))
 		return;
 	c->rule = json_incref(script_find(r->method, r->path, &c->asked, NULL, c->lines));
+	if (keys_check(c) < 0)
+		return;
 	if (is_done(c) && script_admits(c))
 		r->act(c);
 	reply_scripted(c);
 }
 
+/* What a vendor says to a path that it does not serve. */
+static void not_found(struct call *c)
+{
+	const char *form = json_string_value(script_part("not_found"));
+	json_t *words = call_words(c, NULL);
+	form = form ? form : settings_of_fake.not_found;
+	if (!form || !error_place(&c->reply, form, words))
+		reply_error(c, 404, NULL);
+	json_decref(words);
+	log_lost(c);
+}
+
+/* Reading comes first, so that the log tells what was asked. */
+static void decide_outage(struct call *c, json_t *act)
+{
+	if (c->route->read && read_json(c) == 0)
+		c->route->read(c);
+	buffer_reset(&c->reply.body);
+	c->rule = json_incref(act);
+	reply_scripted(c);
+	c->outage = true;
+}
+
 void call_decide(struct call *c)
 {
 	if (!c->route) {
-		reply_error(c, 404, NULL);
+		not_found(c);
 		return;
 	}
 	if (c->route->vendor == NO_VENDOR) {
@@ -122,6 +173,11 @@ void call_decide(struct call *c)
 		return;
 	}
 	log_begin(c);
-	decide(c);
+	json_t *outage = outage_of(c);
+	if (outage)
+		decide_outage(c, outage);
+	else
+		decide(c);
+	keys_remember(c);
 	log_call(c);
 }

@@ -8,7 +8,7 @@
 
 static json_t *script; /* as it was set, part by part */
 
-static json_t *part(const char *name) { return json_object_get(script, name); }
+json_t *script_part(const char *name) { return json_object_get(script, name); }
 
 static void count_up(json_t *object, const char *name)
 {
@@ -36,12 +36,40 @@ static bool has_line(json_t *lines, const char *custom_id)
 	return false;
 }
 
+/* The field of a dotted name, NULL: there is none. */
+static json_t *field_of(json_t *object, const char *name)
+{
+	size_t n;
+	while (name && *name) {
+		n = strcspn(name, ".");
+		object = json_object_getn(object, name, n);
+		name += n + (name[n] == '.');
+	}
+	return object;
+}
+
+static bool fits_fields(json_t *match, json_t *body)
+{
+	const char *name, *has = json_string_value(json_object_get(match, "has"));
+	const char *lacks = json_string_value(json_object_get(match, "lacks"));
+	json_t *value;
+	if ((has && !field_of(body, has)) || (lacks && field_of(body, lacks)))
+		return false;
+	json_object_foreach(json_object_get(match, "where"), name, value)
+	{
+		if (!json_equal(field_of(body, name), value))
+			return false;
+	}
+	return true;
+}
+
 static bool fits(json_t *match, const char *path, const struct asked *a, const char *custom_id,
 		 json_t *lines)
 {
 	const char *contains = json_string_value(json_object_get(match, "contains"));
 	const char *id = json_string_value(json_object_get(match, "custom_id"));
 	return is_text(match, "path", path) && is_text(match, "model", a->model) &&
+	       fits_fields(match, a->body) &&
 	       (!contains ||
 		(a->all.size && memmem(a->all.data, a->all.size, contains, strlen(contains)))) &&
 	       (!id || (custom_id && strcmp(id, custom_id) == 0) || has_line(lines, id));
@@ -59,13 +87,24 @@ static bool is_its_turn(json_t *rule, json_t *match)
 	return true;
 }
 
-/* A rule that says nothing of lines is not for them, unless it says what the model answers. */
-static bool is_of_kind(json_t *act, bool line)
+static bool has_any(json_t *act, const char *const *names)
 {
-	bool of_lines = json_object_get(act, "line") != NULL;
-	return line ? of_lines || json_object_get(act, "answer") ||
-			       json_object_get(act, "stop_reason")
-		    : !of_lines;
+	while (*names && !json_object_get(act, *names))
+		names++;
+	return *names;
+}
+
+/* A rule that says nothing of lines is not for them, unless it says what the model answers. */
+static bool is_of_kind(json_t *match, json_t *act, bool line)
+{
+	static const char *const of_lines[] = {"line", "line_form", "line_id", NULL};
+	static const char *const of_answers[] = {
+		"answer", "stop_reason", "answer_form", "usage_form", "shape", "id", NULL};
+	const char *path = json_string_value(json_object_get(match, "path"));
+	if (!line)
+		return !has_any(act, of_lines);
+	return has_any(act, of_lines) || has_any(act, of_answers) ||
+	       (path && strcmp(path, "line") == 0);
 }
 
 json_t *script_find(const char *method, const char *path, const struct asked *a,
@@ -73,11 +112,11 @@ json_t *script_find(const char *method, const char *path, const struct asked *a,
 {
 	size_t i;
 	json_t *rule;
-	json_array_foreach(part("rules"), i, rule)
+	json_array_foreach(script_part("rules"), i, rule)
 	{
 		json_t *match = json_object_get(rule, "match"), *act = json_object_get(rule, "do");
 		if (is_text(match, "method", method) &&
-		    is_of_kind(act, strcmp(path, "line") == 0) &&
+		    is_of_kind(match, act, strcmp(path, "line") == 0) &&
 		    fits(match, path, a, custom_id, lines) && is_its_turn(rule, match))
 			return act;
 	}
@@ -152,7 +191,7 @@ bool script_admits(struct call *c)
 	json_t *rule;
 	if (!c->asked.turns)
 		return true;
-	json_array_foreach(part("limits"), i, rule)
+	json_array_foreach(script_part("limits"), i, rule)
 	{
 		if (i == LIMITS_MAX || !is_text(rule, "model", c->asked.model))
 			continue;
@@ -173,12 +212,12 @@ int64_t script_latency(void)
 
 int64_t script_batch(const char *name, int64_t otherwise)
 {
-	return number_of(part("batch"), name, otherwise);
+	return number_of(script_part("batch"), name, otherwise);
 }
 
 double script_expire_share(void)
 {
-	json_t *share = json_object_get(part("batch"), "expire_share");
+	json_t *share = json_object_get(script_part("batch"), "expire_share");
 	return json_is_number(share) ? json_number_value(share) : 0;
 }
 
@@ -191,11 +230,19 @@ void script_set(struct call *c)
 		json_decref(parts);
 		return;
 	}
+	const char *unknown = forms_unknown(parts);
+	if (unknown) {
+		reply_error(c, 400, "script: no form is called %s: see GET /_forms", unknown);
+		json_decref(parts);
+		return;
+	}
 	if (!script)
 		script = json_object();
 	if (json_object_get(parts, "limits"))
 		forget_limits();
 	json_object_update(script, parts);
+	if (json_object_get(parts, "outage"))
+		outage_begin(json_object_get(parts, "outage"));
 	json_decref(parts);
 	reply_json(c, json_object());
 }
@@ -205,6 +252,8 @@ void script_forget(void)
 	json_decref(script);
 	script = NULL;
 	forget_limits();
+	outage_reset();
+	keys_reset();
 }
 
 void script_reset(struct call *c)

@@ -108,7 +108,9 @@ static ssize_t read_body(void *owner, uint64_t at, char *out, size_t room)
 	if (c->reply.cut_after >= 0 && (uint64_t)c->reply.cut_after < size)
 		size = (size_t)c->reply.cut_after;
 	if (at >= size)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+		return c->reply.framing == CHUNKED && size == c->reply.body.size
+			       ? MHD_CONTENT_READER_END_OF_STREAM
+			       : MHD_CONTENT_READER_END_WITH_ERROR;
 	if (room > size - at)
 		room = size - (size_t)at;
 	memcpy(out, c->reply.body.data + at, room);
@@ -118,9 +120,41 @@ static ssize_t read_body(void *owner, uint64_t at, char *out, size_t room)
 static struct MHD_Response *response_of(struct call *c)
 {
 	struct reply *r = &c->reply;
+	if (r->framing == CHUNKED || r->framing == CHUNKED_CUT)
+		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, read_body, c,
+							 NULL);
+	if (r->framing == CLAIMS_MORE)
+		return MHD_create_response_from_callback(r->body.size + 100, 16384, read_body, c,
+							 NULL);
 	if (r->cut_after >= 0 || r->latency_ms > r->first_byte_ms)
 		return MHD_create_response_from_callback(r->body.size, 16384, read_body, c, NULL);
 	return MHD_create_response_from_buffer(r->body.size, r->body.data, MHD_RESPMEM_PERSISTENT);
+}
+
+/* A length that is less than what follows. The library writes none of that kind. */
+static enum MHD_Result send_more(struct call *c)
+{
+	struct buffer all = BUFFER_INIT;
+	struct reply *r = &c->reply;
+	int fd = MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+			 ->connect_fd;
+	buffer_printf(&all, "HTTP/1.1 %d \r\ncontent-type: %s\r\ncontent-length: %zu\r\n\r\n",
+		      r->status, r->type ? r->type : "application/json",
+		      r->body.size - r->body.size / 3);
+	buffer_add(&all, r->body.data, r->body.size);
+	send(fd, all.data, all.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buffer_release(&all);
+	return MHD_NO;
+}
+
+/* A second length, which is less. */
+static void claim_two(struct MHD_Response *response, size_t size)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%zu", size - size / 3);
+	MHD_set_response_options(response, MHD_RF_INSANITY_HEADER_CONTENT_LENGTH, MHD_RO_END);
+	MHD_add_response_header(response, "content-length", text);
+	MHD_add_response_header(response, "connection", "close");
 }
 
 static enum MHD_Result send_reply(struct call *c)
@@ -130,8 +164,11 @@ static enum MHD_Result send_reply(struct call *c)
 	struct MHD_Response *response = response_of(c);
 	if (!response)
 		return MHD_NO;
-	MHD_add_response_header(response, "content-type",
-				c->reply.type ? c->reply.type : "application/json");
+	if (!c->reply.type || *c->reply.type)
+		MHD_add_response_header(response, "content-type",
+					c->reply.type ? c->reply.type : "application/json");
+	if (c->reply.framing == CLAIMS_TWO)
+		claim_two(response, c->reply.body.size);
 	json_object_foreach(c->reply.headers, name, value)
 		MHD_add_response_header(response, name, json_string_value(value));
 	enum MHD_Result result =
@@ -164,7 +201,9 @@ static enum MHD_Result proceed(struct call *c)
 		wait_until(c, due);
 		return MHD_YES;
 	}
-	return c->reply.lost ? MHD_NO : send_reply(c);
+	return c->reply.lost			 ? MHD_NO
+	       : c->reply.framing == CLAIMS_LESS ? send_more(c)
+						 : send_reply(c);
 }
 
 static enum MHD_Result on_request(void *unused, struct MHD_Connection *connection, const char *path,
@@ -235,6 +274,11 @@ static int parse_arguments(int argc, char **argv)
 						{"key", required_argument, NULL, 'k'},
 						{"latency", required_argument, NULL, 'l'},
 						{"idempotent", no_argument, NULL, 'i'},
+						{"prefix", required_argument, NULL, 'x'},
+						{"not-found", required_argument, NULL, 'n'},
+						{"open", no_argument, NULL, 'o'},
+						{"record", no_argument, NULL, 'r'},
+						{"strict-keys", no_argument, NULL, 's'},
 						{NULL, 0, NULL, 0}};
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (o == 'p')
@@ -245,7 +289,15 @@ static int parse_arguments(int argc, char **argv)
 			settings_of_fake.latency_ms = atoll(optarg);
 		else if (o == 'i')
 			settings_of_fake.idempotent = true;
-		else
+		else if (o == 'n')
+			settings_of_fake.not_found = optarg;
+		else if (o == 'o')
+			settings_of_fake.open = true;
+		else if (o == 'r')
+			settings_of_fake.record = true;
+		else if (o == 's')
+			settings_of_fake.strict_keys = true;
+		else if (o != 'x' || paths_add(optarg) < 0)
 			return -1;
 	}
 	return optind == argc ? 0 : -1;
@@ -299,7 +351,8 @@ int main(int argc, char **argv)
 {
 	if (parse_arguments(argc, argv) < 0) {
 		fprintf(stderr, "usage: fake_provider [--port N] [--key KEY] [--idempotent] "
-				"[--latency MS]\n");
+				"[--latency MS] [--prefix PATH]... [--not-found NAME] [--open] "
+				"[--record] [--strict-keys]\n");
 		return 2;
 	}
 	struct sigaction action = {.sa_handler = on_signal};
