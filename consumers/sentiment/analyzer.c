@@ -10,10 +10,10 @@ static const char *label_of(double score)
 	return score <= -SENTIMENT_NEUTRAL_BAND ? "negative" : "neutral";
 }
 
-struct sentiment sentiment_score_parts(const char *title, size_t title_size, const char *body,
-				       size_t body_size)
+struct sentiment sentiment_score_as(enum sentiment_view view, const char *title, size_t title_size,
+				    const char *body, size_t body_size)
 {
-	struct tone tone = {0};
+	struct tone tone = {.view = view};
 	double score;
 	if (title)
 		scan_text(&tone, title, title_size);
@@ -21,6 +21,12 @@ struct sentiment sentiment_score_parts(const char *title, size_t title_size, con
 		scan_text(&tone, body, body_size);
 	score = tone_score(&tone);
 	return (struct sentiment){.score = score, .label = label_of(score)};
+}
+
+struct sentiment sentiment_score_parts(const char *title, size_t title_size, const char *body,
+				       size_t body_size)
+{
+	return sentiment_score_as(SENTIMENT_GENERAL, title, title_size, body, body_size);
 }
 
 struct sentiment sentiment_score(const char *text, size_t size)

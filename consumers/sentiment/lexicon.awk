@@ -30,14 +30,14 @@ function add_phrase(parts, count,    i, key) {
 		phrase_ids[key] = ++phrases
 		phrase_keys[phrases] = key
 	}
-	phrase_rows[phrase_ids[key]] = hundredths ", " role
+	phrase_rows[phrase_ids[key]] = hundredths ", " role ", " market
 }
 
 # Words that stand in phrases only have no row of their own.
 function row_of(id) {
 	if (id in rows)
 		return rows[id]
-	return texts[id] ~ /n't$/ ? rows[ids["not"]] : "0, ROLE_VALENCE"
+	return texts[id] ~ /n't$/ ? rows[ids["not"]] : "0, ROLE_VALENCE, false"
 }
 
 function hash_text(text,    i, hash) {
@@ -81,6 +81,7 @@ function table_size(count,    size) {
 
 BEGIN {
 	FS = "\t"
+	market = "false"
 	for (i = 1; i < 256; i++)
 		ordinal[sprintf("%c", i)] = i
 	count = split("negate lack carry boost contrast release limit more degree swear up down relief " \
@@ -89,6 +90,8 @@ BEGIN {
 		roles[names[i]] = "ROLE_" toupper(names[i])
 }
 
+# What follows is of general opinion, or of the market and its terms.
+/^#: / { market = $0 == "#: market" ? "true" : "false"; next }
 /^# / || /^#?$/ { next }
 
 {
@@ -105,7 +108,7 @@ BEGIN {
 	if (count > 1)
 		add_phrase(parts, count)
 	else
-		rows[word_id($1)] = hundredths ", " role
+		rows[word_id($1)] = hundredths ", " role ", " market
 }
 
 END {
@@ -117,7 +120,7 @@ END {
 		table_size(words), table_size(phrases)
 
 	print "static const struct lexicon_word lexicon_words[] = {"
-	print "\t{ \"\", 0, 0, ROLE_VALENCE, false },"
+	print "\t{ \"\", 0, 0, ROLE_VALENCE, false, false },"
 	for (i = 1; i <= words; i++) {
 		# The upper half of the hash stands beside the index: most misses end there.
 		hash = hash_text(texts[i])
@@ -129,7 +132,7 @@ END {
 	print_slots("uint32_t", "lexicon_slots", slots, table_size(words))
 
 	print "static const struct lexicon_phrase lexicon_phrases[] = {"
-	print "\t{ { 0, 0, 0, 0 }, 0, ROLE_VALENCE },"
+	print "\t{ { 0, 0, 0, 0 }, 0, ROLE_VALENCE, false },"
 	for (i = 1; i <= phrases; i++) {
 		split(phrase_keys[i], key, " ")
 		hash = 0

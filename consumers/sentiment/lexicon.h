@@ -46,6 +46,7 @@ struct lexicon_word {
 	uint8_t size;
 	int16_t hundredths; /* valence, or the strength of a booster */
 	uint8_t role;
+	bool market; /* a term of the market, not of general opinion */
 	bool ends_phrase;
 };
 
@@ -53,6 +54,7 @@ struct lexicon_phrase {
 	uint16_t words[PHRASE_WORDS]; /* indexes of words, 0 after the last */
 	int16_t hundredths;
 	uint8_t role;
+	bool market;
 };
 
 /* A word of a text. */

@@ -271,6 +271,8 @@ static void scan_punctuation(struct scanner *scanner)
 		tone_end_sentence(scanner->tone, 0, 0);
 	else if (c == ',' || c == ';' || c == ':' || c == '(' || c == ')')
 		tone_end_clause(scanner->tone);
+	if (c == '(' && is_digit(peek(scanner, peek(scanner, 0) == ' ')))
+		tone_add_bracketed(scanner->tone);
 	else if (c == '&' || c == '/')
 		tone_break_phrase(scanner->tone);
 }

@@ -9,6 +9,7 @@
  * editorials and finance news; one half was used for choosing, the other for checking.
  */
 static const double NORMALISING_ALPHA = 28.0;
+static const double FAINT = 0.45;
 static const double TYPICAL_WORDS = 12.0;
 static const double FEWEST_WORDS = 6.0;
 static const double PASSAGE_WORDS = 60.0;
@@ -16,6 +17,7 @@ static const double BEFORE_CONTRAST = 0.4;
 static const double AFTER_CONTRAST = 1.1;
 static const double EXCLAMATION_SHARE = 0.2;
 static const double QUESTIONS_SHARE = 0.1;
+static const double OPINION_OF_HOLDER = 0.45;
 static const double DEGREE_SHARE = 0.3;
 /* A text is not English if words of other languages weigh that much more than its own. */
 static const double FOREIGN_LEAST = 3;
@@ -191,6 +193,7 @@ static void apply(struct sentence *sentence, const struct row *row, const struct
 		break;
 	case ROLE_RELEASE:
 		sentence->negation_left = 0;
+		sentence->plain += trace->plain = row->number * sentence->weight;
 		break;
 	default:
 		apply_trend(sentence, row, word, trace);
@@ -240,17 +243,28 @@ static const struct lexicon_phrase *match_phrase(struct sentence *sentence, unsi
 	return NULL;
 }
 
-static void add_token(struct sentence *sentence, unsigned id, const struct word *word)
+/* What a row does in this view. */
+static void adapt(enum sentiment_view view, bool market, struct row *row)
+{
+	if (view == SENTIMENT_HOLDER && !market && row->role != ROLE_BOOST && row->role < ROLE_UP)
+		row->number *= OPINION_OF_HOLDER;
+}
+
+static void add_token(struct sentence *sentence, enum sentiment_view view, unsigned id,
+		      const struct word *word)
 {
 	const struct lexicon_word *found = lexicon_word(id);
+	bool market = found->market;
 	struct row row = {found->role, false, found->hundredths / 100.0};
 	struct trace trace = {.id = (uint16_t)id};
 	size_t before = 0;
 	const struct lexicon_phrase *phrase = match_phrase(sentence, id, &before);
 	if (phrase) {
 		row = (struct row){phrase->role, true, phrase->hundredths / 100.0};
+		market = phrase->market;
 		take_back(sentence, before);
 	}
+	adapt(view, market, &row);
 	trace.role = row.role;
 	apply(sentence, &row, word, &trace);
 	if (word->is_number)
@@ -280,7 +294,7 @@ void tone_add_word(struct tone *tone, const struct word *word)
 	count(tone, word, id);
 	sentence->words++;
 	if (id)
-		add_token(sentence, id, word);
+		add_token(sentence, tone->view, id, word);
 	else
 		sentence->traces[sentence->words % TRACES] = (struct trace){0};
 	sentence->negation_left = less(sentence->negation_left);
@@ -303,6 +317,8 @@ void tone_begin(struct tone *tone) { sentence_start(&tone->sentence); }
 
 void tone_break_phrase(struct tone *tone) { tone->sentence.unbroken = tone->sentence.words + 1; }
 
+void tone_add_bracketed(struct tone *tone) { trend_add_bracketed(&tone->sentence); }
+
 void tone_end_clause(struct tone *tone) { end_clause(&tone->sentence); }
 
 /*
@@ -323,5 +339,7 @@ double tone_score(const struct tone *tone)
 	if (!foreign && tone->capital_words && tone->other_words)
 		total += tone->capitals;
 	total *= length_factor((double)(tone->capital_words + tone->other_words));
+	if (fabs(total) < FAINT)
+		return 0;
 	return total / sqrt(total * total + NORMALISING_ALPHA) + 0.0;
 }

@@ -5,10 +5,12 @@
 #ifndef WEIR_SENTIMENT_TONE_H
 #define WEIR_SENTIMENT_TONE_H
 
+#include "analyzer.h"
 #include "sentence.h"
 
-/* Begins as zero bytes; tone_begin() starts each part of a text. */
+/* Begins as zero bytes but for its view; tone_begin() starts each part of a text. */
 struct tone {
+	enum sentiment_view view;
 	struct sentence sentence;
 	double plain, capitals; /* sums of the sentences before this one */
 	double symbols;		/* what emoji and emoticons add, in any language */
@@ -27,6 +29,9 @@ void tone_break_phrase(struct tone *tone);
 
 /* A comma, a bracket: neither negations nor phrases reach over it. */
 void tone_end_clause(struct tone *tone);
+
+/* A bracket before a number: "12.4 (10.9)" is how tables in prose tell what it was before. */
+void tone_add_bracketed(struct tone *tone);
 
 /* With that many exclamation and question marks. */
 void tone_end_sentence(struct tone *tone, unsigned exclamations, unsigned questions);

@@ -126,6 +126,14 @@ void trend_add_since(struct sentence *sentence)
 	}
 }
 
+/* Only right behind the figure of now, or its unit. */
+void trend_add_bracketed(struct sentence *sentence)
+{
+	struct figures *figures = &sentence->figures;
+	if (figures->has_now && !figures->has_before && sentence->words - figures->last_at <= 1)
+		sentence->since_left = 2;
+}
+
 static bool is_year(const struct word *word)
 {
 	return word->digits == 4 && word->value >= 1900 && word->value < 2100;

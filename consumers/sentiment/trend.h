@@ -32,6 +32,7 @@ bool trend_add_relieved(struct sentence *sentence, const struct word *word, stru
 void trend_add_number(struct sentence *sentence, const struct word *word, struct trace *trace);
 void trend_add_unit(struct sentence *sentence, double digits);
 void trend_add_since(struct sentence *sentence);
+void trend_add_bracketed(struct sentence *sentence);
 
 /* A word that had this role was part of a phrase, and means nothing itself. */
 void trend_forget(struct sentence *sentence, unsigned role);
