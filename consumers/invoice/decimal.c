@@ -7,6 +7,10 @@
 #define EXPONENT_MOST 999 /* what is larger is out of all bounds anyway */
 
 static const char no_decimal[] = "is no decimal number such as 12.50";
+static const char has_comma[] = "is no decimal number such as 12.50: write a point before the "
+				"fraction, and nothing between thousands";
+static const char has_sign[] = "is no decimal number such as 12.50: leave out signs and words for "
+			       "currencies and units";
 static const char too_large[] = "has more than 12 digits before the point";
 static const char too_fine[] = "has more than 10 digits behind the point";
 static const char inexact[] = "needs more than the 15 digits that a JSON number keeps: write it as "
@@ -46,7 +50,7 @@ static bool is_zero(const char *text, size_t n)
 	return true;
 }
 
-/* Unsigned, its shape checked. */
+/* Unsigned, its shape checked: digits, with a point between or before them. */
 static void keep(struct decimal *out, bool negative, const char *text, size_t n)
 {
 	out->size = 0;
@@ -57,31 +61,70 @@ static void keep(struct decimal *out, bool negative, const char *text, size_t n)
 	}
 	if (out->sign < 0)
 		put(out, "-", 1);
+	if (text[0] == '.')
+		put(out, "0", 1);
 	put(out, text, n);
 	out->text[out->size] = '\0';
 }
 
+/* What is wrong with a text that is no decimal, and what to do. */
+static const char *name_fault(const char *text, size_t n)
+{
+	size_t digits = 0, others = 0, commas = 0;
+	for (size_t i = 0; i < n; i++) {
+		digits += is_digit(text[i]);
+		commas += text[i] == ',' || text[i] == '\'' || text[i] == ' ';
+		others += !is_digit(text[i]) && !strchr(".,' -()", text[i]);
+	}
+	if (digits == 0 || (others == 0 && commas == 0))
+		return no_decimal;
+	return others > 0 ? has_sign : has_comma;
+}
+
+/* Takes away what says that the number is below zero: -5, (5) or 5-, not two of them. */
+static bool take_minus(const char **text, size_t *n)
+{
+	const char *t = *text;
+	size_t size = *n;
+	bool around = size > 2 && t[0] == '(' && t[size - 1] == ')';
+	bool before = size > 1 && t[0] == '-', behind = size > 1 && t[size - 1] == '-';
+	if (around + before + behind != 1)
+		return false;
+	*text += around || before;
+	*n -= around ? 2 : 1;
+	return true;
+}
+
 const char *decimal_read(struct decimal *out, const char *text, size_t n)
 {
-	bool negative = n > 0 && text[0] == '-';
-	size_t from = negative, whole = run_of_digits(text + from, n - from), fraction;
-	size_t end = from + whole;
-	if (whole == 0)
-		return no_decimal;
-	if (end < n && text[end] == '.') {
-		fraction = run_of_digits(text + end + 1, n - end - 1);
-		if (fraction == 0)
-			return no_decimal;
-		end += 1 + fraction;
-		if (end == n && fraction > DECIMAL_FRACTION_MOST)
-			return too_fine;
-	}
-	if (end != n)
-		return no_decimal;
+	const char *at = text;
+	size_t size = n;
+	bool negative = take_minus(&at, &size), point;
+	size_t whole = run_of_digits(at, size), fraction = 0;
+	point = whole < size && at[whole] == '.';
+	if (point)
+		fraction = run_of_digits(at + whole + 1, size - whole - 1);
+	if (whole + fraction == 0 || whole + point + fraction != size)
+		return name_fault(text, n);
+	if (fraction > DECIMAL_FRACTION_MOST)
+		return too_fine;
 	if (whole > DECIMAL_WHOLE_MOST)
 		return too_large;
-	keep(out, negative, text + from, n - from);
+	keep(out, negative, at, whole + (fraction > 0 ? 1 + fraction : 0));
 	return NULL;
+}
+
+void decimal_negate(struct decimal *d)
+{
+	if (d->sign == 0)
+		return;
+	if (d->sign < 0) {
+		memmove(d->text, d->text + 1, d->size--);
+	} else {
+		memmove(d->text + 1, d->text, (size_t)++d->size);
+		d->text[0] = '-';
+	}
+	d->sign = (signed char)-d->sign;
 }
 
 /* ---- numbers of JSON ---- */

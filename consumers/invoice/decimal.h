@@ -19,12 +19,15 @@ struct decimal {
  * *out is then undefined. What they make is canonical but for zeros at the end, which say how
  * exactly a price was meant: no zeros in front of the first digit, and zero has no sign. */
 
-/* -?[0-9]{1,12}(\.[0-9]{1,10})?, nothing else. */
+/* 12.50, .50, 12., -5, and as accountants write what is below zero: (5.00) and 5.00-. Nothing else:
+ * of 1.234,50 and $5 nobody is asked what is meant. */
 const char *decimal_read(struct decimal *out, const char *text, size_t n);
 
 /* A number of JSON as it is printed, exponent and all. In a message it is an integer or a double;
  * of a double only as many digits are to be trusted as every double of 15 digits keeps: one that
  * takes more was more exact when it was written, or was never meant as a decimal number. */
 const char *decimal_read_number(struct decimal *out, const char *json, size_t n);
+
+void decimal_negate(struct decimal *d);
 
 #endif

@@ -101,8 +101,22 @@ int field_flag(const struct weir_host *host, const struct weir_map *map, const c
 		text = trim(text);
 	else if (host->map_json(host, map, key, &text) < 0)
 		return 0;
-	*out = is_word(text, "true");
-	return text.size == 0 || *out || is_word(text, "false") ? 0 : -1;
+	static const char *const words[][2] = {
+		{"true", "false"}, {"yes", "no"}, {"y", "n"}, {"1", "0"}};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		*out = is_word(text, words[i][0]);
+		if (*out || is_word(text, words[i][1]))
+			return 0;
+	}
+	return text.size == 0 ? 0 : -1;
+}
+
+bool field_is_absent(const struct weir_host *host, const struct weir_map *map, const char *key)
+{
+	struct weir_text text;
+	if (host->map_text(map, key, &text) == 0)
+		return trim(text).size == 0;
+	return host->map_json(host, map, key, &text) < 0;
 }
 
 const char *field_decimal(const struct weir_host *host, const struct weir_map *map, const char *key,

@@ -26,9 +26,13 @@ enum field field_text(const struct weir_host *host, const struct weir_map *map, 
 enum field field_name(const struct weir_host *host, const struct weir_map *map, const char *key,
 		      size_t most, char digits[FIELD_DIGITS], struct weir_text *out);
 
-/* true or false, as a text too; absent is false. 0, or -1: neither. */
+/* true or false, also as yes, y, 1, no, n, 0 or a text of these; absent is false. 0, or -1:
+ * neither. */
 int field_flag(const struct weir_host *host, const struct weir_map *map, const char *key,
 	       bool *out);
+
+/* Whether nothing is there, or null, or a text of blanks. */
+bool field_is_absent(const struct weir_host *host, const struct weir_map *map, const char *key);
 
 /* A decimal number, as a text or a number. NULL, or what is wrong ("is missing"), for a person;
  * *seen is then what stands there. */

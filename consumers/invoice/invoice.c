@@ -61,14 +61,14 @@ static bool is_currency(struct weir_text text)
 static int read_currency(struct invoice *inv, const struct weir_map *head, struct weir_error *err)
 {
 	static const char rule[] = "three capital letters such as USD";
-	enum field field = field_text(inv->host, head, "currency", 3, &inv->currency);
+	enum field field = field_text(inv->host, head, "currency", 3, &inv->head.currency);
 	if (field == FIELD_ABSENT)
 		return fail_head(err, field, "currency", rule);
-	if (field == FIELD_BAD || !is_currency(inv->currency))
+	if (field == FIELD_BAD || !is_currency(inv->head.currency))
 		return plugin_fail_value(err, "bad_payload",
 					 "invoice.currency must be three capital letters such as "
 					 "USD",
-					 inv->currency);
+					 inv->head.currency);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static int read_head(struct invoice *inv, struct weir_error *err)
 				   "invoice_number, invoice_date and currency");
 	if (read_names(inv, head, err) < 0 || read_currency(inv, head, err) < 0)
 		return -1;
-	if (field_flag(inv->host, head, "credit_note", &inv->credit_note) < 0)
+	if (field_flag(inv->host, head, "credit_note", &inv->head.credit_note) < 0)
 		return plugin_fail(err, "bad_payload", "invoice.credit_note must be true or false");
 	read_date(inv, head);
 	return 0;
@@ -128,7 +128,7 @@ static int read_line(const struct invoice *inv, size_t index, struct line *line,
 	const struct weir_map *map;
 	if (inv->host->map_entry(inv->payload, "line_items", index, &map) < 0)
 		map = NULL;
-	int rc = line_read(line, inv->host, map, inv->credit_note, fault);
+	int rc = line_read(line, inv->host, map, &inv->head, fault);
 	if (!inv->date_fault.code[0])
 		return rc;
 	*fault = inv->date_fault;
@@ -190,22 +190,57 @@ static void add_failed(struct invoice_lists *lists, size_t index, const struct l
 	out_keep(out, &lists->failed_list);
 }
 
-static void add_warning(struct invoice_lists *lists, size_t index, const struct line *line)
+/* Around what it is about, as that is written. */
+static const struct warning {
+	const char *name; /* its class */
+	const char *before, *behind;
+} warnings[LINE_WARNINGS] = {
+	[LINE_UNKNOWN_PACK] = {"unknown_pack", "pack_size",
+			       "is not understood: an ordered unit counts as one piece"},
+	[LINE_UNKNOWN_UOM] = {"unknown_uom", "uom",
+			      "is not understood: an ordered unit is what pack_size says"},
+	[LINE_POUNDS] = {"weight_in_pounds", "weight", "has no unit: it was taken for pounds"},
+	[LINE_ROUNDED] = {"rounded_price", "extended_price",
+			  "is not quite the product: unit_price was taken for a rounded one"},
+};
+
+static struct weir_text subject(const struct line *line, enum line_warning which)
 {
-	char text[160];
-	struct weir_text pack = line->pack_size;
+	switch (which) {
+	case LINE_UNKNOWN_PACK:
+		return line->pack_size;
+	case LINE_UNKNOWN_UOM:
+		return line->uom;
+	case LINE_POUNDS:
+		return (struct weir_text){line->weight.text, line->weight.size};
+	default:
+		return (struct weir_text){line->extended.text, line->extended.size};
+	}
+}
+
+static void add_warning(struct invoice_lists *lists, size_t index, const struct line *line,
+			enum line_warning which)
+{
+	char text[200];
+	struct weir_text what = subject(line, which);
 	struct out *out = &lists->warnings;
-	snprintf(text, sizeof text,
-		 "pack_size \"%.*s\" is not understood: an ordered unit counts as one piece",
-		 (int)text_shown(pack.data, pack.size, 60), pack.data);
+	snprintf(text, sizeof text, "%s \"%.*s\" %s", warnings[which].before,
+		 (int)text_shown(what.data, what.size, 60), what.data, warnings[which].behind);
 	out_begin(out, &lists->warnings_list);
 	out_open(out, NULL, '{');
 	out_count(out, "line", (int64_t)index + 1);
 	add_shown(out, "description", line->description);
 	add_shown(out, "warning", text_of(text));
-	add_shown(out, "warning_class", text_of("unknown_pack"));
+	add_shown(out, "warning_class", text_of(warnings[which].name));
 	out_close(out, '}');
 	out_keep(out, &lists->warnings_list);
+}
+
+static void add_warnings(struct invoice_lists *lists, size_t index, const struct line *line)
+{
+	for (int i = 0; i < LINE_WARNINGS; i++)
+		if (line->warns[i])
+			add_warning(lists, index, line, (enum line_warning)i);
 }
 
 static void write_list(struct out *out, const char *key, const char *omitted, struct out *list,
@@ -234,9 +269,10 @@ static void add_text(struct out *out, const char *key, struct weir_text text)
 	out_text(out, key, text.data, text.size);
 }
 
+/* NULL: null. */
 static void add_decimal(struct out *out, const char *key, const struct decimal *d)
 {
-	out_text(out, key, d->text, d->size);
+	out_text(out, key, d ? d->text : NULL, d ? d->size : 0);
 }
 
 static void add_percent(struct out *out, const char *key, int percent)
@@ -256,6 +292,10 @@ static void write_line(struct out *out, size_t index, const struct line *line)
 	add_text(out, "category", line->category);
 	add_decimal(out, "quantity", &line->quantity);
 	add_decimal(out, "unit_price", &line->unit_price);
+	add_decimal(out, "total", line->has_extended ? &line->extended : NULL);
+	add_decimal(out, "ordered", &line->ordered);
+	add_decimal(out, "weight", line->has_weight ? &line->weight : NULL);
+	add_text(out, "uom", line->uom);
 	out_flag(out, "credit", line->credit);
 	add_shown(out, "pack_size", line->pack_size);
 	add_decimal(out, "pack_count", &line->pack.count);
@@ -274,8 +314,7 @@ static void write_lines(const struct invoice *inv, struct invoice_lists *lists, 
 			add_failed(lists, i, &line, &fault);
 			continue;
 		}
-		if (line.unknown_pack)
-			add_warning(lists, i, &line);
+		add_warnings(lists, i, &line);
 		write_line(out, i, &line);
 	}
 }
@@ -288,7 +327,7 @@ void invoice_write(const struct invoice *inv, const struct invoice_fuzzy *fuzzy,
 	add_text(out, "vendor_name", inv->vendor_name);
 	add_text(out, "invoice_number", inv->invoice_number);
 	add_text(out, "invoice_date", inv->invoice_date);
-	add_text(out, "currency", inv->currency);
+	add_text(out, "currency", inv->head.currency);
 	add_percent(out, "fuzzy_auto", fuzzy->automatic);
 	add_percent(out, "fuzzy_review", fuzzy->review);
 	out_open(out, "lines", '[');
@@ -348,7 +387,7 @@ void invoice_write_failed(const struct invoice *inv, struct invoice_lists *lists
 	out_count(out, "items_failed", (int64_t)inv->count);
 	count_nothing(out);
 	add_text(out, "total_cost", text_of("0"));
-	add_text(out, "currency", inv->currency);
+	add_text(out, "currency", inv->head.currency);
 	out_raw(out, "review", "[]", 2);
 	out_count(out, "review_omitted", 0);
 	write_lists(out, lists);

@@ -23,8 +23,8 @@ struct invoice {
 	const struct weir_host *host;
 	const struct weir_map *payload;
 	size_t count; /* of lines */
-	struct weir_text user_id, vendor_name, invoice_number, invoice_date, currency;
-	bool credit_note;
+	struct weir_text user_id, vendor_name, invoice_number, invoice_date;
+	struct line_head head;
 	struct weir_error date_fault; /* code "": the date is good. Else every line is bad */
 	char user_digits[FIELD_DIGITS], number_digits[FIELD_DIGITS];
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kit.h"
+#include "settle.h"
 
 #define SHOWN 60 /* bytes of a value in an error */
 
@@ -11,7 +12,7 @@ struct reader {
 	struct line *line;
 	const struct weir_host *host;
 	const struct weir_map *map;
-	bool credit_note;
+	const struct line_head *head;
 	struct weir_error *fault;
 };
 
@@ -50,35 +51,103 @@ static int read_credit(const struct reader *r)
 	if (field_flag(r->host, r->map, "credit_note", &r->line->credit) < 0)
 		return plugin_fail(r->fault, "bad_credit_note",
 				   "credit_note must be true or false");
-	r->line->credit = r->line->credit || r->credit_note;
+	r->line->credit = r->line->credit || r->head->credit_note;
 	return 0;
+}
+
+/* Required. */
+static int read_figure(const struct reader *r, const char *code, const char *key,
+		       struct decimal *out)
+{
+	struct weir_text seen;
+	const char *why = field_decimal(r->host, r->map, key, out, &seen);
+	return why ? fail_field(r, code, key, seen, why) : 0;
 }
 
 static int read_quantity(const struct reader *r)
 {
-	struct weir_text seen;
-	struct line *line = r->line;
-	const char *why = field_decimal(r->host, r->map, "quantity", &line->quantity, &seen);
-	if (why)
-		return fail_field(r, "bad_quantity", "quantity", seen, why);
-	if (line->quantity.sign < 0 && !line->credit)
-		return fail_field(r, "negative_quantity", "quantity", seen,
-				  "is below zero, and the line is not marked credit_note");
-	if (line->quantity.sign > 0 && line->credit)
-		return fail_field(r, "positive_credit", "quantity", seen,
-				  "is above zero, and what a credit_note takes back is below");
-	return 0;
+	return read_figure(r, "bad_quantity", "quantity", &r->line->quantity);
 }
 
 static int read_unit_price(const struct reader *r)
 {
-	struct weir_text seen;
-	struct decimal *price = &r->line->unit_price;
-	const char *why = field_decimal(r->host, r->map, "unit_price", price, &seen);
-	if (why)
-		return fail_field(r, "bad_price", "unit_price", seen, why);
+	return read_figure(r, "bad_price", "unit_price", &r->line->unit_price);
+}
+
+static int read_extended(const struct reader *r)
+{
+	struct line *line = r->line;
+	line->has_extended = !field_is_absent(r->host, r->map, "extended_price");
+	return line->has_extended
+		       ? read_figure(r, "bad_extended_price", "extended_price", &line->extended)
+		       : 0;
+}
+
+static struct weir_text text_of(const struct decimal *d)
+{
+	return (struct weir_text){d->text, d->size};
+}
+
+/* What a credit note takes back is below zero, by its quantity or by its price; all else is not. */
+static int check_signs(const struct reader *r)
+{
+	struct decimal *quantity = &r->line->quantity, *price = &r->line->unit_price;
+	if (r->line->credit && price->sign < 0 && quantity->sign > 0) {
+		decimal_negate(price);
+		decimal_negate(quantity);
+	}
+	if (quantity->sign < 0 && !r->line->credit)
+		return fail_field(r, "negative_quantity", "quantity", text_of(quantity),
+				  "is below zero, and the line is not marked credit_note");
+	if (quantity->sign > 0 && r->line->credit)
+		return fail_field(r, "positive_credit", "quantity", text_of(quantity),
+				  "is above zero, and what a credit_note takes back is below");
 	if (price->sign < 0)
-		return fail_field(r, "negative_price", "unit_price", seen, "is below zero");
+		return fail_field(r, "negative_price", "unit_price", text_of(price),
+				  r->line->credit ? "is below zero, as its quantity is"
+						  : "is below zero");
+	return 0;
+}
+
+/* 27.43, "27.43" or "27.43 LB". */
+static int read_weight(const struct reader *r)
+{
+	struct line *line = r->line;
+	struct weir_text text;
+	char word[UNIT_WORD_MOST];
+	line->weight_unit = NULL;
+	line->has_weight = !field_is_absent(r->host, r->map, "weight");
+	if (!line->has_weight)
+		return 0;
+	if (field_text(r->host, r->map, "weight", LINE_UOM_MOST, &text) == FIELD_TEXT) {
+		size_t n = 0;
+		while (n < text.size && strchr("0123456789.-()", text.data[n]))
+			n++;
+		const char *why = decimal_read(&line->weight, text.data, n);
+		const char *at = text.data + n, *end = text.data + text.size;
+		at += at < end && *at == ' ';
+		if (at < end && *at == '#' && at + 1 == end)
+			line->weight_unit = &unit_pound;
+		else if (at < end) {
+			size_t size = unit_take_word(&at, end, word);
+			line->weight_unit = at == end ? unit_find(word, size) : NULL;
+			if (!line->weight_unit || line->weight_unit->kind != UNIT_WEIGHT)
+				why = "is no weight such as 27.43 or \"27.43 LB\"";
+		}
+		if (why)
+			return fail_field(r, "bad_weight", "weight", text, why);
+	} else if (read_figure(r, "bad_weight", "weight", &line->weight) < 0) {
+		return -1;
+	}
+	if (line->weight.sign < 0)
+		decimal_negate(&line->weight);
+	return 0;
+}
+
+static int read_uom(const struct reader *r)
+{
+	if (field_text(r->host, r->map, "uom", LINE_UOM_MOST, &r->line->uom) == FIELD_BAD)
+		return fail_text(r, "bad_uom", "uom", LINE_UOM_MOST);
 	return 0;
 }
 
@@ -108,24 +177,32 @@ static int read_pack_size(const struct reader *r)
 	enum field field =
 		field_text(r->host, r->map, "pack_size", LINE_PACK_SIZE_MOST, &line->pack_size);
 	pack_of_one(&line->pack);
-	line->unknown_pack = field == FIELD_BAD ||
-			     (field == FIELD_TEXT &&
-			      !pack_read(&line->pack, line->pack_size.data, line->pack_size.size));
+	line->warns[LINE_UNKNOWN_PACK] =
+		field == FIELD_BAD ||
+		(field == FIELD_TEXT &&
+		 !pack_read(&line->pack, line->pack_size.data, line->pack_size.size));
 	return 0;
+}
+
+static int settle(const struct reader *r)
+{
+	return line_settle(r->line, r->head->currency, r->fault);
 }
 
 /* In the order in which a person would look at them; the first fault counts. What is read last may
  * lie in the host's buffer: pack_size. */
 static int (*const fields[])(const struct reader *r) = {
 	read_description, read_credit,	 read_quantity,	 read_unit_price,
-	read_item_number, read_category, read_pack_size,
+	check_signs,	  read_extended, read_weight,	 read_uom,
+	read_item_number, read_category, read_pack_size, settle,
 };
 
 int line_read(struct line *line, const struct weir_host *host, const struct weir_map *map,
-	      bool credit_note, struct weir_error *fault)
+	      const struct line_head *head, struct weir_error *fault)
 {
-	const struct reader r = {line, host, map, credit_note, fault};
+	const struct reader r = {line, host, map, head, fault};
 	line->description = (struct weir_text){NULL, 0};
+	memset(line->warns, 0, sizeof line->warns);
 	if (!map)
 		return plugin_fail(fault, "bad_line", "the line is no JSON object");
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)

@@ -49,10 +49,9 @@ static const struct unit units[] = {
 	{"pack,packs,pk,pks,package,packages,pkg,pkgs,packet,packets,pkt,pkts,packung,", "1",
 	 "each", UNIT_CONTAINER},
 	{"tray,trays,sleeve,sleeves,bundle,bundles,paquete,paquetes,", "1", "each", UNIT_CONTAINER},
-	{"case,cases,cs,box,boxes,bx,carton,cartons,ctn,ctns,crate,crates,", "1", "each",
-	 UNIT_CASE},
-	{"kiste,kisten,karton,kartons,caja,cajas,caisse,caisses,doos,caixa,cartone,", "1", "each",
-	 UNIT_CASE},
+	{"box,boxes,bx,crate,crates,doos,kiste,kisten,", "1", "each", UNIT_BOX},
+	{"case,cases,cs,carton,cartons,ctn,ctns,karton,kartons,", "1", "each", UNIT_CASE},
+	{"caja,cajas,caisse,caisses,caixa,cartone,", "1", "each", UNIT_CASE},
 };
 
 #define UNITS (sizeof units / sizeof *units)

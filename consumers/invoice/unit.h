@@ -15,7 +15,8 @@ enum unit_kind {
 	UNIT_VESSEL,	/* holds one thing: a bottle, a roll */
 	UNIT_CAN,	/* a vessel that has shapes: #10 */
 	UNIT_CONTAINER, /* holds one thing or many: a bag, a pack */
-	UNIT_CASE,	/* what is ordered whole, or split: a case, a box */
+	UNIT_BOX,	/* the same, or what is ordered whole */
+	UNIT_CASE,	/* what is ordered whole, or split */
 };
 
 struct unit {

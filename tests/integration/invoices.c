@@ -91,6 +91,68 @@ static const char *make_number(struct chance *c, char out[24], int vendor, int t
 	return (vendor + thing) % 3 == 0 || chance_between(c, 1, 5) == 1 ? NULL : out;
 }
 
+/* ---- what is written of totals ---- */
+
+/* The number without its point, as if it had so many places. */
+static int64_t scaled(const char *text, int places)
+{
+	const char *point = strchr(text, '.');
+	int64_t value = strtoll(text, NULL, 10), part = 0;
+	for (int i = 0; i < places; i++) {
+		part = part * 10 + (point && point[1] ? *++point - '0' : 0);
+		value *= 10;
+	}
+	return *text == '-' ? value - part : value + part;
+}
+
+/* The product, as the vendor rounds it. */
+static void make_total(struct reference_line *l, char out[24])
+{
+	int64_t product = scaled(l->quantity, 3) * scaled(l->unit_price, 4);
+	int64_t cents = (llabs(product) + 50000) / 100000;
+	snprintf(out, 24, "%s%lld.%02lld", product < 0 ? "-" : "", (long long)(cents / 100),
+		 (long long)(cents % 100));
+	l->total = out;
+}
+
+/* A few pieces, billed by what they weigh together. */
+static void make_weighed(struct chance *c, struct made_invoice *in, size_t i)
+{
+	struct reference_line *l = &in->lines[i];
+	bool pounds = strcmp(l->unit_factor, "1000") != 0;
+	snprintf(in->texts[i].ordered, sizeof in->texts[i].ordered, "%s%d", l->credit ? "-" : "",
+		 chance_between(c, 1, 3));
+	snprintf(in->texts[i].quantity, sizeof in->texts[i].quantity, "%s%d.%02d",
+		 l->credit ? "-" : "", chance_between(c, 10, 60), chance_between(c, 0, 99));
+	snprintf(in->texts[i].weight, sizeof in->texts[i].weight, "%s",
+		 in->texts[i].quantity + l->credit);
+	l->quantity = in->texts[i].quantity;
+	l->ordered = in->texts[i].ordered;
+	l->weight = in->texts[i].weight;
+	l->pack_count = l->pack_each = "1";
+	l->unit_factor = pounds ? "453.59237" : "1000";
+	make_total(l, in->texts[i].total);
+}
+
+/* What stands there besides quantity and price. */
+static void make_more(struct chance *c, struct made_invoice *in, size_t i)
+{
+	struct reference_line *l = &in->lines[i];
+	bool measured = strcmp(l->base_unit, "each") != 0;
+	int way = chance_between(c, 1, 6);
+	if (way == 1 && strcmp(l->base_unit, "g") == 0 && strcmp(l->unit_price, "0") != 0 &&
+	    strcmp(l->unit_price, "0.00") != 0) {
+		make_weighed(c, in, i);
+	} else if (way == 2 && measured) { /* one of those in the case */
+		l->uom = "EA";
+		l->pack_count = "1";
+	} else if (way == 3) {
+		l->uom = "CS";
+	}
+	if (way == 3 || (way == 2 && chance_between(c, 0, 1)))
+		make_total(l, in->texts[i].total);
+}
+
 static void make_line(struct chance *c, struct made_invoice *in, size_t i, int vendor)
 {
 	int which = chance_between(c, 0, COUNT(things) - 1);
@@ -111,6 +173,7 @@ static void make_line(struct chance *c, struct made_invoice *in, size_t i, int v
 		.base_unit = p->unit,
 		.credit = credit,
 	};
+	make_more(c, in, i);
 }
 
 static void make_invoice(struct chance *c, struct made_invoice *in, int position)
@@ -164,8 +227,13 @@ static void write_line(FILE *f, const struct made_invoice *in, const struct refe
 	write_text(f, "item_number", l->item_number);
 	write_text(f, "category", l->category);
 	write_text(f, "pack_size", l->pack_size);
-	write_number(f, "quantity", l->quantity, in->plain_numbers);
+	write_text(f, "uom", l->uom);
+	write_number(f, "quantity", l->ordered ? l->ordered : l->quantity, in->plain_numbers);
 	write_number(f, "unit_price", l->unit_price, in->plain_numbers);
+	if (l->total)
+		write_number(f, "extended_price", l->total, in->plain_numbers);
+	if (l->weight)
+		write_number(f, "weight", l->weight, in->plain_numbers);
 	fprintf(f, "%s}", l->credit && !in->credit_note ? ",\"credit_note\":true" : "");
 }
 

@@ -13,7 +13,7 @@ struct made_invoice {
 	struct reference_invoice as;
 	struct reference_line lines[MADE_LINES];
 	struct {
-		char quantity[16], price[16], number[24];
+		char quantity[16], price[16], number[24], ordered[16], weight[16], total[24];
 	} texts[MADE_LINES];
 	char id[32], number[32], date[24];
 	bool credit_note, plain_numbers; /* JSON numbers, and not texts */

@@ -138,7 +138,8 @@ static const struct view views[] = {
 	{"transactions",
 	 "SELECT t.user_id, invoice_id, line, kind, vendor_key, base_unit, item, invoice_number,"
 	 " invoice_date, currency, t.description, t.quantity, unit_price, total_cost, pack_size,"
-	 " pack_units, quantity_change, unit_cost FROM %1$s.inventory_transactions AS t"
+	 " pack_units, quantity_change, unit_cost, ordered, weight, uom FROM "
+	 "%1$s.inventory_transactions AS t"
 	 " JOIN %1$s.vendors USING (user_id, vendor_id) JOIN %1$s_items USING (user_id, item_id)"},
 	{"prices",
 	 "SELECT p.user_id, invoice_id, line, vendor_key, base_unit, item, currency, invoice_date,"

@@ -244,16 +244,18 @@ static int insert_transaction(struct booking *b)
 		    "INSERT INTO reference.inventory_transactions (user_id, invoice_id, line,"
 		    " kind, vendor_id, item_id, mapping_id, match, invoice_number,"
 		    " invoice_date, currency, description, pack_size, quantity, unit_price,"
-		    " total_cost, pack_units, quantity_change, unit_cost)"
+		    " total_cost, pack_units, quantity_change, unit_cost, ordered, weight, uom)"
 		    " SELECT $1, $2, $3::integer, $4, $5::bigint, $6::bigint, $7::bigint, $8, $9,"
-		    " $10::date, $11, $12, $13, quantity, price, quantity * price, units,"
-		    " quantity * units, round(price / units, 10)"
+		    " $10::date, $11, $12, $13, quantity, price,"
+		    " coalesce($19::numeric, quantity * price), units, quantity * units,"
+		    " round(price / units, 10), coalesce($20::numeric, quantity), $21::numeric, $22"
 		    " FROM (SELECT $14::numeric AS quantity, $15::numeric AS price,"
 		    "  $16::numeric * $17::numeric * $18::numeric AS units) AS n",
 		    in->user_id, in->invoice_id, b->number, l->credit ? "credit" : "purchase",
 		    b->vendor, b->item, b->mapping, b->match, in->invoice_number, in->invoice_date,
 		    in->currency, l->description, l->pack_size, l->quantity, l->unit_price,
-		    l->pack_count, l->pack_each, l->unit_factor));
+		    l->pack_count, l->pack_each, l->unit_factor, l->total, l->ordered, l->weight,
+		    l->uom));
 }
 
 /* A price before others; texts, or NULL when there is none. */

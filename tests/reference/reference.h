@@ -3,8 +3,8 @@
  * tests hold against it what weir has booked, the benchmark how long it took; so it shares no code
  * with weir, and of its SQL only the tables' shape and text_key().
  *
- * It books what was made for it: nothing is checked, no pack is read. Invoices come one at a time,
- * each of them once. */
+ * It books what was made for it: nothing is checked, no pack is read, nor of what the price is.
+ * Invoices come one at a time, each of them once. */
 #ifndef WEIR_REFERENCE_H
 #define WEIR_REFERENCE_H
 
@@ -18,9 +18,12 @@ struct reference_line {
 	const char *item_number; /* NULL: none */
 	const char *description;
 	const char *category; /* NULL: none */
-	const char *quantity; /* ordered; negative with credit */
+	const char *quantity; /* of what the price is of; negative with credit */
 	const char *unit_price;
-	const char *pack_size; /* as it is written; NULL: none */
+	const char *total;	  /* billed; NULL: quantity x unit_price */
+	const char *ordered;	  /* as it is written; NULL: as the quantity */
+	const char *weight, *uom; /* as they are written; NULL: not */
+	const char *pack_size;	  /* as it is written; NULL: none */
 	const char *pack_count, *pack_each, *unit_factor, *base_unit;
 	bool credit;
 };

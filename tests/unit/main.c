@@ -31,6 +31,8 @@
 	X(models) \
 	X(option) \
 	X(pack) \
+	X(amount) \
+	X(settle) \
 	X(params) \
 	X(policy) \
 	X(print) \

@@ -69,6 +69,19 @@ static void texts(void)
 		{"0.00", "0.00"},
 		{"100.0", "100.0"},
 		{"1234567890.12", "1234567890.12"},
+		{".50", "0.50"},
+		{"-.5", "-0.5"},
+		{".0", "0.0"},
+		{"12.", "12"},
+		{"-5.", "-5"},
+		{"0.", "0"},
+		{"(5.00)", "-5.00"},
+		{"(.50)", "-0.50"},
+		{"(0.00)", "0.00"},
+		{"5.00-", "-5.00"},
+		{"5.-", "-5"},
+		{".5-", "-0.5"},
+		{"(999999999999.9999999999)", "-999999999999.9999999999"},
 	};
 	EXPECT_ALL(decimal_read, rows);
 }
@@ -82,11 +95,18 @@ static void texts_that_are_none(void)
 		"+",
 		".",
 		"-.",
-		".5",
-		"-.5",
-		"5.",
-		"-5.",
-		"5.-",
+		"(.)",
+		".-",
+		"()",
+		"(5",
+		"5)",
+		"(-5)",
+		"(5-)",
+		"-5-",
+		"-(5)",
+		"(5)-",
+		"((5))",
+		"( 5)",
 		"1.2.3",
 		"1..2",
 		"1,5",
@@ -99,7 +119,6 @@ static void texts_that_are_none(void)
 		"1. 5",
 		"--1",
 		"-+1",
-		"1-",
 		"1e3",
 		"1E3",
 		"1e+03",
@@ -120,7 +139,6 @@ static void texts_that_are_none(void)
 		"one",
 		"1/2",
 		"50%",
-		"(5)",
 		"\xC2\xBD",
 		"1\xC2\xA0",
 		"\xD9\xA1",
@@ -150,6 +168,35 @@ static void texts_that_are_none(void)
 	CU_ASSERT_PTR_NOT_NULL(decimal_read(&d, "1\0", 2));
 	CU_ASSERT_PTR_NULL(decimal_read(&d, "12", 1));
 	CU_ASSERT_STRING_EQUAL(d.text, "1");
+}
+
+static void what_to_do(void)
+{
+	static const struct row rows[] = {
+		{"1,5", "!write a point"},	 {"1,234.50", "!nothing between thousands"},
+		{"1 000", "!between thousands"}, {"12'000", "!between thousands"},
+		{"$12.50", "!leave out signs"},	 {"12.50 USD", "!leave out signs"},
+		{"50%", "!leave out signs"},	 {"1.2.3", "!such as 12.50"},
+	};
+	EXPECT_ALL(decimal_read, rows);
+}
+
+static void negated(void)
+{
+	static const char *const rows[][2] = {
+		{"5.00", "-5.00"},
+		{"-5.00", "5.00"},
+		{"0.00", "0.00"},
+		{"-.5", "0.5"},
+		{"999999999999.9999999999", "-999999999999.9999999999"}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct decimal d;
+		CU_ASSERT_PTR_NULL(decimal_read(&d, rows[i][0], strlen(rows[i][0])));
+		decimal_negate(&d);
+		CU_ASSERT_STRING_EQUAL(d.text, rows[i][1]);
+		CU_ASSERT_EQUAL(d.size, strlen(rows[i][1]));
+		CU_ASSERT_EQUAL(d.sign, sign_of(rows[i][1]));
+	}
 }
 
 static void texts_beyond_bounds(void)
@@ -294,6 +341,8 @@ void add_decimal_suite(void)
 	CU_pSuite s = CU_add_suite("decimal", NULL, NULL);
 	CU_add_test(s, "texts", texts);
 	CU_add_test(s, "texts that are no numbers", texts_that_are_none);
+	CU_add_test(s, "what is said of texts that are no numbers", what_to_do);
+	CU_add_test(s, "negated", negated);
 	CU_add_test(s, "texts beyond the bounds", texts_beyond_bounds);
 	CU_add_test(s, "numbers of JSON", numbers);
 	CU_add_test(s, "numbers that are refused", numbers_that_are_refused);

@@ -45,7 +45,8 @@ static int read_as(struct line *line, const char *text, bool credit_note, struct
 	if (rc < 0)
 		fprintf(stderr, "    %s: %s\n", text, err.text);
 	CU_ASSERT_EQUAL_FATAL(rc, 0);
-	return line_read(line, &host, map, credit_note, fault);
+	const struct line_head head = {credit_note, {"USD", 3}};
+	return line_read(line, &host, map, &head, fault);
 }
 
 static bool text_equals(struct weir_text text, const char *wanted)
@@ -96,7 +97,7 @@ static void a_whole_line(void)
 	CU_ASSERT_STRING_EQUAL(line.pack.count.text, "4");
 	CU_ASSERT_STRING_EQUAL(line.pack.base_unit, "ml");
 	CU_ASSERT_FALSE(line.credit);
-	CU_ASSERT_FALSE(line.unknown_pack);
+	CU_ASSERT_FALSE(line.warns[LINE_UNKNOWN_PACK]);
 }
 
 static void what_may_be_absent(void)
@@ -115,7 +116,7 @@ static void what_may_be_absent(void)
 		CU_ASSERT(text_equals(line.category, NULL));
 		CU_ASSERT(text_equals(line.pack_size, NULL));
 		CU_ASSERT_STRING_EQUAL(line.pack.base_unit, "each");
-		CU_ASSERT_FALSE(line.unknown_pack);
+		CU_ASSERT_FALSE(line.warns[LINE_UNKNOWN_PACK]);
 	}
 }
 
@@ -181,7 +182,7 @@ static void packs_that_are_not_understood(void)
 			 "{\"description\":\"x\",\"quantity\":1,\"unit_price\":1,\"pack_size\":%s}",
 			 packs[i]);
 		read_good(&line, text, false);
-		CU_ASSERT(line.unknown_pack);
+		CU_ASSERT(line.warns[LINE_UNKNOWN_PACK]);
 		CU_ASSERT_PTR_NOT_NULL(line.pack_size.data);
 		CU_ASSERT_STRING_EQUAL(line.pack.count.text, "1");
 		CU_ASSERT_STRING_EQUAL(line.pack.each.text, "1");
@@ -192,7 +193,8 @@ static void packs_that_are_not_understood(void)
 static void credit_lines(void)
 {
 	struct line line;
-	static const char *const flags[] = {"true", "\"true\"", "\"TRUE\"", "\" True \""};
+	static const char *const flags[] = {"true",    "\"true\"", "\"TRUE\"", "\" True \"",
+					    "\"yes\"", "\"Y\"",	   "1",	       "\"1\""};
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
 		char text[200];
 		snprintf(text, sizeof text,
@@ -203,6 +205,11 @@ static void credit_lines(void)
 		CU_ASSERT(line.credit);
 		CU_ASSERT_STRING_EQUAL(line.quantity.text, "-2");
 	}
+	read_good(&line, "{\"description\":\"x\",\"quantity\":2,\"unit_price\":\"(5.00)\"}", true);
+	CU_ASSERT_STRING_EQUAL(line.quantity.text, "-2");
+	CU_ASSERT_STRING_EQUAL(line.unit_price.text, "5.00");
+	expect_bad("{\"description\":\"x\",\"quantity\":-2,\"unit_price\":\"5.00-\"}", true,
+		   "negative_price", "below zero, as its quantity is");
 	read_good(&line, "{\"description\":\"x\",\"quantity\":\"-2.5\",\"unit_price\":1}", true);
 	CU_ASSERT(line.credit);
 	read_good(
@@ -210,6 +217,40 @@ static void credit_lines(void)
 		"{\"description\":\"x\",\"quantity\":2,\"unit_price\":1,\"credit_note\":\"false\"}",
 		false);
 	CU_ASSERT_FALSE(line.credit);
+}
+
+static void totals(void)
+{
+	static const char *const weights[] = {"27.43",	     "\"27.43\"",   "\" 27.43 LB \"",
+					      "\"27.43lb\"", "\"27.43 #\"", "\"27.43 Lbs.\"",
+					      "\"-27.43\"",  "-27.43"};
+	for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+		char text[300];
+		struct line line;
+		snprintf(
+			text, sizeof text,
+			"{\"description\":\"x\",\"quantity\":2,\"unit_price\":5.49,\"weight\":%s,"
+			"\"extended_price\":\"150.59\",\"uom\":\" cs \",\"pack_size\":\"2/12 LB\"}",
+			weights[i]);
+		read_good(&line, text, false);
+		CU_ASSERT(line.has_extended && line.has_weight);
+		CU_ASSERT(text_equals(line.uom, "cs"));
+		CU_ASSERT_STRING_EQUAL(line.extended.text, "150.59");
+		CU_ASSERT_STRING_EQUAL(line.weight.text, "27.43");
+		CU_ASSERT_STRING_EQUAL(line.ordered.text, "2");
+		CU_ASSERT_STRING_EQUAL(line.quantity.text, "27.43");
+		CU_ASSERT_STRING_EQUAL(line.pack.factor, "453.59237");
+	}
+}
+
+static void no_totals(void)
+{
+	struct line line;
+	read_good(&line,
+		  "{\"description\":\"x\",\"quantity\":2,\"unit_price\":5,\"weight\":\" \","
+		  "\"extended_price\":null,\"uom\":\"\"}",
+		  false);
+	CU_ASSERT(!line.has_extended && !line.has_weight && !line.uom.data);
 }
 
 /* ---- bad lines ---- */
@@ -263,8 +304,21 @@ static void bad_lines(void)
 		{LINE(",\"item_number\":\"a\\u0000\""), "bad_item_number", "control"},
 		{LINE(",\"category\":1"), "bad_category", "200 bytes"},
 		{LINE(",\"category\":\"a\\nb\""), "bad_category", "control"},
-		{LINE(",\"credit_note\":\"yes\""), "bad_credit_note", "true or false"},
-		{LINE(",\"credit_note\":1"), "bad_credit_note", "true or false"},
+		{LINE(",\"credit_note\":\"maybe\""), "bad_credit_note", "true or false"},
+		{LINE(",\"credit_note\":2"), "bad_credit_note", "true or false"},
+		{LINE(",\"credit_note\":[true]"), "bad_credit_note", "true or false"},
+		{LINE(",\"extended_price\":\"1,00\""), "bad_extended_price", "write a point"},
+		{LINE(",\"extended_price\":\"$1\""), "bad_extended_price", "leave out signs"},
+		{LINE(",\"extended_price\":2"), "bad_total", "extended_price is 2"},
+		{LINE(",\"weight\":\"heavy\""), "bad_weight", "weight \"heavy\" is no"},
+		{LINE(",\"weight\":\"2 GAL\""), "bad_weight", "is no weight such as"},
+		{LINE(",\"weight\":\"2 LB KG\""), "bad_weight", "is no weight such as"},
+		{LINE(",\"weight\":\"2 + LB\""), "bad_weight", "is no weight such as"},
+		{LINE(",\"weight\":true"), "bad_weight", "no decimal number"},
+		{LINE(",\"weight\":2"), "ambiguous_weight", "give extended_price"},
+		{LINE(",\"uom\":1"), "bad_uom", "uom must be a text of at most 30"},
+		{LINE(",\"uom\":\"a\\u0000\""), "bad_uom", "control"},
+		{LINE(",\"uom\":\"BX\",\"pack_size\":\"6/5 LB\""), "bad_uom", "a part of it"},
 		{LINE(",\"credit_note\":true"), "positive_credit", "above zero"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -277,7 +331,8 @@ static void no_object(void)
 {
 	struct line line;
 	struct weir_error fault;
-	CU_ASSERT_EQUAL(line_read(&line, &host, NULL, false, &fault), -1);
+	CU_ASSERT_EQUAL(
+		line_read(&line, &host, NULL, &(struct line_head){false, {NULL, 0}}, &fault), -1);
 	CU_ASSERT_STRING_EQUAL(fault.code, "bad_line");
 	CU_ASSERT(text_equals(line.description, NULL));
 }
@@ -320,6 +375,8 @@ void add_line_suite(void)
 	CU_add_test(s, "item numbers", item_numbers);
 	CU_add_test(s, "packs that are not understood", packs_that_are_not_understood);
 	CU_add_test(s, "credit lines", credit_lines);
+	CU_add_test(s, "totals, weights and units", totals);
+	CU_add_test(s, "none of them", no_totals);
 	CU_add_test(s, "bad lines", bad_lines);
 	CU_add_test(s, "a line that is no object", no_object);
 	CU_add_test(s, "lengths", lengths);
