@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "message_scan.h"
+#include "weir/utf8.h"
 
 /* ---- names ---- */
 
@@ -179,6 +180,75 @@ int map_entry(const struct weir_map *map, const char *key, size_t index,
 	return 0;
 }
 
+int map_key(const struct weir_map *map, size_t index, struct weir_text *out)
+{
+	const msgpack_object_map *entries = as_entries(map);
+
+	return index < entries->size ? as_text(&entries->ptr[index].key, out) : -1;
+}
+
+static int text_type(const msgpack_object_str *text)
+{
+	return utf8_is_blank(text->ptr, text->size) ? 0 : WEIR_IS_TEXT;
+}
+
+static int type_of(const msgpack_object *value)
+{
+	switch (value->type) {
+	case MSGPACK_OBJECT_STR:
+		return text_type(&value->via.str);
+	case MSGPACK_OBJECT_POSITIVE_INTEGER:
+	case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+		return WEIR_IS_INTEGER;
+	case MSGPACK_OBJECT_FLOAT32:
+	case MSGPACK_OBJECT_FLOAT64:
+		return WEIR_IS_REAL;
+	case MSGPACK_OBJECT_BOOLEAN:
+		return WEIR_IS_FLAG;
+	case MSGPACK_OBJECT_MAP:
+		return WEIR_IS_MAP;
+	case MSGPACK_OBJECT_ARRAY:
+		return WEIR_IS_LIST;
+	case MSGPACK_OBJECT_BIN:
+		return WEIR_IS_BYTES;
+	default:
+		return 0;
+	}
+}
+
+int map_type(const struct weir_map *map, const char *key)
+{
+	const msgpack_object *value = find(map, key);
+
+	return value != NULL ? type_of(value) : 0;
+}
+
+/* Bounded by MESSAGE_DEPTH_MAX and MESSAGE_VALUES_MAX. */
+static bool says_something(const msgpack_object *value)
+{
+	if (value->type == MSGPACK_OBJECT_MAP) {
+		for (uint32_t i = 0; i < value->via.map.size; i++)
+			if (says_something(&value->via.map.ptr[i].val))
+				return true;
+		return false;
+	}
+	if (value->type == MSGPACK_OBJECT_ARRAY) {
+		for (uint32_t i = 0; i < value->via.array.size; i++)
+			if (says_something(&value->via.array.ptr[i]))
+				return true;
+		return false;
+	}
+	return type_of(value) != 0;
+}
+
+bool map_says(const struct weir_map *map, const char *key)
+{
+	const msgpack_object *value =
+		key != NULL ? find(map, key) : (const msgpack_object *)(const void *)map;
+
+	return value != NULL && says_something(value);
+}
+
 int map_json(struct buffer *out, const struct weir_map *map, const char *key)
 {
 	const msgpack_object *value =
@@ -201,6 +271,8 @@ enum field {
 	STAGE,
 	ORDINAL,
 	CUSTOM_ID,
+	TABLE_NAME,
+	RECORD_ID,
 	EPOCH,
 	ATTEMPT,
 	CONTEXT,
@@ -223,6 +295,8 @@ static const struct field_name names[FIELD_COUNT] = {
 	[STAGE] = NAME("stage"),
 	[ORDINAL] = NAME("ordinal"),
 	[CUSTOM_ID] = NAME("custom_id"),
+	[TABLE_NAME] = NAME("table_name"),
+	[RECORD_ID] = NAME("record_id"),
 	[EPOCH] = NAME("epoch"),
 	[ATTEMPT] = NAME("attempt"),
 	[CONTEXT] = NAME("context"),
@@ -323,6 +397,21 @@ static int read_version(const struct reader *r)
 	return 0;
 }
 
+/* Of a row of the ledger; both or neither. */
+static int read_mapping(const struct reader *r, struct weir_item *item)
+{
+	const msgpack_object *table = r->found[TABLE_NAME], *record = r->found[RECORD_ID];
+
+	item->table_name = item->record_id = (struct weir_text){.data = NULL};
+	if (table == NULL && record == NULL)
+		return 0;
+	if (table == NULL || record == NULL)
+		return missing(r, table == NULL ? TABLE_NAME : RECORD_ID);
+	if (as_text(table, &item->table_name) < 0)
+		return bad(r, TABLE_NAME, "a text");
+	return as_text(record, &item->record_id) < 0 ? bad(r, RECORD_ID, "a text") : 0;
+}
+
 #define NAME_RULE "1 to 64 characters of A-Z a-z 0-9 _ -"
 #define BATCH_ID_RULE "1 to 96 characters of A-Z a-z 0-9 _ -"
 #define KIND_RULE "a letter of a-z, then up to 31 characters of a-z 0-9 _"
@@ -336,7 +425,7 @@ static int read_item(const struct reader *r, struct weir_item *item)
 	    read_text(r, CUSTOM_ID, message_name_ok, NAME_RULE, &item->custom_id) < 0 ||
 	    read_number(r, EPOCH, 0, INT32_MAX, &item->epoch) < 0 ||
 	    read_number(r, ATTEMPT, 0, INT32_MAX, &item->attempt) < 0 ||
-	    read_map(r, CONTEXT, &item->context) < 0)
+	    read_mapping(r, item) < 0 || read_map(r, CONTEXT, &item->context) < 0)
 		return -1;
 	return read_map(r, PAYLOAD, &item->payload);
 }
@@ -490,10 +579,11 @@ static void put_map(msgpack_packer *to, enum field field, struct weir_text map)
 
 void message_encode(struct buffer *out, const struct message_fields *fields)
 {
+	bool mapped = fields->table_name.data != NULL;
 	msgpack_packer to;
 
 	msgpack_packer_init(&to, out, write_buffer);
-	msgpack_pack_map(&to, FIELD_COUNT);
+	msgpack_pack_map(&to, mapped ? FIELD_COUNT : FIELD_COUNT - 2);
 	put_number(&to, VERSION, MESSAGE_VERSION);
 	put_text(&to, KIND, fields->kind);
 	put_text(&to, JOB_ID, fields->job_id);
@@ -501,6 +591,10 @@ void message_encode(struct buffer *out, const struct message_fields *fields)
 	put_number(&to, STAGE, fields->stage);
 	put_number(&to, ORDINAL, fields->ordinal);
 	put_text(&to, CUSTOM_ID, fields->custom_id);
+	if (mapped) {
+		put_text(&to, TABLE_NAME, fields->table_name);
+		put_text(&to, RECORD_ID, fields->record_id);
+	}
 	put_number(&to, EPOCH, fields->epoch);
 	put_number(&to, ATTEMPT, fields->attempt);
 	put_map(&to, CONTEXT, fields->context);

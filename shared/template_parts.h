@@ -64,6 +64,12 @@ void template_release(struct template *t);
 int pieces_parse(const char *text, struct piece_list *out, struct weir_error *err) WEIR_MUST_CHECK;
 void pieces_release(struct piece_list *p);
 
+/* Appends the path of a place as it is written: "context.NAME", "input.idea"; "payload" for all. */
+void place_path(const struct piece *p, struct buffer *out);
+
+/* What a place without a question mark needs is not there: bad_payload. Returns -1. */
+int place_fail(const struct template *t, const struct piece *p, struct weir_error *err);
+
 /* The rules as a JSON Schema in one line, which the caller frees; NULL: no memory. */
 char *rules_schema(const struct rule *rules, size_t count);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "template_parts.h"
+#include "weir/utf8.h"
 
 /* ---- cutting a text at its placeholders ---- */
 
@@ -152,30 +153,32 @@ void prompt_release(struct prompt *p)
 	*p = (struct prompt){.max_tokens = 0};
 }
 
-static void path_text(const struct piece *p, struct buffer *out)
+void place_path(const struct piece *p, struct buffer *out)
 {
 	const char *name = p->path;
 
 	buffer_add_text(out, p->source == PLACE_CONTEXT ? "context." : "");
+	buffer_add_text(out, p->names == 0 ? "payload" : "");
 	for (size_t i = 0; i < p->names; i++, name += strlen(name) + 1) {
 		buffer_add_text(out, i > 0 ? "." : "");
 		buffer_add_text(out, name);
 	}
 }
 
-static int fail_absent(const struct template *t, const struct piece *p, struct weir_error *err)
+int place_fail(const struct template *t, const struct piece *p, struct weir_error *err)
 {
 	struct buffer path = BUFFER_INIT;
 	int rc;
 
-	path_text(p, &path);
-	rc = weir_fail(err, "bad_payload", "the template %s needs %s, and it is not there", t->name,
+	place_path(p, &path);
+	rc = weir_fail(err, "bad_payload",
+		       "the template %s needs %s, and it is not there, or blank", t->name,
 		       buffer_text(&path) != NULL ? path.data : "a value");
 	buffer_release(&path);
 	return rc;
 }
 
-/* 0, or -1 when it is not there. */
+/* 0, or -1 when it is not there, or a text of the payload that says nothing. */
 static int put_value(const struct piece *p, const struct weir_item *item, struct buffer *out)
 {
 	const struct weir_map *map = p->source == PLACE_CONTEXT ? item->context : item->payload;
@@ -190,7 +193,7 @@ static int put_value(const struct piece *p, const struct weir_item *item, struct
 	if (map_text(map, name, &text) < 0)
 		return map_json(out, map, name);
 	buffer_add(out, text.data, text.size);
-	return 0;
+	return p->source == PLACE_PAYLOAD && utf8_is_blank(text.data, text.size) ? -1 : 0;
 }
 
 static int render(const struct template *t, const struct piece_list *pieces,
@@ -201,7 +204,7 @@ static int render(const struct template *t, const struct piece_list *pieces,
 
 		buffer_add(out, p->text.data, p->text.size);
 		if (p->source != PLACE_NONE && put_value(p, item, out) < 0 && !p->optional)
-			return fail_absent(t, p, err);
+			return place_fail(t, p, err);
 	}
 	return 0;
 }

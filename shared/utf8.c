@@ -1,6 +1,5 @@
 #include "weir/utf8.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -78,4 +77,47 @@ size_t utf8_valid(const char *text, size_t size)
 		at = step > 1 ? at + step : skip_ascii(text, at, size);
 	}
 	return at;
+}
+
+/* Sorted. */
+static const struct range {
+	uint32_t first, last;
+} invisible[] = {
+	{0x0000, 0x0020},   {0x007F, 0x00A0},	{0x00AD, 0x00AD},   {0x034F, 0x034F},
+	{0x061C, 0x061C},   {0x115F, 0x1160},	{0x1680, 0x1680},   {0x17B4, 0x17B5},
+	{0x180B, 0x180F},   {0x2000, 0x200F},	{0x2028, 0x202F},   {0x205F, 0x206F},
+	{0x2800, 0x2800},   {0x3000, 0x3000},	{0x3164, 0x3164},   {0xFE00, 0xFE0F},
+	{0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},	{0xFFF0, 0xFFF8},   {0x1BCA0, 0x1BCA3},
+	{0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+};
+
+static bool is_invisible(uint32_t c)
+{
+	for (size_t i = 0; i < sizeof(invisible) / sizeof(*invisible); i++)
+		if (c <= invisible[i].last)
+			return c >= invisible[i].first;
+	return false;
+}
+
+/* length as utf8_step() says it. */
+static uint32_t decode(const unsigned char *c, size_t length)
+{
+	static const unsigned char mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+	uint32_t value = c[0] & mask[length];
+
+	for (size_t i = 1; i < length; i++)
+		value = value << 6 | (c[i] & 0x3F);
+	return value;
+}
+
+bool utf8_is_blank(const char *text, size_t size)
+{
+	size_t step;
+
+	for (size_t at = 0; at < size; at += step) {
+		step = utf8_step(text + at, size - at);
+		if (step == 0 || !is_invisible(decode((const unsigned char *)text + at, step)))
+			return false;
+	}
+	return true;
 }

@@ -30,11 +30,11 @@ static struct weir_text part(const struct state *s, const struct weir_map *map, 
 static int write_metadata(const struct state *s, const struct weir_item *item,
 			  const struct document *d, struct out *result, struct weir_error *err)
 {
-	const struct weir_map *payload = plugin_input(s->host, item), *map;
+	const struct weir_map *input = plugin_input(s->host, item), *map;
 	struct weir_text title = {NULL, 0}, json = {NULL, 0};
-	if (s->host->map_map(payload, "front_matter", &map) == 0)
+	if (s->host->map_map(input, "front_matter", &map) == 0)
 		title = part(s, map, "title");
-	s->host->map_json(s->host, payload, "front_matter", &json);
+	s->host->map_json(s->host, input, "front_matter", &json);
 	struct front front = {.title = title.data,
 			      .title_size = title.size,
 			      .json = json.data,
@@ -101,17 +101,12 @@ static int check_payload(const struct state *s, const struct weir_item *item,
 			 struct weir_error *err)
 {
 	int64_t line = 1;
-	const struct weir_map *payload = plugin_input(s->host, item), *front;
-	struct weir_text text = part(s, payload, "text"), any;
-	if (!text.data)
-		return plugin_fail(err, "bad_payload", "the payload lacks text, the document");
+	const struct weir_map *input = plugin_input(s->host, item);
+	struct weir_text text = part(s, input, "text");
 	if (text.size > TEXT_MAX)
 		return plugin_fail(err, "bad_payload", "text is larger than 1 MiB");
-	if (s->host->map_integer(payload, "line", &line) == 0 && (line < 1 || line > INT32_MAX))
+	if (s->host->map_integer(input, "line", &line) == 0 && (line < 1 || line > INT32_MAX))
 		return plugin_fail(err, "bad_payload", "line must be a number from 1");
-	if (s->host->map_map(payload, "front_matter", &front) < 0 &&
-	    s->host->map_json(s->host, payload, "front_matter", &any) == 0)
-		return plugin_fail(err, "bad_payload", "front_matter must be a map");
 	return 0;
 }
 
@@ -147,11 +142,11 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 static int analyze(const struct state *s, const struct weir_item *item, struct out *result,
 		   struct weir_error *err)
 {
-	const struct weir_map *payload = plugin_input(s->host, item);
-	struct weir_text text = part(s, payload, "text");
+	const struct weir_map *input = plugin_input(s->host, item);
+	struct weir_text text = part(s, input, "text");
 	struct document d;
 	int64_t line = 1;
-	s->host->map_integer(payload, "line", &line);
+	s->host->map_integer(input, "line", &line);
 	if (document_open(&d, text.data, text.size, line) < 0)
 		return plugin_fail_memory(err);
 	int rc = find_task(s, item)->write(s, item, &d, result, err);
@@ -200,6 +195,35 @@ static void answer(void *state, struct weir_work work, const struct weir_item *i
 
 static void close_plugin(void *state) { free(state); }
 
+/* ---- what it tells ---- */
+
+static const struct weir_field payload[] = {
+	{"text", WEIR_IS_TEXT, WEIR_PRESENT, "the document, Markdown; for a model not blank"},
+	{"front_matter", WEIR_IS_MAP, WEIR_OPTIONAL, "what stands before it"},
+	{"line", WEIR_IS_INTEGER, WEIR_ASIDE, "of the file, where text begins; preset 1"},
+	{"path", WEIR_IS_TEXT, WEIR_ASIDE, "the file, which a model is told"},
+	{0},
+};
+
+static const struct weir_field context[] = {
+	{"model_key", WEIR_IS_TEXT, WEIR_REQUIRED,
+	 "document_metadata or content_compliance; for a model, any template"},
+	{"ai_model", WEIR_IS_TEXT, WEIR_REQUIRED, "local, or one of the models file"},
+	{"custom_instructions", WEIR_IS_TEXT, WEIR_OPTIONAL,
+	 "rules of content_compliance, a line each; what a model is told besides"},
+	{0},
+};
+
+static const struct weir_field results[] = {
+	{"title", 0, WEIR_OPTIONAL, "document_metadata, with words, headings, links and more"},
+	{"compliant", WEIR_IS_FLAG, WEIR_OPTIONAL,
+	 "content_compliance, with fault_count and faults"},
+	{"*", 0, WEIR_OPTIONAL, "of a model: the fields of its template, and usage"},
+	{0},
+};
+
+static const struct weir_about about = {.payload = payload, .context = context, .results = results};
+
 const struct weir_plugin *weir_plugin(void);
 
 const struct weir_plugin *weir_plugin(void)
@@ -219,6 +243,7 @@ const struct weir_plugin *weir_plugin(void)
 		.sample = "{\"custom_id\":\"guide\",\"path\":\"guide.md\",\"front_matter\":"
 			  "{\"title\":\"A guide\"},\"line\":4,\"text\":\"# A guide\\n\\nHow to "
 			  "begin.\\n\"}",
+		.about = &about,
 	};
 	return &plugin;
 }

@@ -6,6 +6,7 @@
 #include "asks.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
+#include "weir/kind.h"
 #include "weir/log.h"
 
 #define TIMER_MAX_MS (INT64_C(86400000) * 365) /* later than any deadline, and no overflow */
@@ -253,17 +254,29 @@ void work_lend(struct lane *lane)
 		.map_count = map_count,
 		.map_entry = map_entry,
 		.tx_results = tx_results,
+		.map_key = map_key,
+		.map_type = map_type,
 	};
 }
 
 /* ---- start and time ---- */
 
+int work_check(const struct consumer *c, const struct delivery *one, const struct weir_item *item,
+	       struct weir_error *err)
+{
+	const struct loaded_plugin *plugin = &one->lane->plugin;
+	*err = (struct weir_error){"", ""};
+	if (kind_check(&plugin->plugin, &c->llm, item, err) < 0)
+		return -1;
+	return plugin->plugin.check(plugin->state, item, err);
+}
+
 void work_start(struct consumer *c, struct delivery *one)
 {
-	struct weir_error why = {"", ""};
+	struct weir_error why;
 	const struct weir_plugin *p = &one->lane->plugin.plugin;
 	one->began_us = clock_us();
-	if (p->check(one->lane->plugin.state, &one->message.item, &why) < 0) {
+	if (work_check(c, one, &one->message.item, &why) < 0) {
 		work_fail(c, one, why.code, why.text);
 		return;
 	}

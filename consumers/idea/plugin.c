@@ -26,12 +26,10 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	return 0;
 }
 
-static int check_idea(const struct state *s, const struct weir_map *payload, struct weir_error *err)
+static int check_idea(const struct state *s, const struct weir_map *input, struct weir_error *err)
 {
 	struct weir_text idea;
-	if (s->host->map_text(payload, "idea", &idea) < 0)
-		return plugin_fail(err, "bad_payload", "the payload lacks idea, a text");
-	if (idea.size == 0 || idea.size > IDEA_MAX)
+	if (s->host->map_text(input, "idea", &idea) < 0 || idea.size > IDEA_MAX)
 		return plugin_fail(err, "bad_payload", "idea must be a text of 1 byte to 16 KiB");
 	return 0;
 }
@@ -111,6 +109,31 @@ static void answer(void *state, struct weir_work work, const struct weir_item *i
 
 static void close_plugin(void *state) { free(state); }
 
+static const struct weir_field payload[] = {
+	{"idea", WEIR_IS_TEXT, WEIR_REQUIRED, "the idea, at most 16 KiB"},
+	{"*", 0, WEIR_OPTIONAL, "whatever else is known of it"},
+	{0},
+};
+
+static const struct weir_field context[] = {
+	{"model_key", WEIR_IS_TEXT, WEIR_REQUIRED,
+	 "idea, or another one with the templates KEY_title and KEY_script"},
+	{"ai_model", WEIR_IS_TEXT, WEIR_REQUIRED, "one of the models file, not local"},
+	{"step", WEIR_IS_TEXT, WEIR_OPTIONAL,
+	 "title, then script: given as --stage idea.title --stage idea.script"},
+	{"custom_instructions", WEIR_IS_TEXT, WEIR_OPTIONAL, "what the model is told besides"},
+	{0},
+};
+
+static const struct weir_field results[] = {
+	{"title", WEIR_IS_TEXT, WEIR_OPTIONAL, "of the step title, with angle"},
+	{"script", WEIR_IS_TEXT, WEIR_OPTIONAL, "of the step script, with key_points"},
+	{"usage", WEIR_IS_MAP, WEIR_REQUIRED, "calls, tokens, cost"},
+	{0},
+};
+
+static const struct weir_about about = {.payload = payload, .context = context, .results = results};
+
 const struct weir_plugin *weir_plugin(void);
 
 const struct weir_plugin *weir_plugin(void)
@@ -129,6 +152,7 @@ const struct weir_plugin *weir_plugin(void)
 		.close = close_plugin,
 		.sample = "{\"custom_id\":\"idea_1\",\"idea\":\"A short film about the first "
 			  "lighthouse keeper on the moon\",\"author\":\"K.\"}",
+		.about = &about,
 	};
 	return &plugin;
 }

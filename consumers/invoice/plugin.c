@@ -200,6 +200,63 @@ static int store(void *state, struct weir_tx *tx, const struct weir_result *resu
 
 static void close_plugin(void *state) { free(state); }
 
+/* ---- what it tells ---- */
+
+/* Of these only the first and line_items[] are refused as a whole: a bad line fails alone. */
+#define NUMBERS (WEIR_IS_TEXT | WEIR_IS_NUMBER)
+#define NAMES (WEIR_IS_TEXT | WEIR_IS_INTEGER)
+#define FLAGS (WEIR_IS_FLAG | WEIR_IS_TEXT)
+
+static const struct weir_field payload[] = {
+	{"invoice", WEIR_IS_MAP, WEIR_REQUIRED, "the head"},
+	{"invoice.vendor_name", WEIR_IS_TEXT, WEIR_REQUIRED, "the supplier"},
+	{"invoice.invoice_number", NAMES, WEIR_REQUIRED, "the supplier's"},
+	{"invoice.invoice_date", WEIR_IS_TEXT, WEIR_REQUIRED, "YYYY-MM-DD"},
+	{"invoice.currency", WEIR_IS_TEXT, WEIR_REQUIRED, "three capital letters"},
+	{"invoice.credit_note", FLAGS, WEIR_OPTIONAL, "of all lines; preset false"},
+	{"line_items", WEIR_IS_LIST, WEIR_REQUIRED, "the lines; in CSV a row each"},
+	{"line_items[].description", WEIR_IS_TEXT, WEIR_REQUIRED, "what was bought"},
+	{"line_items[].quantity", NUMBERS, WEIR_REQUIRED, "ordered units"},
+	{"line_items[].unit_price", NUMBERS, WEIR_REQUIRED, "of an ordered unit"},
+	{"line_items[].item_number", NAMES, WEIR_OPTIONAL, "the supplier's"},
+	{"line_items[].pack_size", WEIR_IS_TEXT, WEIR_OPTIONAL, "of an ordered unit, 4/1 GAL"},
+	{"line_items[].category", WEIR_IS_TEXT, WEIR_OPTIONAL, "kept with the item"},
+	{"line_items[].credit_note", FLAGS, WEIR_OPTIONAL, "of this line; preset false"},
+	{0},
+};
+
+static const struct weir_field context[] = {
+	{"user_id", NAMES, WEIR_REQUIRED, "whose inventory the invoice is booked into"},
+	{0},
+};
+
+static const struct weir_field tables[] = {
+	{"weir.vendors", 0, WEIR_OPTIONAL, "suppliers of a user"},
+	{"weir.inventory_items", 0, WEIR_OPTIONAL, "items of a user"},
+	{"weir.vendor_item_mappings", 0, WEIR_OPTIONAL, "which line is which item"},
+	{"weir.inventory_transactions", 0, WEIR_OPTIONAL, "lines that are booked"},
+	{"weir.price_history", 0, WEIR_OPTIONAL, "purchases, and the price before each"},
+	{0},
+};
+
+static const struct weir_field result[] = {
+	{"status", WEIR_IS_TEXT, WEIR_REQUIRED, "success, partial_success or failed"},
+	{"items_processed", WEIR_IS_INTEGER, WEIR_REQUIRED, "lines that are booked"},
+	{"items_failed", WEIR_IS_INTEGER, WEIR_REQUIRED, "lines that are not; see failed_items"},
+	{"inventory_items_created", WEIR_IS_INTEGER, WEIR_REQUIRED, "and _updated"},
+	{"exact_matches", WEIR_IS_INTEGER, WEIR_REQUIRED,
+	 "and fuzzy_matches: lines of known items"},
+	{"total_cost", WEIR_IS_TEXT, WEIR_REQUIRED, "of what is booked, exact, in currency"},
+	{"price_increases", WEIR_IS_INTEGER, WEIR_REQUIRED, "and price_decreases"},
+	{"review", WEIR_IS_LIST, WEIR_REQUIRED, "lines that a person has to look at"},
+	{"failed_items", WEIR_IS_LIST, WEIR_REQUIRED, "each bad line, and why"},
+	{"warnings", WEIR_IS_LIST, WEIR_REQUIRED, "lines that are booked, and what is odd"},
+	{0},
+};
+
+static const struct weir_about about = {
+	.payload = payload, .context = context, .tables = tables, .results = result};
+
 /* ---- the plugin ---- */
 
 static const char *const head[] = {"vendor_name", "invoice_number", "invoice_date", "currency",
@@ -233,6 +290,7 @@ const struct weir_plugin *weir_plugin(void)
 			  "\"unit_price\":\"12.50\",\"pack_size\":\"4/1 GAL\",\"category\":"
 			  "\"Dairy\"}]}",
 		.rows = &rows,
+		.about = &about,
 	};
 	return &plugin;
 }

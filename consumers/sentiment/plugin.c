@@ -9,6 +9,7 @@
 
 #include "analyzer.h"
 #include "kit.h"
+#include "out.h"
 #include "weir/plugin.h"
 
 struct state {
@@ -23,14 +24,17 @@ struct state {
 	" FROM unnest($1::int4[], $2::int8[], $3::float8[]) AS v(pos, id, score)"                  \
 	" WHERE t.id = v.id RETURNING v.pos"
 
-static const struct target {
-	const char *table, *update;
-} targets[] = {
-	{"news_articles", UPDATE_SCORES("news_articles")},
-	{"reddit_posts", UPDATE_SCORES("reddit_posts")},
+static const struct weir_field tables[] = {
+	{"news_articles", WEIR_IS_INTEGER, WEIR_EITHER, "its column sentiment_score"},
+	{"reddit_posts", WEIR_IS_INTEGER, WEIR_EITHER, "its column sentiment_score"},
+	{0},
 };
 
-#define TARGETS (sizeof targets / sizeof *targets)
+/* In the same order. */
+static const char *const updates[] = {UPDATE_SCORES("news_articles"),
+				      UPDATE_SCORES("reddit_posts")};
+
+#define TABLES (sizeof updates / sizeof *updates)
 
 static const struct weir_source_query sources[] = {
 	{"news_articles",
@@ -58,20 +62,6 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 	return 0;
 }
 
-static int check_parameter(const struct state *s, const struct weir_map *context, const char *name,
-			   const char *only, struct weir_error *err)
-{
-	char text[128];
-	struct weir_text value;
-	if (s->host->map_text(context, name, &value) < 0)
-		return plugin_fail(err, "bad_context", "the context lacks %s (there is: %s)", name,
-				   only);
-	if (text_is(value, only))
-		return 0;
-	snprintf(text, sizeof text, "%s must be \"%s\"", name, only);
-	return plugin_fail_value(err, "bad_context", text, value);
-}
-
 /* "local" is always there, and most items name it: that needs no look-up. -1: err says why. */
 static int model_of(const struct state *s, const struct weir_item *item, struct weir_error *err)
 {
@@ -81,45 +71,98 @@ static int model_of(const struct state *s, const struct weir_item *item, struct 
 	return s->host->find_model(s->host, item, err);
 }
 
+/* Absent, too, when it says nothing. */
+static struct weir_text part(const struct state *s, const struct weir_map *map, const char *name)
+{
+	struct weir_text text = {NULL, 0};
+	if (s->host->map_type(map, name) == WEIR_IS_TEXT)
+		s->host->map_text(map, name, &text);
+	return text;
+}
+
 static int check(void *state, const struct weir_item *item, struct weir_error *err)
 {
 	const struct state *s = state;
-	struct weir_text type;
+	struct weir_text key = {NULL, 0}, type;
 	int model = model_of(s, item, err);
-	if (model < 0 || (model == WEIR_MODEL_LOCAL &&
-			  check_parameter(s, item->context, "model_key", "sentiment", err) < 0))
+	if (model < 0)
 		return -1;
-	if (s->host->map_text(item->payload, "text_type", &type) == 0 && !text_is(type, "news") &&
-	    !text_is(type, "reddit"))
+	s->host->map_text(item->context, "model_key", &key);
+	if (model == WEIR_MODEL_LOCAL && !text_is(key, "sentiment"))
+		return plugin_fail_value(err, "bad_context",
+					 "with a local ai_model, model_key must be \"sentiment\"",
+					 key);
+	type = part(s, plugin_input(s->host, item), "text_type");
+	if (type.data && !text_is(type, "news") && !text_is(type, "reddit"))
 		return plugin_fail_value(err, "bad_payload",
 					 "text_type must be \"news\" or \"reddit\"", type);
 	return 0;
 }
 
-static struct weir_text part(const struct state *s, const struct weir_item *item, const char *name)
+/* ---- scoring ---- */
+
+/* Each may be there beside the others: a summary does not hide the whole. */
+static const char *const bodies[] = {"summary", "content", "text", "body"};
+
+#define BODIES (sizeof bodies / sizeof *bodies)
+
+static bool is_among(struct weir_text text, const struct weir_text *others, size_t n)
 {
-	struct weir_text text = {NULL, 0};
-	s->host->map_text(item->payload, name, &text);
-	return text;
+	for (size_t i = 0; i < n; i++)
+		if (text.size == others[i].size &&
+		    memcmp(text.data, others[i].data, text.size) == 0)
+			return true;
+	return false;
 }
 
-static void score_here(const struct state *s, struct weir_work work, const struct weir_item *item)
+/* Nearly always one, which is not copied; several, each once, are put together in `joined`. */
+static struct weir_text read_body(const struct state *s, const struct weir_map *map,
+				  struct out *joined)
+{
+	struct weir_text found[BODIES] = {{NULL, 0}};
+	size_t n = 0;
+	for (size_t i = 0; i < BODIES; i++) {
+		struct weir_text text = part(s, map, bodies[i]);
+		if (text.data && !is_among(text, found, n))
+			found[n++] = text;
+	}
+	if (n < 2)
+		return found[0];
+	for (size_t i = 0; i < n; i++) {
+		out_add(joined, "\n\n", i > 0 ? 2 : 0);
+		out_add(joined, found[i].data, found[i].size);
+	}
+	return (struct weir_text){joined->data, joined->size};
+}
+
+static void say(const struct state *s, struct weir_work work, const struct sentiment *found)
 {
 	char json[96];
-	struct weir_text title = part(s, item, "title");
-	struct weir_text body = part(s, item, "summary");
-	if (!body.data)
-		body = part(s, item, "content");
-	struct sentiment found =
-		sentiment_score_parts(title.data, title.size, body.data, body.size);
-	double score = round(found.score * 1e4) / 1e4;
+	double score = round(found->score * 1e4) / 1e4;
 	int n = snprintf(json, sizeof json, "{\"sentiment_score\":%.4f,\"label\":\"%s\"}", score,
-			 found.label);
+			 found->label);
 	s->host->complete(s->host, work,
 			  &(struct weir_verdict){.outcome = WEIR_DONE,
 						 .result = {json, (size_t)n},
 						 .note = &score,
 						 .note_size = sizeof score});
+}
+
+static void score_here(const struct state *s, struct weir_work work, const struct weir_item *item)
+{
+	const struct weir_map *map = plugin_input(s->host, item);
+	struct out joined = OUT_INIT;
+	struct weir_text title = part(s, map, "title"), body = read_body(s, map, &joined);
+	if (joined.failed) {
+		struct weir_verdict v = {.outcome = WEIR_RETRY};
+		plugin_fail_memory(&v.error);
+		s->host->complete(s->host, work, &v);
+	} else {
+		struct sentiment found =
+			sentiment_score_parts(title.data, title.size, body.data, body.size);
+		say(s, work, &found);
+	}
+	out_release(&joined);
 }
 
 static void process(void *state, struct weir_work work, const struct weir_item *item)
@@ -173,42 +216,31 @@ static int by_id(const void *a, const void *b)
 	return x->pos - y->pos;
 }
 
-static const struct target *target_of(struct weir_text table)
+/* What is told of the tables has been checked: it is an integer. */
+static int64_t id_of(struct weir_text text)
 {
-	for (size_t i = 0; i < TARGETS; i++)
-		if (text_is(table, targets[i].table))
-			return &targets[i];
-	return NULL;
+	char digits[24];
+	size_t n = text.size < sizeof digits ? text.size : sizeof digits - 1;
+	memcpy(digits, text.data, n);
+	digits[n] = '\0';
+	return strtoll(digits, NULL, 10);
 }
 
-static int parse_id(struct weir_text text, int64_t *id)
+/* The results of items that came from no row of ours are not among them. */
+static size_t collect(const char *table, const struct weir_result *results, size_t n,
+		      struct score *out)
 {
-	char digits[24], *end;
-	if (text.size == 0 || text.size >= sizeof digits)
-		return -1;
-	memcpy(digits, text.data, text.size);
-	digits[text.size] = '\0';
-	*id = strtoll(digits, &end, 10);
-	return *end == '\0' ? 0 : -1;
-}
-
-static int collect(const struct target *target, const struct weir_result *results, size_t n,
-		   struct score *out, size_t *count, struct weir_error *err)
-{
+	size_t count = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct weir_result *r = &results[i];
-		if (target_of(r->table_name) != target)
+		if (!text_is(r->table_name, table))
 			continue;
-		struct score *s = &out[(*count)++];
-		s->pos = (int32_t)i;
-		s->taken = false;
+		struct score *s = &out[count++];
+		*s = (struct score){.pos = (int32_t)i, .id = id_of(r->record_id)};
 		memcpy(&s->score, r->note, sizeof s->score);
-		if (parse_id(r->record_id, &s->id) < 0)
-			return plugin_fail_value(err, "bad_mapping", "record_id must be a number",
-						 r->record_id);
 	}
-	qsort(out, *count, sizeof *out, by_id);
-	return 0;
+	qsort(out, count, sizeof *out, by_id);
+	return count;
 }
 
 struct columns {
@@ -233,14 +265,14 @@ static size_t next_round(struct score *scores, size_t n, const struct columns *c
 	return taken;
 }
 
-static int update(const struct state *s, struct weir_tx *tx, const struct target *target,
-		  struct score *scores, size_t n, const struct columns *c, struct weir_error *err)
+static int update(const struct state *s, struct weir_tx *tx, const char *sql, struct score *scores,
+		  size_t n, const struct columns *c, struct weir_error *err)
 {
 	for (size_t count; (count = next_round(scores, n, c)) > 0;) {
 		const struct weir_column columns[] = {
 			{WEIR_INT4, c->pos}, {WEIR_INT8, c->id}, {WEIR_FLOAT8, c->score}};
 		const struct weir_statement statement = {
-			.sql = target->update,
+			.sql = sql,
 			.columns = columns,
 			.column_count = 3,
 			.count = count,
@@ -250,16 +282,6 @@ static int update(const struct state *s, struct weir_tx *tx, const struct target
 		if (s->host->tx_exec(tx, &statement, err) < 0)
 			return -1;
 	}
-	return 0;
-}
-
-static int check_tables(const struct weir_result *results, size_t n, struct weir_error *err)
-{
-	for (size_t i = 0; i < n; i++)
-		if (results[i].table_name.data && !target_of(results[i].table_name))
-			return plugin_fail_value(err, "bad_mapping",
-						 "table_name must be news_articles or reddit_posts",
-						 results[i].table_name);
 	return 0;
 }
 
@@ -274,12 +296,9 @@ static int store(void *state, struct weir_tx *tx, const struct weir_result *resu
 		plugin_fail_memory(err);
 		goto out;
 	}
-	if (check_tables(results, n, err) < 0)
-		goto out;
-	for (size_t t = 0; t < TARGETS; t++) {
-		size_t count = 0;
-		if (collect(&targets[t], results, n, scores, &count, err) < 0 ||
-		    update(state, tx, &targets[t], scores, count, &c, err) < 0)
+	for (size_t t = 0; t < TABLES; t++) {
+		size_t count = collect(tables[t].name, results, n, scores);
+		if (update(state, tx, updates[t], scores, count, &c, err) < 0)
 			goto out;
 	}
 	rc = 0;
@@ -292,6 +311,38 @@ out:
 }
 
 static void close_plugin(void *state) { free(state); }
+
+/* ---- what it tells ---- */
+
+static const struct weir_field payload[] = {
+	{"title", WEIR_IS_TEXT, WEIR_EITHER, "the headline"},
+	{"summary", WEIR_IS_TEXT, WEIR_EITHER, "the text, or a part of it; all parts are read"},
+	{"content", WEIR_IS_TEXT, WEIR_EITHER, "the same"},
+	{"text", WEIR_IS_TEXT, WEIR_EITHER, "the same"},
+	{"body", WEIR_IS_TEXT, WEIR_EITHER, "the same"},
+	{"text_type", WEIR_IS_TEXT, WEIR_ASIDE, "news or reddit"},
+	{"symbol", WEIR_IS_TEXT | WEIR_IS_INTEGER, WEIR_ASIDE,
+	 "the company, which a model is told"},
+	{0},
+};
+
+static const struct weir_field context[] = {
+	{"model_key", WEIR_IS_TEXT, WEIR_REQUIRED,
+	 "sentiment; for a model, any template with a number sentiment_score"},
+	{"ai_model", WEIR_IS_TEXT, WEIR_REQUIRED, "local, or one of the models file"},
+	{"custom_instructions", WEIR_IS_TEXT, WEIR_OPTIONAL, "what a model is told besides"},
+	{0},
+};
+
+static const struct weir_field results[] = {
+	{"sentiment_score", WEIR_IS_NUMBER, WEIR_REQUIRED, "-1 to 1"},
+	{"label", WEIR_IS_TEXT, WEIR_REQUIRED, "positive, neutral or negative"},
+	{"usage", WEIR_IS_MAP, WEIR_OPTIONAL, "of a model: calls, tokens, cost"},
+	{0},
+};
+
+static const struct weir_about about = {
+	.payload = payload, .context = context, .tables = tables, .results = results};
 
 const struct weir_plugin *weir_plugin(void);
 
@@ -314,6 +365,7 @@ const struct weir_plugin *weir_plugin(void)
 		.sample = "{\"custom_id\":\"news_id_42\","
 			  "\"text_type\":\"news\",\"title\":\"Profit beats "
 			  "forecasts\",\"summary\":\"Shares rose 8 %.\"}",
+		.about = &about,
 	};
 	return &plugin;
 }

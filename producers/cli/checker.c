@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "weir/kind.h"
+
 int checker_init(struct checker *c, const struct loaded_plugin *plugin, const struct llm *llm,
 		 const char *job_id, const struct stages *stages, struct weir_error *err)
 {
@@ -37,6 +39,8 @@ static int check_size(struct checker *c, const struct weir_item *item,
 			       .job_id = item->job_id,
 			       .batch_id = item->batch_id,
 			       .custom_id = item->custom_id,
+			       .table_name = item->table_name,
+			       .record_id = item->record_id,
 			       .stage = item->stage,
 			       .ordinal = INT32_MAX,
 			       .epoch = INT32_MAX,
@@ -92,6 +96,8 @@ static int check_under(struct checker *c, const struct source_record *r,
 	struct weir_item item = {.job_id = c->job_id,
 				 .batch_id = c->job_id,
 				 .custom_id = r->custom_id,
+				 .table_name = r->table_name,
+				 .record_id = r->record_id,
 				 .stage = 1,
 				 .context = map};
 	if (message_decode_map(&payload, r->payload.data, r->payload.size, &item.payload, err) < 0)
@@ -99,6 +105,8 @@ static int check_under(struct checker *c, const struct source_record *r,
 	int rc = check_size(c, &item, context, &payload, err);
 	if (rc == 0)
 		rc = check_later(c, item, r, context, err);
+	if (rc == 0)
+		rc = kind_check(&c->plugin->plugin, c->llm, &item, err);
 	if (rc == 0)
 		rc = c->plugin->plugin.check(c->plugin->state, &item, err);
 	message_release(&payload);

@@ -53,6 +53,8 @@ int lender_open(struct lender *l, const struct settings *s, struct weir_error *e
 				     .map_json = plugin_map_json,
 				     .map_count = map_count,
 				     .map_entry = map_entry,
+				     .map_key = map_key,
+				     .map_type = map_type,
 				     .find_model = find_model};
 	if (!buffer_reserve(&l->json_text, WEIR_JSON_SURE))
 		return weir_fail_memory(err);

@@ -7,7 +7,9 @@
 
 #define REFUSED_PAUSE "5 seconds"
 
-#define ITEM_COLUMNS " i.custom_id, i.context::text, i.payload::text, d.kind, d.epoch,"
+#define ITEM_COLUMNS                                                                               \
+	" i.custom_id, i.context::text, i.payload::text, i.table_name, i.record_id, d.kind,"       \
+	" d.epoch,"
 
 #define BATCH_UNITS                                                                                \
 	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, n)"                  \

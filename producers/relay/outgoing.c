@@ -146,6 +146,8 @@ static int pack(struct outgoing *o, const struct job_context *job, const PGresul
 					 .job_id = ledger_text(rows, row, COL_JOB),
 					 .batch_id = {batch, strlen(batch)},
 					 .custom_id = ledger_text(rows, row, COL_CUSTOM_ID),
+					 .table_name = ledger_text(rows, row, COL_TABLE),
+					 .record_id = ledger_text(rows, row, COL_RECORD),
 					 .stage = stage,
 					 .ordinal = (uint32_t)ledger_int(rows, row, COL_ORDINAL),
 					 .epoch = (uint32_t)ledger_int(rows, row, COL_EPOCH),

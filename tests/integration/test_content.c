@@ -185,11 +185,12 @@ static void refused(void)
 	expect_refused("{\"custom_id\":\"a\"}", "model_key=document_metadata", "ai_model=local",
 		       "lacks text");
 	expect_refused("{\"custom_id\":\"a\",\"text\":1}", "model_key=document_metadata",
-		       "ai_model=claude", "lacks text");
+		       "ai_model=claude", "text is a number, and should be a text");
 	expect_refused("{\"custom_id\":\"a\",\"text\":\"x\",\"line\":0}",
 		       "model_key=document_metadata", "ai_model=local", "line must be");
 	expect_refused("{\"custom_id\":\"a\",\"text\":\"x\",\"front_matter\":[]}",
-		       "model_key=document_metadata", "ai_model=local", "front_matter must be");
+		       "model_key=document_metadata", "ai_model=local",
+		       "front_matter is an array, and should be an object");
 	expect_refused(good, "model_key=sentiment", "ai_model=local", "\"content_compliance\"");
 	expect_refused(good, "model_key=document_metadata", "ai_model=none", "claude");
 	expect_refused(good, "other=1", "ai_model=local", "model_key");
@@ -225,10 +226,7 @@ static bool was_asked(const char *part)
 	size_t i;
 	bool found = false;
 	json_t *line, *log = fake_log();
-	json_array_foreach(log, i, line)
-	{
-		found = found || strstr(value_of(line, "user"), part);
-	}
+	json_array_foreach(log, i, line) { found = found || strstr(value_of(line, "user"), part); }
 	json_decref(log);
 	return found;
 }
@@ -327,7 +325,8 @@ static void sentiment_by_remote_batches(void)
 	sentiment_by("claude-batch");
 	EXPECT_INT(sql("SELECT count(*) FROM batch_mapping m JOIN batch_remote b"
 		       " USING (remote_batch_id) WHERE b.job_id = 'docs'"
-		       " AND 'n_' || m.record_id = m.custom_id"), 30);
+		       " AND 'n_' || m.record_id = m.custom_id"),
+		   30);
 }
 
 /* A template of somebody's own, without a score: nothing is written, and it is said why. */

@@ -12,7 +12,8 @@
 	"models:\n  far: {provider: openai, base_url: 'http://127.0.0.1:9', key_env: "             \
 	"WEIR_TEST_KEY}\n"
 #define ITEM                                                                                       \
-	"{\"custom_id\":\"a\",\"key\":\"x\",\"amount\":1,\"context\":{\"label\":\"l\"}}\n"
+	"{\"custom_id\":\"a\",\"key\":\"x\",\"amount\":1,\"title\":\"t\",\"context\":{\"label\":"  \
+	"\"l\"}}\n"
 #define KNOWN "there are: far, local"
 #define TEMPLATES "there are: content_compliance, document_metadata, idea_script, idea_title, "
 
@@ -77,7 +78,8 @@ static void names_that_there_are(void)
 
 static void an_item_of_its_own(void)
 {
-	prepare(GOOD, ITEM "{\"custom_id\":\"b\",\"context\":{\"ai_model\":\"near\"}}\n");
+	prepare(GOOD,
+		ITEM "{\"custom_id\":\"b\",\"title\":\"t\",\"context\":{\"ai_model\":\"near\"}}\n");
 	const struct outcome *o = submit("ai_model=far", "model_key=sentiment");
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "line 2: ai_model \"near\"");
@@ -119,7 +121,8 @@ static void a_file_with_faults(void)
 	prepare("models:\n  far: {provider: openai, key_env: WEIR_TEST_UNSET}\n  x: {}\n", ITEM);
 	const struct outcome *o = submit("ai_model=far", "model_key=sentiment");
 	expect_refused(o, 2, MODELS ":3: provider is missing", "");
-	EXPECT(!strstr(o->err, "WEIR_TEST_UNSET"), "a key is wanted only to name a model: %s", o->err);
+	EXPECT(!strstr(o->err, "WEIR_TEST_UNSET"), "a key is wanted only to name a model: %s",
+	       o->err);
 	EXPECT_PART(o->err, "bad_settings");
 	o = run(NULL, "weir", "doctor", NULL);
 	EXPECT_INT(o->status, 1);

@@ -21,6 +21,7 @@
 	X(job_file) \
 	X(json) \
 	X(jsonl) \
+	X(kind) \
 	X(letter) \
 	X(line) \
 	X(loader) \

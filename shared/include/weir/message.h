@@ -48,6 +48,7 @@ void message_release(struct message *m);
  * an empty map). */
 struct message_fields {
 	struct weir_text kind, job_id, batch_id, custom_id;
+	struct weir_text table_name, record_id; /* absent: it came from no row */
 	uint32_t stage, ordinal, epoch, attempt;
 	struct weir_text context, payload;
 };
@@ -88,6 +89,13 @@ int map_map(const struct weir_map *map, const char *key, const struct weir_map *
 int map_count(const struct weir_map *map, const char *key, size_t *out);
 int map_entry(const struct weir_map *map, const char *key, size_t index,
 	      const struct weir_map **out);
+/* The name of a key, index from 0; and a weir_type, or 0 when the key is absent, null, or a text that
+ * is blank (utf8.h). */
+int map_key(const struct weir_map *map, size_t index, struct weir_text *out);
+int map_type(const struct weir_map *map, const char *key);
+/* Whether there is anything under a key that is neither null nor a blank text, however deep; key
+ * NULL: in the whole map. */
+bool map_says(const struct weir_map *map, const char *key);
 /* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it is
  * absent or null, and nothing is appended. */
 int map_json(struct buffer *out, const struct weir_map *map, const char *key);

@@ -13,6 +13,8 @@
  *   1.2  language models: weir_host.find_model, ask, map_json; weir_plugin.answer
  *   1.3  arrays of maps: weir_host.map_count, map_entry; results that only the database knows:
  *        tx_results; a result with WEIR_REJECT; weir_plugin.rows
+ *   1.4  what a kind tells of itself: weir_plugin.about; weir_item.table_name and record_id;
+ *        weir_host.map_key, map_type
  *
  * A host refuses another major version. Within a major version structs only grow at their end: the
  * host copies min(struct_size, its own size) and treats what is missing as zero, which means
@@ -29,7 +31,7 @@ extern "C" {
 #endif
 
 #define WEIR_ABI_MAJOR 1
-#define WEIR_ABI_MINOR 3
+#define WEIR_ABI_MINOR 4
 
 /* A run of bytes, UTF-8, not NUL-terminated. data == NULL means "absent" (SQL NULL). */
 struct weir_text {
@@ -83,6 +85,64 @@ struct weir_item {
 	uint32_t attempt; /* failed attempts so far */
 	const struct weir_map *context; /* model_key, ai_model, custom_instructions, free extras */
 	const struct weir_map *payload; /* in stage 2 and later: see weir_host.map_map */
+
+	/* The row that it came from; both absent: from none, or the host does not know it yet: then
+	 * check() is called once more when it does, before store(). Since 1.4. */
+	struct weir_text table_name, record_id;
+};
+
+/* The table_name of what came from a file, whose path is the record_id: there is no such table. */
+#define WEIR_TABLE_FILE "file"
+
+/* ---- what a kind tells of itself ---- */
+
+/* What a value may be. */
+enum weir_type {
+	WEIR_IS_TEXT = 1,
+	WEIR_IS_INTEGER = 2,
+	WEIR_IS_REAL = 4,
+	WEIR_IS_NUMBER = WEIR_IS_INTEGER | WEIR_IS_REAL,
+	WEIR_IS_FLAG = 8,
+	WEIR_IS_MAP = 16,
+	WEIR_IS_LIST = 32,
+	WEIR_IS_BYTES = 64
+};
+
+/* Which fields have to say something. null says nothing, and neither does a text of white space and
+ * other invisible characters alone: these are taken as absent. */
+enum weir_need {
+	WEIR_OPTIONAL = 0,
+	WEIR_REQUIRED, /* this one has to */
+	WEIR_EITHER,   /* one of those that are marked so has to */
+	WEIR_PRESENT,  /* this one has to be there, but may be blank */
+	WEIR_ASIDE     /* none has to; and a model is not asked about what stands in these alone */
+};
+
+/* A row of what a kind tells. The name is that of a field; those of a map within
+ * ("invoice.currency"), of the maps in an array ("line_items[].quantity") and "*" (whatever else
+ * there is) are only told, and checked by the plugin. */
+struct weir_field {
+	const char *name;
+	unsigned types; /* of weir_type, any of them; 0: all */
+	enum weir_need need;
+	const char *help; /* what it is, in a few words */
+};
+
+/* Four tables of rows, each closed by a name of NULL; NULL: not told. What is told here is shown to
+ * people, and all but the results is what the host checks items by, before it calls check(), at
+ * submit and again in the consumer. */
+struct weir_about {
+	/* Fields of the payload; in stage 2 and later, of its "input". An item that a language
+	 * model is asked about needs, in place of WEIR_EITHER, what its template reads. */
+	const struct weir_field *payload;
+	/* Parameters of the context: which of them are required. */
+	const struct weir_field *context;
+	/* Tables that store() writes to. With WEIR_EITHER, those of the rows that items come from:
+	 * a table_name that is none of them (nor WEIR_TABLE_FILE) is refused, and with the type
+	 * WEIR_IS_INTEGER a record_id that is no integer of 64 bits. */
+	const struct weir_field *tables;
+	/* Fields of the result. */
+	const struct weir_field *results;
 };
 
 enum weir_outcome {
@@ -184,12 +244,13 @@ struct weir_tx; /* the transaction of one flush */
 struct weir_host {
 	uint32_t abi_major, abi_minor, struct_size;
 
-	/* Ends a call of process(); exactly once each, inside process() or later. Does not block. */
+	/* Ends a call of process(); exactly once each, inside process() or later. Does not block.
+	 */
 	void (*complete)(const struct weir_host *, struct weir_work, const struct weir_verdict *);
 
-	/* Calls fire(state, work) once, after at least delay_ms, on the host's thread. A work has one
-	 * timer: setting it again moves it, and it ends with the work. 0, or -1 when the work has
-	 * ended. */
+	/* Calls fire(state, work) once, after at least delay_ms, on the host's thread. A work has
+	 * one timer: setting it again moves it, and it ends with the work. 0, or -1 when the work
+	 * has ended. */
 	int (*set_timer)(const struct weir_host *, struct weir_work, int64_t delay_ms,
 			 void (*fire)(void *state, struct weir_work));
 
@@ -202,9 +263,9 @@ struct weir_host {
 	int (*map_integer)(const struct weir_map *, const char *key, int64_t *out);
 	int (*map_real)(const struct weir_map *, const char *key, double *out); /* or an integer */
 
-	/* Adds a statement to the transaction of a store() call. The values are copied. 0, or -1 with
-	 * err when memory is short, the statement is malformed or the connection is lost: store()
-	 * then returns -1. Does not wait for the database. */
+	/* Adds a statement to the transaction of a store() call. The values are copied. 0, or -1
+	 * with err when memory is short, the statement is malformed or the connection is lost:
+	 * store() then returns -1. Does not wait for the database. */
 	int (*tx_exec)(struct weir_tx *, const struct weir_statement *, struct weir_error *);
 
 	/* Reads a map within a map, like the others. In a later stage the payload holds the first
@@ -223,26 +284,35 @@ struct weir_host {
 	int (*find_model)(const struct weir_host *, const struct weir_item *, struct weir_error *);
 
 	/* Asks the model for the item that is being processed. The work goes on in the plugin's
-	 * answer(), in seconds or in a day; or the host ends it: throttled, refused, not answered as
-	 * the template wants. An answer that has been paid for is never asked for again, so answer()
-	 * may be called without a call. To be called in process() or its timer, once. Does not block.
-	 * Since 1.2. */
+	 * answer(), in seconds or in a day; or the host ends it: throttled, refused, not answered
+	 * as the template wants. An answer that has been paid for is never asked for again, so
+	 * answer() may be called without a call. To be called in process() or its timer, once. Does
+	 * not block. Since 1.2. */
 	void (*ask)(const struct weir_host *, struct weir_work);
 
 	/* Reads an array: how many elements it has. 0, or -1 when the key is absent, null or no
 	 * array. Does not block. Since 1.3. */
 	int (*map_count)(const struct weir_map *, const char *key, size_t *out);
 
-	/* Reads a map within an array, index from 0: 0, or -1 when there is no such element or it is
-	 * no map. Does not block. Since 1.3. */
+	/* Reads a map within an array, index from 0: 0, or -1 when there is no such element or it
+	 * is no map. Does not block. Since 1.3. */
 	int (*map_entry)(const struct weir_map *, const char *key, size_t index,
 			 const struct weir_map **out);
 
-	/* Like tx_exec, for results that only the database knows. The statement needs a missing_code;
-	 * it returns three columns, the index (int4), the result (json), which is kept with the item
-	 * in place of the verdict's, and whether it is refused (boolean): such an item is failed as
-	 * one that is missing, with that result. Once for each result at most. Since 1.3. */
+	/* Like tx_exec, for results that only the database knows. The statement needs a
+	 * missing_code; it returns three columns, the index (int4), the result (json), which is
+	 * kept with the item in place of the verdict's, and whether it is refused (boolean): such
+	 * an item is failed as one that is missing, with that result. Once for each result at most.
+	 * Since 1.3. */
 	int (*tx_results)(struct weir_tx *, const struct weir_statement *, struct weir_error *);
+
+	/* Reads the name of a map's key, index from 0: 0, or -1 when it has not so many. Does not
+	 * block. Since 1.4. */
+	int (*map_key)(const struct weir_map *, size_t index, struct weir_text *out);
+
+	/* What stands there, one weir_type; 0 when that is nothing: the key is absent or null, or a
+	 * text of white space and other invisible characters alone. Does not block. Since 1.4. */
+	int (*map_type)(const struct weir_map *, const char *key);
 };
 
 /* ---- the database source of `weir submit KIND --from db` ---- */
@@ -256,9 +326,9 @@ struct weir_source_query {
 
 /* ---- several rows of a CSV file for one item ---- */
 
-/* Rows of the same custom_id that follow each other are one item. The columns named in `head` are the
- * same in all of them and become a map, under head_key; the others become a map for each row, in the
- * array under rows_key. */
+/* Rows of the same custom_id that follow each other are one item. The columns named in `head` are
+ * the same in all of them and become a map, under head_key; the others become a map for each row,
+ * in the array under rows_key. */
 struct weir_rows {
 	const char *head_key;
 	const char *const *head; /* closed by NULL */
@@ -282,8 +352,9 @@ struct weir_plugin {
 		    struct weir_error *);
 
 	/* Required. Refuses an item that cannot be worked on: parameters of the context that are
-	 * missing or unknown, a payload of the wrong shape. Called at submit and again before
-	 * process(). Does not block. 0, or -1 with err, whose code is the item's error class. */
+	 * missing or unknown, a payload of the wrong shape, as far as `about` does not say it.
+	 * Called at submit and again before process(). Does not block. 0, or -1 with err, whose
+	 * code is the item's error class. */
 	int (*check)(void *state, const struct weir_item *, struct weir_error *);
 
 	/* Required. Works on one item and ends in host->complete(), now or later. Does not block
@@ -295,9 +366,10 @@ struct weir_plugin {
 	void (*cancel)(void *state, struct weir_work);
 
 	/* Optional. Adds the statements that write the effects of n claimed items. Called once a
-	 * flush with all results of the kind, which come in the order of job, stage and ordinal, and
-	 * again for fewer of them after a failure. No other I/O. 0, or -1 with err: the transaction
-	 * is then undone, and the items are divided until the faulty one stands alone. */
+	 * flush with all results of the kind, which come in the order of job, stage and ordinal,
+	 * and again for fewer of them after a failure. No other I/O. 0, or -1 with err: the
+	 * transaction is then undone, and the items are divided until the faulty one stands alone.
+	 */
 	int (*store)(void *state, struct weir_tx *, const struct weir_result *, size_t n,
 		     struct weir_error *);
 
@@ -316,6 +388,9 @@ struct weir_plugin {
 
 	/* Optional: the kind has items of several rows. Since 1.3. */
 	const struct weir_rows *rows;
+
+	/* Optional: what it reads, writes and makes. Since 1.4. */
+	const struct weir_about *about;
 };
 
 typedef const struct weir_plugin *weir_plugin_fn(void);

@@ -22,8 +22,8 @@
  *
  * A placeholder is a path into the payload (title, front_matter.author, input.idea,
  * results.title.title), or `payload` (all of it), `custom_instructions`, or `context.NAME`. With a
- * question mark it may be absent, and then becomes nothing. Texts stand as they are, all else as
- * JSON. What the fields are is told to the model behind the system text, from the same rows that
+ * question mark it may be absent, and then becomes nothing; without, a text of the payload has to say
+ * something. Texts stand as they are, all else as JSON. What the fields are is told to the model behind the system text, from the same rows that
  * check its answer. */
 #ifndef WEIR_TEMPLATES_H
 #define WEIR_TEMPLATES_H
@@ -67,6 +67,16 @@ struct prompt {
 };
 
 void prompt_release(struct prompt *p); /* zero it before the first use */
+
+/* Whether an item has anything to ask about. Of the places of the payload that the template has at
+ * least one has to say something, however deep (map_says()), and if not all of them are fields that
+ * the kind has as WEIR_ASIDE, one of the others; those without a question mark have to be there in
+ * any case. A template without places of the payload asks about something else. Of results of
+ * earlier stages nothing is wanted: they may not exist yet. 0, or -1: bad_payload (what is read, and
+ * what is there). fields: of the kind, closed by a name of NULL; NULL: not told. */
+int template_check_payload(const struct template *t, const struct weir_item *item,
+			   const struct weir_field *fields,
+			   struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Fills the system and user text of an item. 0, or -1: bad_payload (a placeholder's value is
  * absent, naming it), oversized, out_of_memory. */

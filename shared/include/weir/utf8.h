@@ -3,6 +3,7 @@
 #ifndef WEIR_UTF8_H
 #define WEIR_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes of the character that stands at text (size bytes remain): 1 to 4, or 0 when what stands
@@ -11,5 +12,10 @@ size_t utf8_step(const char *text, size_t size);
 
 /* How many bytes from the start are valid: size when all are, else the offset of the fault. */
 size_t utf8_valid(const char *text, size_t size);
+
+/* Whether a valid text shows nothing: it is empty, or all of it is white space, controls, and what is
+ * made to be invisible. Source: Unicode 15, PropList.txt (White_Space) and
+ * DerivedCoreProperties.txt (Default_Ignorable_Code_Point); and U+2800, the Braille blank. */
+bool utf8_is_blank(const char *text, size_t size);
 
 #endif

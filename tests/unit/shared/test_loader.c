@@ -132,6 +132,7 @@ static void an_older_one(void)
 	CU_ASSERT_PTR_NULL(p.plugin.sources);
 	CU_ASSERT_PTR_NULL(p.plugin.sample);
 	CU_ASSERT_PTR_NULL(p.plugin.rows);
+	CU_ASSERT_PTR_NULL(p.plugin.about);
 	CU_ASSERT_EQUAL(loader_open(&p, NULL, &err), 0);
 	loader_unload(&p); /* calls no close() */
 }

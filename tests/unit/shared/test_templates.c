@@ -283,7 +283,7 @@ static const struct {
 	{"{{m.a-b.c}}{{m.a-b.c}}", "deepdeep", NULL},
 	{"{{m}}", "{\"a-b\":{\"c\":\"deep\"}}", NULL},
 	{"{{l}}", "[1,\"x\"]", NULL},
-	{"[{{e}}]", "[]", NULL},
+	{"[{{e?}}]", "[]", NULL},
 	{"{{custom_instructions}}", "Do it.", NULL},
 	{"{{context.tone}} {{context.deep.er}} {{context.deep}}", "dry 2 {\"er\":2}", NULL},
 	{"a{{x?}}b{{m.x.y ?}}c{{context.x?}}d{{n.x?}}", "abcd", NULL},
@@ -295,6 +295,7 @@ static const struct {
 	 NULL},
 	{"{{tone}}", NULL, "needs tone,"},
 	{"{{nil}}", NULL, "needs nil,"},
+	{"[{{e}}]", NULL, "needs e,"}, /* a blank text says no more than none */
 	{"{{m.x}}", NULL, "needs m.x,"},
 	{"{{n.x.y}}", NULL, "needs n.x.y,"},
 	{"{{context.none}}", NULL, "needs context.none,"},

@@ -1,0 +1,38 @@
+/* kind.h: items are checked by what a plugin tells of its kind (weir_about): the table that an item
+ * came from, the parameters of its context, the fields of its payload. The host does so before it
+ * calls the plugin's own check(), at submit and in the consumer; so all kinds have the same rules
+ * and the same words. Nothing blocks, and nothing is allocated but for an error. */
+#ifndef WEIR_KIND_H
+#define WEIR_KIND_H
+
+#include "weir/buffer.h"
+#include "weir/llm.h"
+
+/* What is told, in this order; a plugin that tells nothing passes:
+ *
+ *   bad_mapping  the table_name is none that the kind writes to (WEIR_TABLE_FILE is none either,
+ * and fine), or its record_id is of another kind than that table's bad_context  a required
+ * parameter is missing bad_payload  a field has another type than it may have, a required one is
+ * missing, or none of those says anything of which one has to (map_type() says what that means).
+ * When the plugin asks a model for the item, the last is said of those fields that the template
+ * reads (template_check_payload())
+ *
+ * An ai_model or template that there is not is the plugin's to tell. The texts name what is wanted
+ * and what is there. llm NULL: no plugin asks models here. */
+int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct weir_item *item,
+	       struct weir_error *err) WEIR_MUST_CHECK;
+
+/* What the job was submitted with: the payload or, in a later stage, its "input". */
+const struct weir_map *kind_input(const struct weir_item *item);
+
+/* Whether a row of weir_about is one of the map's own keys, and not of what is within. */
+bool kind_is_key(const struct weir_field *field);
+
+/* Appends "a text or an object". */
+void kind_list_types(struct buffer *out, unsigned types);
+
+/* Appends the names of a map's keys, some of them, and which say nothing: "Title, summary (blank)";
+ * "nothing" for none. */
+void kind_list_keys(struct buffer *out, const struct weir_map *map);
+
+#endif

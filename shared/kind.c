@@ -1,0 +1,272 @@
+#include "weir/kind.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_SHOWN 12
+#define KEY_SHOWN 40 /* bytes */
+
+static bool text_is(struct weir_text text, const char *word)
+{
+	return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
+}
+
+const struct weir_map *kind_input(const struct weir_item *item)
+{
+	const struct weir_map *input;
+	if (item->stage > 1 && map_map(item->payload, "input", &input) == 0)
+		return input;
+	return item->payload;
+}
+
+bool kind_is_key(const struct weir_field *field) { return !strpbrk(field->name, ".[*"); }
+
+/* ---- telling ---- */
+
+static const struct {
+	unsigned types;
+	const char *name;
+} type_names[] = {
+	{WEIR_IS_TEXT, "a text"},	 {WEIR_IS_NUMBER, "a number"},
+	{WEIR_IS_INTEGER, "an integer"}, {WEIR_IS_REAL, "a number"},
+	{WEIR_IS_FLAG, "true or false"}, {WEIR_IS_MAP, "an object"},
+	{WEIR_IS_LIST, "an array"},	 {WEIR_IS_BYTES, "bytes"},
+};
+
+void kind_list_types(struct buffer *out, unsigned types)
+{
+	const char *between = "";
+	for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
+		if ((types & type_names[i].types) != type_names[i].types)
+			continue;
+		types &= ~type_names[i].types;
+		buffer_printf(out, "%s%s", between, type_names[i].name);
+		between = " or ";
+	}
+}
+
+/* What stands under a key that says nothing. */
+static const char *silent(const struct weir_map *map, const char *key)
+{
+	struct weir_text text;
+	if (map_says(map, key))
+		return "";
+	if (map_text(map, key, &text) == 0)
+		return " (blank)";
+	return map_type(map, key) ? " (empty)" : " (null)";
+}
+
+static void add_key(struct buffer *out, const struct weir_map *map, struct weir_text key)
+{
+	char name[KEY_SHOWN + 1];
+	bool whole = key.size < sizeof name;
+	size_t size = whole ? key.size : KEY_SHOWN;
+	memcpy(name, key.data, size);
+	name[size] = '\0';
+	buffer_printf(out, "%s%s", name, whole ? silent(map, name) : "...");
+}
+
+void kind_list_keys(struct buffer *out, const struct weir_map *map)
+{
+	struct weir_text key;
+	size_t i;
+	for (i = 0; i < KEYS_SHOWN && map_key(map, i, &key) == 0; i++) {
+		buffer_add_text(out, i > 0 ? ", " : "");
+		add_key(out, map, key);
+	}
+	if (i == 0)
+		buffer_add_text(out, "nothing");
+	else if (map_key(map, i, &key) == 0)
+		buffer_add_text(out, ", ...");
+}
+
+static const char *shown(struct buffer *b)
+{
+	const char *text = buffer_text(b);
+	return text ? text : "";
+}
+
+/* ---- where the item came from ---- */
+
+static bool is_integer(struct weir_text text)
+{
+	char digits[24], *end;
+	if (text.size == 0 || text.size >= sizeof digits)
+		return false;
+	memcpy(digits, text.data, text.size);
+	digits[text.size] = '\0';
+	if (digits[0] != '-' && (digits[0] < '0' || digits[0] > '9'))
+		return false;
+	errno = 0;
+	strtoll(digits, &end, 10);
+	return errno == 0 && end == digits + text.size;
+}
+
+/* Appends the names of those that are needed so: "summary, content". */
+static void list_fields(struct buffer *out, const struct weir_field *fields, enum weir_need need)
+{
+	const char *between = "";
+	for (const struct weir_field *f = fields; f && f->name; f++) {
+		if (f->need != need)
+			continue;
+		buffer_printf(out, "%s%s", between, f->name);
+		between = ", ";
+	}
+}
+
+static int fail_table(const struct weir_plugin *p, struct weir_text name, struct weir_error *err)
+{
+	struct buffer tables = BUFFER_INIT;
+	list_fields(&tables, p->about->tables, WEIR_EITHER);
+	weir_fail(err, "bad_mapping",
+		  "table_name is \"%.*s\", and %s writes to rows of: %s; name one of these, or "
+		  "leave table_name and record_id out",
+		  name.size < KEY_SHOWN ? (int)name.size : KEY_SHOWN, name.data, p->kind,
+		  shown(&tables));
+	buffer_release(&tables);
+	return -1;
+}
+
+static int check_record(const struct weir_field *table, struct weir_text id, struct weir_error *err)
+{
+	if (table->types != WEIR_IS_INTEGER || is_integer(id))
+		return 0;
+	return weir_fail(err, "bad_mapping", "record_id is \"%.*s\", and those of %s are integers",
+			 id.size < KEY_SHOWN ? (int)id.size : KEY_SHOWN, id.data ? id.data : "",
+			 table->name);
+}
+
+static int check_mapping(const struct weir_plugin *p, const struct weir_item *item,
+			 struct weir_error *err)
+{
+	bool any = true;
+	if (!item->table_name.data || text_is(item->table_name, WEIR_TABLE_FILE))
+		return 0;
+	for (const struct weir_field *t = p->about->tables; t && t->name; t++) {
+		if (t->need != WEIR_EITHER)
+			continue;
+		if (text_is(item->table_name, t->name))
+			return check_record(t, item->record_id, err);
+		any = false;
+	}
+	return any ? 0 : fail_table(p, item->table_name, err);
+}
+
+/* ---- context ---- */
+
+static int check_context(const struct weir_plugin *p, const struct weir_map *context,
+			 struct weir_error *err)
+{
+	for (const struct weir_field *f = p->about->context; f && f->name; f++)
+		if (f->need == WEIR_REQUIRED && !map_type(context, f->name))
+			return weir_fail(err, "bad_context",
+					 "the context lacks %s (%s): give it with --context %s=...",
+					 f->name, f->help ? f->help : "", f->name);
+	return 0;
+}
+
+/* ---- payload ---- */
+
+static int fail_type(const struct weir_field *f, unsigned seen, struct weir_error *err)
+{
+	struct buffer is = BUFFER_INIT, should = BUFFER_INIT;
+	if (seen & WEIR_IS_NUMBER)
+		seen = WEIR_IS_REAL;
+	kind_list_types(&is, seen);
+	kind_list_types(&should, f->types);
+	weir_fail(err, "bad_payload", "%s is %s, and should be %s", f->name, shown(&is),
+		  shown(&should));
+	buffer_release(&is);
+	buffer_release(&should);
+	return -1;
+}
+
+static int fail_missing(const struct weir_field *f, const struct weir_map *map,
+			struct weir_error *err)
+{
+	struct buffer should = BUFFER_INIT, there = BUFFER_INIT;
+	kind_list_types(&should, f->types);
+	kind_list_keys(&there, map);
+	weir_fail(err, "bad_payload", "the payload lacks %s%s%s; there is: %s", f->name,
+		  should.size ? ", " : "", shown(&should), shown(&there));
+	buffer_release(&should);
+	buffer_release(&there);
+	return -1;
+}
+
+static int fail_silent(const struct weir_plugin *p, const struct weir_map *map,
+		       struct weir_error *err)
+{
+	struct buffer names = BUFFER_INIT, there = BUFFER_INIT;
+	list_fields(&names, p->about->payload, WEIR_EITHER);
+	kind_list_keys(&there, map);
+	weir_fail(err, "bad_payload",
+		  "it has nothing that %s reads: of %s at least one has to say something; there "
+		  "is: %s",
+		  p->kind, shown(&names), shown(&there));
+	buffer_release(&names);
+	buffer_release(&there);
+	return -1;
+}
+
+static bool says(const struct weir_map *map, const struct weir_field *f, unsigned type)
+{
+	return type & (WEIR_IS_MAP | WEIR_IS_LIST) ? map_says(map, f->name) : type != 0;
+}
+
+/* by_template: which of several it has to have is not for the kind to say. */
+static int check_payload(const struct weir_plugin *p, const struct weir_map *map, bool by_template,
+			 struct weir_error *err)
+{
+	bool either = false, found = false;
+	struct weir_text blank;
+	for (const struct weir_field *f = p->about->payload; f && f->name; f++) {
+		if (!kind_is_key(f))
+			continue;
+		unsigned type = (unsigned)map_type(map, f->name);
+		if (type && f->types && !(f->types & type))
+			return fail_type(f, type, err);
+		if (!type && (f->need == WEIR_REQUIRED ||
+			      (f->need == WEIR_PRESENT && map_text(map, f->name, &blank) < 0)))
+			return fail_missing(f, map, err);
+		if (f->need == WEIR_EITHER && !found) {
+			either = true;
+			found = says(map, f, type);
+		}
+	}
+	return either && !found && !by_template ? fail_silent(p, map, err) : 0;
+}
+
+/* ---- all of it ---- */
+
+enum where { HERE, ASKED, UNKNOWN };
+
+/* Most items are worked on by the plugin itself: that needs no look-up. */
+static enum where find_template(const struct weir_plugin *p, const struct llm *llm,
+				const struct weir_item *item, const struct template **template)
+{
+	struct weir_text name;
+	const struct model *model;
+	if (!p->answer || !llm)
+		return HERE;
+	if (map_text(item->context, "ai_model", &name) < 0 || text_is(name, MODEL_LOCAL))
+		return HERE;
+	if (llm_find(llm, item->context, &model, template, NULL) < 0)
+		return UNKNOWN;
+	return *template ? ASKED : HERE;
+}
+
+int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct weir_item *item,
+	       struct weir_error *err)
+{
+	const struct template *template = NULL;
+	enum where where = find_template(p, llm, item, &template);
+	if (p->about &&
+	    (check_mapping(p, item, err) < 0 || check_context(p, item->context, err) < 0 ||
+	     check_payload(p, kind_input(item), where != HERE, err) < 0))
+		return -1;
+	if (where != ASKED)
+		return 0;
+	return template_check_payload(template, item, p->about ? p->about->payload : NULL, err);
+}
