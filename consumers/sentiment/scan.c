@@ -1,6 +1,7 @@
 #include "scan.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistr.h>
 
@@ -97,9 +98,34 @@ static bool read_inner(struct scanner *scanner, struct word *word)
 	return true;
 }
 
+/* Most of most words: ASCII letters, up to one that comes for the third time. */
+static void read_letters(struct scanner *scanner, struct word *word)
+{
+	const unsigned char *at = scanner->at, *end = scanner->end;
+	size_t size = word->size;
+	unsigned capitals = 0;
+	unsigned char last = size > 0 ? (unsigned char)word->text[size - 1] : 0;
+	unsigned char before = size > 1 ? (unsigned char)word->text[size - 2] : 0;
+	if (end - at > (ptrdiff_t)(WORD_MAX - size))
+		end = at + (WORD_MAX - size);
+	for (; at < end && is_letter(*at); at++) {
+		unsigned char letter = *at | 0x20;
+		if (letter == last && letter == before)
+			break;
+		capitals += *at < 'a';
+		word->text[size++] = (char)letter;
+		before = last;
+		last = letter;
+	}
+	word->capitals += capitals;
+	word->letters += (unsigned)(at - scanner->at);
+	word->size = size;
+	scanner->at = at;
+}
+
 static void read_word(struct scanner *scanner, struct word *word)
 {
-	while (scanner->at < scanner->end) {
+	while (read_letters(scanner, word), scanner->at < scanner->end) {
 		unsigned char c = *scanner->at;
 		if (is_letter(c)) {
 			word->letters++;
