@@ -80,6 +80,21 @@ static struct weir_text part(const struct state *s, const struct weir_map *map, 
 	return text;
 }
 
+/* What a text is judged for; one without a type for its general tone. */
+static const struct text_type {
+	const char *name;
+	enum sentiment_view view;
+} text_types[] = {
+	{"news", SENTIMENT_HOLDER}, {"reddit", SENTIMENT_GENERAL}, {"general", SENTIMENT_GENERAL}};
+
+static const struct text_type *type_of(struct weir_text name)
+{
+	for (size_t i = 0; i < sizeof text_types / sizeof *text_types; i++)
+		if (text_is(name, text_types[i].name))
+			return &text_types[i];
+	return NULL;
+}
+
 static int check(void *state, const struct weir_item *item, struct weir_error *err)
 {
 	const struct state *s = state;
@@ -93,9 +108,10 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 					 "with a local ai_model, model_key must be \"sentiment\"",
 					 key);
 	type = part(s, plugin_input(s->host, item), "text_type");
-	if (type.data && !text_is(type, "news") && !text_is(type, "reddit"))
+	if (type.data && !type_of(type))
 		return plugin_fail_value(err, "bad_payload",
-					 "text_type must be \"news\" or \"reddit\"", type);
+					 "text_type must be \"news\", \"reddit\" or \"general\"",
+					 type);
 	return 0;
 }
 
@@ -153,13 +169,15 @@ static void score_here(const struct state *s, struct weir_work work, const struc
 	const struct weir_map *map = plugin_input(s->host, item);
 	struct out joined = OUT_INIT;
 	struct weir_text title = part(s, map, "title"), body = read_body(s, map, &joined);
+	const struct text_type *type = type_of(part(s, map, "text_type"));
 	if (joined.failed) {
 		struct weir_verdict v = {.outcome = WEIR_RETRY};
 		plugin_fail_memory(&v.error);
 		s->host->complete(s->host, work, &v);
 	} else {
 		struct sentiment found =
-			sentiment_score_parts(title.data, title.size, body.data, body.size);
+			sentiment_score_as(type ? type->view : SENTIMENT_GENERAL, title.data,
+					   title.size, body.data, body.size);
 		say(s, work, &found);
 	}
 	out_release(&joined);
@@ -320,7 +338,8 @@ static const struct weir_field payload[] = {
 	{"content", WEIR_IS_TEXT, WEIR_EITHER, "the same"},
 	{"text", WEIR_IS_TEXT, WEIR_EITHER, "the same"},
 	{"body", WEIR_IS_TEXT, WEIR_EITHER, "the same"},
-	{"text_type", WEIR_IS_TEXT, WEIR_ASIDE, "news or reddit"},
+	{"text_type", WEIR_IS_TEXT, WEIR_ASIDE,
+	 "news (judged for whoever holds the stock), reddit or general (general tone)"},
 	{"symbol", WEIR_IS_TEXT | WEIR_IS_INTEGER, WEIR_ASIDE,
 	 "the company, which a model is told"},
 	{0},

@@ -31,12 +31,17 @@ struct movement {
 	bool open;
 };
 
+struct figure {
+	double value;
+	double digits; /* that its unit adds to the value: 6 for "mn" */
+	bool there;
+};
+
 /* Figures of now and before. */
 struct figures {
-	double now, before;
-	bool has_now, has_before;
-	double *last;	  /* the one that a unit right behind it belongs to, or NULL */
-	unsigned last_at; /* which word it is */
+	struct figure now, before;
+	struct figure *last; /* the one that a unit right behind it belongs to, or NULL */
+	unsigned last_at;    /* which word it is */
 };
 
 struct sentence {

@@ -86,13 +86,18 @@ static void add_negation(struct sentence *sentence, double valence, struct trace
 	sentence->negation_left = NEGATION_SCOPE + 1;
 }
 
-/* "does not fail to": nothing is turned. */
+/* "does not fail to": nothing is turned, and the negation was none. */
 static void add_lack(struct sentence *sentence, double valence, struct trace *trace)
 {
-	if (sentence->negation_left)
-		sentence->negation_left = 0;
-	else
+	const struct trace *before;
+	if (!sentence->negation_left) {
 		add_negation(sentence, valence, trace);
+		return;
+	}
+	sentence->negation_left = 0;
+	for (unsigned i = 1; i <= NEGATION_SCOPE && (before = sentence_trace(sentence, i)); i++)
+		if (before->role == ROLE_NEGATE)
+			sentence_take_back(sentence, sentence->words - i);
 }
 
 /* "a great disappointment", "damn good": the word before is only the degree of this one. */

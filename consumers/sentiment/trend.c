@@ -4,7 +4,8 @@
 
 static const double MOVEMENT = 1.8; /* of a thing; more if its row says more */
 static const double RELIEF = 1.2;
-static const double SIGNED_FIGURE = 1.4; /* "+12 %" */
+static const double SMALL_FIGURE = 10000; /* as none is that has no unit */
+static const double SIGNED_FIGURE = 1.4;  /* "+12 %" */
 enum {
 	LOOK_BACK = 9,	/* words from a thing to its movement */
 	LOOK_AHEAD = 5, /* words from a movement to its thing */
@@ -119,10 +120,9 @@ void trend_add_since(struct sentence *sentence)
 	struct figures *figures = &sentence->figures;
 	sentence->movement.open = false;
 	sentence->since_left = SINCE_SCOPE;
-	if (!figures->has_now && figures->has_before) {
+	if (!figures->now.there && figures->before.there) {
 		figures->now = figures->before;
-		figures->has_now = true;
-		figures->has_before = false;
+		figures->before.there = false;
 	}
 }
 
@@ -130,7 +130,7 @@ void trend_add_since(struct sentence *sentence)
 void trend_add_bracketed(struct sentence *sentence)
 {
 	struct figures *figures = &sentence->figures;
-	if (figures->has_now && !figures->has_before && sentence->words - figures->last_at <= 1)
+	if (figures->now.there && !figures->before.there && sentence->words - figures->last_at <= 1)
 		sentence->since_left = 2;
 }
 
@@ -155,32 +155,37 @@ void trend_add_number(struct sentence *sentence, const struct word *word, struct
 	}
 	if (word->percent || is_year(word))
 		return;
-	if (sentence->since_left && !figures->has_before) {
-		figures->before = word->value;
-		figures->has_before = true;
+	if (sentence->since_left && !figures->before.there)
 		figures->last = &figures->before;
-	} else if (!figures->has_before ||
-		   (!figures->has_now && sentence->to_at + 2 >= sentence->words)) {
-		figures->now = word->value;
-		figures->has_now = true;
+	else if (!figures->before.there ||
+		 (!figures->now.there && sentence->to_at + 2 >= sentence->words))
 		figures->last = &figures->now;
-	}
+	if (figures->last)
+		*figures->last = (struct figure){.value = word->value, .there = true};
 }
 
 void trend_add_unit(struct sentence *sentence, double digits)
 {
 	struct figures *figures = &sentence->figures;
 	if (figures->last && figures->last_at + 1 == sentence->words)
-		*figures->last *= pow(10, digits);
+		figures->last->digits = digits;
 	figures->last = NULL;
+}
+
+/* "3.1 mn (2.9)": a small figure without a unit has that of the other one. */
+static double amount(const struct figure *figure, const struct figure *other)
+{
+	bool shared = figure->digits <= 0 && fabs(figure->value) < SMALL_FIGURE;
+	return figure->value * pow(10, shared ? other->digits : figure->digits);
 }
 
 void trend_finish(struct sentence *sentence)
 {
-	const struct figures *figures = &sentence->figures;
-	double change = figures->now - figures->before;
-	if (sentence->moved || !sentence->thing.sign || !figures->has_now || !figures->has_before)
+	const struct figure *now = &sentence->figures.now, *before = &sentence->figures.before;
+	double change;
+	if (sentence->moved || !sentence->thing.sign || !now->there || !before->there)
 		return;
+	change = amount(now, before) - amount(before, now);
 	if (change < 0 || change > 0)
 		sentence->plain += (change > 0 ? MOVEMENT : -MOVEMENT) * sentence->thing.sign;
 }

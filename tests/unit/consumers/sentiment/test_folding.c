@@ -312,6 +312,78 @@ static void test_long_texts_are_folded_in_pieces(void)
 	free(fancy);
 }
 
+/* Markup and characters broken in every way: no read beyond the end, and a score of some kind. */
+static void test_any_markup_is_survived(void)
+{
+	static const char *const parts[] = {
+		"<",
+		">",
+		"&",
+		";",
+		"#",
+		"x",
+		"&#",
+		"&#x",
+		"&amp",
+		"&amp;",
+		"amp;",
+		"lt;",
+		"39",
+		"<b",
+		"</",
+		"<!--",
+		"-->",
+		"<script>",
+		"</script",
+		"\"",
+		"'",
+		" ",
+		"\n",
+		"good",
+		"\xe2",
+		"\x80",
+		"\x99",
+		"\u2019",
+		"\u00e2\u20ac",
+		"\U0001F171",
+		"\u200b",
+		"\u0301",
+		"n",
+		"t",
+		"(",
+		"-",
+		"5",
+		"%",
+		".",
+		",",
+		"$",
+		"EUR",
+		"\ufdfa",
+		"\u00bd",
+		"=",
+		"<![CDATA[",
+		"]]>",
+	};
+	uint32_t state = 7;
+	char *text = malloc(5000);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+	for (int round = 0; round < 1500; round++) {
+		size_t size = 0, most = next_random(&state) % (round % 20 ? 200 : 4900);
+		char *exact;
+		double got;
+		while (size < most)
+			size += put(text + size,
+				    parts[next_random(&state) % (sizeof(parts) / sizeof(*parts))]);
+		exact = malloc(size + 1);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(exact);
+		memcpy(exact + 1, text, size);
+		got = sentiment_score(exact + 1, size).score;
+		free(exact);
+		CU_ASSERT_FATAL(got >= -1 && got <= 1);
+	}
+	free(text);
+}
+
 void add_folding_suite(void)
 {
 	CU_pSuite suite = CU_add_suite("sentiment folding", NULL, NULL);
@@ -323,4 +395,5 @@ void add_folding_suite(void)
 	CU_add_test(suite, "what is not seen is dropped", test_what_is_not_seen_is_dropped);
 	CU_add_test(suite, "harmless changes change nothing", test_harmless_changes_change_nothing);
 	CU_add_test(suite, "long texts are folded in pieces", test_long_texts_are_folded_in_pieces);
+	CU_add_test(suite, "any markup is survived", test_any_markup_is_survived);
 }

@@ -80,6 +80,13 @@ static void test_good_trends(void)
 		"The lawsuit against the company was dismissed",
 		"fears ease",
 		"Loss smaller than expected",
+		"Fewer defaults",
+		"The strike was averted",
+		"Charges against the company were dropped",
+		"Tariffs were cut",
+		"Inflation falls below 2%",
+		"It beats Q2 revenue estimates",
+		"back in the black",
 	};
 	ASSERT_SIGNS('P', texts);
 }
@@ -102,6 +109,12 @@ static void test_bad_trends(void)
 		"Operating loss totalled EUR 0.9 mn, down from a profit of EUR 2.7 mn",
 		"Operating profit totalled EUR 6.7 mn, compared to EUR 7.2 mn",
 		"Sales did not increase",
+		"It misses Q2 revenue estimates",
+		"below analysts' expectations",
+		"fewer orders",
+		"Layoffs widen",
+		"EPS came to EUR -0.33",
+		"Operating profit EUR 3.1 mn (4.9)",
 		"-12%",
 	};
 	ASSERT_SIGNS('N', texts);
@@ -159,6 +172,28 @@ static void test_other_languages(void)
 	ASSERT_SIGNS('P', good);
 }
 
+static double score_as(enum sentiment_view view, const char *text)
+{
+	return sentiment_score_as(view, text, strlen(text), NULL, 0).score;
+}
+
+/* Words of opinion count less for whoever holds the stock, trends do not. */
+static void test_views(void)
+{
+	static const char opinion[] = "A wonderful day for our happy guests";
+	static const char trend[] = "Operating profit fell to 3 million";
+	static const char both[] = "Our lovely hotels opened, and their profits are down";
+	double general = score_as(SENTIMENT_GENERAL, opinion);
+	double holder = score_as(SENTIMENT_HOLDER, opinion);
+	CU_ASSERT(holder > 0 && holder < 0.7 * general);
+	CU_ASSERT_DOUBLE_EQUAL(score_as(SENTIMENT_GENERAL, trend),
+			       score_as(SENTIMENT_HOLDER, trend), 1e-12);
+	CU_ASSERT(score_as(SENTIMENT_GENERAL, both) > CLEAR);
+	CU_ASSERT(score_as(SENTIMENT_HOLDER, both) < -CLEAR);
+	CU_ASSERT_DOUBLE_EQUAL(sentiment_score(both, strlen(both)).score,
+			       score_as(SENTIMENT_GENERAL, both), 1e-12);
+}
+
 void add_sentences_suite(void)
 {
 	CU_pSuite suite = CU_add_suite("sentiment sentences", NULL, NULL);
@@ -169,4 +204,5 @@ void add_sentences_suite(void)
 	CU_add_test(suite, "reach of negations", test_reach_of_negations);
 	CU_add_test(suite, "degrees", test_degrees);
 	CU_add_test(suite, "other languages", test_other_languages);
+	CU_add_test(suite, "views", test_views);
 }
