@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "natural.h"
 #include "weir/kind.h"
 
 int checker_init(struct checker *c, const struct loaded_plugin *plugin, const struct llm *llm,
@@ -161,10 +162,8 @@ static int check_with_own_context(struct checker *c, const struct source_record 
 
 int checker_check(struct checker *c, const struct source_record *r, struct weir_error *err)
 {
-	if (!message_name_ok(r->custom_id))
-		return weir_fail(err, "bad_name", "custom_id \"%.*s\": 1 to %d of A-Z a-z 0-9 _ -",
-				 (int)(r->custom_id.size < 80 ? r->custom_id.size : 80),
-				 r->custom_id.data, MESSAGE_NAME_MAX);
+	if (natural_check(r->custom_id, false, err) < 0)
+		return -1;
 	if (r->context.data)
 		return check_with_own_context(c, r, err);
 	return check_under(c, r, &c->decoded, c->map, err);

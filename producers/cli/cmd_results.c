@@ -344,12 +344,12 @@ const struct command command_results = {
 	.arguments = "JOB ",
 	.summary = "prints what became of each item, as JSON Lines",
 	.help = "A line for each item whose way has ended: it has failed, was cancelled, or has\n"
-		"succeeded in the last stage. It has custom_id, status (success, failed,\n"
-		"cancelled), input (as it was submitted), context (the job's with the item's own\n"
-		"laid over it), results (what each stage made of it, by the stage's step or\n"
-		"kind; a failed item can have one too), usage (of language models: calls,\n"
-		"input_tokens, output_tokens, cost), error_class, error, attempts (of all\n"
-		"stages) and finished_at.\n\n"
+		"succeeded in the last stage. It has custom_id, natural_id (where --id-hash\n"
+		"made the custom_id of it), status (success, failed, cancelled), input (as it was\n"
+		"submitted), context (the job's with the item's own laid over it), results (what\n"
+		"each stage made of it, by the stage's step or kind; a failed item can have one\n"
+		"too), usage (of language models: calls, input_tokens, output_tokens, cost),\n"
+		"error_class, error, attempts (of all stages) and finished_at.\n\n"
 		"They come in the order of the input; with --follow those that have ended come\n"
 		"first, and then each as it ends, once: also when it is given another round of\n"
 		"attempts later (`weir retry`).\n\n"

@@ -96,6 +96,7 @@ static int open_submission(struct submit *u, struct weir_error *err)
 				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
 				       .skipped = u->skipped,
+				       .id_hash = u->request.input.id_hash,
 				       .of_rows = reader_has_rows(&u->reader)};
 	return submission_open(&plan, &u->submission, err);
 }

@@ -15,7 +15,7 @@
 #include "submission.h"
 #include "weir/option.h"
 
-enum key_type { KEY_TEXT, KEY_INTEGER, KEY_TIME, KEY_REAL, KEY_LIST, KEY_OBJECT };
+enum key_type { KEY_TEXT, KEY_INTEGER, KEY_TIME, KEY_REAL, KEY_LIST, KEY_OBJECT, KEY_FLAG };
 
 static const struct key {
 	const char *name;
@@ -40,6 +40,7 @@ static const struct key {
 	{"format", KEY_TEXT, AT(format), 0, 0, "jsonl csv json markdown"},
 	{"separator", KEY_TEXT, AT(separator), 0, 0, NULL},
 	{"from", KEY_TEXT, AT(from), 0, 0, "db"},
+	{"id_hash", KEY_FLAG, AT(id_hash), 0, 0, NULL},
 #undef AT
 };
 
@@ -127,11 +128,21 @@ static int set_object(const struct key *key, json_t *value, void *field, struct 
 	return 0;
 }
 
+static int set_flag(const struct key *key, json_t *value, void *field, struct weir_error *err)
+{
+	(void)key;
+	if (!json_is_boolean(value))
+		return weir_fail(err, "job_file", "true or false is wanted");
+	*(bool *)field = json_is_true(value);
+	return 0;
+}
+
 typedef int set_value(const struct key *key, json_t *value, void *field, struct weir_error *err);
 
 static set_value *const setters[] = {
 	[KEY_TEXT] = set_text, [KEY_INTEGER] = set_integer, [KEY_TIME] = set_time,
 	[KEY_REAL] = set_real, [KEY_LIST] = set_list,	    [KEY_OBJECT] = set_object,
+	[KEY_FLAG] = set_flag,
 };
 
 /* ---- the file ---- */

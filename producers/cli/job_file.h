@@ -4,6 +4,7 @@
 #define WEIR_JOB_FILE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stages.h"
@@ -18,6 +19,7 @@ struct job_file {
 	json_t *stages, *context;
 	int64_t batch_size, max_attempts, backoff_ms, backoff_cap_ms, max_concurrent;
 	double backoff_factor;
+	bool id_hash;
 };
 
 /* Reads it, and checks each value for itself. Every error names the file, and the key or line.

@@ -235,7 +235,7 @@ static int open_stream(const struct reader *r, const char *file, FILE *in, struc
 	if (!separator && file && source_has_suffix(file, tab_suffixes))
 		separator = '\t';
 	if (r->rows)
-		return source_rows_open(in, separator, r->rows, out, err);
+		return source_rows_open(in, separator, r->rows, r->plan->id_hash, out, err);
 	if (r->format == &source_csv)
 		return source_csv_open(in, separator, out, err);
 	return r->format->open(in, out, err);

@@ -16,6 +16,7 @@ struct reader_plan {
 	const char *format;    /* NULL: by the files' names, and what is in the folders */
 	const char *separator; /* of CSV; NULL: by the file's name or first lines */
 	const char *from;      /* "db", or NULL */
+	bool id_hash;	       /* a custom_id may be any natural key */
 	bool may_be_empty;     /* each of the files, and all of them */
 };
 

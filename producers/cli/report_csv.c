@@ -26,6 +26,7 @@ static void csv_item(struct writing *w, const PGresult *rows, int row)
 	fields_csv(report_usage_fields, &usage, b);
 	csv_cell(b, ledger_text(rows, row, ROW_RESULT));
 	csv_cell(b, ledger_text(rows, row, ROW_HISTORY));
+	csv_cell(b, ledger_text(rows, row, ROW_NATURAL));
 	csv_end(b);
 }
 
@@ -37,7 +38,7 @@ int report_write_csv(struct writing *w, struct weir_error *err)
 		buffer_add_text(b, "custom_id,stage,kind,step,status,error_class,error,attempts,"
 				   "processing_time,finished_at,");
 		fields_csv_names(report_usage_fields, "", b);
-		buffer_add_text(b, "result,history\r\n");
+		buffer_add_text(b, "result,history,natural_id\r\n");
 		return report_items(w, csv_item, err);
 	}
 	fields_csv_names(report_fields, "", b);

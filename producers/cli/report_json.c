@@ -23,6 +23,8 @@ static void json_row(struct writing *w, const PGresult *rows, int row)
 	json_count(b, "stage", ledger_int(rows, row, ROW_STAGE));
 	json_count(b, "attempts", ledger_int(rows, row, ROW_ATTEMPTS));
 	json_raw(b, "history", ledger_text(rows, row, ROW_HISTORY));
+	if (ledger_text(rows, row, ROW_NATURAL).data)
+		json_text(b, "natural_id", ledger_text(rows, row, ROW_NATURAL));
 	json_shut(b);
 }
 

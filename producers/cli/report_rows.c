@@ -26,7 +26,8 @@ static const struct cursor failures_cursor = {
 	" (SELECT json_agg(" ATTEMPT " ORDER BY ended_at, attempt)"
 	"  FROM (SELECT attempt, error_class, error, ended_at FROM weir.attempts a"
 	"   WHERE a.job_id = $1 AND a.stage = r.stage AND a.ordinal = r.ordinal"
-	"   UNION ALL SELECT r.attempts, r.error_class, r.error, r.finished_at) h)::text"
+	"   UNION ALL SELECT r.attempts, r.error_class, r.error, r.finished_at) h)::text,"
+	" i.natural_id"
 	" FROM (SELECT * FROM weir.results"
 	"  WHERE job_id = $1 AND status = 2 ORDER BY stage, ordinal LIMIT $2) r"
 	" LEFT JOIN weir.items i ON i.job_id = $1 AND i.stage = r.stage AND i.ordinal = r.ordinal"
@@ -37,7 +38,7 @@ static const struct cursor items_cursor = {
 	"DECLARE items NO SCROLL CURSOR FOR"
 	" SELECT i.custom_id, i.stage::int4, coalesce(r.error_class, w.error_class),"
 	" coalesce(r.error, w.error), coalesce(r.attempts, w.attempts, 0)::int4,"
-	" coalesce(h.history, '[]'), weir.status_name(r.status),"
+	" coalesce(h.history, '[]'), i.natural_id, weir.status_name(r.status),"
 	" (r.processing_ms / 1000.0)::float8, " SQL_TIME("r.finished_at") ", r.result::text, "
 	SQL_USAGE("")
 	" FROM weir.items i"

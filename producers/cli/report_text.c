@@ -129,6 +129,10 @@ static void text_failure(struct writing *w, const PGresult *rows, int row)
 	struct buffer *b = &w->sink->buffer;
 	buffer_add_text(b, "  ");
 	print_plain(b, ledger_text(rows, row, ROW_ID));
+	if (ledger_text(rows, row, ROW_NATURAL).data) {
+		buffer_add_text(b, " = ");
+		print_plain(b, ledger_text(rows, row, ROW_NATURAL));
+	}
 	buffer_add_text(b, "  ");
 	print_plain(b, ledger_text(rows, row, ROW_CLASS));
 	buffer_printf(b, "  (attempts: %" PRId32 ")  ", ledger_int(rows, row, ROW_ATTEMPTS));

@@ -31,6 +31,7 @@ enum {
 	ROW_ERROR,
 	ROW_ATTEMPTS, /* int */
 	ROW_HISTORY,  /* JSON text: all attempts that failed, in their order */
+	ROW_NATURAL,  /* text or NULL */
 	/* the list of all items only: */
 	ROW_STATUS,   /* text */
 	ROW_SECONDS,  /* real or NULL */

@@ -25,7 +25,8 @@ const struct weir_option request_options[] = {
 	 .unit = "FILE",
 	 .help = "A job written down as JSON: kind or stages, context, job, batch_size, "
 		 "max_attempts, backoff, backoff_factor, backoff_cap, mode, max_concurrent, input "
-		 "(from the file's own folder), format, separator, from. Options win over it."},
+		 "(from the file's own folder), format, separator, from, id_hash. Options win over "
+		 "it."},
 	{.name = "stage",
 	 .type = WEIR_OPTION_LIST,
 	 .offset = AT(stage),
@@ -95,6 +96,14 @@ const struct weir_option request_options[] = {
 	 .help = "What stands between the columns of CSV: , ; tab | ^ ~ or :. Not given: a tab in "
 		 ".tsv, what a first line \"sep=;\" says, a comma; or the only one of ; tab | with "
 		 "which there is a column custom_id."},
+	{.name = "id-hash",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(id_hash),
+	 .preset = "0",
+	 .help = "custom_id may be any text of up to 1024 bytes (an address, a path, a title): "
+		 "where "
+		 "it is not 1 to 64 of A-Z a-z 0-9 _ -, the item is called sha256- and its SHA-256 "
+		 "in base64url, the same each time, and the text is kept as natural_id."},
 	{.name = "allow-empty",
 	 .type = WEIR_OPTION_FLAG,
 	 .offset = AT(allow_empty),
@@ -216,6 +225,7 @@ static int settle_input(struct request *r, const struct request_options *o, char
 	r->input.format = o->format;
 	r->input.separator = text_of(o->separator, r->file.separator);
 	r->input.may_be_empty = o->allow_empty;
+	r->input.id_hash = o->id_hash || r->file.id_hash;
 	if (count > 0 || o->from) {
 		r->input.files = files;
 		r->input.file_count = (size_t)count;

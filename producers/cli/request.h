@@ -15,7 +15,7 @@ struct request_options {
 	char *job, *job_file, *from, *format, *separator, *mode, *backoff_factor, *skip_bad;
 	struct weir_list context, stage;
 	int64_t batch_size, max_attempts, backoff_ms, backoff_cap_ms, max_concurrent;
-	int64_t allow_empty, wait, json, sample;
+	int64_t allow_empty, id_hash, wait, json, sample;
 };
 
 extern const struct weir_option request_options[];
@@ -32,8 +32,8 @@ struct request {
 };
 
 /* Reads the job file, if there is one, and settles stages and input. argv: KIND and FILEs, as far
- * as they are given. *r starts zeroed and is released in any case; options and argv outlive it. Error
- * codes: usage, job_file. */
+ * as they are given. *r starts zeroed and is released in any case; options and argv outlive it.
+ * Error codes: usage, job_file. */
 int request_read(struct request *r, const struct request_options *options, int argc, char **argv,
 		 struct weir_error *err) WEIR_MUST_CHECK;
 /* Settles all the rest: contexts, policy, name. The same error codes, and bad_name. */

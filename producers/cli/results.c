@@ -52,14 +52,15 @@ enum {
 	COL_CLASS,
 	COL_ERROR,
 	COL_ATTEMPTS,
-	COL_FINISHED
+	COL_FINISHED,
+	COL_NATURAL
 };
 
 /* Of an item's stages up to now: what each made of it, how the last one ended, what all cost. */
 static const char read_items[] =
 	"SELECT i.ordinal, i.custom_id, w.status, w.stage, i.payload::text, i.context::text,"
 	" w.results, w.calls, w.input_tokens, w.output_tokens, trim_scale(w.cost)::text,"
-	" w.error_class, w.error, w.attempts, " SQL_TIME("w.finished_at")
+	" w.error_class, w.error, w.attempts, " SQL_TIME("w.finished_at") ", i.natural_id"
 	" FROM unnest($2::int4[]) AS o(ordinal)"
 	" CROSS JOIN LATERAL (SELECT * FROM weir.items"
 	"  WHERE job_id = $1 AND stage = 1 AND ordinal = o.ordinal OFFSET 0) i"
@@ -233,6 +234,8 @@ static int add_line(struct buffer *out, const struct results_job *job, const PGr
 	bool failed = strcmp(status, "success") != 0;
 	buffer_add_char(out, '{');
 	json_text(out, "custom_id", ledger_text(r, row, COL_ID));
+	if (ledger_text(r, row, COL_NATURAL).data)
+		json_text(out, "natural_id", ledger_text(r, row, COL_NATURAL));
 	json_text(out, "status", print_text(status));
 	add_document(out, "input", ledger_text(r, row, COL_INPUT));
 	if (add_context(out, job, ledger_text(r, row, COL_CONTEXT), err) < 0)

@@ -5,13 +5,20 @@
 #include <string.h>
 
 #include "checker.h"
+#include "natural.h"
 #include "weir/failpoint.h"
 
 /* A record that waits for its batch to be full. All texts are in one block. */
 struct entry {
 	char *block;
 	uint64_t line;
-	struct weir_text file, custom_id, table_name, record_id, context, payload, raw;
+	struct weir_text file, custom_id, natural_id, table_name, record_id, context, payload, raw;
+};
+
+/* From this item on the job's items are those of a file, up to the next place. */
+struct place {
+	int64_t ordinal;
+	char *file;
 };
 
 struct submission {
@@ -26,6 +33,9 @@ struct submission {
 	int sent_size;
 	struct checker checker;
 	struct params params;
+	struct place
+		*places; /* of records that are lines of several files, to name the first twin's */
+	size_t place_count;
 	struct weir_text header; /* of the file of bad records, once there is one; the source's */
 };
 
@@ -36,6 +46,16 @@ static const char insert_items[] =
 	"  payload::json"
 	" FROM unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])"
 	"  WITH ORDINALITY AS u(line, custom_id, table_name, record_id, context, payload, pos)";
+
+/* With what the names are made of. */
+static const char insert_named_items[] =
+	"INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name, record_id,"
+	"  context, payload, natural_id)"
+	" SELECT $1, 1, $2 + pos - 1, line, custom_id, table_name, record_id, context::json,"
+	"  payload::json, natural_id"
+	" FROM unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
+	"  $9::text[]) WITH ORDINALITY"
+	"  AS u(line, custom_id, table_name, record_id, context, payload, natural_id, pos)";
 
 static const char add_batch[] = "SELECT weir.add_batch($1, $2, $3)";
 
@@ -49,7 +69,7 @@ static const char read_batch[] =
 	" WHERE job_id = $1 AND stage = 1 AND ordinal >= $2 AND ordinal < $2 + $3 ORDER BY ordinal";
 
 static const char find_ids[] =
-	"SELECT custom_id, coalesce(line, 0)::int8, record_id FROM weir.items"
+	"SELECT custom_id, coalesce(line, 0)::int8, record_id, ordinal FROM weir.items"
 	" WHERE job_id = $1 AND stage = 1 AND ordinal < $2 AND custom_id = ANY ($3::text[])";
 
 /* ---- entries ---- */
@@ -69,14 +89,16 @@ static int copy_record(struct entry *e, const struct source_record *r, bool with
 		       struct weir_error *err)
 {
 	struct weir_text raw = with_raw ? r->raw : (struct weir_text){NULL, 0};
-	char *at = malloc(1 + r->file.size + r->custom_id.size + r->table_name.size +
-			  r->record_id.size + r->context.size + r->payload.size + raw.size);
+	char *at = malloc(1 + r->file.size + r->custom_id.size + r->natural_id.size +
+			  r->table_name.size + r->record_id.size + r->context.size +
+			  r->payload.size + raw.size);
 	if (!at)
 		return weir_fail_memory(err);
 	e->block = at;
 	e->line = r->line;
 	e->file = keep(&at, r->file);
 	e->custom_id = keep(&at, r->custom_id);
+	e->natural_id = keep(&at, r->natural_id);
 	e->table_name = keep(&at, r->table_name);
 	e->record_id = keep(&at, r->record_id);
 	e->context = keep(&at, r->context);
@@ -149,6 +171,9 @@ void submission_close(struct submission *s)
 		return;
 	drop_entries(s->entries, &s->size);
 	drop_entries(s->sent, &s->sent_size);
+	while (s->place_count > 0)
+		free(s->places[--s->place_count].file);
+	free(s->places);
 	checker_release(&s->checker);
 	params_release(&s->params);
 	free(s);
@@ -229,17 +254,78 @@ static const struct entry *find_entry(const struct entry *entries, int n, struct
 	return NULL;
 }
 
-/* Where the first one stood: a line or, of records that are files, the record_id. */
-static int fail_duplicate(struct weir_text id, uint64_t first, struct weir_text first_file,
-			  uint64_t second, struct weir_text file, struct weir_error *err)
+#define NAME_SHOWN 100 /* bytes of a custom_id */
+
+/* Where a record stands: in a file, on a line; or it is a file, which its record_id names. */
+struct where {
+	uint64_t line;
+	struct weir_text file, record_id;
+};
+
+static struct where where_of(const struct entry *e)
 {
-	if (file.data)
-		return weir_fail(err, "duplicate", "%.*s: %.*s has the custom_id %.*s already",
-				 shown(file), file.data, shown(first_file), first_file.data,
-				 (int)id.size, id.data);
-	return weir_fail(err, "duplicate",
-			 "line %" PRIu64 ": custom_id %.*s stands on line %" PRIu64 " already",
-			 second, (int)id.size, id.data, first);
+	return (struct where){e->line, e->file, e->record_id};
+}
+
+static int fail_duplicate(struct weir_text id, struct where first, struct where second,
+			  struct weir_error *err)
+{
+	struct weir_error why;
+	int size = id.size < NAME_SHOWN ? (int)id.size : NAME_SHOWN;
+	if (first.line == 0)
+		weir_fail(&why, "duplicate", "%.*s has the custom_id %.*s already",
+			  shown(first.record_id), first.record_id.data, size, id.data);
+	else if (first.file.data && !same_text(first.file, second.file))
+		weir_fail(&why, "duplicate",
+			  "custom_id %.*s stands on line %" PRIu64 " of %.*s already", size,
+			  id.data, first.line, shown(first.file), first.file.data);
+	else
+		weir_fail(&why, "duplicate", "custom_id %.*s stands on line %" PRIu64 " already",
+			  size, id.data, first.line);
+	return at_line(second.line, second.file, &why, err);
+}
+
+/* What the operator calls it. */
+static struct weir_text name_of(const struct entry *e)
+{
+	return e->natural_id.data ? e->natural_id : e->custom_id;
+}
+
+/* ---- places ---- */
+
+/* Only where a record is a line of one of several files. That there is no memory for it makes an
+ * error say less, later. */
+static void note_place(struct submission *s, int64_t ordinal, const struct entry *e)
+{
+	struct weir_text file = e->line ? e->file : (struct weir_text){NULL, 0};
+	const struct place *last = s->place_count ? &s->places[s->place_count - 1] : NULL;
+	if (!file.data || (last && strlen(last->file) == file.size &&
+			   memcmp(last->file, file.data, file.size) == 0))
+		return;
+	struct place *places = realloc(s->places, (s->place_count + 1) * sizeof *places);
+	char *copy = strndup(file.data, file.size);
+	if (places)
+		s->places = places;
+	if (places && copy)
+		places[s->place_count++] = (struct place){ordinal, copy};
+	else
+		free(copy);
+}
+
+static struct weir_text find_place(const struct submission *s, int64_t ordinal)
+{
+	size_t i = s->place_count;
+	while (i > 0 && s->places[i - 1].ordinal > ordinal)
+		i--;
+	return i ? (struct weir_text){s->places[i - 1].file, strlen(s->places[i - 1].file)}
+		 : (struct weir_text){NULL, 0};
+}
+
+/* Of a row of find_ids. */
+static struct where where_of_row(const struct submission *s, const PGresult *r, int row)
+{
+	uint64_t line = (uint64_t)ledger_big(r, row, 1);
+	return (struct where){line, find_place(s, ledger_int(r, row, 3)), ledger_text(r, row, 2)};
 }
 
 static int ask_for_ids(struct submission *s, const struct entry *entries, int n, PGresult **out,
@@ -264,8 +350,8 @@ static int explain_duplicate(struct submission *s, struct weir_error *err)
 	if (PQntuples(r) > 0) {
 		struct weir_text id = ledger_text(r, 0, 0);
 		const struct entry *e = find_entry(s->sent, s->sent_size, id);
-		fail_duplicate(id, (uint64_t)ledger_big(r, 0, 1), ledger_text(r, 0, 2),
-			       e ? e->line : 0, e ? e->file : (struct weir_text){NULL, 0}, err);
+		fail_duplicate(e ? name_of(e) : id, where_of_row(s, r, 0),
+			       e ? where_of(e) : (struct where){0}, err);
 	}
 	PQclear(r);
 	return rc;
@@ -295,8 +381,7 @@ static int skip_duplicates(struct submission *s, struct weir_error *err)
 			continue;
 		}
 		if (rc == 0) {
-			fail_duplicate(e->custom_id, (uint64_t)ledger_big(r, row, 1),
-				       ledger_text(r, row, 2), e->line, e->file, err);
+			fail_duplicate(name_of(e), where_of_row(s, r, row), where_of(e), err);
 			rc = write_out(s, e->raw, err);
 		}
 		free(e->block);
@@ -376,10 +461,13 @@ static struct weir_text col_table(const struct entry *e) { return e->table_name;
 static struct weir_text col_record(const struct entry *e) { return e->record_id; }
 static struct weir_text col_context(const struct entry *e) { return e->context; }
 static struct weir_text col_payload(const struct entry *e) { return e->payload; }
+static struct weir_text col_natural(const struct entry *e) { return e->natural_id; }
 
-static entry_column *const columns[] = {col_id, col_table, col_record, col_context, col_payload};
+/* What an item is. Its natural key, behind these, is what its custom_id says. */
+static entry_column *const columns[] = {col_id,	     col_table,	  col_record,
+					col_context, col_payload, col_natural};
 
-#define COLUMNS (sizeof columns / sizeof *columns)
+#define COLUMNS (sizeof columns / sizeof *columns - 1)
 
 static int send_items(struct submission *s, struct weir_error *err)
 {
@@ -392,13 +480,14 @@ static int send_items(struct submission *s, struct weir_error *err)
 	for (int i = 0; i < s->size; i++)
 		params_add_int(p, (int32_t)(s->entries[i].line & INT32_MAX));
 	params_array_end(p);
-	for (size_t c = 0; c < COLUMNS; c++) {
+	for (size_t c = 0; c < COLUMNS + s->plan.id_hash; c++) {
 		params_array(p, TYPE_TEXT, (size_t)s->size);
 		for (int i = 0; i < s->size; i++)
 			params_add_text(p, columns[c](&s->entries[i]));
 		params_array_end(p);
 	}
-	return ledger_send(s->plan.ledger, insert_items, p, true, err);
+	return ledger_send(s->plan.ledger, s->plan.id_hash ? insert_named_items : insert_items, p,
+			   true, err);
 }
 
 static int send_batch(struct submission *s, struct weir_error *err)
@@ -420,6 +509,8 @@ static void count_batch(struct submission *s, bool is_new)
 {
 	if (s->size == 0)
 		return;
+	for (int i = 0; i < s->size; i++)
+		note_place(s, first_ordinal(s) + i, &s->entries[i]);
 	s->counts.batches++;
 	s->counts.items += s->size;
 	if (is_new) {
@@ -462,7 +553,9 @@ static int fail_different(const struct submission *s, const struct entry *e, con
 	weir_fail(&why, "conflict",
 		  "the job %s has another %s here (custom_id %.*s): it was "
 		  "submitted with other content; use another --job",
-		  s->plan.job->job_id, what, (int)e->custom_id.size, e->custom_id.data);
+		  s->plan.job->job_id, what,
+		  name_of(e).size < NAME_SHOWN ? (int)name_of(e).size : NAME_SHOWN,
+		  name_of(e).data);
 	return at_line(e->line, e->file, &why, err);
 }
 
@@ -520,21 +613,53 @@ static int end_batch(struct submission *s, struct weir_error *err)
 	return write_batch(s, false, err);
 }
 
+/* --id-hash: a name that does not fit, or is made of a path, becomes one that is made of the whole
+ * key. hashed: room for it. */
+static int name_record(const struct submission *s, struct source_record *r,
+		       char hashed[NATURAL_HASHED + 1], struct weir_error *err)
+{
+	struct weir_text key = r->natural_id.data ? r->natural_id : r->custom_id;
+	r->natural_id = (struct weir_text){NULL, 0};
+	if (!s->plan.id_hash)
+		return 0;
+	if (natural_check(key, true, err) < 0)
+		return -1;
+	if (natural_stays(key))
+		return 0;
+	natural_hash(key, hashed);
+	r->natural_id = key;
+	r->custom_id = (struct weir_text){hashed, NATURAL_HASHED};
+	return 0;
+}
+
+static int check_record(struct submission *s, const struct source_record *r,
+			const struct entry *twin, struct weir_error *err)
+{
+	struct weir_error why;
+	if (twin)
+		return fail_duplicate(name_of(twin), where_of(twin),
+				      (struct where){r->line, r->file, r->record_id}, err);
+	return checker_check(&s->checker, r, &why) < 0 ? at_line(r->line, r->file, &why, err) : 0;
+}
+
 int submission_add(struct submission *s, const struct source_record *record, struct weir_error *err)
 {
 	struct weir_error why;
+	struct source_record r = *record;
+	const struct entry *twin = NULL;
+	char hashed[NATURAL_HASHED + 1];
 	s->header = record->header;
-	const struct entry *twin = find_entry(s->entries, s->size, record->custom_id);
-	int rc = twin ? fail_duplicate(record->custom_id, twin->line, twin->record_id, record->line,
-				       record->file, err)
-		      : 0;
-	if (rc == 0 && checker_check(&s->checker, record, &why) < 0)
-		rc = at_line(record->line, record->file, &why, err);
+	int rc = name_record(s, &r, hashed, &why);
+	if (rc < 0) {
+		at_line(r.line, r.file, &why, err);
+	} else {
+		twin = find_entry(s->entries, s->size, r.custom_id);
+		rc = check_record(s, &r, twin, err);
+	}
 	if (rc < 0)
-		return s->plan.skipped && (!twin || skips_duplicates(s))
-			       ? write_out(s, record->raw, err)
-			       : -1;
-	if (copy_record(&s->entries[s->size], record, s->plan.skipped, err) < 0)
+		return s->plan.skipped && (!twin || skips_duplicates(s)) ? write_out(s, r.raw, err)
+									 : -1;
+	if (copy_record(&s->entries[s->size], &r, s->plan.skipped, err) < 0)
 		return -1;
 	if (++s->size < s->plan.job->batch_size)
 		return 0;

@@ -34,6 +34,7 @@ struct submission_plan {
 	const struct llm *llm;
 	const struct definition *job;
 	FILE *skipped; /* where bad records go; NULL: the first one is an error */
+	bool id_hash;  /* a custom_id that does not fit is made of the natural key: natural.h */
 	bool of_rows;  /* a record that stands twice is two parts of one: an error in any case */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "blank.h"
 #include "weir/utf8.h"
 
 /* ---- where a record ends ---- */
@@ -262,48 +263,6 @@ static int take_sep_line(struct csv *s, char separator, struct weir_error *err)
 	return 0;
 }
 
-/* ---- names ---- */
-
-/* Blanks of all kinds, and what is not seen. Source: Unicode 15, White_Space and U+200B to U+200F,
- * U+2060, U+FEFF. */
-static size_t blank_step(const char *c, size_t size)
-{
-	static const char *const wide[] = {
-		"\xC2\xA0",	"\xC2\x85",	"\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
-		"\xE2\x80\xAF", "\xE2\x81\x9F", "\xE2\x81\xA0", "\xE3\x80\x80", "\xEF\xBB\xBF"};
-
-	if (*c == ' ' || (*c >= '\t' && *c <= '\r'))
-		return 1;
-	if (size >= 3 && memcmp(c, "\xE2\x80", 2) == 0 && (unsigned char)c[2] <= 0x8F)
-		return 3;
-	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) {
-		size_t n = strlen(wide[i]);
-
-		if (size >= n && memcmp(c, wide[i], n) == 0)
-			return n;
-	}
-	return 0;
-}
-
-static struct weir_text trim(struct weir_text name)
-{
-	size_t n;
-
-	while (name.size && (n = blank_step(name.data, name.size))) {
-		name.data += n;
-		name.size -= n;
-	}
-	for (n = 1; n <= 3 && n <= name.size;) {
-		if (blank_step(name.data + name.size - n, n) == n) {
-			name.size -= n;
-			n = 1;
-		} else {
-			n++;
-		}
-	}
-	return name;
-}
-
 /* ---- the header ---- */
 
 static int bad_header(struct weir_error *err, const char *text, struct weir_text name)
@@ -383,7 +342,7 @@ static int take_columns(struct csv *s, size_t count, struct weir_text line, stru
 	if (!buffer_reserve(&s->names, line.size))
 		return weir_fail_memory(err);
 	for (size_t i = 0; i < count; i++) {
-		if (add_column(s, trim(s->cells[i]), err) < 0)
+		if (add_column(s, blank_trim(s->cells[i]), err) < 0)
 			return -1;
 	}
 	if (buffer_failed(&s->keys) || buffer_failed(&s->names) || buffer_failed(&s->header))
@@ -402,7 +361,7 @@ static bool has_id_with(struct csv *s, char separator, const struct source_recor
 	if (take_apart(s, record, &count, &ignored) != SOURCE_RECORD)
 		return false;
 	for (size_t i = 0; i < count && i < CSV_COLUMNS_MAX; i++)
-		found |= text_says(trim(s->cells[i]), "custom_id");
+		found |= text_says(blank_trim(s->cells[i]), "custom_id");
 	return found;
 }
 
@@ -508,7 +467,7 @@ static enum source_status check_fields(const struct csv *s, size_t count,
 	if (count != s->count)
 		return record_bad(record, err, "%zu fields, where the header has %zu columns",
 				  count, s->count);
-	if (text_says(trim(s->cells[s->id]), "custom_id"))
+	if (text_says(blank_trim(s->cells[s->id]), "custom_id"))
 		return record_bad(record, err,
 				  "the header line stands here again: were files joined?");
 	return SOURCE_RECORD;

@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "csv.h"
-#include "weir/message.h"
+#include "natural.h"
 
 enum { BAD_MAX = 100000 }; /* records that are remembered */
 
 /* A record that was bad. */
 struct bad_record {
-	char custom_id[MESSAGE_NAME_MAX + 1];
+	struct weir_text custom_id; /* behind it, in the same block */
 	uint64_t line;
 };
 
@@ -27,6 +27,7 @@ struct row {
 struct source {
 	struct csv csv;
 	const struct weir_rows *plan;
+	bool any_id; /* a custom_id is a natural key */
 	struct row row;
 	bool ahead;   /* the row belongs to what comes next */
 	uint64_t gap; /* line of a row before this record that could not be read; 0: none */
@@ -97,9 +98,9 @@ static enum source_status check_row(const struct source *s, const struct source_
 					  i + 1);
 	if (id.size == 0)
 		return record_bad(row, err, "custom_id is missing");
-	if (!message_name_ok(id))
-		return record_bad(row, err, "custom_id \"%.*s\": 1 to %d of A-Z a-z 0-9 _ -",
-				  shown(id), id.data, MESSAGE_NAME_MAX);
+	struct weir_error why;
+	if (natural_check(id, s->any_id, &why) < 0)
+		return record_bad(row, err, "%s", why.text);
 	return SOURCE_RECORD;
 }
 
@@ -187,15 +188,16 @@ static void add_key(struct buffer *out, const char *before, const char *key)
 
 static int by_custom_id(const void *a, const void *b)
 {
-	return strcmp(((const struct bad_record *)a)->custom_id,
-		      ((const struct bad_record *)b)->custom_id);
+	struct weir_text x = ((const struct bad_record *)a)->custom_id;
+	struct weir_text y = ((const struct bad_record *)b)->custom_id;
+	size_t size = x.size < y.size ? x.size : y.size;
+	int order = memcmp(x.data, y.data, size);
+	return order ? order : (x.size > y.size) - (x.size < y.size);
 }
 
 static struct bad_record name_of(const struct source *s)
 {
-	struct bad_record name = {.line = s->line};
-	memcpy(name.custom_id, custom_id(s).data, custom_id(s).size); /* of a checked length */
-	return name;
+	return (struct bad_record){.custom_id = custom_id(s), .line = s->line};
 }
 
 static void look_back(struct source *s)
@@ -208,9 +210,10 @@ static void look_back(struct source *s)
 	found = tfind(&key, &s->bad, by_custom_id);
 	if (found)
 		set_fault(s, s->line,
-			  "other rows of %s stand on line %llu, where it is bad; the rows of a "
+			  "other rows of %.*s stand on line %llu, where it is bad; the rows of a "
 			  "record follow each other",
-			  key.custom_id, (unsigned long long)(*found)->line);
+			  shown(key.custom_id), key.custom_id.data,
+			  (unsigned long long)(*found)->line);
 }
 
 static int begin(struct source *s)
@@ -274,10 +277,12 @@ static enum source_status remember(struct source *s, struct weir_error *err)
 		weir_fail(err, "read_failed", "more than %d records are bad", BAD_MAX);
 		return SOURCE_FAILED;
 	}
-	struct bad_record *kept = malloc(sizeof *kept);
+	struct bad_record *kept = malloc(sizeof *kept + key.custom_id.size);
 	if (!kept)
 		return record_no_memory(err);
-	*kept = key;
+	memcpy(kept + 1, key.custom_id.data, key.custom_id.size);
+	*kept = (struct bad_record){.custom_id = {(const char *)(kept + 1), key.custom_id.size},
+				    .line = key.line};
 	if (!tsearch(kept, &s->bad, by_custom_id)) {
 		free(kept);
 		return record_no_memory(err);
@@ -382,13 +387,14 @@ static void rows_close(struct source *s)
 	free(s);
 }
 
-int source_rows_open(FILE *in, char separator, const struct weir_rows *rows, struct source **out,
-		     struct weir_error *err)
+int source_rows_open(FILE *in, char separator, const struct weir_rows *rows, bool any_id,
+		     struct source **out, struct weir_error *err)
 {
 	struct source *s = calloc(1, sizeof *s);
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = rows;
+	s->any_id = any_id;
 	if (csv_init(&s->csv, in, separator, err) < 0) {
 		free(s);
 		return -1;

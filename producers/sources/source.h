@@ -72,8 +72,8 @@ extern const struct source_kind source_postgres; /* opened by source_postgres_op
  * record before it or behind it: both are BAD, and it is itself. So is a record of which there
  * were bad or refused rows further up. After 100,000 of these it fails. rows outlives the source.
  */
-int source_rows_open(FILE *in, char separator, const struct weir_rows *rows, struct source **out,
-		     struct weir_error *err);
+int source_rows_open(FILE *in, char separator, const struct weir_rows *rows, bool any_id,
+		     struct source **out, struct weir_error *err);
 
 /* Reads CSV, a row a record. separator: of source_separator(), or '\0': the file tells. */
 int source_csv_open(FILE *in, char separator, struct source **out, struct weir_error *err);

@@ -149,6 +149,9 @@ static int zstd_step(struct unpack *u, char *data, size_t room, size_t *size,
 	struct zstd *z = u->state;
 	ZSTD_inBuffer in = {u->packed, u->end, u->at};
 	ZSTD_outBuffer out = {data, room, 0};
+	*size = 0;
+	if (z->wants == 0 && in.pos == in.size) /* else it begins to wait for another frame */
+		return 0;
 	size_t rc = ZSTD_decompressStream(z->context, &out, &in);
 	if (ZSTD_isError(rc))
 		return damaged(u, ZSTD_getErrorName(rc), err);

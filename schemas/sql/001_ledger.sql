@@ -193,13 +193,3 @@ SELECT weir.batch_id(i.job_id, i.stage, i.ordinal / j.batch_size) AS batch_id,
   -- What went wrong before does not stand beside how it ended.
   LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = i.job_id AND w.stage = i.stage
                           AND w.ordinal = i.ordinal;
-
--- Which row each item came from.
-CREATE VIEW public.batch_mapping AS
-SELECT weir.batch_id(i.job_id, i.stage, b.n) AS batch_id, i.custom_id,
-       i.table_name, i.record_id, b.created_at
-  FROM weir.items i
-  JOIN weir.jobs j USING (job_id)
-  JOIN weir.job_batches b ON b.job_id = i.job_id AND b.stage = i.stage
-                     AND b.n = i.ordinal / j.batch_size
- WHERE i.record_id IS NOT NULL;

@@ -204,48 +204,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	        || to_json(name)::text || ' : ' || coalesce(result::text, 'null') || '}}')::json
 $$;
 
--- The successes of a stage become the items of the next: how many. They keep who they are, and under
--- which context of their own; the payload holds the first one as "input", and what each stage made
--- of it under the stage's name in "results". In a stage that has begun before (failed items were
--- tried again) the new ones come in batches behind the others.
-CREATE FUNCTION weir.advance(job text, from_stage integer, name text, limited boolean)
-RETURNS bigint LANGUAGE plpgsql
--- Both tables are read in the order of their keys: a merge, whatever the statistics of a table that
--- was just filled say.
-SET enable_mergejoin = on SET enable_sort = on SET enable_nestloop = off SET enable_hashjoin = off
-AS $$
-DECLARE
-	per    integer;
-	first  integer;
-	moved  bigint;
-BEGIN
-	SELECT batch_size INTO per FROM weir.jobs WHERE job_id = job;
-	SELECT coalesce(max(n) + 1, 0) INTO first FROM weir.job_batches
-	 WHERE job_id = job AND stage = from_stage + 1;
-	INSERT INTO weir.items (job_id, stage, ordinal, line, custom_id, table_name, record_id, context,
-	                        payload)
-	SELECT job, from_stage + 1, first * per + row_number() OVER (ORDER BY i.ordinal) - 1,
-	       i.line, i.custom_id, i.table_name, i.record_id, i.context,
-	       CASE WHEN from_stage = 1
-	            THEN json_build_object('input', i.payload, 'results',
-	                                   json_build_object(name, r.result))
-	            ELSE weir.add_result(i.payload, name, r.result) END
-	  FROM weir.results r JOIN weir.items i USING (job_id, stage, ordinal)
-	 WHERE r.job_id = job AND r.stage = from_stage AND r.status = 1
-	   AND (first = 0 OR NOT EXISTS (SELECT FROM weir.items n WHERE n.custom_id = i.custom_id
-	        AND n.job_id = job AND n.stage = from_stage + 1));
-	GET DIAGNOSTICS moved = ROW_COUNT;
-	INSERT INTO weir.job_batches (job_id, stage, n, size, due_at)
-	SELECT job, from_stage + 1, first + g, least(per, moved - g * per),
-	       CASE WHEN limited THEN 'infinity' ELSE now() END
-	  FROM generate_series(0, (moved + per - 1) / per - 1) g;
-	UPDATE weir.job_stages SET total_items = coalesce(total_items, 0) + moved,
-	       started_at = coalesce(started_at, now()), completed_at = NULL
-	 WHERE job_id = job AND stage = from_stage + 1;
-	PERFORM pg_notify('weir_due', '');
-	RETURN moved;
-END $$;
-
 -- An item of a job counts as a success when it is one in the last stage, and as failed wherever it
 -- failed; what is left of a cancelled job was cancelled.
 CREATE FUNCTION weir.end_job(job text) RETURNS text LANGUAGE plpgsql AS $$
@@ -654,22 +612,6 @@ SELECT weir.batch_id(b.job_id, b.stage, b.n) AS batch_id, b.job_id, b.stage, b.n
 	  FROM weir.results r
 	 WHERE r.job_id = b.job_id AND r.stage = b.stage
 	   AND r.ordinal >= b.n * j.batch_size AND r.ordinal < b.n * j.batch_size + b.size) d;
-
--- One row an item and stage.
-CREATE VIEW public.batch_items AS
-SELECT weir.batch_id(i.job_id, i.stage, i.ordinal / j.batch_size) AS batch_id,
-       i.job_id, i.stage, i.ordinal, i.custom_id,
-       weir.status_name(r.status) AS status, r.result,
-       coalesce(r.error_class, w.error_class) AS error_class, coalesce(r.error, w.error) AS error,
-       coalesce(r.attempts, w.attempts, 0) AS attempts,
-       r.processing_ms / 1000.0 AS processing_time, r.finished_at, i.line, i.payload,
-       CASE WHEN r.job_id IS NULL AND isfinite(w.due_at) THEN w.due_at END AS due_at
-  FROM weir.items i
-  JOIN weir.jobs j USING (job_id)
-  LEFT JOIN weir.results r USING (job_id, stage, ordinal)
-  -- What went wrong before does not stand beside how it ended.
-  LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = i.job_id AND w.stage = i.stage
-                          AND w.ordinal = i.ordinal;
 
 -- One row an attempt that failed.
 CREATE VIEW public.batch_attempts AS

@@ -188,22 +188,6 @@ END $$;
 
 -- ---- what people read ----
 
--- Which row each item came from, and which remote batch it is, or was last, in.
-CREATE OR REPLACE VIEW public.batch_mapping AS
-SELECT weir.batch_id(i.job_id, i.stage, b.n) AS batch_id, i.custom_id,
-       i.table_name, i.record_id, b.created_at,
-       (SELECT m.remote_id FROM weir.remote_batches m WHERE m.id = coalesce(
-	       (SELECT q.remote_batch FROM weir.requests q WHERE q.job_id = i.job_id
-	           AND q.stage = i.stage AND q.ordinal = i.ordinal),
-	       (SELECT a.remote_batch FROM weir.answers a WHERE a.job_id = i.job_id
-	           AND a.stage = i.stage AND a.ordinal = i.ordinal AND a.remote_batch IS NOT NULL
-	         ORDER BY a.answered_at DESC LIMIT 1))) AS remote_batch_id
-  FROM weir.items i
-  JOIN weir.jobs j USING (job_id)
-  JOIN weir.job_batches b ON b.job_id = i.job_id AND b.stage = i.stage
-                     AND b.n = i.ordinal / j.batch_size
- WHERE i.record_id IS NOT NULL;
-
 -- One row a remote batch.
 CREATE VIEW public.batch_remote AS
 SELECT id, remote_id AS remote_batch_id, job_id, stage::integer AS stage, ai_model, model_key,

@@ -115,13 +115,13 @@ static void a_folder(void)
 
 #define INPUT LOGS "/input"
 
-static char *input_file(const char *name, const char *text, size_t size)
+static char *input_file(const char *name, const char *text)
 {
 	static char path[512];
 	snprintf(path, sizeof path, INPUT "/%s", name);
 	mkdir(INPUT, 0777);
 	FILE *f = fopen(path, "w");
-	CU_ASSERT_FATAL(f != NULL && fwrite(text, 1, size, f) == size && fclose(f) == 0);
+	CU_ASSERT_FATAL(f != NULL && fputs(text, f) >= 0 && fclose(f) == 0);
 	return path;
 }
 
@@ -143,7 +143,7 @@ static void no_items(void)
 	};
 	char wanted[600];
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		const char *file = input_file(files[i][0], files[i][1], strlen(files[i][1]));
+		const char *file = input_file(files[i][0], files[i][1]);
 		const struct outcome *o = submit_file(file, "nothing", NULL, NULL);
 		EXPECT_INT(o->status, 1);
 		snprintf(wanted, sizeof wanted, "no items in %s", file);
@@ -154,7 +154,7 @@ static void no_items(void)
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "no items in /dev/null");
 	const char *one = "{\"custom_id\":\"a\",\"key\":\"k\",\"amount\":1}";
-	o = submit_file(input_file("m.jsonl", one, strlen(one)), "nothing", NULL, NULL);
+	o = submit_file(input_file("m.jsonl", one), "nothing", NULL, NULL);
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
 	EXPECT_INT(sql("SELECT total_items FROM weir.jobs"), 1);
 }
@@ -171,11 +171,187 @@ static void no_items_are_allowed(void)
 static void all_items_are_skipped(void)
 {
 	const char *bad = "x\n{\n";
-	const struct outcome *o = submit_file(input_file("b.jsonl", bad, strlen(bad)), "nothing",
-					      "--skip-bad", SKIPPED);
+	const struct outcome *o =
+		submit_file(input_file("b.jsonl", bad), "nothing", "--skip-bad", SKIPPED);
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "all of its 2 records were skipped");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
+}
+
+/* ---- names that do not fit ---- */
+
+static void expect_text(const char *seen, const char *wanted)
+{
+	EXPECT(strcmp(seen, wanted) == 0, "%s, not %s", seen, wanted);
+}
+
+#define KEYED(KEY) "{\"custom_id\":\"" KEY "\",\"key\":\"k\",\"amount\":1}\n"
+#define URL "https://example.com/a?b=c d"
+/* printf %s URL | openssl dgst -sha256 -binary | basenc --base64url | tr -d = */
+#define HASHED "sha256-DW_y-gEaPJLNGDmH2le6HwTUVjLr5S5zNvaI6s-ty2Q"
+
+static void names_are_hashed(void)
+{
+	static const char lines[] = KEYED("n_1") KEYED(URL) KEYED("Caf\xC3\xA9 4/5");
+	const char *file = input_file("named.jsonl", lines);
+	EXPECT_PART(submit_file(file, "named", NULL, NULL)->err, "line 2: custom_id \"" URL "\"");
+	EXPECT_PART(submit_file(file, "named", NULL, NULL)->err, "--id-hash");
+	const struct outcome *o = submit_file(file, "named", "--id-hash", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	expect_text(sql_text("SELECT string_agg(coalesce(natural_id, '-'), '|' ORDER BY ordinal)"
+			     " FROM batch_items WHERE job_id = 'named'"),
+		    "-|" URL "|Caf\xC3\xA9 4/5");
+	expect_text(sql_text("SELECT custom_id FROM batch_mapping WHERE natural_id = '" URL "'"),
+		    HASHED);
+	o = submit_file(file, "named", "--id-hash", NULL);
+	EXPECT_PART(o->out, "there already");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	o = run(NULL, "weir", "watch", "named", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	o = run(NULL, "weir", "results", "named", NULL);
+	EXPECT_PART(o->out, "\"custom_id\":\"" HASHED "\",\"natural_id\":\"" URL "\"");
+	EXPECT_PART(o->out, "{\"custom_id\":\"n_1\",\"status\"");
+	o = run(NULL, "weir", "report", "named", "--format", "json", "--items", NULL);
+	EXPECT_PART(o->out, "\"natural_id\":\"" URL "\"");
+	o = run(NULL, "weir", "report", "named", "--format", "csv", "--items", NULL);
+	EXPECT_PART(o->out, "history,natural_id\r\n");
+	EXPECT_PART(o->out, URL "\r\n");
+}
+
+/* Two keys that are one, or that look like what is made of another. */
+static void hashed_names_that_meet(void)
+{
+	static const char twice[] = KEYED(URL) KEYED("x") KEYED(URL);
+	static const char looks[] = KEYED(URL) KEYED(HASHED);
+	static const char blanks[] = KEYED(" n_1");
+	const struct outcome *o =
+		submit_file(input_file("t.jsonl", twice), "twice", "--id-hash", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "line 3: custom_id " URL " stands on line 1 already");
+	o = submit_file(input_file("l.jsonl", looks), "looks", "--id-hash", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(DISTINCT custom_id) FROM weir.items WHERE job_id = 'looks'"
+		       " AND natural_id IS NOT NULL"),
+		   2);
+	o = submit_file(input_file("s.jsonl", blanks), "blanks", "--id-hash", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "line 1: custom_id \" n_1\": there is a blank");
+}
+
+/* A later stage's items are called as the first one's. */
+static void hashed_names_in_stages(void)
+{
+	static const char line[] = KEYED("a b");
+	const char *file = input_file("st.jsonl", line);
+	start(NULL, "weir-consumer", "pass", NULL);
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "pass", file, "--job", "stages", "--stage", "pass.a",
+		    "--stage", "pass.b", "--id-hash", "--wait", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE natural_id = 'a b'"), 2);
+}
+
+/* ---- several files, and packed ones ---- */
+
+#define ROWS_A "custom_id,key,amount\na1,k,1\na2,k,2\n"
+#define ROWS_B "amount;custom_id;key\r3;b1;k\r4;b2;k\r"
+
+static void fill_folder(void)
+{
+	EXPECT_INT(run(NULL, "/bin/rm", "-rf", INPUT, NULL)->status, 0);
+	input_file("a.csv", ROWS_A);
+	input_file("b.csv", ROWS_B);
+	input_file("c.tsv", "custom_id\tkey\tamount\nc1\tk\t5\n");
+	input_file("notes.txt", "x");
+}
+
+/* Of a kind that takes anything. */
+static const struct outcome *submit_any(const char *file, const char *job, const char *option,
+					const char *value)
+{
+	return run(NULL, "weir", "submit", "pass", file, "--job", job, option, value, NULL);
+}
+
+static void a_folder_of_csv(void)
+{
+	fill_folder();
+	const struct outcome *o = submit_any(INPUT, "folder", NULL, NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	expect_text(sql_text("SELECT string_agg(custom_id || line || (payload->>'amount'), ' '"
+			     " ORDER BY ordinal) FROM batch_items"),
+		    "a121 a232 b123 b234 c125");
+	EXPECT_PART(submit_any(INPUT, "folder", NULL, NULL)->out, "there already");
+}
+
+static void faults_in_a_folder(void)
+{
+	fill_folder();
+	input_file("d.csv", "custom_id,key,amount\nd1,k,1\na2,k,1\n");
+	const struct outcome *o = submit_any(INPUT, "dup", NULL, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err,
+		    "d.csv: line 3: custom_id a2 stands on line 3 of " INPUT "/a.csv already");
+	o = run(NULL, "weir", "submit", "pass", INPUT, "--job", "dup2", "--context", "label=x",
+		"--batch-size", "2", NULL);
+	EXPECT_PART(o->err,
+		    "d.csv: line 3: custom_id a2 stands on line 3 of " INPUT "/a.csv already");
+	input_file("d.csv", "custom_id,key,amount\nd1,k,1\nd2,k\n");
+	o = submit_any(INPUT, "fields", NULL, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, INPUT "/d.csv: line 3: 2 fields, where the header has 3 columns");
+	input_file("d.csv", "id,key,amount\nd1,k,1\n");
+	EXPECT_PART(submit_any(INPUT, "header", NULL, NULL)->err,
+		    INPUT "/d.csv: the header line: there is no column custom_id");
+	input_file("d.csv", "custom_id,key,amount\n");
+	o = submit_any(INPUT, "empty", NULL, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "no items in " INPUT "/d.csv");
+	EXPECT_INT(submit_any(INPUT, "empty", "--allow-empty", NULL)->status, 0);
+	input_file("e.jsonl", "{}");
+	o = submit_any(INPUT, "mixed", NULL, NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "files of several formats are in it (1 JSON Lines, 4 CSV)");
+	o = submit_any(INPUT, "csv", "--format", "csv");
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "items are its CSV files: left out of it: 1 JSON Lines");
+}
+
+static void several_files(void)
+{
+	fill_folder();
+	const struct outcome *o = run(NULL, "weir", "submit", "pass", INPUT "/a.csv",
+				      INPUT "/c.tsv", "--job", "two", "--context", "label=x", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT total_items FROM weir.jobs"), 3);
+	o = run(NULL, "weir", "submit", "pass", INPUT "/a.csv", INPUT "/notes.txt", "--context",
+		"label=x", NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "notes.txt: by its name that is no CSV");
+	o = run(NULL, "weir", "submit", "pass", INPUT "/notes.txt", "--separator", ";", "--context",
+		"label=x", NULL);
+	EXPECT_INT(o->status, 2);
+	EXPECT_PART(o->err, "--separator is of CSV");
+}
+
+static void packed_files(void)
+{
+	fill_folder();
+	const struct outcome *o = run(NULL, "/bin/gzip", "-r", INPUT, NULL);
+	EXPECT(o->status == 0, "gzip: %s", o->err);
+	o = submit_any(INPUT, "packed", NULL, NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT total_items FROM weir.jobs"), 5);
+	o = run(INPUT "/a.csv.gz", "weir", "submit", "pass", "-", "--format", "csv", "--job",
+		"stdin", "--context", "label=x", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(truncate(INPUT "/a.csv.gz", 30), 0);
+	o = submit_any(INPUT "/a.csv.gz", "cut", NULL, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "the gzip data is cut off");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE job_id = 'cut' AND sealed_at IS NOT "
+		       "NULL"),
+		   0);
 }
 
 static void a_file_where_the_kind_should_be(void)
@@ -380,6 +556,13 @@ void add_submit_suite(void)
 	CU_add_test(s, "no items", no_items);
 	CU_add_test(s, "no items are allowed", no_items_are_allowed);
 	CU_add_test(s, "all items are skipped", all_items_are_skipped);
+	CU_add_test(s, "names are hashed", names_are_hashed);
+	CU_add_test(s, "hashed names that meet", hashed_names_that_meet);
+	CU_add_test(s, "hashed names in stages", hashed_names_in_stages);
+	CU_add_test(s, "a folder of CSV", a_folder_of_csv);
+	CU_add_test(s, "faults in a folder", faults_in_a_folder);
+	CU_add_test(s, "several files", several_files);
+	CU_add_test(s, "packed files", packed_files);
 	CU_add_test(s, "a file where the kind should be", a_file_where_the_kind_should_be);
 	CU_add_test(s, "a terminal", a_terminal);
 	CU_add_test(s, "help in every form", help_in_every_form);

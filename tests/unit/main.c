@@ -30,6 +30,7 @@
 	X(message) \
 	X(meter) \
 	X(models) \
+	X(natural) \
 	X(option) \
 	X(pack) \
 	X(amount) \
@@ -48,6 +49,7 @@
 	X(templates) \
 	X(topology) \
 	X(tx) \
+	X(unpack) \
 	X(work) \
 	X(yaml)
 

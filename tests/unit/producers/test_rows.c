@@ -26,7 +26,7 @@ static void begin_bytes(const char *data, size_t size)
 	memcpy(input, data, size);
 	in = fmemopen(input, size, "r");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(in);
-	CU_ASSERT_EQUAL_FATAL(source_rows_open(in, 0, &plan, &s, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(source_rows_open(in, 0, &plan, false, &s, &err), 0);
 }
 
 static void begin(const char *text) { begin_bytes(text, strlen(text)); }
@@ -178,7 +178,9 @@ static void rows_that_cannot_be_read(void)
 static void rows_of_nobody(void)
 {
 	begin("custom_id,item,n\na b,1,1\na,2,2\n");
-	bad(2, "a b,1,1", "line 2: custom_id \"a b\": 1 to 64 of A-Z a-z 0-9 _ -");
+	bad(2, "a b,1,1",
+	    "line 2: custom_id \"a b\": 1 to 64 of A-Z a-z 0-9 _ - (--id-hash makes "
+	    "one of any key, and keeps the key)");
 	bad(3, "a,2,2", "line 3: a may lack a row: line 2 before it could not be read");
 	finish();
 	begin("custom_id,item,n\na,1,1\na,\"Best tea,2\na,3,3\na,pan 12\",4\nb,5,5\nc,6,6\n");
@@ -404,7 +406,7 @@ static void failing_allocations(void)
 		s = NULL;
 		status = SOURCE_FAILED;
 		failing_malloc_arm(n);
-		if (source_rows_open(in, 0, &plan, &s, &err) == 0) {
+		if (source_rows_open(in, 0, &plan, false, &s, &err) == 0) {
 			do {
 				status = source_rows.next(s, &record, &err);
 			} while (status == SOURCE_RECORD || status == SOURCE_BAD);
