@@ -85,7 +85,7 @@ BEGIN {
 	for (i = 1; i < 256; i++)
 		ordinal[sprintf("%c", i)] = i
 	count = split("negate lack carry boost contrast release limit more degree swear up down relief " \
-		"good bad since to unit native foreign", names, " ")
+		"good bad since to apart unit native foreign", names, " ")
 	for (i = 1; i <= count; i++)
 		roles[names[i]] = "ROLE_" toupper(names[i])
 }

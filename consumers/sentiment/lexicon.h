@@ -29,6 +29,7 @@ enum lexicon_role {
 	ROLE_BAD,      /* of which more is bad: "debt" */
 	ROLE_SINCE,    /* what it was before follows: "from", "compared" */
 	ROLE_TO,       /* what it became follows: "to" */
+	ROLE_APART,    /* another matter follows: "as", "after" */
 	ROLE_UNIT,     /* of a number (the number of digits it adds): "million" */
 	ROLE_NATIVE,   /* English, and says nothing else: "the" */
 	ROLE_FOREIGN,  /* of another language (how sure that is): "nicht" */

@@ -43,16 +43,32 @@ static bool is_word_character(uint32_t c)
 	       !(c >= 0xff00 && c <= 0xff20) && c < 0x1f000;
 }
 
+static bool stands(const struct scanner *scanner, const char *text, size_t size)
+{
+	return (size_t)(scanner->end - scanner->at) >= size && !memcmp(scanner->at, text, size);
+}
+
 /*
- * The size of an apostrophe inside a word: one, a doubled or escaped one, a backtick. In
- * contractions with "not" also what programs write in its place: isn?t, isn"t.
+ * The size of an apostrophe inside a word: one, a backtick, or as programs write it that escape
+ * too much (SQL, C, JSON, URLs, mail). In contractions with "not" also what stands for a character
+ * that was lost: isn?t, isn"t.
  */
 static size_t apostrophe(const struct scanner *scanner, const struct word *word)
 {
+	static const struct {
+		char text[10];
+		uint8_t size;
+	} spellings[] = {
+		{"''", 2},	  {"'", 1},	  {"`", 1},	{"\\'", 2},
+		{"\\u2019", 6},	  {"\\u0027", 6}, {"\\x27", 4}, {"%27", 3},
+		{"%E2%80%99", 9}, {"=27", 3},	  {"=92", 3},	{"=E2=80=99", 9},
+	};
 	unsigned char c = peek(scanner, 0);
-	size_t size = (c == '\'' || c == '\\') && peek(scanner, 1) == '\'' ? 2 : 1;
-	if (c == '\'' || c == '`' || size == 2)
-		return is_letter(peek(scanner, size)) ? size : 0;
+	if (!(c == '\'' || c == '`' || c == '\\' || c == '%' || c == '=' || c == '?' || c == '"'))
+		return 0;
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(*spellings); i++)
+		if (stands(scanner, spellings[i].text, spellings[i].size))
+			return is_letter(peek(scanner, spellings[i].size)) ? spellings[i].size : 0;
 	if ((c == '?' || c == '"') && word->text[word->size - 1] == 'n' &&
 	    (peek(scanner, 1) | 0x20) == 't' && !is_letter(peek(scanner, 2)))
 		return 1;
@@ -226,12 +242,16 @@ static void scan_word(struct scanner *scanner)
 /* "@name" and "$TICKER" name somebody or something; "@" and "$" alone mean nothing. */
 static void skip_name(struct scanner *scanner)
 {
+	bool ticker = *scanner->at == '$';
 	scanner->at++;
 	if (!is_letter(peek(scanner, 0)))
 		return;
 	while (is_letter(peek(scanner, 0)) || is_digit(peek(scanner, 0)) || peek(scanner, 0) == '_')
 		scanner->at++;
-	tone_break_phrase(scanner->tone);
+	if (ticker)
+		tone_add_ticker(scanner->tone);
+	else
+		tone_break_phrase(scanner->tone);
 }
 
 static bool scan_emoticon(struct scanner *scanner)

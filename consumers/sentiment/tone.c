@@ -153,6 +153,9 @@ static void apply_trend(struct sentence *sentence, const struct row *row, const 
 	case ROLE_SINCE:
 		trend_add_since(sentence);
 		break;
+	case ROLE_APART:
+		sentence->movement.open = false;
+		break;
 	case ROLE_TO:
 		sentence->movement.open = false;
 		sentence->to_at = sentence->words;
@@ -319,6 +322,14 @@ void tone_add_symbol(struct tone *tone, unsigned id)
 }
 
 void tone_begin(struct tone *tone) { sentence_start(&tone->sentence); }
+
+void tone_add_ticker(struct tone *tone)
+{
+	static const char text[] = "ticker";
+	struct word word = {.size = 0};
+	tone->sentence.words++;
+	add_token(&tone->sentence, tone->view, lexicon_find(text, sizeof(text) - 1), &word);
+}
 
 void tone_break_phrase(struct tone *tone) { tone->sentence.unbroken = tone->sentence.words + 1; }
 

@@ -24,6 +24,9 @@ void tone_add_word(struct tone *tone, const struct word *word);
 /* Emoticons and emoji mean what they mean whatever was negated before them. */
 void tone_add_symbol(struct tone *tone, unsigned id);
 
+/* "$AAPL": what is meant by it is in phrases with the word "ticker". */
+void tone_add_ticker(struct tone *tone);
+
 /* A name was passed over: no phrase reaches across it. */
 void tone_break_phrase(struct tone *tone);
 

@@ -83,6 +83,15 @@ static void test_apostrophes_are_one(void)
 		"&acirc;&euro;&trade;",
 		"\u200b'\u200d",
 		"&#8203;&#39;",
+		"%27",
+		"%E2%80%99",
+		"\\u2019",
+		"\\u0027",
+		"\\x27",
+		"=92",
+		"=E2=80=99",
+		"&#x60;",
+		"&DiacriticalAcute;",
 	};
 	static const char *const frames[] = {"It isn%st good", "don%st like this",
 					     "This WASN%sT HELPFUL at all"};

@@ -87,6 +87,9 @@ static void test_good_trends(void)
 		"Inflation falls below 2%",
 		"It beats Q2 revenue estimates",
 		"back in the black",
+		"Long $PCLN",
+		"bought $AAPL today",
+		"The FTSE moves higher",
 	};
 	ASSERT_SIGNS('P', texts);
 }
@@ -113,6 +116,8 @@ static void test_bad_trends(void)
 		"below analysts' expectations",
 		"fewer orders",
 		"Layoffs widen",
+		"Acme slumps 25 pct as debt fears grow",
+		"short $TSLA here",
 		"EPS came to EUR -0.33",
 		"Operating profit EUR 3.1 mn (4.9)",
 		"-12%",
