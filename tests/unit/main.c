@@ -17,6 +17,7 @@
 	X(delivery) \
 	X(error) \
 	X(folding) \
+	X(front) \
 	X(invoice) \
 	X(job_file) \
 	X(json) \

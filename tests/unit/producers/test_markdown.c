@@ -146,8 +146,15 @@ static void front_matter(void)
 	payload("---\n---\n", "{\"path\":\"a.md\",\"front_matter\":{},\"line\":3,\"text\":\"\"}");
 	payload("---\nprice: 0.7\n---\n", /* as it was written: not 0.69999999999999996 */
 		"{\"path\":\"a.md\",\"front_matter\":{\"price\":0.7},\"line\":4,\"text\":\"\"}");
-	payload("---\n# c\n---",
-		"{\"path\":\"a.md\",\"front_matter\":{},\"line\":3,\"text\":\"\"}");
+	payload("---\n# c\n---", /* a heading between two rules */
+		"{\"path\":\"a.md\",\"front_matter\":{},\"line\":1,"
+		"\"text\":\"---\\n# c\\n---\"}");
+	payload("+++\ntitle = \"T\"\n+++\nbody\n",
+		"{\"path\":\"a.md\",\"front_matter\":{\"title\":\"T\"},\"line\":4,"
+		"\"text\":\"body\\n\"}");
+	payload("\n\n{\"title\": 404}\nbody\n",
+		"{\"path\":\"a.md\",\"front_matter\":{\"title\":\"404\"},\"line\":4,"
+		"\"text\":\"body\\n\"}");
 }
 
 static void own_id_and_context(void)
@@ -173,10 +180,11 @@ static void faulty(void)
 	refuse("---\na: b\n", "a.md:1: ", "no --- at its end");
 	refuse("---\na: 1\nb: [\n---\n", "a.md:", "");
 	refuse("---\na: 1\na: 2\n---\n", "a.md:3: ", "a");
-	refuse("---\njust text\n---\n", "a.md:2: ", "keys and values");
+	refuse("+++\na = 1\nb = x\n+++\n", "a.md:3: ", "quotes");
 	refuse("---\nx: 1\ncontext: no\n---\n", "a.md:3: ", "context");
 	refuse("---\ncustom_id: [a]\n---\n", "a.md:2: ", "custom_id");
 	refuse("---\ncustom_id:\n---\n", "a.md:2: ", "custom_id");
+	refuse("+++\na = 1\n\n[context.x]\n[custom_id]\n+++\n", "a.md:5: ", "custom_id");
 	refuse("a\nb\n\xC3(\n", "a.md:3: ", "UTF-8");
 }
 
@@ -250,6 +258,10 @@ static void sorted_walk(void)
 	file("d/b/.y.md", "x");
 	file("d/.git/x.md", "x");
 	file("d/e.md/f.md", "x");
+	file("d/f.mdx", "x");
+	file("d/g.Rmd", "x");
+	file("d/h.qmd", "x");
+	file("d/i.mdown", "x");
 	file("d/other.txt", "x");
 	open_one("d");
 	good("B.MD");
@@ -257,6 +269,10 @@ static void sorted_walk(void)
 	good("b/z.md");
 	good("c.md");
 	good("e.md/f.md");
+	good("f.mdx");
+	good("g.Rmd");
+	good("h.qmd");
+	good("i.mdown");
 	finish();
 	open_one(".//d/");
 	good("B.MD");
