@@ -22,7 +22,8 @@ struct front {
 };
 
 /* title (of the front matter, else the first h1), words (and words_estimated, where some of them
- * are: text.h), characters, reading_minutes of the prose, headings, links, images, code_blocks by language, and front_matter. 0, or -1: out of memory. */
+ * are: text.h), characters, reading_minutes of the prose, headings, links, images, code_blocks by
+ * language, and front_matter. 0, or -1: out of memory. */
 int metadata_write(const struct document *d, const struct front *front, struct out *result);
 
 /* Checks headings (no level skipped, one h1), images (alt text), links (no bare URLs, none empty),

@@ -8,11 +8,9 @@
 #include <string.h>
 
 #include "analysis.h"
+#include "input.h"
 #include "kit.h"
-#include "text.h"
 #include "weir/plugin.h"
-
-#define TEXT_MAX (1024 * 1024) /* bytes of a document */
 
 struct state {
 	const struct weir_host *host;
@@ -28,18 +26,12 @@ static struct weir_text part(const struct state *s, const struct weir_map *map, 
 /* ---- what the local model does ---- */
 
 static int write_metadata(const struct state *s, const struct weir_item *item,
-			  const struct document *d, struct out *result, struct weir_error *err)
+			  const struct input *in, const struct document *d, struct out *result,
+			  struct weir_error *err)
 {
-	const struct weir_map *input = plugin_input(s->host, item), *map;
-	struct weir_text title = {NULL, 0}, json = {NULL, 0};
-	if (s->host->map_map(input, "front_matter", &map) == 0)
-		title = part(s, map, "title");
-	s->host->map_json(s->host, input, "front_matter", &json);
-	struct front front = {.title = title.data,
-			      .title_size = title.size,
-			      .json = json.data,
-			      .json_size = json.size};
-	if (metadata_write(d, &front, result) < 0)
+	(void)s;
+	(void)item;
+	if (metadata_write(d, &in->front, result) < 0)
 		return plugin_fail_memory(err);
 	return 0;
 }
@@ -55,8 +47,10 @@ static int read_rules(const struct state *s, const struct weir_item *item, struc
 }
 
 static int write_compliance(const struct state *s, const struct weir_item *item,
-			    const struct document *d, struct out *result, struct weir_error *err)
+			    const struct input *in, const struct document *d, struct out *result,
+			    struct weir_error *err)
 {
+	(void)in;
 	struct rules rules = {.folded = OUT_INIT};
 	int rc = read_rules(s, item, &rules, err);
 	if (rc == 0 && compliance_write(d, &rules, result) < 0)
@@ -67,8 +61,8 @@ static int write_compliance(const struct state *s, const struct weir_item *item,
 
 static const struct task {
 	const char *model_key;
-	int (*write)(const struct state *s, const struct weir_item *item, const struct document *d,
-		     struct out *result, struct weir_error *err);
+	int (*write)(const struct state *s, const struct weir_item *item, const struct input *in,
+		     const struct document *d, struct out *result, struct weir_error *err);
 } tasks[] = {
 	{"document_metadata", write_metadata},
 	{"content_compliance", write_compliance},
@@ -100,14 +94,10 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 static int check_payload(const struct state *s, const struct weir_item *item,
 			 struct weir_error *err)
 {
-	int64_t line = 1;
-	const struct weir_map *input = plugin_input(s->host, item);
-	struct weir_text text = part(s, input, "text");
-	if (text.size > TEXT_MAX)
-		return plugin_fail(err, "bad_payload", "text is larger than 1 MiB");
-	if (s->host->map_integer(input, "line", &line) == 0 && (line < 1 || line > INT32_MAX))
-		return plugin_fail(err, "bad_payload", "line must be a number from 1");
-	return 0;
+	struct input in;
+	int rc = input_read(&in, s->host, plugin_input(s->host, item), err);
+	input_release(&in);
+	return rc;
 }
 
 static int check_local(const struct state *s, const struct weir_item *item, struct weir_error *err)
@@ -142,15 +132,16 @@ static int check(void *state, const struct weir_item *item, struct weir_error *e
 static int analyze(const struct state *s, const struct weir_item *item, struct out *result,
 		   struct weir_error *err)
 {
-	const struct weir_map *input = plugin_input(s->host, item);
-	struct weir_text text = part(s, input, "text");
+	struct input in;
 	struct document d;
-	int64_t line = 1;
-	s->host->map_integer(input, "line", &line);
-	if (document_open(&d, text.data, text.size, line) < 0)
-		return plugin_fail_memory(err);
-	int rc = find_task(s, item)->write(s, item, &d, result, err);
-	document_close(&d);
+	int rc = input_read(&in, s->host, plugin_input(s->host, item), err);
+	if (rc == 0 && document_open(&d, in.text.data, in.text.size, in.line) < 0) {
+		rc = plugin_fail_memory(err);
+	} else if (rc == 0) {
+		rc = find_task(s, item)->write(s, item, &in, &d, result, err);
+		document_close(&d);
+	}
+	input_release(&in);
 	return rc;
 }
 
@@ -199,8 +190,12 @@ static void close_plugin(void *state) { free(state); }
 
 static const struct weir_field payload[] = {
 	{"text", WEIR_IS_TEXT, WEIR_PRESENT, "the document, Markdown; for a model not blank"},
-	{"front_matter", WEIR_IS_MAP, WEIR_OPTIONAL, "what stands before it"},
-	{"line", WEIR_IS_INTEGER, WEIR_ASIDE, "of the file, where text begins; preset 1"},
+	{"front_matter", WEIR_IS_MAP, WEIR_OPTIONAL,
+	 "what stands before it; it wins over what "
+	 "text begins with, where line is not given"},
+	{"line", WEIR_IS_INTEGER, WEIR_ASIDE,
+	 "of the file, where text begins behind its front "
+	 "matter; preset 1"},
 	{"path", WEIR_IS_TEXT, WEIR_ASIDE, "the file, which a model is told"},
 	{0},
 };
