@@ -19,7 +19,7 @@
  *     GET  /v1/models, /v1/models/{id} (Anthropic's, if there is a header anthropic-version)
  *
  * --prefix: instead of /v1, and again for others: /api/v1, /openai/v1, /inference/v1, /litellm/v1,
- * /v1beta/openai, /api/v3, /compatible-mode/v1, or nothing but a folder. {any} in it is one part
+ * /v1beta/openai, /api/v3, /compatible-mode/v1, / for no prefix at all. {any} in it is one part
  * of a path, and is the model of a body that names none; ?NAME behind it must be in the query:
  * `/openai/deployments/{any}?api-version`. Rules and the log name paths as above all the same.
  * --not-found: the error_form for what is not served.

@@ -22,30 +22,32 @@ int paths_add(const char *prefix)
 static const char *nth_prefix(size_t i)
 {
 	json_t *scripted = script_part("prefixes");
-	if (scripted)
+	if (json_is_array(scripted))
 		return json_string_value(json_array_get(scripted, i));
 	if (!given[0])
 		return i == 0 ? "/v1" : NULL;
 	return i < PREFIXES_MAX ? given[i] : NULL;
 }
 
-/* How much of the path the prefix takes, 0: none. {any} is one part of it, and goes to name. */
-static size_t taken_by(const char *prefix, const char *path, char *name, size_t room)
+/* What is left of the path behind the prefix, NULL: it has another. {any} is one part of it, and
+ * goes to name. */
+static const char *left_by(const char *prefix, const char *at, char *name, size_t room)
 {
-	const char *at = path;
+	if (strcmp(prefix, "/") == 0)
+		return at;
 	while (*prefix && *prefix != '?') {
 		if (strncmp(prefix, "{any}", 5) == 0) {
 			size_t n = strcspn(at, "/");
 			if (n == 0)
-				return 0;
+				return NULL;
 			snprintf(name, room, "%.*s", (int)n, at);
 			prefix += 5;
 			at += n;
 		} else if (*prefix++ != *at++) {
-			return 0;
+			return NULL;
 		}
 	}
-	return *at == '/' ? (size_t)(at - path) : 0;
+	return *at == '/' ? at : NULL;
 }
 
 static bool has_query(const struct call *c, const char *prefix)
@@ -60,11 +62,11 @@ bool path_served(struct call *c, const char *path, char *as, size_t room)
 	const char *prefix;
 	for (size_t i = 0; (prefix = nth_prefix(i)) != NULL; i++) {
 		*c->deployment = '\0';
-		size_t n = taken_by(prefix, path, c->deployment, sizeof c->deployment);
-		if (!n || !has_query(c, prefix))
+		const char *left = left_by(prefix, path, c->deployment, sizeof c->deployment);
+		if (!left || !has_query(c, prefix))
 			continue;
-		snprintf(c->prefix, sizeof c->prefix, "%.*s", (int)n, path);
-		snprintf(as, room, "/v1%s", path + n);
+		snprintf(c->prefix, sizeof c->prefix, "%.*s", (int)(left - path), path);
+		snprintf(as, room, "/v1%s", left);
 		return true;
 	}
 	return false;
