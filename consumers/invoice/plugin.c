@@ -20,7 +20,9 @@ static const struct weir_option options[] = {
 	 .least = 1,
 	 .most = 100,
 	 .unit = "PERCENT",
-	 .help = "Descriptions at least so similar are the same item, if their numbers agree."},
+	 .help = "Descriptions at least so similar are the same item, if each word of one is in "
+		 "the "
+		 "other."},
 	{.name = "fuzzy-review",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(fuzzy_review),
@@ -28,8 +30,8 @@ static const struct weir_option options[] = {
 	 .least = 1,
 	 .most = 100,
 	 .unit = "PERCENT",
-	 .help = "Descriptions at least so similar are booked as the same item, for a person to "
-		 "review; less similar ones are a new item."},
+	 .help = "Items at least so similar are what a line may be, for a person to review; less "
+		 "similar ones are not looked at."},
 	{.type = WEIR_OPTION_END},
 };
 

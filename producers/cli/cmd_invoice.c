@@ -149,9 +149,13 @@ const struct command command_invoice = {
 	.name = "invoice",
 	.arguments = "review USER ",
 	.summary = "lists how a user's invoice lines were mapped to items, and settles it",
-	.help = "A line whose description is only like that of an item is mapped to the likeliest\n"
-		"one, and flagged. review lists the flagged mappings: what the vendor calls it,\n"
-		"the item it leads to, the other candidates, and what was booked through it.\n\n"
+	.help = "A line that is not surely the same thing as an item is flagged. Where nothing "
+		"but\n"
+		"the spelling is in doubt, it leads to the likeliest item; where a word, an item\n"
+		"number or the vendor says that it is another thing, to a new one. review lists "
+		"the\n"
+		"flagged mappings: what the vendor calls it, the item it leads to, why it is\n"
+		"flagged, the other candidates, and what was booked through it.\n\n"
 		"--accept says that it is right. --remap leads it elsewhere, from now on and for\n"
 		"what was booked: transactions, quantities, prices and last purchases move with\n"
 		"it. An item of another base unit is refused: grams are never added to pieces.\n"

@@ -24,6 +24,7 @@ enum {
 	COL_CANDIDATES, /* JSON */
 	COL_CANDIDATES_TEXT,
 	COL_FLAGGED,
+	COL_REASON, /* NULL: it is flagged since before reasons were kept, or never was */
 	COL_TRANSACTIONS,
 	COL_QUANTITY /* text */
 };
@@ -47,7 +48,7 @@ enum {
 	"   concat(c ->> 'item_id', ' \"', c ->> 'description', '\" ',"                            \
 	"    left(c ->> 'similarity', 4)), ', ') FROM json_array_elements(m.candidates) AS c)"     \
 	"  END,"                                                                                   \
-	" m.needs_review, coalesce(t.n, 0), trim_scale(coalesce(t.quantity, 0))::text"             \
+	" m.needs_review, m.reason, coalesce(t.n, 0), trim_scale(coalesce(t.quantity, 0))::text"   \
 	" FROM m LEFT JOIN t USING (mapping_id)"                                                   \
 	" LEFT JOIN LATERAL (SELECT name FROM weir.vendors"                                        \
 	"  WHERE user_id = $1 AND vendor_id = m.vendor_id OFFSET 0) v ON true"                     \
@@ -130,6 +131,16 @@ static void add_moved(struct buffer *b, const PGresult *rows, int row)
 	buffer_add_char(b, '\n');
 }
 
+/* , to review, other words: salted | unsalted */
+static void add_flag(struct buffer *b, const PGresult *rows, int row)
+{
+	struct weir_text reason = ledger_text(rows, row, COL_REASON);
+	if (!ledger_bool(rows, row, COL_FLAGGED))
+		return;
+	buffer_add_text(b, reason.data ? ", to review, " : ", to review");
+	print_plain(b, reason);
+}
+
 static void line_text(const PGresult *rows, int row, struct buffer *b)
 {
 	struct weir_text number = ledger_text(rows, row, COL_NUMBER);
@@ -146,7 +157,8 @@ static void line_text(const PGresult *rows, int row, struct buffer *b)
 	print_plain(b, ledger_text(rows, row, COL_MATCH));
 	buffer_add_text(b, PQgetisnull(rows, row, COL_SIMILARITY) ? "" : " ");
 	print_plain(b, ledger_text(rows, row, COL_SIMILARITY));
-	buffer_add_text(b, ledger_bool(rows, row, COL_FLAGGED) ? ", to review): " : "): ");
+	add_flag(b, rows, row);
+	buffer_add_text(b, "): ");
 	add_moved(b, rows, row);
 	if (candidates.data) {
 		buffer_add_text(b, "  candidates: ");
@@ -170,6 +182,7 @@ static void line_json(const PGresult *rows, int row, struct buffer *b)
 	json_raw(b, "similarity", ledger_text(rows, row, COL_SIMILARITY));
 	json_raw(b, "candidates", ledger_text(rows, row, COL_CANDIDATES));
 	json_flag(b, "needs_review", ledger_bool(rows, row, COL_FLAGGED));
+	json_text(b, "reason", ledger_text(rows, row, COL_REASON));
 	json_count(b, "transactions", ledger_big(rows, row, COL_TRANSACTIONS));
 	json_text(b, "quantity", ledger_text(rows, row, COL_QUANTITY));
 	json_end(b, '}');

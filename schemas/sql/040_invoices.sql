@@ -100,8 +100,6 @@ CREATE TABLE weir.vendor_item_mappings (
 	PRIMARY KEY (mapping_id)
 );
 
-CREATE UNIQUE INDEX mappings_by_number ON weir.vendor_item_mappings
-	(vendor_id, item_number, base_unit) WHERE item_number <> '';
 CREATE UNIQUE INDEX mappings_by_description ON weir.vendor_item_mappings
 	(vendor_id, item_key, base_unit) WHERE item_number = '';
 -- The first that a vendor called so.
@@ -212,57 +210,6 @@ CREATE TYPE weir.booked_line AS (
 
 -- ---- mapping ----
 
--- What is known of lines: those without a mapping_id are still to be mapped.
-CREATE FUNCTION weir.find_items(lines weir.invoice_line[]) RETURNS weir.line_match[]
-LANGUAGE plpgsql AS $$
-DECLARE
-	matches weir.line_match[];
-BEGIN
-	SELECT array_agg(ROW(v.vendor_id, coalesce(n.mapping_id, d.mapping_id),
-	                     coalesce(n.item_id, d.item_id), 'exact',
-	                     coalesce(n.needs_review, d.needs_review), NULL)::weir.line_match
-	                 ORDER BY l.ordinality)
-	  INTO matches
-	  FROM unnest(lines) WITH ORDINALITY AS l
-	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
-	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
-	  LEFT JOIN LATERAL (SELECT m.* FROM weir.vendor_item_mappings m
-	        WHERE m.vendor_id = v.vendor_id AND m.item_number = l.item_number
-	          AND m.base_unit = l.base_unit AND m.item_number <> '' LIMIT 1) n ON true
-	  LEFT JOIN LATERAL (SELECT m.* FROM weir.vendor_item_mappings m
-	        WHERE l.item_number = '' AND m.vendor_id = v.vendor_id
-	          AND m.item_key = weir.text_key(l.description) AND m.base_unit = l.base_unit
-	        ORDER BY m.mapping_id LIMIT 1) d ON true;
-	RETURN matches;
-END $$;
-
--- The words of a key that hold digits: sizes, grades, percentages. Where these differ, so do the
--- things, however alike the words are. The same goes for words that pg_trgm does not see: in a
--- database of the locale "C", those that are not of a-z alone.
-CREATE FUNCTION weir.telling_words(item_key text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT coalesce(array_agg(w ORDER BY w COLLATE "C"), '{}')
-  FROM regexp_split_to_table(item_key, ' ') AS w
- WHERE w ~ '[0-9]' OR (w ~ '[^a-z]' AND show_trgm(U&'\00E9') = '{}')
-$$;
-
--- The most similar items of a user, the best first. Its index is of the kind that only bitmap scans
--- can use, which the plans of a consumer's session else do without.
-CREATE FUNCTION weir.similar_items(of_user text, unit text, key text, threshold real)
-RETURNS TABLE (item_id bigint, description text, item_key text, similarity real)
-LANGUAGE plpgsql SET enable_bitmapscan = on SET enable_indexscan = off SET enable_sort = on
-SET pg_trgm.similarity_threshold = 1 AS $$
-BEGIN
-	-- The operator compares with a double, which a real of the same digits may be just below.
-	PERFORM set_config('pg_trgm.similarity_threshold', (threshold - 0.00001)::text, true);
-	RETURN QUERY
-	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
-	  FROM weir.inventory_items i
-	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key % key
-	   AND similarity(i.item_key, key) >= threshold
-	 ORDER BY s DESC, i.item_id LIMIT 5;
-END $$;
-
 -- Gets or makes the vendor. Its caller holds the user's inventory alone, as those below.
 CREATE FUNCTION weir.take_vendor(of_user text, key text, its_name text) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -282,54 +229,6 @@ RETURNS bigint LANGUAGE sql AS $$
 INSERT INTO weir.inventory_items (user_id, base_unit, item_key, description, category)
 VALUES (of_user, unit, key, text, its_category) RETURNING item_id
 $$;
-
--- Maps a line that find_items() does not know by an item of the same or a similar description, or a
--- new one, and keeps that as the vendor's mapping.
-CREATE FUNCTION weir.map_line(l weir.invoice_line, vendor bigint) RETURNS weir.line_match
-LANGUAGE plpgsql AS $$
-DECLARE
-	key text := weir.text_key(l.description);
-	m weir.vendor_item_mappings;
-	likely record;
-BEGIN
-	SELECT * INTO m FROM weir.vendor_item_mappings k
-	 WHERE k.vendor_id = vendor AND k.item_key = key AND k.base_unit = l.base_unit
-	 ORDER BY k.mapping_id LIMIT 1;
-	m.match := 'exact'; -- and in doubt as long as the mapping that it follows
-	IF m.item_id IS NULL THEN
-		m.needs_review := false;
-		SELECT i.item_id INTO m.item_id FROM weir.inventory_items i
-		 WHERE i.user_id = l.user_id AND i.base_unit = l.base_unit AND i.item_key = key;
-	END IF;
-	IF m.item_id IS NULL THEN
-		SELECT json_agg(json_build_object('item_id', s.item_id, 'description', s.description,
-		                                  'similarity', s.similarity)) AS candidates,
-		       min(s.item_id) FILTER (WHERE s.n = 1) AS best,
-		       max(s.similarity) AS similarity,
-		       (array_agg(s.item_id ORDER BY s.n) FILTER (WHERE s.sure))[1] AS sure,
-		       max(s.similarity) FILTER (WHERE s.sure) AS sure_similarity
-		  INTO likely
-		  FROM (SELECT c.*, c.similarity >= l.fuzzy_auto
-		               AND weir.telling_words(c.item_key) = weir.telling_words(key) AS sure
-		          FROM weir.similar_items(l.user_id, l.base_unit, key, l.fuzzy_review)
-		               WITH ORDINALITY AS c(item_id, description, item_key, similarity, n)) s;
-		m.item_id := coalesce(likely.sure, likely.best);
-		m.similarity := coalesce(likely.sure_similarity, likely.similarity);
-		m.needs_review := m.item_id IS NOT NULL AND likely.sure IS NULL;
-		m.match := CASE WHEN m.needs_review THEN 'fuzzy_review' ELSE 'fuzzy_auto' END;
-		m.candidates := CASE WHEN m.needs_review THEN likely.candidates END;
-	END IF;
-	IF m.item_id IS NULL THEN
-		m.match := 'new';
-		m.item_id := weir.make_item(l.user_id, l.base_unit, key, l.description, l.category);
-	END IF;
-	INSERT INTO weir.vendor_item_mappings (user_id, vendor_id, item_number, description, item_key,
-	       base_unit, item_id, match, similarity, candidates, needs_review)
-	VALUES (l.user_id, vendor, l.item_number, l.description, key, l.base_unit, m.item_id,
-	        m.match, m.similarity, m.candidates, m.needs_review)
-	RETURNING mapping_id INTO m.mapping_id;
-	RETURN (vendor, m.mapping_id, m.item_id, m.match, m.needs_review, NULL)::weir.line_match;
-END $$;
 
 -- In order: what one line has made, the next one finds.
 CREATE FUNCTION weir.map_lines(lines weir.invoice_line[], INOUT matches weir.line_match[])

@@ -122,17 +122,19 @@ static void nothing_of_it(void)
 		   1);
 }
 
-#define LIKE(id, number, text)                                                                     \
-	"{\"custom_id\":\"" id "\"," HEAD ",\"line_items\":[{\"item_number\":\"" number            \
-	"\",\"description\":\"" text "\",\"quantity\":1,\"unit_price\":1}]}\n"
+#define LIKE(id, vendor, text)                                                                     \
+	"{\"custom_id\":\"" id "\",\"invoice\":{\"vendor_name\":\"" vendor "\","                   \
+	"\"invoice_number\":\"" id "\",\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\"},"     \
+	"\"line_items\":[{\"item_number\":\"2\",\"description\":\"" text "\","                     \
+	"\"quantity\":1,\"unit_price\":1}]}\n"
 
 /* An invoice lists what a person has to look at, as long as nobody has. */
 static void in_doubt(void)
 {
 	work();
 	json_t *lines = book("doubt",
-			     LIKE("a", "1", "Red onion jumbo") LIKE("b", "2", "Red onions jumbos")
-				     LIKE("c", "2", "Red onions jumbos"),
+			     LIKE("a", "A", "Red onion jumbo") LIKE("b", "B", "Red onions jumbos")
+				     LIKE("c", "B", "Red onions jumbos"),
 			     0);
 	EXPECT_VALUE(line_of(lines, "a"), RESULT("review"), "[]");
 	EXPECT_VALUE(line_of(lines, "b"), RESULT("fuzzy_matches"), "1");
@@ -143,7 +145,7 @@ static void in_doubt(void)
 	const struct outcome *o =
 		run(NULL, "weir", "invoice", "review", "7", "--accept", "all", NULL);
 	EXPECT(o->status == 0, "accept: %d: %s", o->status, o->err);
-	lines = book("no_doubt", LIKE("d", "2", "Red onions jumbos"), 0);
+	lines = book("no_doubt", LIKE("d", "B", "Red onions jumbos"), 0);
 	EXPECT_VALUE(line_of(lines, "d"), RESULT("review"), "[]");
 	json_decref(lines);
 }

@@ -23,14 +23,17 @@ static const char make_rows[] =
 	"   (5, 'Tomato paste', 'tomato paste', 'g', 500, '2026-01-07', 'i5', 1, 9.00, 'USD', 500),"
 	"   (6, 'Napkins', 'napkins', 'each', 0, NULL, NULL, NULL, NULL, NULL, NULL)) x),"
 	" m AS (INSERT INTO weir.vendor_item_mappings (user_id, mapping_id, vendor_id, item_number,"
-	"   description, item_key, base_unit, item_id, match, similarity, candidates, needs_review)"
-	"  OVERRIDING SYSTEM VALUE SELECT 'alice', x.* FROM (VALUES"
+	"   description, item_key, base_unit, item_id, match, similarity, candidates, needs_review,"
+	"   reason) OVERRIDING SYSTEM VALUE SELECT 'alice', x.* FROM (VALUES"
 	"   (17, 1, 'A1', 'Diced tomatos', 'diced tomatos', 'g', 4, 'fuzzy_review', 0.72,"
 	"    json '[{\"item_id\": 4, \"description\": \"Tomatoes diced\", \"similarity\":0.7234},\n"
-	"      {\"item_id\": 5, \"description\": \"Tomato paste\", \"similarity\": 0.61}]', true),"
-	"   (18, 2, '', E'Paste\\x1b[2J', 'paste 2j', 'g', 5, 'fuzzy_review', 0.6, NULL, true),"
-	"   (19, 1, 'N1', 'Napkins', 'napkins', 'each', 6, 'exact', NULL, NULL, false),"
-	"   (20, 1, 'A2', 'Tomatoes diced', 'tomatoes diced', 'g', 4, 'new', NULL, NULL, false)"
+	"      {\"item_id\": 5, \"description\": \"Tomato paste\", \"similarity\": 0.61}]', true,"
+	"    'nearly the same words'),"
+	"   (18, 2, '', E'Paste\\x1b[2J', 'paste 2j', 'g', 5, 'fuzzy_review', 0.6, NULL, true, "
+	"NULL),"
+	"   (19, 1, 'N1', 'Napkins', 'napkins', 'each', 6, 'exact', NULL, NULL, false, NULL),"
+	"   (20, 1, 'A2', 'Tomatoes diced', 'tomatoes diced', 'g', 4, 'new', NULL, NULL, false, "
+	"'other words')"
 	"  ) x),"
 	" b (invoice, mapping, item, vendor, day, quantity, price, units) AS (VALUES"
 	"  ('i1', 20, 4, 1, date '2026-01-01', 2, 10.00, 1000),"
@@ -140,7 +143,8 @@ static void mappings_are_listed(void)
 	make_users();
 	const struct outcome *o = expect_done(review(NULL, NULL), 0);
 	expect_text("mapping 17: Sysco no. A1 \"Diced tomatos\"\n"
-		    "  leads to item 4 \"Tomatoes diced\" (fuzzy_review 0.72, to review): "
+		    "  leads to item 4 \"Tomatoes diced\" (fuzzy_review 0.72, to review, nearly "
+		    "the same words): "
 		    "3 transactions, 3000 g\n"
 		    "  candidates: 4 \"Tomatoes diced\" 0.72, 5 \"Tomato paste\" 0.61\n"
 		    "mapping 18: US Foods \"Paste?[2J\"\n"
@@ -171,6 +175,7 @@ static void mappings_are_listed_as_json(void)
 	EXPECT_VALUE(one, "transactions", "3");
 	EXPECT_VALUE(one, "quantity", "3000");
 	EXPECT_VALUE(one, "needs_review", "true");
+	EXPECT_VALUE(one, "reason", "nearly the same words");
 	EXPECT_INT((int64_t)json_array_size(json_object_get(one, "candidates")), 2);
 	EXPECT_VALUE(json_array_get(lines, 1), "item_number", "null");
 	EXPECT_VALUE(json_array_get(lines, 1), "candidates", "null");

@@ -1,16 +1,17 @@
 #include "reference.h"
 
-#include <ctype.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "words.h"
+
 #define AUTO_LEAST 0.85F
-#define REVIEW_LEAST 0.6F
 
 struct reference {
 	PGconn *db;
+	struct words_lists *words;
 	int64_t queries;
 };
 
@@ -24,6 +25,7 @@ struct booking {
 	char number[ID_SIZE]; /* of the line */
 	char vendor[ID_SIZE], item[ID_SIZE], mapping[ID_SIZE];
 	const char *match;
+	bool in_doubt;	     /* a person is to look at the mapping */
 	char similarity[32]; /* "": the match is none of likeness */
 };
 
@@ -86,113 +88,130 @@ static int find_or_make_vendor(struct booking *b)
 
 /* ---- the item of a line ---- */
 
+/* The first of the rows (mapping_id, item_id, item_key, key) whose description is the line's; or
+ * else the first that may have been written of the same thing. -1: none. */
+static int find_called(const struct booking *b, const PGresult *r)
+{
+	for (int least = WORDS_SAME + 1; least > WORDS_APART; least -= WORDS_SAME)
+		for (int i = 0; i < PQntuples(r); i++) {
+			const char *known = PQgetvalue(r, i, 2), *key = PQgetvalue(r, i, 3);
+			if (strcmp(known, key) == 0 ||
+			    (least <= WORDS_SAME &&
+			     words_compare(b->ref->words, known, key) >= WORDS_SHORTENED))
+				return i;
+		}
+	return -1;
+}
+
 /* This vendor had this very thing before: by its number, or by its words where it has none. */
 static int find_mapping(struct booking *b)
 {
 	const struct reference_line *l = b->line;
-	const char *by_number = "SELECT mapping_id, item_id FROM reference.vendor_item_mappings"
-				" WHERE user_id = $1 AND vendor_id = $2 AND base_unit = $3"
-				" AND item_number = $4";
-	const char *by_words = "SELECT mapping_id, item_id FROM reference.vendor_item_mappings"
-			       " WHERE user_id = $1 AND vendor_id = $2 AND base_unit = $3"
-			       " AND item_number = '' AND item_key = weir.text_key($4)";
-	PGresult *r =
-		ask(b->ref, l->item_number ? by_number : by_words, b->invoice->user_id, b->vendor,
-		    l->base_unit, l->item_number ? l->item_number : l->description);
-	int found = r ? PQntuples(r) > 0 : -1;
-	if (found == 1) {
-		snprintf(b->mapping, sizeof b->mapping, "%s", PQgetvalue(r, 0, 0));
-		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, 0, 1));
+	PGresult *r = ask(b->ref,
+			  "SELECT mapping_id, item_id, item_key, weir.item_key($5)"
+			  " FROM reference.vendor_item_mappings WHERE user_id = $1"
+			  " AND vendor_id = $2 AND base_unit = $3 AND"
+			  " CASE WHEN $4 = '' THEN item_key = weir.item_key($5)"
+			  " ELSE item_number = $4 END ORDER BY mapping_id",
+			  b->invoice->user_id, b->vendor, l->base_unit,
+			  l->item_number ? l->item_number : "", l->description);
+	if (!r)
+		return -1;
+	int found = find_called(b, r);
+	b->in_doubt = found < 0 && PQntuples(r) > 0; /* the number is another thing's */
+	if (found >= 0) {
+		snprintf(b->mapping, sizeof b->mapping, "%s", PQgetvalue(r, found, 0));
+		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, found, 1));
 		b->match = "exact";
 	}
 	PQclear(r);
-	return found;
+	return found >= 0;
+}
+
+/* Of an item i: whether the vendor $2 calls it by another number than $5, and whether it was made
+ * for a line that is in doubt. */
+#define DOUBTS                                                                                     \
+	" EXISTS (SELECT FROM reference.vendor_item_mappings AS o WHERE o.item_id = i.item_id"     \
+	"  AND o.vendor_id = $2 AND $5 <> '' AND o.item_number <> '' AND o.item_number <> $5),"    \
+	" EXISTS (SELECT FROM reference.vendor_item_mappings AS o WHERE o.item_id = i.item_id"     \
+	"  AND o.match = 'new' AND o.needs_review)"
+
+static bool is_true(const PGresult *r, int row, int column)
+{
+	return *PQgetvalue(r, row, column) == 't';
 }
 
 /* An item that is called exactly so: what this vendor called so first, or else what anybody did. */
 static int find_same_words(struct booking *b)
 {
 	const struct reference_line *l = b->line;
-	int found = take_id(ask(b->ref,
-				"SELECT item_id FROM reference.vendor_item_mappings"
-				" WHERE user_id = $1 AND vendor_id = $2 AND base_unit = $3"
-				" AND item_key = weir.text_key($4) ORDER BY mapping_id LIMIT 1",
-				b->invoice->user_id, b->vendor, l->base_unit, l->description),
-			    b->item);
-	if (found == 0)
-		found = take_id(ask(b->ref,
-				    "SELECT item_id FROM reference.inventory_items"
-				    " WHERE user_id = $1 AND base_unit = $2"
-				    " AND item_key = weir.text_key($3)",
-				    b->invoice->user_id, l->base_unit, l->description),
-				b->item);
+	PGresult *r = ask(b->ref,
+			  "SELECT i.item_id, coalesce(m.needs_review, false)," DOUBTS
+			  " FROM reference.inventory_items AS i"
+			  " LEFT JOIN reference.vendor_item_mappings AS m ON m.item_id = i.item_id"
+			  "  AND m.vendor_id = $2 AND m.item_key = weir.item_key($4)"
+			  " WHERE i.user_id = $1 AND i.base_unit = $3"
+			  " AND (m.mapping_id IS NOT NULL OR i.item_key = weir.item_key($4))"
+			  " ORDER BY m.mapping_id LIMIT 1",
+			  b->invoice->user_id, b->vendor, l->base_unit, l->description,
+			  l->item_number ? l->item_number : "");
+	int found = r ? PQntuples(r) > 0 : -1;
+	if (found == 1) {
+		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, 0, 0));
+		for (int column = 1; column <= 3; column++)
+			b->in_doubt = b->in_doubt || is_true(r, 0, column);
+	}
+	PQclear(r);
 	b->match = "exact";
 	return found;
 }
 
-/* The next run of digits at or behind *at; its length, 0: there is none. */
-static size_t next_number(const char **at)
+/* Of rows (item_id, item_key, key, similarity, has another number) in the order of their likeness,
+ * the first that is called the same. *sure: how many need no second look. -1: none. */
+static int find_twin(const struct booking *b, const PGresult *r, int *sure)
 {
-	while (**at && !isdigit((unsigned char)**at))
-		(*at)++;
-	return strspn(*at, "0123456789");
+	int first = -1, first_sure = -1;
+	*sure = 0;
+	for (int i = 0; i < PQntuples(r); i++) {
+		enum words_verdict v =
+			words_compare(b->ref->words, PQgetvalue(r, i, 1), PQgetvalue(r, i, 2));
+		if (v < WORDS_LIKELY || is_true(r, i, 4))
+			continue;
+		first = first < 0 ? i : first;
+		if (v < WORDS_SAME || strtof(PQgetvalue(r, i, 3), NULL) < AUTO_LEAST)
+			continue;
+		first_sure = first_sure < 0 ? i : first_sure;
+		(*sure)++;
+	}
+	return first_sure < 0 ? first : first_sure;
 }
 
-/* How often this number stands in a text. */
-static int count_number(const char *text, const char *number, size_t size)
-{
-	int n = 0;
-	for (size_t found; (found = next_number(&text)) > 0; text += found)
-		n += found == size && memcmp(text, number, size) == 0;
-	return n;
-}
-
-/* Both have the same numbers equally often, in any order: 80/20 beef is not 70/30 beef. */
-static bool same_numbers(const char *a, const char *b)
-{
-	int count = 0, counterpart = 0;
-	const char *at = a;
-	for (size_t size; (size = next_number(&at)) > 0; at += size, count++)
-		if (count_number(a, at, size) != count_number(b, at, size))
-			return false;
-	at = b;
-	for (size_t size; (size = next_number(&at)) > 0; at += size)
-		counterpart++;
-	return count == counterpart;
-}
-
-/* Of rows in the order of their likeness, the first that needs no second look; -1: none. */
-static int find_sure(const PGresult *r)
-{
-	for (int i = 0; i < PQntuples(r); i++)
-		if (strtof(PQgetvalue(r, i, 3), NULL) >= AUTO_LEAST &&
-		    same_numbers(PQgetvalue(r, i, 1), PQgetvalue(r, i, 2)))
-			return i;
-	return -1;
-}
-
-/* The item that is called most nearly so, if it is near enough. */
+/* The item that is called the same, in other words of one kind or the other. What is only like the
+ * line puts it in doubt. */
 static int find_similar(struct booking *b)
 {
 	const struct reference_line *l = b->line;
 	PGresult *r = ask(b->ref,
-			  "SELECT item_id, item_key, weir.text_key($3),"
-			  " similarity(item_key, weir.text_key($3)) FROM reference.inventory_items"
-			  " WHERE user_id = $1 AND base_unit = $2"
-			  " ORDER BY similarity(item_key, weir.text_key($3)) DESC, item_id LIMIT 5",
-			  b->invoice->user_id, l->base_unit, l->description);
+			  "SELECT i.item_id, i.item_key, weir.item_key($4),"
+			  " similarity(i.item_key, weir.item_key($4))," DOUBTS
+			  " FROM reference.inventory_items AS i"
+			  " WHERE i.user_id = $1 AND i.base_unit = $3"
+			  " AND similarity(i.item_key, weir.item_key($4)) >= 0.6::real"
+			  " ORDER BY 4 DESC, i.item_id LIMIT 20",
+			  b->invoice->user_id, b->vendor, l->base_unit, l->description,
+			  l->item_number ? l->item_number : "");
 	if (!r)
 		return -1;
-	int sure = find_sure(r), best = sure < 0 ? 0 : sure;
-	float likeness = PQntuples(r) > 0 ? strtof(PQgetvalue(r, best, 3), NULL) : 0;
-	int found = likeness >= REVIEW_LEAST;
-	if (found) {
-		b->match = sure < 0 ? "fuzzy_review" : "fuzzy_auto";
-		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, best, 0));
-		snprintf(b->similarity, sizeof b->similarity, "%s", PQgetvalue(r, best, 3));
+	int sure, found = find_twin(b, r, &sure);
+	if (found >= 0) {
+		b->in_doubt = b->in_doubt || sure != 1 || is_true(r, found, 5);
+		b->match = b->in_doubt ? "fuzzy_review" : "fuzzy_auto";
+		snprintf(b->item, sizeof b->item, "%s", PQgetvalue(r, found, 0));
+		snprintf(b->similarity, sizeof b->similarity, "%s", PQgetvalue(r, found, 3));
 	}
+	b->in_doubt = b->in_doubt || (found < 0 && PQntuples(r) > 0);
 	PQclear(r);
-	return found;
+	return found >= 0;
 }
 
 static int make_item(struct booking *b)
@@ -201,7 +220,7 @@ static int make_item(struct booking *b)
 	b->match = "new";
 	return take_id(ask(b->ref,
 			   "INSERT INTO reference.inventory_items (user_id, description, item_key,"
-			   " base_unit, category) VALUES ($1, $2, weir.text_key($2), $3, $4)"
+			   " base_unit, category) VALUES ($1, $2, weir.item_key($2), $3, $4)"
 			   " RETURNING item_id",
 			   b->invoice->user_id, l->description, l->base_unit, l->category),
 		       b->item);
@@ -214,10 +233,10 @@ static int make_mapping(struct booking *b)
 			   "INSERT INTO reference.vendor_item_mappings (user_id, vendor_id,"
 			   " item_number, description, item_key, base_unit, item_id, match,"
 			   " similarity, needs_review) VALUES ($1, $2, coalesce($3, ''), $4,"
-			   " weir.text_key($4), $5, $6, $7, nullif($8, '')::real,"
-			   " $7 = 'fuzzy_review') RETURNING mapping_id",
+			   " weir.item_key($4), $5, $6, $7, nullif($8, '')::real,"
+			   " $9) RETURNING mapping_id",
 			   b->invoice->user_id, b->vendor, l->item_number, l->description,
-			   l->base_unit, b->item, b->match, b->similarity),
+			   l->base_unit, b->item, b->match, b->similarity, b->in_doubt ? "t" : "f"),
 		       b->mapping);
 }
 
@@ -431,7 +450,9 @@ struct reference *reference_open(const char *url)
 	ref->db = PQconnectdb(url);
 	if (PQstatus(ref->db) == CONNECTION_OK) {
 		PQsetNoticeProcessor(ref->db, ignore, NULL);
-		return ref;
+		ref->words = words_open(ref->db);
+		if (ref->words)
+			return ref;
 	}
 	fprintf(stderr, "reference: %s", PQerrorMessage(ref->db));
 	reference_close(ref);
@@ -442,6 +463,7 @@ void reference_close(struct reference *ref)
 {
 	if (!ref)
 		return;
+	words_close(ref->words);
 	PQfinish(ref->db);
 	free(ref);
 }

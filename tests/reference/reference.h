@@ -1,7 +1,7 @@
 /* reference.h: how an invoice is booked, told in the plainest way: one line after the other, one
  * query after the other, each waiting for its answer. Slow, and meant to be obviously right. The
  * tests hold against it what weir has booked, the benchmark how long it took; so it shares no code
- * with weir, and of its SQL only the tables' shape and text_key().
+ * with weir, and of its SQL only the tables' shape, the keys of texts and the lists of words.
  *
  * It books what was made for it: nothing is checked, no pack is read, nor of what the price is.
  * Invoices come one at a time, each of them once. */

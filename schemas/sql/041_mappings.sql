@@ -1,0 +1,481 @@
+-- How a line of an invoice finds its inventory item (in place of what 040 had for it).
+--
+-- A wrong join is the worst that can come of it: two things have one quantity and one price, and
+-- nobody is told. A wrong split costs a review. So a line joins an item by itself only where nothing
+-- speaks against it, and is flagged otherwise, with the reason and the candidates:
+--
+--  * an item number counts only for descriptions that its vendor may have written of one thing;
+--  * a vendor that gives two numbers says that these are two things;
+--  * descriptions are compared word by word. Where each has its twin on the other side, they are one
+--    thing. Where one has none, they are two: such a line makes an item of its own.
+
+ALTER TABLE weir.vendor_item_mappings ADD COLUMN reason text; -- why a person is to look at it
+
+-- A number that was used again leads to several items.
+DROP INDEX IF EXISTS weir.mappings_by_number;
+CREATE UNIQUE INDEX mappings_by_number ON weir.vendor_item_mappings
+	(vendor_id, item_number, base_unit, item_key) WHERE item_number <> '';
+-- What else a vendor calls so.
+CREATE INDEX mappings_of_item ON weir.vendor_item_mappings (item_id, vendor_id);
+
+DROP FUNCTION IF EXISTS weir.telling_words(text);
+
+-- ---- keys ----
+
+-- weir.text_key() of a description, with the points of its numbers: 1.5 is neither 1/5 nor 15. They
+-- are kept as a character that no text has (Unicode, "noncharacters").
+CREATE FUNCTION weir.item_key(description text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN description ~ '\.[0-9]' THEN
+       replace(weir.text_key(regexp_replace(description, '(?<![[:alpha:]])\.(?=[0-9])', U&'\FDD0',
+                                            'g')), U&'\FDD0', '.')
+       ELSE weir.text_key(description) END;
+
+UPDATE weir.inventory_items SET item_key = weir.item_key(description)
+ WHERE description ~ '\.[0-9]' AND item_key <> weir.item_key(description);
+UPDATE weir.vendor_item_mappings SET item_key = weir.item_key(description)
+ WHERE description ~ '\.[0-9]' AND item_key <> weir.item_key(description);
+
+-- An item number as its vendor gave it, or '' for what stands there because something has to: zeros,
+-- one letter or (four times and more) one digit repeated, punctuation, a number that a spreadsheet
+-- has rounded (1.00734E+13), an error of one (#N/A), or a word for none.
+CREATE FUNCTION weir.item_number(n text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN n IS NULL OR n ~* ('^[\s[:punct:]\u2010-\u2015\u2212]*('
+       '(0[\s[:punct:]]*)+|x|([a-z])\3+|([1-9])\4{3,}|[0-9]+[.,][0-9]+e[+-]?[0-9]+|[0-9]+e[+][0-9]+'
+       '|n[\s/.]*a|nan|n[io]l|null|none|nothing|empty|blank|undefined|not?[\s_-]*(item|number|num|no'
+       '|code|sku|id|found|available|applicable|assigned|listed|on[\s_-]*file)|t[\s/.]*b[\s/.]*[acd]'
+       '|unk|unkn|unknown|misc|miscellaneous|var|various|assorted|asst|other|others|general|generic'
+       '|special|special[\s_-]*order|spo|custom|manual|write[\s_-]*in|open|open[\s_-]*item|new'
+       '|new[\s_-]*item|temp|temporary|test|dummy|sample|samples|promo|promotion|free|gratis|bonus'
+       '|credit|debit|refund|return|returns|discount|rebate|allowance|adj|adjustment|freight'
+       '|delivery|shipping|handling|fuel|surcharge|fee|fees|charge|charges|deposit|bottle[\s_-]*deposit'
+       '|tax|vat|gst|service|labor|labour|rental|comment|note|memo|text|item|items|product|article'
+       '|sku|upc|ean|code|ref|value)?[\s[:punct:]\u2010-\u2015\u2212]*$') THEN '' ELSE n END;
+
+-- ---- words ----
+
+-- Words that the comparison has to know, in the form that weir.words() gives them:
+--   silent    say nothing;
+--   measures  are measured against each other, and so are colors: what stands first is first;
+--   before    stand for what comes behind them (without egg), and behind for what is before (tail off);
+--   turning   make another thing of what the others say;
+--   turned    pairs that are two things in the two orders;
+--   spelled   are right as they are, so that two of them are two words, however near: those of
+--             invoices that have another one near them, as sliced has spiced.
+CREATE FUNCTION weir.word_list(name text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE name
+	WHEN 'silent' THEN '{and,the,of}'::text[]
+	WHEN 'measures' THEN '{xxs,xs,s,m,l,xl,xxl,xxxl,x,xx,mini,small,medium,large,jumbo,giant,colossal,
+	super,extra,regular,petite,tall,short,long,wide,thin,thick,half,full,double,single,triple,
+	a,aa,aaa,b,c,d,e,f,g,h,i,j,k,n,o,p,q,r,t,u,v,y,z,first,second,third}'
+	WHEN 'colors' THEN '{black,blue,brown,clear,gold,golden,gray,green,orange,pink,purple,red,silver,
+	white,yellow,dark,light,sweet,sour,hot,cold,raw,cooked,fresh,frozen,dri,dried}'
+	WHEN 'before' THEN '{with,without,no,non,not,low,less,reduced,high,zero,x,xx,extra,super,half,
+	double,imitation,mock,artificial,for,from,semi,ultra,un,in}'
+	WHEN 'behind' THEN '{free,on,off,out,added,only,removed,flavored,flavor,style,type,substitute}'
+	WHEN 'turning' THEN '{free,less,no,non,not,without,off,out,low,reduced,zero,x,xx,xxx,extra,
+	imitation,substitute,alternative,artificial,mock,faux,vegan,replacer,un,half,double,mini,for}'
+	WHEN 'turned' THEN '{chocolate milk,cheese pizza,butter cooki,butter cream,ice water,egg white,
+	egg yolk,fish oil,milk rice,cake pan,pan sauce,pot roast,cup cake}'
+	WHEN 'spelled' THEN '{
+	adapter,adopter,angel,angle,baked,baker,band,banded,basket,batter,battered,beaded,
+	bean,beard,beef,beet,bell,belli,belt,better,bind,bitter,bitters,black,blade,blank,
+	bleach,bleached,blended,blender,block,board,boiled,bolt,bond,boned,boneless,bottle,
+	bottled,branded,bread,breaded,brine,brined,broiled,broiler,brown,browni,brush,bulb,
+	butler,butter,buttered,cake,cane,cape,caper,card,carton,cartoon,case,cask,chain,
+	chair,chard,charge,charger,cherri,chile,chili,chive,chloride,chlorine,chuck,chunk,
+	chunki,clam,clamp,clap,clean,cleaner,cleanser,clear,clip,cloth,clothe,clove,coffee,
+	collar,collard,concentrate,concentrated,cord,corn,couple,coupler,crab,cracked,
+	cracker,crate,crated,cream,creamed,creamer,creami,creased,crepe,crisp,crispi,
+	crumbed,crumble,crumbled,crushed,crusted,cube,cubed,curd,cured,curli,curri,custard,
+	degreaser,dental,desert,dessert,detergent,deterrent,dill,dried,drill,drink,drip,
+	drunk,dusted,duster,fennel,filing,filled,filler,fillet,filling,filter,flake,flaked,
+	flannel,floor,flour,fried,frisee,funnel,fuse,garlic,garnet,garnish,gasket,gelatin,
+	gelato,gin,ginger,glass,glazed,glove,grade,grape,grass,grate,grated,grazed,greased,
+	greek,green,ground,guava,hake,halibut,hanger,hashed,hatch,hinge,hitch,hose,house,
+	hunger,iodized,ionized,java,jerk,jerki,juice,juicer,kennel,kernel,lactase,lactose,
+	lager,lamp,lard,latch,latex,latte,latter,layer,leak,leek,lemon,lentil,letter,
+	lettuce,lever,lima,lime,line,lined,linen,liner,liqueur,liquid,liquor,liver,lord,
+	lump,malted,maple,marble,marbled,marina,marinade,marinara,mashed,matcha,meal,melon,
+	melted,metal,mild,milk,mince,minced,mink,mint,minted,mixed,mixer,mocha,mold,
+	molded,muscle,mussel,mustard,muzzle,nacho,nectar,nectarine,nitrate,nitrile,nitrite,
+	nozzle,nut,nylon,oat,oil,olive,onion,orange,oregano,organic,packet,pad,paint,pan,
+	pancake,paper,park,part,parti,pasta,paste,patti,pea,peach,peal,pear,pearl,pecan,
+	peel,peeled,peeler,penne,pepper,peppercorn,peppermint,perch,pesto,picked,pickle,
+	pickled,pine,pineapple,pink,pinot,pint,pinto,pitted,pizza,plain,plantain,plastic,
+	plate,plated,plater,platter,player,pliers,plugs,plum,plump,pocket,polenta,pollen,
+	pollock,popcorn,popper,pork,port,potted,prawn,preserve,preserved,prime,primer,
+	printed,printer,prune,pulled,pulley,pulped,pump,pure,puree,quick,raisin,raising,
+	ravioli,raw,ribbed,rice,riced,ricotta,ride,risotto,river,rivet,roasted,roaster,
+	rolled,roller,romaine,romano,roof,rooster,root,roster,round,rubbed,rubber,russet,
+	rusted,rye,saffron,sage,salad,salami,sale,salmon,salsa,salted,satin,sauce,sausage,
+	saute,savory,scallion,scallop,scone,scoop,scope,scraper,scrapper,sealed,sealer,
+	seared,seeded,seedless,semolina,sesame,shaker,shallot,shank,shaped,shared,shark,
+	sharp,shaved,shaver,sheet,shelf,shell,sherri,shingle,shirt,short,shot,shrimp,silk,
+	silver,single,sirloin,skim,skin,skinless,slab,slat,slated,slatted,slaw,slice,
+	sliced,slicer,slide,slider,sliver,smoke,smoked,smoki,snack,snapper,solder,soldier,
+	sole,solid,sourdough,soy,spade,spate,spice,spiced,spici,spinach,sponge,spool,spoon,
+	spork,sport,spout,spring,sprout,squash,squid,stack,stain,stained,stalk,starch,
+	stark,steak,steam,steamed,steamer,stem,stemmed,stew,stick,sticki,stock,stoke,stone,
+	stoop,strain,strained,strainer,string,strip,striped,stripped,strong,strudel,stuck,
+	sugar,sulfate,sulfide,sulfite,swatch,sweat,sweet,sweetened,sweetener,switch,syrup,
+	table,tablet,taco,tail,tamale,tangelo,tangerine,taping,tapioca,tapping,tarp,tart,
+	teriyaki,thread,thyme,tiger,tilapia,timer,toast,toasted,toaster,toffee,tofu,
+	tomatillo,tomato,tortilla,towel,trail,tread,tripe,triple,trout,trowel,truffle,tuna,
+	tune,turbo,turbot,turnip,turnover,unbleached,value,valve,vanilla,vanillin,veal,
+	vegan,vegetarian,venison,vinaigrette,vinegar,wafer,waffle,warm,wasabi,washed,washer,
+	water,wheat,whey,whisk,whiski,white,whole,wholesale,wine,wipe,wiper,wire,wood,
+	wool,worm,wrapped,wrapper,wrench,yeast,yellow,yogurt,zest
+	}'
+	END;
+
+-- Ways to write one word, each of which has no other meaning on invoices of food and supplies: those
+-- of distributors' glossaries (Flanagan Foodservice, "What do all these acronyms mean?"), units, and
+-- British spelling. What may be two words is not here: wht (white, wheat), brd (bread, breaded), blk.
+CREATE FUNCTION weir.word_written(w text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce('{
+	"w": "with", "wo": "without", "wout": "without",
+	"lg": "large", "lrg": "large", "sm": "small", "sml": "small", "jmb": "jumbo", "jmbo": "jumbo",
+	"chkn": "chicken", "chckn": "chicken", "chix": "chicken", "trky": "turkey", "prk": "pork",
+	"shrmp": "shrimp", "slmn": "salmon", "saus": "sausage", "bcn": "bacon",
+	"brst": "breast", "tndr": "tender", "tndrln": "tenderloin", "thgh": "thigh",
+	"bnls": "boneless", "bnlss": "boneless", "sknls": "skinless", "sknlss": "skinless",
+	"grnd": "ground", "frz": "frozen", "frzn": "frozen", "fz": "frozen", "fzn": "frozen",
+	"frsh": "fresh", "ckd": "cooked", "smkd": "smoked", "bttd": "battered",
+	"slcd": "sliced", "dcd": "diced", "shrd": "shredded", "shrdd": "shredded", "shred": "shredded",
+	"pld": "peeled", "dvnd": "deveined", "mncd": "minced", "chpd": "chopped", "grtd": "grated",
+	"rstd": "roasted", "grld": "grilled", "sltd": "salted", "unsltd": "unsalted",
+	"orgnc": "organic",
+	"chs": "cheese", "chse": "cheese", "ched": "cheddar", "chdr": "cheddar", "mozz": "mozzarella",
+	"parm": "parmesan", "choc": "chocolate", "crm": "cream",
+	"sce": "sauce", "drsg": "dressing", "drssng": "dressing", "mayo": "mayonnaise",
+	"catsup": "ketchup", "vngr": "vinegar", "swt": "sweet", "hvy": "heavy", "ylw": "yellow",
+	"pwdr": "powder", "lettc": "lettuce", "mshrm": "mushroom",
+	"lb": "pound", "lbs": "pound", "oz": "ounce", "gal": "gallon", "ct": "count", "cnt": "count",
+	"ea": "each", "ft": "foot", "feet": "foot", "qt": "quart", "doz": "dozen",
+	"dz": "dozen", "btl": "bottle", "pkg": "package",
+	"ltr": "liter", "litre": "liter", "gram": "g", "grams": "g", "kilo": "kg",
+	"leaves": "leaf", "halves": "half", "loaves": "loaf", "knives": "knife", "shelves": "shelf",
+	"colour": "color", "coloured": "colored", "flavour": "flavor", "flavoured": "flavored",
+	"grey": "gray", "aluminium": "aluminum", "yoghurt": "yogurt", "yogourt": "yogurt",
+	"fibre": "fiber", "doughnut": "donut", "omelette": "omelet", "chilli": "chili",
+	"homogenised": "homogenized", "pasteurised": "pasteurized", "unpasteurised": "unpasteurized",
+	"sanitiser": "sanitizer", "caramelised": "caramelized", "crystallised": "crystallized",
+	"fertiliser": "fertilizer", "moulded": "molded", "mould": "mold", "lite": "light"
+	}'::jsonb ->> w, w);
+
+-- One form for a word in the singular and the plural; also where that is no word (cooki, cherri).
+CREATE FUNCTION weir.singular(w text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN w ~ '^[a-z]{3,}$' THEN
+       regexp_replace(regexp_replace(regexp_replace(w, '^(.{2,}[^sui])s$', '\1'),
+                                     '^(.+(?:sh|ch|ss|.[oxzi]))e$', '\1'), '^(.+[^aeiou])y$', '\1i')
+       ELSE w END;
+
+-- The words of a key, in their order. Digits are words of their own: 10oz is 10 oz. Those that say
+-- nothing are left out.
+CREATE FUNCTION weir.words(key text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT coalesce(array_agg(CASE WHEN w[1] ~ '^[0-9]*[.][0-9]+$' THEN trim_scale(w[1]::numeric)::text
+                          ELSE weir.singular(weir.word_written(w[1])) END ORDER BY n), '{}')
+  FROM regexp_matches(replace(' ' || key || ' ', ' w o ', ' without '), '[0-9.]+|[^0-9. ]+', 'g')
+       WITH ORDINALITY AS x(w, n) WHERE w[1] <> ALL (weir.word_list('silent'))
+$$;
+
+-- Where one letter less or other, or two that have changed places, make the one of the other, which is
+-- not shorter: from 0. NULL: it takes more.
+CREATE FUNCTION weir.slip(short text, long text) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	n integer := 0;
+BEGIN
+	WHILE n < length(short) AND substr(short, n + 1, 1) = substr(long, n + 1, 1) LOOP
+		n := n + 1;
+	END LOOP;
+	RETURN CASE WHEN length(long) > length(short) THEN
+	            CASE WHEN substr(long, n + 2) = substr(short, n + 1) THEN n END
+	       WHEN substr(short, n + 2) = substr(long, n + 2) OR substr(short, n + 3) = substr(long, n + 3)
+	            AND substr(short, n + 1, 2) = reverse(substr(long, n + 1, 2)) THEN n END;
+END $$;
+
+-- Whether two words that differ are one: 2 surely, where a long one has a letter doubled (mozzarela); 1
+-- maybe, by another slip in a word of five letters and more, or as what is left of it without vowels
+-- (chckn) or without its end (unblea); 0 no.
+CREATE FUNCTION weir.twins(a text, b text) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	short text := CASE WHEN length(a) <= length(b) THEN a ELSE b END;
+	long text := CASE WHEN length(a) <= length(b) THEN b ELSE a END;
+	rest text := substr(long, length(short) + 1);
+	place integer;
+BEGIN
+	IF a !~ '^[a-z]{3,}$' OR b !~ '^[a-z]{3,}$' OR left(a, 1) <> left(b, 1)
+	   OR (a = ANY (weir.word_list('spelled')) AND b = ANY (weir.word_list('spelled'))) THEN
+		RETURN 0;
+	END IF;
+	place := weir.slip(short, long);
+	IF length(long) > length(short) AND length(long) >= 7
+	   AND substr(long, place + 1, 1) = substr(long, place, 1) THEN
+		RETURN 2;
+	END IF;
+	RETURN (place IS NOT NULL AND length(long) >= 5
+	        OR short ~ '^.[^aeiou]+$' AND rest <> '' AND long LIKE regexp_replace(short, '(.)', '\1%', 'g')
+	        OR starts_with(long, short) AND rest !~ '^(.|ed|er|en|ing|less|free|off|out)$')::integer;
+END $$;
+
+-- Those of some words that are of a sort, in their order.
+CREATE FUNCTION weir.words_of(words text[], sort text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT ARRAY(SELECT w FROM unnest(words) WITH ORDINALITY AS x(w, n) WHERE w = ANY (sort) ORDER BY n)
+$$;
+
+-- Whether the words that two descriptions have in common say the same in either order. Catalogues
+-- turn words ("Butter, peanut"), but there are words that stand for what is next to them (skin on,
+-- bone off), some that are measured against each other (a red lid, a blue cup; 80/20), and pairs that
+-- are two things (chocolate milk, milk chocolate).
+CREATE FUNCTION weir.is_same_order(a text[], b text[]) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	measures text[] := weir.word_list('measures');
+	colors text[] := weir.word_list('colors');
+	before text[] := weir.word_list('before');
+	behind text[] := weir.word_list('behind');
+	turned text[] := weir.word_list('turned');
+	numbers text[] := ARRAY(SELECT w FROM unnest(a) AS w WHERE w ~ '[0-9]');
+BEGIN
+	RETURN weir.words_of(weir.words_of(a, measures), b) = weir.words_of(weir.words_of(b, measures), a)
+	   AND weir.words_of(weir.words_of(a, colors), b) = weir.words_of(weir.words_of(b, colors), a)
+	   AND weir.words_of(weir.words_of(a, numbers), b) = weir.words_of(weir.words_of(b, numbers), a)
+	   AND NOT EXISTS (
+	       SELECT FROM generate_subscripts(a, 1) AS i
+	        WHERE (a[i] = ANY (before) OR a[i] = ANY (behind)) AND a[i] = ANY (b)
+	          AND NOT EXISTS (SELECT FROM generate_subscripts(b, 1) AS j WHERE b[j] = a[i]
+	              AND (a[i] <> ALL (before) OR b[j + 1] IS NOT DISTINCT FROM a[i + 1])
+	              AND (a[i] <> ALL (behind) OR b[j - 1] IS NOT DISTINCT FROM a[i - 1])))
+	   AND NOT EXISTS (
+	       SELECT FROM generate_subscripts(a, 1) AS i, generate_subscripts(b, 1) AS j
+	        WHERE a[i] = b[j + 1] AND a[i + 1] = b[j]
+	          AND (a[i] || ' ' || a[i + 1] = ANY (turned) OR b[j] || ' ' || b[j + 1] = ANY (turned)));
+END $$;
+
+-- How two keys compare, word by word: 3 each word of one has its twin in the other; 2 so they have if
+-- what may be an abbreviation or a slip is one; 1 one of them only has more words, none of which
+-- turns what the others say; 0 they are two things. unlike: what has no twin, of one | of the other.
+CREATE FUNCTION weir.compare_keys(a_key text, b_key text, OUT verdict integer, OUT unlike text)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	a text[] := weir.words(a_key);
+	b text[] := weir.words(b_key);
+	a_left text[] := '{}';
+	b_left text[] := b;
+	w text;
+	place integer;
+BEGIN
+	FOREACH w IN ARRAY a LOOP
+		place := array_position(b_left, w);
+		IF place IS NULL THEN
+			a_left := a_left || w;
+		ELSE
+			b_left := b_left[:place - 1] || b_left[place + 1:];
+		END IF;
+	END LOOP;
+	verdict := 3;
+	IF array_to_string(a_left, '') = array_to_string(b_left, '')
+	   AND array_to_string(a_left || b_left, ' ') !~ '[0-9]|(^| ).( |$)' THEN
+		a_left := '{}'; -- written as one word, or as two
+		b_left := '{}';
+	END IF;
+	FOREACH w IN ARRAY a_left LOOP
+		SELECT n, weir.twins(w, b_left[n]) AS sure INTO place
+		  FROM generate_subscripts(b_left, 1) AS n WHERE weir.twins(w, b_left[n]) > 0
+		 ORDER BY weir.twins(w, b_left[n]) DESC, n LIMIT 1;
+		CONTINUE WHEN place IS NULL;
+		verdict := least(verdict, 1 + weir.twins(w, b_left[place]));
+		b_left := b_left[:place - 1] || b_left[place + 1:];
+		place := array_position(a_left, w);
+		a_left := a_left[:place - 1] || a_left[place + 1:];
+	END LOOP;
+	IF a_left || b_left <> '{}' THEN
+		unlike := concat_ws(' | ', nullif(array_to_string(a_left, ' '), ''),
+		                    nullif(array_to_string(b_left, ' '), ''));
+		place := least(cardinality(a), cardinality(b));
+		verdict := CASE
+			WHEN (a_left = '{}' OR b_left = '{}') AND NOT (a_left || b_left && weir.word_list('turning'))
+			     AND (place > 1 OR greatest(cardinality(a), cardinality(b)) <= 2) THEN 1
+			WHEN length(a_key) >= 10 AND starts_with(b_key, a_key)
+			  OR length(b_key) >= 10 AND starts_with(a_key, b_key) THEN 1
+			ELSE 0 END;
+	END IF;
+	IF verdict > 0 AND NOT weir.is_same_order(a, b) THEN
+		verdict := 0;
+		unlike := 'the order of the words';
+	END IF;
+END $$;
+
+-- Whether a number that a vendor has given to one description counts for another: 2 they are the
+-- same; 1 they may be written of one thing, one of them shortened; 0 it does not.
+CREATE FUNCTION weir.number_counts(known_key text, key text) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN known_key = key THEN 2
+       ELSE least((weir.compare_keys(known_key, key)).verdict, 1) END;
+
+-- ---- finding ----
+
+-- What is known of lines: those without a mapping_id are still to be mapped. That a description is
+-- the same as before is seen first: nothing is compared then.
+CREATE OR REPLACE FUNCTION weir.find_items(lines weir.invoice_line[]) RETURNS weir.line_match[]
+LANGUAGE plpgsql AS $$
+DECLARE
+	matches weir.line_match[];
+BEGIN
+	SELECT array_agg(ROW(v.vendor_id, coalesce(n.mapping_id, d.mapping_id),
+	                     coalesce(n.item_id, d.item_id), 'exact',
+	                     coalesce(n.needs_review, d.needs_review), NULL)::weir.line_match
+	                 ORDER BY l.ordinality)
+	  INTO matches
+	  FROM unnest(lines) WITH ORDINALITY AS l
+	 CROSS JOIN LATERAL (SELECT weir.item_number(l.item_number) AS item_number OFFSET 0) g
+	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
+	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
+	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
+	         FROM weir.vendor_item_mappings m
+	        CROSS JOIN LATERAL (SELECT CASE WHEN m.description = l.description THEN 2
+	              ELSE weir.number_counts(m.item_key, weir.item_key(l.description)) END AS counts
+	              OFFSET 0) c
+	        WHERE m.vendor_id = v.vendor_id AND m.item_number = g.item_number
+	          AND m.base_unit = l.base_unit AND m.item_number <> '' AND c.counts > 0
+	        ORDER BY c.counts DESC, m.mapping_id LIMIT 1) n ON true
+	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
+	         FROM weir.vendor_item_mappings m
+	        WHERE g.item_number = '' AND m.vendor_id = v.vendor_id
+	          AND m.item_key = weir.item_key(l.description) AND m.base_unit = l.base_unit
+	        ORDER BY m.mapping_id LIMIT 1) d ON true;
+	RETURN matches;
+END $$;
+
+-- Loads the extension: its settings are refused to who has not.
+DO $$ BEGIN PERFORM similarity('', ''); END $$;
+
+-- The most similar items of a user, the best first. Its index is of the kind that only bitmap scans
+-- can use, which the plans of a consumer's session else do without.
+CREATE OR REPLACE FUNCTION weir.similar_items(of_user text, unit text, key text, threshold real)
+RETURNS TABLE (item_id bigint, description text, item_key text, similarity real)
+LANGUAGE plpgsql SET enable_bitmapscan = on SET enable_indexscan = off SET enable_sort = on
+SET pg_trgm.similarity_threshold = 1 AS $$
+BEGIN
+	-- The operator compares with a double, which a real of the same digits may be just below.
+	PERFORM set_config('pg_trgm.similarity_threshold', (threshold - 0.00001)::text, true);
+	RETURN QUERY
+	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
+	  FROM weir.inventory_items i
+	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key % key
+	   AND similarity(i.item_key, key) >= threshold
+	 ORDER BY s DESC, i.item_id LIMIT 20;
+END $$;
+
+-- Whether the vendor has given the item another number than this one.
+CREATE FUNCTION weir.has_other_number(vendor bigint, item bigint, number text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+SELECT number <> '' AND EXISTS (SELECT FROM weir.vendor_item_mappings m
+        WHERE m.item_id = item AND m.vendor_id = vendor AND m.item_number NOT IN ('', number))
+$$;
+
+-- What a line may be, of the items that are similar to it: the item, how it was found and why that is
+-- in doubt, and the candidates, of which there are always some when there is doubt.
+CREATE FUNCTION weir.find_similar(l weir.invoice_line, vendor bigint, number text,
+                                  OUT item_id bigint, OUT match text, OUT similarity real,
+                                  OUT reason text, OUT candidates json)
+LANGUAGE plpgsql AS $$
+DECLARE
+	s record;
+	sure integer := 0;
+	found json[] := '{}';
+BEGIN
+	FOR s IN SELECT c.*, w.*, weir.has_other_number(vendor, c.item_id, number) AS is_other
+	           FROM weir.similar_items(l.user_id, l.base_unit, weir.item_key(l.description),
+	                                   l.fuzzy_review) AS c
+	          CROSS JOIN LATERAL weir.compare_keys(c.item_key, weir.item_key(l.description)) AS w
+	LOOP
+		found := found || json_build_object('item_id', s.item_id, 'description', s.description,
+		                                    'similarity', s.similarity);
+		IF s.is_other OR s.verdict < 2 THEN
+			reason := coalesce(reason, CASE
+				WHEN s.is_other THEN 'the vendor has another number for this'
+				ELSE 'other words: ' || s.unlike END);
+			CONTINUE;
+		END IF;
+		IF s.verdict = 3 AND s.similarity >= l.fuzzy_auto THEN
+			sure := sure + 1;
+		ELSIF item_id IS NOT NULL THEN
+			CONTINUE;
+		END IF;
+		CONTINUE WHEN sure > 1 OR (sure = 0 AND item_id IS NOT NULL);
+		item_id := s.item_id;
+		similarity := s.similarity;
+	END LOOP;
+	match := CASE WHEN sure = 1 THEN 'fuzzy_auto' WHEN item_id IS NOT NULL THEN 'fuzzy_review'
+	         ELSE 'new' END;
+	IF match = 'fuzzy_review' THEN
+		reason := CASE WHEN sure > 1 THEN 'several items are called so' ELSE 'nearly the same words' END;
+	ELSIF match = 'fuzzy_auto' THEN
+		reason := NULL;
+	END IF;
+	candidates := CASE WHEN reason IS NOT NULL THEN array_to_json(found[:5]) END;
+END $$;
+
+-- Maps a line that find_items() does not know by an item of the same or a similar description, or a
+-- new one, and keeps that as the vendor's mapping.
+CREATE OR REPLACE FUNCTION weir.map_line(l weir.invoice_line, vendor bigint) RETURNS weir.line_match
+LANGUAGE plpgsql AS $$
+DECLARE
+	key text := weir.item_key(l.description);
+	number text := weir.item_number(l.item_number);
+	m weir.vendor_item_mappings;
+	other record;
+BEGIN
+	SELECT * INTO m FROM weir.vendor_item_mappings k
+	 WHERE k.vendor_id = vendor AND k.item_key = key AND k.base_unit = l.base_unit
+	 ORDER BY k.mapping_id LIMIT 1;
+	m.match := 'exact'; -- and in doubt as long as the mapping that it follows
+	IF m.needs_review IS DISTINCT FROM true THEN
+		m.reason := NULL;
+		m.candidates := NULL;
+	END IF;
+	IF m.item_id IS NULL THEN
+		SELECT i.item_id INTO m.item_id FROM weir.inventory_items i
+		 WHERE i.user_id = l.user_id AND i.base_unit = l.base_unit AND i.item_key = key;
+	END IF;
+	IF m.item_id IS NULL THEN
+		SELECT f.item_id, f.match, f.similarity, f.reason, f.candidates
+		  INTO m.item_id, m.match, m.similarity, m.reason, m.candidates
+		  FROM weir.find_similar(l, vendor, number) AS f;
+	ELSIF m.reason IS NULL AND weir.has_other_number(vendor, m.item_id, number) THEN
+		m.reason := 'the vendor has another number for this';
+	END IF;
+	-- The number is known, or the line would not be here, for another thing.
+	SELECT k.item_id, k.description INTO other FROM weir.vendor_item_mappings k
+	 WHERE k.vendor_id = vendor AND k.item_number = number AND k.base_unit = l.base_unit
+	   AND k.item_number <> '' ORDER BY k.mapping_id LIMIT 1;
+	IF FOUND THEN
+		m.reason := 'the number was used before: ' || other.description;
+		m.candidates := (SELECT json_agg(c) FROM (
+			SELECT json_build_object('item_id', i.item_id, 'description', i.description,
+			                         'similarity', similarity(i.item_key, key)) AS c
+			  FROM weir.inventory_items i WHERE i.item_id = other.item_id
+			UNION ALL SELECT x FROM json_array_elements(m.candidates) AS x
+			 WHERE (x->>'item_id')::bigint <> other.item_id) AS u);
+	ELSIF m.reason IS NULL AND m.item_id IS NOT NULL THEN
+		SELECT 'the item is in doubt itself' INTO m.reason FROM weir.vendor_item_mappings k
+		 WHERE k.item_id = m.item_id AND k.match = 'new' AND k.needs_review LIMIT 1;
+	END IF;
+	m.needs_review := coalesce(m.needs_review, false) OR m.reason IS NOT NULL;
+	IF m.match = 'fuzzy_auto' AND m.needs_review THEN
+		m.match := 'fuzzy_review';
+	END IF;
+	IF m.item_id IS NULL THEN
+		m.item_id := weir.make_item(l.user_id, l.base_unit, key, l.description, l.category);
+	END IF;
+	INSERT INTO weir.vendor_item_mappings (user_id, vendor_id, item_number, description, item_key,
+	       base_unit, item_id, match, similarity, candidates, needs_review, reason)
+	VALUES (l.user_id, vendor, number, l.description, key, l.base_unit, m.item_id,
+	        m.match, m.similarity, m.candidates, m.needs_review, m.reason)
+	RETURNING mapping_id INTO m.mapping_id;
+	RETURN (vendor, m.mapping_id, m.item_id, m.match, m.needs_review, NULL)::weir.line_match;
+END $$;
