@@ -206,15 +206,29 @@ static bool skip_attributes(struct cursor *cursor, uint32_t c)
 	return true;
 }
 
-/* To behind the next `closing`; false if there is none. */
-static bool skip_through(struct cursor *cursor, const char *closing)
+/* To behind the next one of that kind; false if there is none. Each stretch is searched once. */
+static bool skip_through(struct cursor *cursor, enum closing closing)
 {
-	for (struct cursor c = *cursor; c.at < c.end; c.at++) {
-		if (*c.at == (unsigned char)*closing && stands(&c, closing)) {
-			cursor->at = c.at + strlen(closing);
+	static const char *const texts[] = {[CLOSING_COMMENT] = "-->",
+					    [CLOSING_DECLARATION] = ">",
+					    [CLOSING_SCRIPT] = "</script>",
+					    [CLOSING_STYLE] = "</style>"};
+	const unsigned char *from = cursor->searched[closing].from;
+	const unsigned char *to = cursor->searched[closing].to, *at = cursor->at;
+	size_t size = strlen(texts[closing]);
+	if (from && at >= from && at < to)
+		at = to;
+	while ((at = memchr(at, '>', (size_t)(cursor->end - at)))) {
+		at++;
+		if ((size_t)(at - cursor->at) < size)
+			continue;
+		if (stands(&(struct cursor){.at = at - size, .end = cursor->end}, texts[closing])) {
+			cursor->at = at;
 			return true;
 		}
 	}
+	cursor->searched[closing].from = cursor->at;
+	cursor->searched[closing].to = cursor->end;
 	return false;
 }
 
@@ -227,9 +241,9 @@ static enum markup skip_declaration(struct cursor *cursor)
 		return MARKUP_SPACE;
 	}
 	if (stands(cursor, "!--"))
-		return skip_through(cursor, "-->") ? MARKUP_SPACE : MARKUP_NONE;
+		return skip_through(cursor, CLOSING_COMMENT) ? MARKUP_SPACE : MARKUP_NONE;
 	if (stands(cursor, "!doctype") || stands(cursor, "?xml"))
-		return skip_through(cursor, ">") ? MARKUP_BLOCK : MARKUP_NONE;
+		return skip_through(cursor, CLOSING_DECLARATION) ? MARKUP_BLOCK : MARKUP_NONE;
 	return MARKUP_NONE;
 }
 
@@ -247,9 +261,9 @@ static enum markup skip_tag(struct cursor *cursor)
 	    !skip_attributes(cursor, c))
 		return MARKUP_NONE;
 	if (!closing && !strcmp(name.text, " script "))
-		skip_through(cursor, "</script>");
+		skip_through(cursor, CLOSING_SCRIPT);
 	if (!closing && !strcmp(name.text, " style "))
-		skip_through(cursor, "</style>");
+		skip_through(cursor, CLOSING_STYLE);
 	return kind;
 }
 
@@ -262,6 +276,7 @@ enum markup skip_markup(struct cursor *cursor)
 	if (left(cursor) > MARKUP_MAX)
 		ahead.end = ahead.at + MARKUP_MAX;
 	kind = *ahead.at == '!' || *ahead.at == '?' ? skip_declaration(&ahead) : skip_tag(&ahead);
+	memcpy(cursor->searched, ahead.searched, sizeof(cursor->searched));
 	if (kind != MARKUP_NONE)
 		cursor->at = ahead.at;
 	return kind;

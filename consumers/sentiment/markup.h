@@ -7,8 +7,15 @@
 
 #include <stdint.h>
 
+/* What ends something that is skipped as a whole. */
+enum closing { CLOSING_COMMENT, CLOSING_DECLARATION, CLOSING_SCRIPT, CLOSING_STYLE, CLOSINGS };
+
+/* Begins with `at` and `end`, and zero bytes. */
 struct cursor {
 	const unsigned char *at, *end;
+	struct {
+		const unsigned char *from, *to; /* no such closing begins and ends in there */
+	} searched[CLOSINGS];
 };
 
 /* What next_character() gives for a byte that is part of no character: this, plus the byte. */

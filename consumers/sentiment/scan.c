@@ -344,7 +344,8 @@ static void scan_piece(struct scanner *scanner)
 
 static void scan_folded(struct tone *tone, const char *text, size_t size)
 {
-	struct cursor cursor = {(const unsigned char *)text, (const unsigned char *)text + size};
+	const unsigned char *first = (const unsigned char *)text;
+	struct cursor cursor = {.at = first, .end = first + size};
 	char piece[FOLD_MAX];
 	while (cursor.at < cursor.end) {
 		size_t n = fold_piece(&cursor, piece);
