@@ -6,7 +6,7 @@
 
 #include "analyzer.h"
 
-/* Sentences with the signs that people accept for them, of tests/cases/sentiment/sentiment.tsv, and
+/* Sentences with the signs that people accept for them, of tests/cases/sentiment, and
  * those of the rules of trend.h and tone.h. */
 
 void add_sentences_suite(void);
@@ -29,9 +29,8 @@ static void assert_accepted(const char *group, const char *signs, const char *te
 	CU_ASSERT(good);
 }
 
-static void test_accepted_signs(void)
+static int read_table(const char *path)
 {
-	static const char path[] = WEIR_SOURCE_DIR "/tests/cases/sentiment/sentiment.tsv";
 	FILE *file = fopen(path, "r");
 	char *line = NULL;
 	size_t room = 0;
@@ -48,7 +47,13 @@ static void test_accepted_signs(void)
 	}
 	free(line);
 	fclose(file);
-	CU_ASSERT(sentences > 100);
+	return sentences;
+}
+
+static void test_accepted_signs(void)
+{
+	CU_ASSERT(read_table(WEIR_SOURCE_DIR "/tests/cases/sentiment/sentiment.tsv") > 100);
+	CU_ASSERT(read_table(WEIR_SOURCE_DIR "/tests/cases/sentiment/kinds.tsv") > 500);
 }
 
 static void assert_signs(char sign, const char *const *texts, size_t n)
