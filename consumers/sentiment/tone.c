@@ -9,7 +9,7 @@
  * editorials and finance news; one half was used for choosing, the other for checking.
  */
 static const double NORMALISING_ALPHA = 28.0;
-static const double FAINT = 0.45;
+static const double FAINT = 0.48;
 static const double TYPICAL_WORDS = 12.0;
 static const double FEWEST_WORDS = 6.0;
 static const double PASSAGE_WORDS = 60.0;
