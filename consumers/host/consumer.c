@@ -136,6 +136,7 @@ static int wait_ms(const struct consumer *c)
 	sooner(&next, work_next_us(c));
 	sooner(&next, asks_next_us(c));
 	sooner(&next, lease_next_us(c));
+	sooner(&next, causes_next_us(&c->causes));
 	if (c->ledger && c->flush.state == FLUSH_IDLE)
 		sooner(&next, control_next_us(c));
 	if (ended && c->ledger && c->flush.state == FLUSH_IDLE) {
@@ -208,6 +209,7 @@ static void turn(struct consumer *c)
 	if (flush_due(c, clock_us(), more))
 		flush_begin(c);
 	come_back(c);
+	causes_turn(&c->causes);
 }
 
 static bool in_hand(const struct consumer *c)
@@ -277,6 +279,7 @@ int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error
 	while (!*stop)
 		turn(c);
 	drain(c, stop);
+	causes_tell(&c->causes);
 	log_event(LOG_INFO, "consumer_stopped", "items=%llu", (unsigned long long)c->done_count);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "delivery.h"
 #include "tx.h"
 #include "weir/broker.h"
+#include "weir/causes.h"
 #include "weir/ledger.h"
 #include "weir/llm.h"
 #include "weir/loader.h"
@@ -104,6 +105,7 @@ struct consumer {
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;
+	struct causes causes; /* why items were refused, divided, failed: for the log */
 	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
 	uint64_t done_count;		     /* items made final by this process */
 	bool stopping;

@@ -276,11 +276,33 @@ static void pause_flush(struct consumer *c)
 	put_back(c, 0, f->size, f->entries[0]->group);
 }
 
+/* One of several items to which the same happened. */
+static void note_cause(struct consumer *c, enum log_level level, const char *event,
+		       const struct delivery *d, size_t items, const struct weir_error *why)
+{
+	char where[96], example[80];
+	struct weir_text id = d->message.item.custom_id;
+	if (entry_is_refused(d))
+		return;
+	snprintf(where, sizeof where, "kind=%s", kind_of(d));
+	snprintf(example, sizeof example, "%.*s", (int)id.size, id.data);
+	causes_note(&c->causes, level, event, where, example, items, why);
+}
+
+static void note_failed(struct consumer *c)
+{
+	const struct flush *f = &c->flush;
+	for (size_t i = 0; i < f->size; i++)
+		if (f->entries[i]->claimed && f->entries[i]->fate == FATE_FAILED)
+			note_cause(c, LOG_WARN, "items_failed", f->entries[i], 1,
+				   f->entries[i]->error);
+}
+
 static void divide(struct consumer *c)
 {
 	struct flush *f = &c->flush;
 	size_t half = f->size / 2;
-	log_event(LOG_INFO, "flush_divided", "items=%zu error=\"%s\"", f->size, f->error.text);
+	note_cause(c, LOG_INFO, "flush_divided", f->entries[0], f->size, &f->error);
 	put_back(c, half, f->size, ++f->groups);
 	put_back(c, 0, half, ++f->groups);
 }
@@ -590,6 +612,7 @@ static void finish(struct consumer *c)
 	bool requested = entries_any(f, to_request);
 	size_t n = refuse_unknown(c, stored);
 	f->pauses = 0;
+	note_failed(c);
 	end_flush(c);
 	be_patient(c, false);
 	if (requested)

@@ -35,7 +35,7 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 {
 	char queue[KIND_MAX + 8];
 	queue_of(one->lane->plugin.plugin.kind, queue);
-	refusal_make_again(one, queue, why);
+	refusal_make_again(c, one, queue, why);
 	if (!one->began_us)
 		one->began_us = clock_us();
 	one->ended_us = clock_us();

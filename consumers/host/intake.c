@@ -52,7 +52,7 @@ static void take(struct consumer *c, struct broker_event *event)
 	} else if (strcmp(why.code, "out_of_memory") == 0) { /* no fault of the message's */
 		consumer_lose_broker(c, &why);
 	} else {
-		refusal_make(one, event->queue, event->content_type, event->message_id, &why);
+		refusal_make(c, one, event->queue, event->content_type, event->message_id, &why);
 		one->began_us = one->ended_us = one->taken_us;
 		delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 	}

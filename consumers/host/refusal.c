@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "weir/log.h"
+#include "consumer.h"
 
 struct weir_text refusal_text(const struct delivery *one, enum refusal_part part)
 {
@@ -15,9 +15,10 @@ struct weir_text refusal_text(const struct delivery *one, enum refusal_part part
 	return (struct weir_text){at, strlen(at)};
 }
 
-void refusal_make(struct delivery *one, const char *queue, const char *content_type,
-		  const char *message_id, const struct weir_error *why)
+void refusal_make(struct consumer *c, struct delivery *one, const char *queue,
+		  const char *content_type, const char *message_id, const struct weir_error *why)
 {
+	char where[96];
 	const char *const parts[] = {queue, content_type, message_id};
 	buffer_release(&one->result);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -26,8 +27,8 @@ void refusal_make(struct delivery *one, const char *queue, const char *content_t
 		buffer_release(&one->result);
 	one->fate = FATE_REFUSED;
 	*one->error = *why;
-	log_event(LOG_WARN, "message_refused", "queue=%s message_id=\"%s\" code=%s reason=\"%s\"",
-		  queue, message_id, why->code, why->text);
+	snprintf(where, sizeof where, "queue=%s", queue);
+	causes_note(&c->causes, LOG_WARN, "message_refused", where, message_id, 1, why);
 }
 
 /* A MessagePack map does not begin like a JSON object. */
@@ -40,11 +41,12 @@ static const char *type_of(const struct delivery *one)
 							     : MESSAGE_TYPE_MSGPACK;
 }
 
-void refusal_make_again(struct delivery *one, const char *queue, const struct weir_error *why)
+void refusal_make_again(struct consumer *c, struct delivery *one, const char *queue,
+			const struct weir_error *why)
 {
 	char id[2 * MESSAGE_NAME_MAX + 16];
 	const struct weir_item *item = &one->message.item;
 	snprintf(id, sizeof id, "%.*s/%u/%.*s", (int)item->job_id.size, item->job_id.data,
 		 item->stage, (int)item->custom_id.size, item->custom_id.data);
-	refusal_make(one, queue, type_of(one), id, why);
+	refusal_make(c, one, queue, type_of(one), id, why);
 }

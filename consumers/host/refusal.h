@@ -6,15 +6,18 @@
 
 #include "delivery.h"
 
+struct consumer;
+
 /* What the message came with is kept in the delivery's result, which it has no other use for. */
 enum refusal_part { REFUSAL_QUEUE, REFUSAL_TYPE, REFUSAL_ID };
 struct weir_text refusal_text(const struct delivery *one, enum refusal_part part);
 
 /* Gives the delivery the fate REFUSED, for this reason. The caller moves it to ENDED. */
-void refusal_make(struct delivery *one, const char *queue, const char *content_type,
-		  const char *message_id, const struct weir_error *why);
+void refusal_make(struct consumer *c, struct delivery *one, const char *queue,
+		  const char *content_type, const char *message_id, const struct weir_error *why);
 
 /* The same for one that has been decoded, and whose event is long gone. */
-void refusal_make_again(struct delivery *one, const char *queue, const struct weir_error *why);
+void refusal_make_again(struct consumer *c, struct delivery *one, const char *queue,
+			const struct weir_error *why);
 
 #endif

@@ -5,23 +5,40 @@
 #include "natural.h"
 #include "weir/kind.h"
 
-int checker_init(struct checker *c, const struct loaded_plugin *plugin, const struct llm *llm,
+static int decode_later(struct checker *c, struct weir_error *err)
+{
+	for (size_t i = 1; i < c->stages->count; i++) {
+		const char *context = c->stages->list[i].context;
+		if (message_decode_map(&c->later_decoded[i], context, strlen(context),
+				       &c->later_maps[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int checker_init(struct checker *c, const struct loaded_plugin *plugins, const struct llm *llm,
 		 const char *job_id, const struct stages *stages, struct weir_error *err)
 {
 	const char *context = stages->list[0].context;
-	*c = (struct checker){.plugin = plugin,
+	*c = (struct checker){.plugins = plugins,
 			      .llm = llm,
 			      .job_id = {job_id, strlen(job_id)},
 			      .stages = stages,
 			      .context = {context, strlen(context)}};
 	for (size_t i = 0; i < stages->count; i++)
 		c->steps |= *stages->list[i].step != '\0';
-	return message_decode_map(&c->decoded, c->context.data, c->context.size, &c->map, err);
+	if (message_decode_map(&c->decoded, c->context.data, c->context.size, &c->map, err) == 0 &&
+	    decode_later(c, err) == 0)
+		return 0;
+	checker_release(c);
+	return -1;
 }
 
 void checker_release(struct checker *c)
 {
 	message_release(&c->decoded);
+	for (size_t i = 1; i < STAGES_MAX; i++)
+		message_release(&c->later_decoded[i]);
 	buffer_release(&c->encoded);
 	buffer_release(&c->later);
 }
@@ -32,7 +49,7 @@ static int check_size(struct checker *c, const struct weir_item *item,
 		      const struct message *context, const struct message *payload,
 		      struct weir_error *err)
 {
-	const char *kind = c->plugin->plugin.kind;
+	const char *kind = c->plugins->plugin.kind;
 	buffer_reset(&c->encoded);
 	message_encode(&c->encoded,
 		       &(struct message_fields){
@@ -56,12 +73,46 @@ static int check_size(struct checker *c, const struct weir_item *item,
 	return message_scan(c->encoded.data, c->encoded.size, err);
 }
 
+/* By what is told of its kind; what there will be of results is not known. */
+static int check_kind(const struct checker *c, size_t stage, struct weir_item item,
+		      const struct source_record *r, struct weir_error *err)
+{
+	struct buffer merged = BUFFER_INIT;
+	struct message own = {.decoded = false};
+	const char *context = c->stages->list[stage].context;
+	int rc = 0;
+	item.stage = (uint32_t)stage + 1;
+	item.context = c->later_maps[stage];
+	if (r->context.data) {
+		rc = message_overlay(&merged, (struct weir_text){context, strlen(context)},
+				     r->context, err);
+		if (rc == 0)
+			rc = message_decode_map(&own, merged.data, merged.size, &item.context, err);
+	}
+	if (rc == 0)
+		rc = kind_check(&c->plugins[stage].plugin, c->llm, &item, err);
+	message_release(&own);
+	buffer_release(&merged);
+	return rc;
+}
+
+static int check_kinds(const struct checker *c, const struct weir_item *item,
+		       const struct source_record *r, struct weir_error *err)
+{
+	struct weir_error why;
+	for (size_t i = 1; i < c->stages->count; i++)
+		if (check_kind(c, i, *item, r, &why) < 0)
+			return weir_fail(err, why.code, "stage %zu: %s", i + 1, why.text);
+	return 0;
+}
+
 /* In each later stage the payload is the input of another, beside results that do not exist yet. */
 static int check_later(struct checker *c, struct weir_item item, const struct source_record *r,
 		       const struct message *context, struct weir_error *err)
 {
 	struct message payload;
 	struct weir_error why;
+	bool fits = false;
 	if (c->stages->count < 2)
 		return 0;
 	buffer_reset(&c->later);
@@ -74,10 +125,13 @@ static int check_later(struct checker *c, struct weir_item item, const struct so
 	int rc = message_decode_map(&payload, c->later.data, c->later.size, &item.payload, &why);
 	if (rc == 0) {
 		rc = check_size(c, &item, context, &payload, &why);
+		fits = rc == 0;
+		if (fits)
+			rc = check_kinds(c, &item, r, err);
 		message_release(&payload);
 	}
-	if (rc == 0)
-		return 0;
+	if (rc == 0 || fits)
+		return rc;
 	if (strcmp(why.code, "too_deep") == 0)
 		return weir_fail(err, why.code,
 				 "too deep for a second stage, where it is one level deeper, as "
@@ -107,9 +161,9 @@ static int check_under(struct checker *c, const struct source_record *r,
 	if (rc == 0)
 		rc = check_later(c, item, r, context, err);
 	if (rc == 0)
-		rc = kind_check(&c->plugin->plugin, c->llm, &item, err);
+		rc = kind_check(&c->plugins->plugin, c->llm, &item, err);
 	if (rc == 0)
-		rc = c->plugin->plugin.check(c->plugin->state, &item, err);
+		rc = c->plugins->plugin.check(c->plugins->state, &item, err);
 	message_release(&payload);
 	return rc;
 }

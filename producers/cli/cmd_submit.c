@@ -5,6 +5,7 @@
 
 #include "await.h"
 #include "command.h"
+#include "kinds.h"
 #include "lender.h"
 #include "outcome.h"
 #include "request.h"
@@ -17,7 +18,7 @@ struct submit {
 	struct call *call;
 	const struct request_options *options;
 	struct request request;
-	struct loaded_plugin plugin; /* of the first stage */
+	struct loaded_plugin plugins[STAGES_MAX]; /* one a stage; the first is opened */
 	struct lender lender;
 	struct ledger *ledger;
 	struct submission *submission;
@@ -30,26 +31,24 @@ struct submit {
 
 static int open_plugin(struct submit *u, const char *dir, struct weir_error *err)
 {
-	if (loader_load(dir, u->request.stages.list[0].kind, &u->plugin, err) < 0 ||
+	if (loader_load(dir, u->request.stages.list[0].kind, u->plugins, err) < 0 ||
 	    lender_open(&u->lender, u->call->settings, err) < 0)
 		return -1;
-	struct option_group group = loader_options(&u->plugin);
+	struct option_group group = loader_options(u->plugins);
 	if (options_parse(&group, 1, 0, NULL, NULL, err) < 0)
 		return -1;
-	return loader_open(&u->plugin, &u->lender.host, err);
+	return loader_open(u->plugins, &u->lender.host, err);
 }
 
-/* Nothing is checked with those of later stages, whose items do not exist yet; but a kind that does
- * not exist would be noticed when the first stage is done. */
+/* Those of later stages check nothing themselves, since their items do not exist yet: what they
+ * tell of their kind is all that is used of them. */
 static int try_plugin(struct submit *u, const char *dir, size_t at, struct weir_error *err)
 {
 	struct stage *stage = &u->request.stages.list[at];
-	struct loaded_plugin plugin;
 	struct weir_error why;
-	if (loader_load(dir, stage->kind, &plugin, &why) < 0)
+	if (loader_load(dir, stage->kind, &u->plugins[at], &why) < 0)
 		return weir_fail(err, why.code, "stage %zu: %s", at + 1, why.text);
-	stage->asks = plugin.plugin.answer != NULL;
-	loader_unload(&plugin);
+	stage->asks = u->plugins[at].plugin.answer != NULL;
 	return 0;
 }
 
@@ -64,13 +63,14 @@ static int open_plugins(struct submit *u, struct weir_error *err)
 	return open_plugin(u, dir, err);
 }
 
-static void close_plugin(struct submit *u)
+static void close_plugins(struct submit *u)
 {
-	struct option_group group = loader_options(&u->plugin);
-	if (!u->plugin.library)
-		return;
-	options_release(&group, 1);
-	loader_unload(&u->plugin);
+	struct option_group group = loader_options(u->plugins);
+	if (u->plugins[0].library)
+		options_release(&group, 1);
+	for (size_t i = 0; i < STAGES_MAX; i++)
+		if (u->plugins[i].library)
+			loader_unload(&u->plugins[i]);
 }
 
 /* ---- the other parts of a submit ---- */
@@ -92,7 +92,7 @@ static int open_submission(struct submit *u, struct weir_error *err)
 	if (command_ledger(u->call, &u->ledger) < 0)
 		return -1;
 	struct submission_plan plan = {.ledger = u->ledger,
-				       .plugin = &u->plugin,
+				       .plugins = u->plugins,
 				       .llm = &u->lender.llm,
 				       .job = &u->request.definition,
 				       .skipped = u->skipped,
@@ -110,7 +110,7 @@ static int close_all(struct submit *u, struct weir_error *err)
 		rc = weir_fail(err, "skip_bad", "%.300s: %s", u->options->skip_bad,
 			       strerror(errno));
 	ledger_close(u->ledger);
-	close_plugin(u);
+	close_plugins(u);
 	lender_close(&u->lender);
 	request_release(&u->request);
 	return rc;
@@ -233,20 +233,32 @@ static enum command_status finish(struct submit *u, struct weir_error *err)
 	return o.end.failed > 0 ? COMMAND_ITEMS_FAILED : COMMAND_DONE;
 }
 
+/* The line can be kept in a file: what the kind tells of itself is beside it. */
+static enum command_status print_sample(const struct submit *u, struct weir_error *err)
+{
+	const struct weir_plugin *p = &u->plugins[0].plugin;
+	struct buffer text = BUFFER_INIT;
+	kind_write_text(p, &text);
+	bool failed = buffer_failed(&text);
+	if (!failed)
+		fwrite(text.data, 1, text.size, stderr);
+	buffer_release(&text);
+	printf("%s\n", p->sample ? p->sample : "");
+	return failed ? (weir_fail_memory(err), COMMAND_FAILED) : COMMAND_DONE;
+}
+
 static enum command_status submit(struct submit *u, struct weir_error *err)
 {
 	struct request *r = &u->request;
 	if (request_read(r, u->options, u->call->argc, u->call->argv, err) < 0 ||
 	    open_plugins(u, err) < 0)
 		return COMMAND_USAGE;
-	if (u->options->sample) {
-		printf("%s\n", u->plugin.plugin.sample ? u->plugin.plugin.sample : "");
-		return COMMAND_DONE;
-	}
+	if (u->options->sample)
+		return print_sample(u, err);
 	if (request_define(r, u->options, err) < 0 ||
 	    stages_check_later(&r->stages, &u->lender.llm, (struct weir_text){NULL, 0}, err) < 0)
 		return COMMAND_USAGE;
-	if (reader_open(&u->reader, &r->input, u->call->settings->pg_url, &u->plugin, err) < 0)
+	if (reader_open(&u->reader, &r->input, u->call->settings->pg_url, u->plugins, err) < 0)
 		return strcmp(err->code, "usage") == 0 ? COMMAND_USAGE : COMMAND_FAILED;
 	if (open_submission(u, err) < 0 || copy_records(u, err) < 0)
 		return COMMAND_FAILED;
@@ -288,6 +300,9 @@ const struct command command_submit = {
 		"context.NAME each), and all other fields are the payload. Or it is Markdown:\n"
 		"files and folders, a document an item; its front matter may hold custom_id and\n"
 		"context. A file that is an item and has no custom_id is named by its path.\n\n"
+		"What a kind reads is told by weir kinds KIND; an item that has nothing of it is\n"
+		"faulty, and so is a field of another type, or a table_name of a table that the\n"
+		"kind does not write to.\n\n"
 		"CSV for a kind whose items have several rows (invoice: one a line item): rows\n"
 		"of the same custom_id that follow each other are one item, and the custom_id\n"
 		"stands in each. What belongs to the item as a whole is the same in all of its\n"
@@ -305,7 +320,7 @@ const struct command command_submit = {
 		"  weir submit invoice invoices/ more.json --context user_id=7\n"
 		"  weir submit invoice lines.csv --context user_id=7 --skip-bad bad.csv\n"
 		"  weir submit --job-file job.json\n"
-		"  weir submit sentiment --sample\n\n"
+		"  weir submit sentiment --sample > items.jsonl\n\n"
 		"Each stage is of a kind, and its step, where there is one, is in its context\n"
 		"as \"step\". Items are checked as the first stage wants them.\n\n"
 		"A faulty record stops it, naming the line or file: mend it and give the same\n"

@@ -45,7 +45,7 @@ struct command {
 extern const struct command command_init, command_submit, command_status, command_watch,
 	command_report, command_reconcile, command_doctor, command_pause, command_resume,
 	command_cancel, command_retry, command_dead, command_purge, command_results,
-	command_invoice;
+	command_invoice, command_kinds;
 
 /* Set to 1 by the first SIGINT or SIGTERM, to 2 by the second. */
 extern volatile int command_stop;

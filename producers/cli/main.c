@@ -8,9 +8,10 @@
 #include "command.h"
 
 static const struct command *const commands[] = {
-	&command_init,	  &command_submit,  &command_status, &command_watch,	 &command_report,
-	&command_results, &command_pause,   &command_resume, &command_cancel,	 &command_retry,
-	&command_dead,	  &command_invoice, &command_purge,  &command_reconcile, &command_doctor,
+	&command_init,	  &command_kinds,  &command_submit,    &command_status,
+	&command_watch,	  &command_report, &command_results,   &command_pause,
+	&command_resume,  &command_cancel, &command_retry,     &command_dead,
+	&command_invoice, &command_purge,  &command_reconcile, &command_doctor,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -137,7 +137,8 @@ const struct weir_option request_options[] = {
 	 .type = WEIR_OPTION_FLAG,
 	 .offset = AT(sample),
 	 .preset = "0",
-	 .help = "Print a line of input that this kind takes, and do nothing else."},
+	 .help = "Print a line of input that this kind takes (and, on standard error, what it reads: "
+		 "see weir kinds), and do nothing else."},
 	{.type = WEIR_OPTION_END},
 };
 

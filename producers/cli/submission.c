@@ -152,7 +152,7 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (checker_init(&s->checker, plan->plugin, plan->llm, plan->job->job_id, plan->job->stages,
+	if (checker_init(&s->checker, plan->plugins, plan->llm, plan->job->job_id, plan->job->stages,
 			 err) < 0) {
 		free(s);
 		return -1;

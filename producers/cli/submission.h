@@ -30,7 +30,7 @@ struct submission;
 /* What a submission is told. Everything outlives it. */
 struct submission_plan {
 	struct ledger *ledger;
-	const struct loaded_plugin *plugin; /* of the first stage; opened */
+	const struct loaded_plugin *plugins; /* one a stage; the first is opened */
 	const struct llm *llm;
 	const struct definition *job;
 	FILE *skipped; /* where bad records go; NULL: the first one is an error */

@@ -65,6 +65,14 @@ static int in_ledger(struct relay *r, const struct weir_item *item, bool *yes,
 	return 0;
 }
 
+static void note(struct relay *r, const char *name, const struct broker_event *event,
+		 const struct weir_error *why)
+{
+	char where[96];
+	snprintf(where, sizeof where, "queue=%s", event->death_queue);
+	causes_note(&r->causes, LOG_WARN, name, where, event->message_id, 1, why);
+}
+
 static int keep_letter(struct relay *r, const struct broker_event *event,
 		       const struct weir_error *reason, struct weir_error *err)
 {
@@ -76,8 +84,7 @@ static int keep_letter(struct relay *r, const struct broker_event *event,
 	params_string(p, event->content_type);
 	params_string(p, event->message_id);
 	params_bytes(p, event->body ? event->body : "", event->body ? event->body_size : 0);
-	log_event(LOG_WARN, "dead_letter_kept", "queue=%s code=%s reason=\"%s\"",
-		  event->death_queue, reason->code, reason->text);
+	note(r, "dead_letter_kept", event, reason);
 	return ledger_do(r->ledger, keep, p, NULL, err);
 }
 
@@ -86,13 +93,13 @@ static int give_item_back(struct relay *r, const struct broker_event *event,
 {
 	const struct weir_item *item = &m->item;
 	struct params *p = &r->params;
+	struct weir_error why;
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
 	params_int(p, (int32_t)r->options.poison_limit);
 	params_int(p, strcmp(event->death_reason, "delivery_limit") == 0);
-	log_event(LOG_WARN, "item_given_back", "job=%.*s custom_id=%.*s reason=%s",
-		  (int)item->job_id.size, item->job_id.data, (int)item->custom_id.size,
-		  item->custom_id.data, event->death_reason);
+	weir_fail(&why, event->death_reason, "the broker gave its message up");
+	note(r, "item_given_back", event, &why);
 	r->due = true;
 	return ledger_do(r->ledger, give_back, p, NULL, err);
 }

@@ -151,6 +151,7 @@ int relay_open(struct relay *r, const struct settings *settings,
 
 void relay_close(struct relay *r)
 {
+	causes_tell(&r->causes);
 	r->publish_fd = -1;
 	publish_release(r);
 	jobs_release(r);
@@ -248,6 +249,7 @@ void relay_turn(struct relay *r, int timeout_ms)
 		dead_turn(r);
 	if (r->ledger)
 		jobs_turn(r);
+	causes_tell(&r->causes);
 	/* What cannot be done now is no reason to turn faster. */
 	if (!r->ledger || !r->broker || r->blocked)
 		r->due_at_us = clock_us() + r->options.poll_ms * 1000;

@@ -26,6 +26,7 @@
 #include "outgoing.h"
 #include "run.h"
 #include "weir/broker.h"
+#include "weir/causes.h"
 #include "weir/ledger.h"
 #include "weir/progress.h"
 #include "weir/settings.h"
@@ -73,6 +74,7 @@ struct relay {
 
 	struct outgoing outgoing;
 	struct params params;
+	struct causes causes; /* of dead letters and items that cannot be published: for the log */
 
 	struct watched_job *jobs;
 	size_t job_count, job_room;

@@ -153,7 +153,7 @@ static int publish_row(struct relay *r, struct run *run, int row, struct weir_er
 		return 0;
 	case OUTGOING_BROKEN:
 		run->outbox->id(run->rows, row, id);
-		log_event(LOG_ERROR, "item_unpublishable", "item=%s error=\"%s\"", id, err->text);
+		causes_note(&r->causes, LOG_ERROR, "item_unpublishable", "", id, 1, err);
 		leave_out(run, row, ROW_BROKEN);
 		return 0;
 	default:

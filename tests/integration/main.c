@@ -28,6 +28,7 @@
 	X(limits) \
 	X(retry) \
 	X(stages) \
+	X(kinds) \
 	X(asks) \
 	X(asks_crash) \
 	X(remote) \

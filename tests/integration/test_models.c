@@ -104,7 +104,10 @@ static void in_a_later_stage(void)
 	expect_refused(submit_stages("ask.title", "ai_model=far", "model_key=idea"), 1,
 		       "line 1: stage 2: model_key \"nosuch\"", TEMPLATES);
 	write_file(ITEMS, ITEM);
-	EXPECT_INT(submit_stages("ask.title", "ai_model=far", "model_key=idea")->status, 0);
+	expect_refused(submit_stages("ask.script", "ai_model=far", "model_key=idea"), 1,
+		       "line 1: stage 2: the template idea_script needs input.idea", "");
+	write_file(ITEMS, "{\"custom_id\":\"a\",\"idea\":\"x\"}\n");
+	EXPECT_INT(submit_stages("ask.script", "ai_model=far", "model_key=idea")->status, 0);
 	leave();
 }
 

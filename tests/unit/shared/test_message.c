@@ -307,6 +307,58 @@ static void encodes_absent_maps_as_empty(void)
 	buffer_release(&out);
 }
 
+/* Where an item came from travels with it; a message may leave it out, but not half of it. */
+static void encodes_the_row(void)
+{
+	struct message_fields fields = {.kind = text("sentiment"),
+					.job_id = text("job"),
+					.batch_id = text("job-s1-b1"),
+					.custom_id = text("item"),
+					.table_name = text("news_articles"),
+					.record_id = text(""),
+					.stage = 1};
+	struct buffer out = BUFFER_INIT;
+	struct message m;
+
+	message_encode(&out, &fields);
+	CU_ASSERT_EQUAL_FATAL(message_decode(&m, out.data, out.size, msgpack_type, NULL), 0);
+	CU_ASSERT(same(m.item.table_name, "news_articles"));
+	CU_ASSERT(m.item.record_id.data != NULL && m.item.record_id.size == 0);
+	message_release(&m);
+	buffer_reset(&out);
+	encode_with(&out, (struct weir_text){NULL, 0});
+	CU_ASSERT_EQUAL_FATAL(message_decode(&m, out.data, out.size, msgpack_type, NULL), 0);
+	CU_ASSERT_PTR_NULL(m.item.table_name.data);
+	CU_ASSERT_PTR_NULL(m.item.record_id.data);
+	message_release(&m);
+	buffer_release(&out);
+}
+
+#define OF_ROW(ROW)                                                                                \
+	"{\"v\":1,\"kind\":\"k\",\"job_id\":\"j\",\"batch_id\":\"b\",\"stage\":1,"                 \
+	"\"ordinal\":0,\"custom_id\":\"i\",\"epoch\":0,\"attempt\":0,\"context\":{},\"payload\":{}," \
+	ROW "}"
+
+static void refuses_half_a_row(void)
+{
+	static const char *const rows[][2] = {
+		{OF_ROW("\"table_name\":\"t\""), "missing_field"},
+		{OF_ROW("\"record_id\":\"1\",\"table_name\":null"), "missing_field"},
+		{OF_ROW("\"table_name\":\"t\",\"record_id\":1"), "bad_field"},
+		{OF_ROW("\"table_name\":[],\"record_id\":\"1\""), "bad_field"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct weir_error why;
+		struct message m;
+
+		CU_ASSERT_EQUAL(message_decode(&m, rows[i][0], strlen(rows[i][0]),
+					       text("application/json"), &why),
+				-1);
+		CU_ASSERT_STRING_EQUAL(why.code, rows[i][1]);
+	}
+}
+
 static void takes_the_last_of_duplicates(void)
 {
 	static const char *const files[] = {"duplicates.msgpack", "duplicates.json"};
@@ -1050,6 +1102,8 @@ void add_message_suite(void)
 	CU_ADD_TEST(suite, gives_golden_bytes);
 	CU_ADD_TEST(suite, encodes_plain);
 	CU_ADD_TEST(suite, encodes_absent_maps_as_empty);
+	CU_ADD_TEST(suite, encodes_the_row);
+	CU_ADD_TEST(suite, refuses_half_a_row);
 	CU_ADD_TEST(suite, takes_the_last_of_duplicates);
 	CU_ADD_TEST(suite, refuses_bad_files);
 	CU_ADD_TEST(suite, forgets_no_bad_file);
