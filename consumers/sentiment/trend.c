@@ -56,6 +56,15 @@ void trend_add_thing(struct sentence *sentence, int sign, double valence, const 
 	sentence->thing = thing;
 }
 
+/* With what stands right before it: "recession fears" are one thing. */
+static void take_back_thing(struct sentence *sentence)
+{
+	const struct thing *before = &sentence->thing_before;
+	sentence_take_back(sentence, sentence->thing.at);
+	if (before->sign && !before->used && before->at + 1 == sentence->thing.at)
+		sentence_take_back(sentence, before->at);
+}
+
 void trend_add_movement(struct sentence *sentence, int sign, double valence, bool phrase,
 			const struct word *word, struct trace *trace)
 {
@@ -70,7 +79,7 @@ void trend_add_movement(struct sentence *sentence, int sign, double valence, boo
 		return;
 	}
 	if (!thing->used)
-		sentence_take_back(sentence, thing->at);
+		take_back_thing(sentence);
 	sentence_add(sentence, sign * thing->sign * strength(valence), word, trace);
 	thing->used = sentence->moved = true;
 }
