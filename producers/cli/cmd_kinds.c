@@ -67,7 +67,7 @@ static int print_kinds(const struct call *call, bool json, struct buffer *out)
 	if (loader_dir(call->settings->plugin_dir, dir, sizeof dir, err) < 0)
 		return -1;
 	if (json)
-		buffer_add_text(out, "{\"kinds\": [");
+		buffer_add_text(out, "{\"kinds\":[");
 	rc = call->argc > 0 ? write_kind(dir, call->argv[0], json, true, out, err)
 			    : write_all(dir, json, out, err);
 	if (json) {
