@@ -88,8 +88,9 @@ static enum source_status plain_field(const struct csv *s, struct field *f, cons
 				      const struct source_record *record, struct weir_error *err)
 {
 	const char *c = f->next;
+	char separator = s->separator;
 
-	while (c < end && *c != s->separator && *c != '"')
+	while (c < end && *c != separator && *c != '"')
 		c++;
 	if (c < end && *c == '"')
 		return record_bad(record, err,

@@ -315,6 +315,7 @@ enum {
 	COST,
 	RESULT,
 	HISTORY,
+	NATURAL,
 	CELLS
 };
 
