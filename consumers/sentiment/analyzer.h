@@ -24,9 +24,9 @@
  * half of each set; in brackets stands the other half alone.
  *
  *                              general tone                 for the holder
- *   Financial PhraseBank       0.661, 0.665 (0.651, 0.660)  0.712, 0.707 (0.698, 0.697)
- *   FiQA 2018, headlines       0.65 (0.61)                  0.68 (0.64)
- *   FiQA 2018, posts           0.60 (0.57)                  0.63 (0.60)
+ *   Financial PhraseBank       0.661, 0.664 (0.650, 0.658)  0.711, 0.706 (0.697, 0.695)
+ *   FiQA 2018, headlines       0.66 (0.61)                  0.68 (0.64)
+ *   FiQA 2018, posts           0.61 (0.58)                  0.64 (0.60)
  *   tweets (VADER's sets)      0.89 (0.89)                  0.86 (0.86)
  *   NYT editorials             0.55 (0.55)                  0.52 (0.52)
  *   movie reviews              0.61 (0.61)                  0.60 (0.60)

@@ -151,7 +151,7 @@ static void apply_trend(struct sentence *sentence, const struct row *row, const 
 		trend_add_relief(sentence, row->number, word, trace);
 		break;
 	case ROLE_SINCE:
-		trend_add_since(sentence);
+		trend_add_since(sentence, word, trace);
 		break;
 	case ROLE_APART:
 		sentence->movement.open = false;
@@ -161,7 +161,7 @@ static void apply_trend(struct sentence *sentence, const struct row *row, const 
 		sentence->to_at = sentence->words;
 		break;
 	case ROLE_UNIT:
-		trend_add_unit(sentence, row->number);
+		trend_add_unit(sentence, row->number, word, trace);
 		break;
 	}
 }

@@ -5,7 +5,8 @@
 static const double MOVEMENT = 1.8; /* of a thing; more if its row says more */
 static const double RELIEF = 1.2;
 static const double SMALL_FIGURE = 10000; /* as none is that has no unit */
-static const double SIGNED_FIGURE = 1.4;  /* "+12 %" */
+static const double MOVED_FROM = 1.2;
+static const double SIGNED_FIGURE = 1.4; /* "+12 %" */
 enum {
 	LOOK_BACK = 9,	/* words from a thing to its movement */
 	LOOK_AHEAD = 5, /* words from a movement to its thing */
@@ -124,9 +125,20 @@ bool trend_add_relieved(struct sentence *sentence, const struct word *word, stru
 
 /* ---- figures ---- */
 
-void trend_add_since(struct sentence *sentence)
+/* "down from 36": a movement of whatever it is that has figures. */
+static void add_moved_from(struct sentence *sentence, const struct word *word, struct trace *trace)
+{
+	const struct movement *movement = &sentence->movement;
+	if (!movement->open || movement->at + 1 != sentence->words)
+		return;
+	sentence_take_back(sentence, movement->at);
+	sentence_add(sentence, movement->sign * fmax(MOVED_FROM, fabs(movement->own)), word, trace);
+}
+
+void trend_add_since(struct sentence *sentence, const struct word *word, struct trace *trace)
 {
 	struct figures *figures = &sentence->figures;
+	add_moved_from(sentence, word, trace);
 	sentence->movement.open = false;
 	sentence->since_left = SINCE_SCOPE;
 	if (!figures->now.there && figures->before.there) {
@@ -173,11 +185,16 @@ void trend_add_number(struct sentence *sentence, const struct word *word, struct
 		*figures->last = (struct figure){.value = word->value, .there = true};
 }
 
-void trend_add_unit(struct sentence *sentence, double digits)
+/* An amount below zero is bad, whatever it is of. */
+void trend_add_unit(struct sentence *sentence, double digits, const struct word *word,
+		    struct trace *trace)
 {
 	struct figures *figures = &sentence->figures;
-	if (figures->last && figures->last_at + 1 == sentence->words)
+	if (figures->last && figures->last_at + 1 == sentence->words) {
 		figures->last->digits = digits;
+		if (figures->last->value < 0 && !sentence->moved && !sentence->thing.sign)
+			sentence_add(sentence, -SIGNED_FIGURE, word, trace);
+	}
 	figures->last = NULL;
 }
 

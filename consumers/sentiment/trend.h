@@ -30,8 +30,9 @@ void trend_add_relief(struct sentence *sentence, double valence, const struct wo
 /* Whether something bad is relieved by the word before it ("avoids"); then that has been added. */
 bool trend_add_relieved(struct sentence *sentence, const struct word *word, struct trace *trace);
 void trend_add_number(struct sentence *sentence, const struct word *word, struct trace *trace);
-void trend_add_unit(struct sentence *sentence, double digits);
-void trend_add_since(struct sentence *sentence);
+void trend_add_unit(struct sentence *sentence, double digits, const struct word *word,
+		    struct trace *trace);
+void trend_add_since(struct sentence *sentence, const struct word *word, struct trace *trace);
 void trend_add_bracketed(struct sentence *sentence);
 
 /* A word that had this role was part of a phrase, and means nothing itself. */

@@ -95,6 +95,7 @@ static void test_good_trends(void)
 		"Long $PCLN",
 		"bought $AAPL today",
 		"The FTSE moves higher",
+		"recession fears ease",
 	};
 	ASSERT_SIGNS('P', texts);
 }
@@ -123,6 +124,8 @@ static void test_bad_trends(void)
 		"Layoffs widen",
 		"Acme slumps 25 pct as debt fears grow",
 		"short $TSLA here",
+		"down from EUR 36.3 mn",
+		"EUR -0.1 mn",
 		"EPS came to EUR -0.33",
 		"Operating profit EUR 3.1 mn (4.9)",
 		"-12%",
