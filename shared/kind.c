@@ -270,3 +270,64 @@ int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct 
 		return 0;
 	return template_check_payload(template, item, p->about ? p->about->payload : NULL, err);
 }
+
+/* ---- spelling ---- */
+
+/* Whether two names are the same but for case, blanks, "_" and "-". */
+static bool sounds_like(struct weir_text key, const char *name)
+{
+	size_t at = 0;
+	for (;; name++) {
+		while (at < key.size && strchr(" _-", key.data[at]) && key.data[at])
+			at++;
+		while (*name && strchr("_-", *name))
+			name++;
+		if (at == key.size || !*name)
+			return at == key.size && !*name;
+		char c = key.data[at++];
+		if ((c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c) != *name)
+			return false;
+	}
+}
+
+/* A name that is meant for one of ours is no longer than this. */
+static bool key_says(const struct weir_map *map, struct weir_text key)
+{
+	char name[KEY_SHOWN + 1];
+	if (key.size >= sizeof name)
+		return true;
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	return map_says(map, name);
+}
+
+static const struct weir_field *find_meant(const struct weir_field *fields, struct weir_text key)
+{
+	const struct weir_field *meant = NULL;
+	for (const struct weir_field *f = fields; f && f->name; f++) {
+		if (text_is(key, f->name))
+			return NULL;
+		if (kind_is_key(f) && sounds_like(key, f->name))
+			meant = f;
+	}
+	return meant;
+}
+
+int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
+			const struct weir_item *item, struct weir_error *err)
+{
+	const struct weir_map *map = kind_input(item);
+	const struct template *template = NULL;
+	struct weir_text key;
+	if (!p->about || find_template(p, llm, item, &template) != HERE)
+		return 0;
+	for (size_t i = 0; map_key(map, i, &key) == 0; i++) {
+		const struct weir_field *meant = find_meant(p->about->payload, key);
+		if (meant && map_type(map, meant->name) == 0 && key_says(map, key))
+			return weir_fail(err, "bad_payload",
+					 "there is \"%.*s\", which %s does not read: it reads %s",
+					 key.size < KEY_SHOWN ? (int)key.size : KEY_SHOWN, key.data,
+					 p->kind, meant->name);
+	}
+	return 0;
+}

@@ -163,6 +163,8 @@ static int check_under(struct checker *c, const struct source_record *r,
 	if (rc == 0)
 		rc = kind_check(&c->plugins->plugin, c->llm, &item, err);
 	if (rc == 0)
+		rc = kind_check_spelling(&c->plugins->plugin, c->llm, &item, err);
+	if (rc == 0)
 		rc = c->plugins->plugin.check(c->plugins->state, &item, err);
 	message_release(&payload);
 	return rc;

@@ -22,6 +22,12 @@
 int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct weir_item *item,
 	       struct weir_error *err) WEIR_MUST_CHECK;
 
+/* For submit, after kind_check(): a key of the payload that differs from a field of the kind only in
+ * case, or by blanks, "_" and "-", where that field itself is not there, is meant for it, and would
+ * be passed over. bad_payload, naming both. Not asked of items that a template is read for. */
+int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
+			const struct weir_item *item, struct weir_error *err) WEIR_MUST_CHECK;
+
 /* What the job was submitted with: the payload or, in a later stage, its "input". */
 const struct weir_map *kind_input(const struct weir_item *item);
 

@@ -224,6 +224,33 @@ static void nothing_is_told(void)
 	expect(check(1, "{}", "{\"title\":5}", "other", "x"), NULL, NULL);
 }
 
+/* ---- spelling ---- */
+
+static void spelling(void)
+{
+	static const struct {
+		const char *payload, *text;
+	} rows_of[] = {
+		{"{\"id\":1,\"title\":\"x\",\"Title\":\"y\"}", NULL},
+		{"{\"id\":1,\"title\":\"x\",\"other\":\"y\",\"texts\":\"y\",\"\":1}", NULL},
+		{"{\"id\":1,\"title\":\"x\",\"TEXT\":null,\"Line\":\" \"}", NULL},
+		{"{\"id\":1,\"title\":\"x\",\"TEXT\":\"y\"}",
+		 "there is \"TEXT\", which reading does not read: it reads text"},
+		{"{\"id\":1,\"title\":\"x\",\" Te-xt_\":\"y\",\"text\":null}",
+		 "there is \" Te-xt_\", which reading does not read: it reads text"},
+	};
+	for (size_t i = 0; i < sizeof(rows_of) / sizeof(*rows_of); i++) {
+		struct message m;
+		struct weir_item item = {.stage = 1};
+		const char *text = rows_of[i].payload;
+		CU_ASSERT_EQUAL_FATAL(
+			message_decode_map(&m, text, strlen(text), &item.payload, &err), 0);
+		expect(kind_check_spelling(&plugin, NULL, &item, &err),
+		       rows_of[i].text ? "bad_payload" : NULL, rows_of[i].text);
+		message_release(&m);
+	}
+}
+
 /* ---- with a model: the template says what is read ---- */
 
 #define FOLDER "/tmp/weir-test-kind.XXXXXX"
@@ -408,5 +435,6 @@ void add_kind_suite(void)
 	CU_add_test(s, "rows that items come from", rows);
 	CU_add_test(s, "nothing is told", nothing_is_told);
 	CU_add_test(s, "templates say what is read", templates);
+	CU_add_test(s, "names that are spelt otherwise", spelling);
 	CU_add_test(s, "what is blank", blanks);
 }
