@@ -38,12 +38,10 @@ struct fault {
 };
 
 struct check {
-	const struct document *document;
 	const struct rules *rules;
-	struct prose prose;
+	struct prose folded;
 	int last_level; /* of the heading before; 0: there was none */
 	int64_t h1_line;
-	int in_links;	       /* that are open here */
 	bool found[TERMS_MAX]; /* of the required sections */
 	struct fault *faults;
 	size_t count, room;
@@ -95,114 +93,85 @@ static int by_line(const void *a, const void *b)
 
 /* ---- headings ---- */
 
-static bool has_term(const struct check *c, const struct term *t, size_t from, int64_t *at)
+static bool has_term(const struct check *c, const struct term *t, const struct out *text,
+		     size_t from, int64_t *at)
 {
-	*at = text_find(c->prose.text.data, c->prose.text.size, from, c->rules->folded.data + t->at,
-			t->size);
+	*at = text_find(text->data, text->size, from, c->rules->folded.data + t->at, t->size);
 	return *at >= 0;
 }
 
-static void check_h1(struct check *c, int64_t line)
+static void check_h1(struct check *c, const struct element *e)
 {
 	char what[64];
 	if (c->h1_line)
 		snprintf(what, sizeof what,
 			 "another first-level heading after line %lld: ", (long long)c->h1_line);
 	if (c->h1_line)
-		add_fault(c, SEVERAL_H1, line, what, c->prose.text.data, c->prose.text.size);
+		add_fault(c, SEVERAL_H1, e->line, what, e->text, e->size);
 	else
-		c->h1_line = line;
+		c->h1_line = e->line;
 }
 
-/* Its text as it stands is in c->prose. */
-static void check_heading(struct check *c, cmark_node *node)
+static void find_sections(struct check *c, const struct element *e)
+{
+	struct out folded = OUT_INIT;
+	int64_t at;
+	text_fold(e->text, e->size, &folded);
+	c->failed |= folded.failed;
+	for (size_t i = 0; i < c->rules->required.count && folded.size > 0; i++)
+		c->found[i] |= has_term(c, &c->rules->required.list[i], &folded, 0, &at);
+	out_release(&folded);
+}
+
+static void check_heading(struct check *c, const struct element *e)
 {
 	char what[64];
-	int level = cmark_node_get_heading_level(node);
-	int64_t line = document_line(c->document, node);
-	if (level == 1)
-		check_h1(c, line);
-	if (c->last_level && level > c->last_level + 1) {
-		snprintf(what, sizeof what, "level %d after level %d: ", level, c->last_level);
-		add_fault(c, HEADING_ORDER, line, what, c->prose.text.data, c->prose.text.size);
+	if (e->level == 1)
+		check_h1(c, e);
+	if (c->last_level && e->level > c->last_level + 1) {
+		snprintf(what, sizeof what, "level %d after level %d: ", e->level, c->last_level);
+		add_fault(c, HEADING_ORDER, e->line, what, e->text, e->size);
 	}
-	c->last_level = level;
+	c->last_level = e->level;
+	find_sections(c, e);
 }
 
-/* Its folded text is in c->prose. */
-static void find_sections(struct check *c)
+static void check_prose(void *context, const struct prose *p)
 {
-	int64_t at;
-	for (size_t i = 0; i < c->rules->required.count; i++)
-		c->found[i] |= has_term(c, &c->rules->required.list[i], 0, &at);
-}
-
-static void find_banned(struct check *c)
-{
+	struct check *c = context;
+	if (c->rules->banned.count == 0)
+		return;
+	prose_fold(p, &c->folded);
 	for (size_t i = 0; i < c->rules->banned.count; i++) {
 		const struct term *t = &c->rules->banned.list[i];
-		for (int64_t at = -1; has_term(c, t, (size_t)(at + 1), &at);)
-			add_fault(c, BANNED_TERM, prose_line(&c->prose, (size_t)at),
+		for (int64_t at = -1; has_term(c, t, &c->folded.text, (size_t)(at + 1), &at);)
+			add_fault(c, BANNED_TERM, prose_line(&c->folded, (size_t)at),
 				  "banned term: ", t->shown, t->shown_size);
 	}
-}
-
-static void check_prose(struct check *c, cmark_node *node)
-{
-	bool heading = cmark_node_get_type(node) == CMARK_NODE_HEADING;
-	if (heading) {
-		prose_read(&c->prose, c->document, node, false);
-		check_heading(c, node);
-	}
-	prose_read(&c->prose, c->document, node, true);
-	if (heading)
-		find_sections(c);
-	find_banned(c);
 }
 
 /* ---- links and images ---- */
 
 static bool is_blank(const char *text) { return text[strspn(text, " \t\r\n")] == '\0'; }
 
-/* Whether a reader is told something: text, code or, in a link, an image. */
-static bool tells(cmark_node *node, bool images)
+static void check_link(struct check *c, const struct element *e)
 {
-	cmark_iter *it = cmark_iter_new(node);
-	bool yes = false;
-	size_t left = NODES_MOST;
-	for (cmark_event_type e;
-	     !yes && left-- > 0 && (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;) {
-		cmark_node *n = cmark_iter_get_node(it);
-		cmark_node_type type = cmark_node_get_type(n);
-		if (type == CMARK_NODE_TEXT || type == CMARK_NODE_CODE)
-			yes = !is_blank(cmark_node_get_literal(n));
-		else
-			yes = images &&
-			      (type == CMARK_NODE_IMAGE || type == CMARK_NODE_HTML_INLINE);
-	}
-	cmark_iter_free(it);
-	return yes;
+	if (is_blank(e->url) || strcmp(e->url, "#") == 0)
+		add_fault(c, EMPTY_LINK, e->line, "link without a target: ", e->text, e->size);
+	else if (!e->tells)
+		add_fault(c, EMPTY_LINK, e->line, "link without a text: ", e->url, strlen(e->url));
 }
 
-static void check_image(struct check *c, cmark_node *node)
+static void check_element(void *context, const struct element *e)
 {
-	const char *url = cmark_node_get_url(node);
-	if (!tells(node, false))
-		add_fault(c, IMAGE_ALT, document_line(c->document, node),
-			  "image without alt text: ", url, strlen(url));
-}
-
-static void check_link(struct check *c, cmark_node *node)
-{
-	const char *url = cmark_node_get_url(node);
-	int64_t line = document_line(c->document, node);
-	if (is_blank(url) || strcmp(url, "#") == 0) {
-		prose_read(&c->prose, c->document, node, false);
-		add_fault(c, EMPTY_LINK, line, "link without a target: ", c->prose.text.data,
-			  c->prose.text.size);
-	} else if (!tells(node, true)) {
-		add_fault(c, EMPTY_LINK, line, "link without a text: ", url, strlen(url));
-	}
+	struct check *c = context;
+	if (e->part == PART_HEADING)
+		check_heading(c, e);
+	else if (e->part == PART_LINK)
+		check_link(c, e);
+	else if (!e->tells)
+		add_fault(c, IMAGE_ALT, e->line, "image without alt text: ", e->url,
+			  strlen(e->url));
 }
 
 static bool is_plain(char c)
@@ -226,42 +195,15 @@ static size_t url_size(const char *at)
 	return n;
 }
 
-static void check_text(struct check *c, cmark_node *node)
+static void check_text(void *context, const char *text, int64_t line)
 {
-	const char *text = cmark_node_get_literal(node);
-	if (c->in_links > 0)
-		return;
+	struct check *c = context;
 	for (const char *at = text; *at; at++) {
 		size_t n = at == text || !is_plain(at[-1]) ? url_size(at) : 0;
 		if (n == 0)
 			continue;
-		add_fault(c, BARE_URL, document_line(c->document, node), "bare URL: ", at, n);
+		add_fault(c, BARE_URL, line, "bare URL: ", at, n);
 		at += n - 1;
-	}
-}
-
-static void check_node(struct check *c, cmark_node *node, int in_or_out)
-{
-	if (cmark_node_get_type(node) == CMARK_NODE_LINK)
-		c->in_links += in_or_out;
-	if (in_or_out < 0)
-		return;
-	switch (cmark_node_get_type(node)) {
-	case CMARK_NODE_HEADING:
-	case CMARK_NODE_PARAGRAPH:
-		check_prose(c, node);
-		break;
-	case CMARK_NODE_IMAGE:
-		check_image(c, node);
-		break;
-	case CMARK_NODE_LINK:
-		check_link(c, node);
-		break;
-	case CMARK_NODE_TEXT:
-		check_text(c, node);
-		break;
-	default:
-		break;
 	}
 }
 
@@ -335,15 +277,15 @@ static void write_result(struct check *c, struct out *out)
 
 int compliance_write(const struct document *d, const struct rules *rules, struct out *result)
 {
-	struct check c = {.document = d, .rules = rules};
-	cmark_iter *it = cmark_iter_new(d->root);
-	for (cmark_event_type e; (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;)
-		check_node(&c, cmark_iter_get_node(it), e == CMARK_EVENT_ENTER ? 1 : -1);
-	cmark_iter_free(it);
+	struct check c = {.rules = rules};
+	const struct visitor visitor = {
+		.context = &c, .element = check_element, .prose = check_prose, .text = check_text};
+	result->failed |= document_walk(d, &visitor) < 0 || c.failed || c.folded.text.failed;
 	add_missing(&c);
-	write_result(&c, result);
-	result->failed |= c.failed || c.prose.text.failed;
-	prose_release(&c.prose);
+	if (!result->failed)
+		write_result(&c, result);
+	result->failed |= c.failed;
+	prose_release(&c.folded);
 	free(c.faults);
 	return result->failed ? -1 : 0;
 }

@@ -11,10 +11,8 @@ enum {
 	LANGUAGES = 100
 };
 
-/* So far the result may grow before a list is cut. */
-#define HEADINGS_LIMIT (RESULT_MOST * 25 / 100)
-#define LINKS_LIMIT (RESULT_MOST * 50 / 100)
-#define IMAGES_LIMIT (RESULT_MOST * 75 / 100)
+/* Each list may be so large, and the result grow so far. */
+#define LIST_LIMIT (RESULT_MOST * 25 / 100)
 #define CODE_LIMIT (RESULT_MOST * 85 / 100)
 #define FRONT_LIMIT (RESULT_MOST - 1024)
 
@@ -23,28 +21,55 @@ struct language {
 	int64_t blocks, lines;
 };
 
+/* What is written of the elements of a sort, as the document is walked. */
+struct list {
+	const char *name, *text; /* of the list, and of its elements' text */
+	struct out out;
+	struct out_list kept;
+};
+
+enum { LISTS = PART_IMAGE + 1 };
+
 struct metadata {
-	const struct document *document;
 	struct text_counts counts;
-	struct prose prose;
-	cmark_node *h1; /* the first one */
+	struct list lists[LISTS];
+	struct out title; /* the first h1 that says something */
+	bool titled;
 	struct language languages[LANGUAGES];
 	size_t language_count;
 	int64_t other_blocks; /* of languages beyond */
 	bool failed;
 };
 
-/* ---- one pass that counts ---- */
+/* ---- blocks of code ---- */
 
-static size_t language_size(const char *info)
+/* The word that says the language. Info strings are `python`, `rust,ignore`, `js{1,3}`, `js:title`,
+ * `{r, echo=FALSE}`, `{.python .numberLines}`, `{python echo=FALSE}`, `{=html}`, `{{r}}`, and
+ * MyST's
+ * `{code-block} python`: R Markdown's, Quarto's and Pandoc's manuals, and MyST's. */
+static size_t find_word(const char *info, const char **word)
 {
-	size_t n = strcspn(info, " \t{,:");
-	return text_cut(info, n, LANGUAGE_MOST);
+	static const char *const directives[] = {"code-block", "code-cell", "code", "sourcecode"};
+	bool braced = *info == '{';
+	size_t n = 0;
+	info += strspn(info, "{ \t");
+	while (braced && *info == '#') {
+		info += strcspn(info, " \t}");
+		info += strspn(info, " \t");
+	}
+	info += braced && (*info == '.' || *info == '=');
+	n = strcspn(info, braced ? " \t,}" : " \t{,:");
+	for (size_t i = 0; braced && i < sizeof directives / sizeof *directives; i++)
+		if (n == strlen(directives[i]) && strncmp(info, directives[i], n) == 0 &&
+		    info[n] == '}')
+			return find_word(info + n + 1, word);
+	*word = info;
+	return braced && memchr(info, '=', n) ? 0 : n;
 }
 
 static struct language *find_language(struct metadata *m, const char *info)
 {
-	size_t n = language_size(info);
+	size_t n = text_cut(info, find_word(info, &info), LANGUAGE_MOST);
 	for (size_t i = 0; i < m->language_count; i++)
 		if (strlen(m->languages[i].name) == n && memcmp(m->languages[i].name, info, n) == 0)
 			return &m->languages[i];
@@ -55,112 +80,70 @@ static struct language *find_language(struct metadata *m, const char *info)
 	return l;
 }
 
-static void count_code(struct metadata *m, cmark_node *node)
+static void count_code(void *context, const char *info, const char *text)
 {
-	const char *info = cmark_node_get_fence_info(node);
+	struct metadata *m = context;
 	struct language *l = find_language(m, info ? info : "");
 	if (!l) {
 		m->other_blocks++;
 		return;
 	}
 	l->blocks++;
-	for (const char *c = cmark_node_get_literal(node); (c = strchr(c, '\n')); c++)
+	for (const char *c = text; (c = strchr(c, '\n')); c++)
 		l->lines++;
 }
 
-static void count_node(struct metadata *m, cmark_node *node)
-{
-	if (cmark_node_get_type(node) == CMARK_NODE_CODE_BLOCK)
-		count_code(m, node);
-	if (!has_prose(node))
-		return;
-	prose_read(&m->prose, m->document, node, false);
-	m->failed |= text_count(m->prose.text.data, m->prose.text.size, &m->counts) < 0;
-	if (!m->h1 && cmark_node_get_heading_level(node) == 1)
-		m->h1 = node;
-}
+/* ---- prose and elements ---- */
 
-/* ---- elements of lists ---- */
+static void count_prose(void *context, const struct prose *p)
+{
+	struct metadata *m = context;
+	m->failed |= text_count(p->text.data, p->text.size, &m->counts) < 0;
+}
 
 static void add_shown(struct out *out, const char *key, const char *text, size_t n, size_t most)
 {
 	out_text(out, key, text ? text : "", text ? text_cut(text, n, most) : 0);
 }
 
-static void add_prose(struct metadata *m, struct out *out, const char *key, cmark_node *node)
+static void add_element(struct list *list, const struct element *e)
 {
-	prose_read(&m->prose, m->document, node, false);
-	add_shown(out, key, m->prose.text.data, m->prose.text.size, TEXT_MOST);
-	out->failed |= m->prose.text.failed;
+	out_open(&list->out, NULL, '{');
+	if (e->part == PART_HEADING)
+		out_count(&list->out, "level", e->level);
+	else
+		add_shown(&list->out, "url", e->url, strlen(e->url), URL_MOST);
+	add_shown(&list->out, list->text, e->text, e->size, TEXT_MOST);
+	out_count(&list->out, "line", e->line);
+	out_close(&list->out, '}');
 }
 
-static void add_heading(struct metadata *m, struct out *out, cmark_node *node)
+static void take_element(void *context, const struct element *e)
 {
-	out_count(out, "level", cmark_node_get_heading_level(node));
-	add_prose(m, out, "text", node);
-}
-
-static void add_url(struct out *out, cmark_node *node)
-{
-	const char *url = cmark_node_get_url(node);
-	add_shown(out, "url", url, strlen(url), URL_MOST);
-}
-
-static void add_link(struct metadata *m, struct out *out, cmark_node *node)
-{
-	add_url(out, node);
-	add_prose(m, out, "text", node);
-}
-
-static void add_image(struct metadata *m, struct out *out, cmark_node *node)
-{
-	add_url(out, node);
-	add_prose(m, out, "alt", node);
-}
-
-static struct list {
-	const char *name;
-	cmark_node_type type;
-	size_t limit;
-	void (*add)(struct metadata *m, struct out *out, cmark_node *node);
-} const lists[] = {
-	{"headings", CMARK_NODE_HEADING, HEADINGS_LIMIT, add_heading},
-	{"links", CMARK_NODE_LINK, LINKS_LIMIT, add_link},
-	{"images", CMARK_NODE_IMAGE, IMAGES_LIMIT, add_image},
-};
-
-#define LISTS (sizeof lists / sizeof *lists)
-
-static void add_element(struct metadata *m, const struct list *list, struct out *out,
-			cmark_node *node)
-{
-	out_open(out, NULL, '{');
-	list->add(m, out, node);
-	out_count(out, "line", document_line(m->document, node));
-	out_close(out, '}');
-}
-
-/* Calls each with every node; the lists are written one after the other. */
-static int64_t write_list(struct metadata *m, const struct list *list, struct out *out)
-{
-	struct out_list kept = {.limit = list->limit};
-	cmark_iter *it = cmark_iter_new(m->document->root);
-	out_open(out, list->name, '[');
-	for (cmark_event_type e; (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;) {
-		cmark_node *node = cmark_iter_get_node(it);
-		if (e != CMARK_EVENT_ENTER || cmark_node_get_type(node) != list->type)
-			continue;
-		if (kept.left_out > 0) { /* a list is cut at one place */
-			kept.left_out++;
-			continue;
-		}
-		out_begin(out, &kept);
-		add_element(m, list, out, node);
-		out_keep(out, &kept);
+	struct metadata *m = context;
+	struct list *list = &m->lists[e->part];
+	if (e->part == PART_HEADING && e->level == 1 && !m->titled && e->size > 0) {
+		out_add(&m->title, e->text, text_cut(e->text, e->size, TEXT_MOST));
+		m->titled = true;
 	}
-	cmark_iter_free(it);
+	if (list->kept.left_out > 0) { /* a list is cut at one place */
+		list->kept.left_out++;
+		return;
+	}
+	out_begin(&list->out, &list->kept);
+	add_element(list, e);
+	out_keep(&list->out, &list->kept);
+}
+
+/* ---- the result ---- */
+
+static int64_t write_list(struct list *list, struct out *out)
+{
+	out_open(out, list->name, '[');
+	out_add(out, list->out.data, list->out.size);
 	out_close(out, ']');
-	return kept.left_out;
+	out->failed |= list->out.failed;
+	return list->kept.left_out;
 }
 
 static int64_t write_code(struct metadata *m, struct out *out)
@@ -181,14 +164,29 @@ static int64_t write_code(struct metadata *m, struct out *out)
 	return kept.left_out;
 }
 
-/* ---- the whole ---- */
-
-static void write_title(struct metadata *m, const struct front *front, struct out *out)
+/* White space is one blank, as it is within a heading. */
+static size_t tidy(const char *text, size_t n, char *out, size_t room)
 {
-	if (front->title)
-		add_shown(out, "title", front->title, front->title_size, TEXT_MOST);
-	else if (m->h1)
-		add_prose(m, out, "title", m->h1);
+	size_t size = 0;
+	for (size_t i = 0; i < n && size < room; i++) {
+		bool blank = text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r');
+		if (!blank)
+			out[size++] = text[i];
+		else if (size > 0 && out[size - 1] != ' ')
+			out[size++] = ' ';
+	}
+	return size > 0 && out[size - 1] == ' ' ? size - 1 : size;
+}
+
+/* The front matter's, if it says something; else the first h1 that does. */
+static void write_title(const struct metadata *m, const struct front *front, struct out *out)
+{
+	char title[TEXT_MOST + 64]; /* more than is shown, so that it is cut as texts are */
+	size_t n = tidy(front->title, front->title_size, title, sizeof title);
+	if (n > 0)
+		add_shown(out, "title", title, n, TEXT_MOST);
+	else if (m->titled)
+		add_shown(out, "title", m->title.data, m->title.size, TEXT_MOST);
 	else
 		out_text(out, "title", NULL, 0);
 }
@@ -215,6 +213,8 @@ static bool write_front(const struct front *front, struct out *out)
 
 static void write_left_out(const int64_t left_out[LISTS + 2], struct out *out)
 {
+	static const char *const names[] = {"headings", "links", "images", "code_blocks",
+					    "front_matter"};
 	bool any = false;
 	for (size_t i = 0; i < LISTS + 2; i++)
 		any |= left_out[i] > 0;
@@ -223,34 +223,41 @@ static void write_left_out(const int64_t left_out[LISTS + 2], struct out *out)
 	out_open(out, "left_out", '{');
 	for (size_t i = 0; i < LISTS + 2; i++)
 		if (left_out[i] > 0)
-			out_count(out,
-				  i < LISTS    ? lists[i].name
-				  : i == LISTS ? "code_blocks"
-					       : "front_matter",
-				  left_out[i]);
+			out_count(out, names[i], left_out[i]);
 	out_close(out, '}');
 }
 
-int metadata_write(const struct document *d, const struct front *front, struct out *result)
+static void write_all(struct metadata *m, const struct front *front, struct out *result)
 {
-	struct metadata m = {.document = d};
 	int64_t left_out[LISTS + 2] = {0};
-	cmark_iter *it = cmark_iter_new(d->root);
-	for (cmark_event_type e; (e = cmark_iter_next(it)) != CMARK_EVENT_DONE;)
-		if (e == CMARK_EVENT_ENTER)
-			count_node(&m, cmark_iter_get_node(it));
-	cmark_iter_free(it);
 	out_open(result, NULL, '{');
-	write_title(&m, front, result);
-	write_counts(&m, result);
+	write_title(m, front, result);
+	write_counts(m, result);
 	for (size_t i = 0; i < LISTS; i++)
-		left_out[i] = write_list(&m, &lists[i], result);
-	left_out[LISTS] = write_code(&m, result);
+		left_out[i] = write_list(&m->lists[i], result);
+	left_out[LISTS] = write_code(m, result);
 	left_out[LISTS + 1] = !write_front(front, result);
 	write_left_out(left_out, result);
 	out_close(result, '}');
 	out_end(result);
-	result->failed |= m.failed || m.prose.text.failed;
-	prose_release(&m.prose);
+	result->failed |= m->title.failed;
+}
+
+int metadata_write(const struct document *d, const struct front *front, struct out *result)
+{
+	struct metadata m = {
+		.lists = {[PART_HEADING] = {"headings", "text", .kept.limit = LIST_LIMIT},
+			  [PART_LINK] = {"links", "text", .kept.limit = LIST_LIMIT},
+			  [PART_IMAGE] = {"images", "alt", .kept.limit = LIST_LIMIT}},
+	};
+	const struct visitor visitor = {
+		.context = &m, .element = take_element, .prose = count_prose, .code = count_code};
+	if (document_walk(d, &visitor) < 0 || m.failed)
+		result->failed = true;
+	else
+		write_all(&m, front, result);
+	for (size_t i = 0; i < LISTS; i++)
+		out_release(&m.lists[i].out);
+	out_release(&m.title);
 	return result->failed ? -1 : 0;
 }

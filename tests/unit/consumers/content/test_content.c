@@ -91,6 +91,8 @@ static const char *faults(void)
 static void check(const char *text, const char *instructions, const char *wanted)
 {
 	check_from(text, 1, instructions);
+	if (strcmp(faults(), wanted) != 0)
+		fprintf(stderr, "    of %s\n", text);
 	expect_text(faults(), wanted);
 }
 
@@ -258,6 +260,12 @@ static void titles(void)
 	analyze_front("# other\n", &named);
 	expect("title", "\"From the front\"");
 	expect("front_matter", "{\"title\":\"x\"}");
+	const struct front folded = {.title = " Folded \n in\ttwo\n", .title_size = 17};
+	const struct front blank = {.title = " \n", .title_size = 2};
+	analyze_front("# other\n", &folded);
+	expect("title", "\"Folded in two\"");
+	analyze_front("#\n\n# other\n", &blank);
+	expect("title", "\"other\"");
 	analyze("no heading");
 	expect("title", "null");
 	analyze("");
@@ -283,9 +291,82 @@ static void code(void)
 {
 	analyze("```c\na\nb\n```\n\n~~~ {c}\n~~~\n\n```c title=x\nc\n```\n\n    indented\n\n"
 		"text `inline code`\n");
-	expect("code_blocks", "[{\"language\":\"c\",\"blocks\":2,\"lines\":3},"
-			      "{\"language\":null,\"blocks\":2,\"lines\":1}]");
+	expect("code_blocks", "[{\"language\":\"c\",\"blocks\":3,\"lines\":3},"
+			      "{\"language\":null,\"blocks\":1,\"lines\":1}]");
 	expect("words", "3");
+}
+
+static void code_languages(void)
+{
+	static const struct {
+		const char *info, *language;
+	} infos[] = {
+		{"python", "\"python\""},
+		{"rust,ignore", "\"rust\""},
+		{"js{1,3}", "\"js\""},
+		{"js:title", "\"js\""},
+		{"c++", "\"c++\""},
+		{"python {.line-numbers}", "\"python\""},
+		{"{r}", "\"r\""},
+		{"{r, echo=FALSE}", "\"r\""},
+		{"{r setup, include=FALSE}", "\"r\""},
+		{"{python echo=FALSE}", "\"python\""},
+		{"{.python}", "\"python\""},
+		{" {.python .numberLines}", "\"python\""},
+		{"{#id .haskell}", "\"haskell\""},
+		{"{=html}", "\"html\""},
+		{"{{r}}", "\"r\""},
+		{"{code-block} python", "\"python\""},
+		{"{title=\"x\"}", "null"},
+		{"{}", "null"},
+		{"{", "null"},
+	};
+	char text[200], wanted[200];
+	for (size_t i = 0; i < sizeof infos / sizeof *infos; i++) {
+		snprintf(text, sizeof text, "```%s\n1\n```\n", infos[i].info);
+		snprintf(wanted, sizeof wanted, "[{\"language\":%s,\"blocks\":1,\"lines\":1}]",
+			 infos[i].language);
+		analyze(text);
+		expect("code_blocks", wanted);
+	}
+}
+
+static void html(void)
+{
+	analyze("<h1 align=\"center\">Proj &amp; <b>Co</b></h1>\n\n<p>\n <a href='u?a=1&amp;b'>One "
+		"two</a><br>three\n</p>\n\n<!-- not this -->\n<img src=\"a.png\" ALT=\"alt\">"
+		"<style>p {}</style>\n\nText <img src=b.png> and caf&eacute;<br>x<sup>2</sup>.\n");
+	expect("title", "\"Proj & Co\"");
+	expect("headings", "[{\"level\":1,\"text\":\"Proj & Co\",\"line\":1}]");
+	expect("links", "[{\"url\":\"u?a=1&b\",\"text\":\"One two\",\"line\":4}]");
+	expect("images", "[{\"url\":\"a.png\",\"alt\":\"alt\",\"line\":8},"
+			 "{\"url\":\"b.png\",\"alt\":\"\",\"line\":10}]");
+	expect("words", "10");
+	analyze("<h2>\n\nA *b*\n\n</h2>\n\n<a href=x>\n\n![i](j)\n\n</a>\n");
+	expect("headings", "[{\"level\":2,\"text\":\"A b\",\"line\":1}]");
+	expect("links", "[{\"url\":\"x\",\"text\":\"i\",\"line\":7}]");
+	analyze("<a name=x></a>\n<pre>code here</pre>\n<div>5 < 6 and <b </div>\n");
+	expect("links", "[]");
+	expect("headings", "[]");
+}
+
+static void attributes(void)
+{
+	analyze("## Install {#install}\n\n# A {.c k=\"v w\"}\n\n# B {: .d #e }\n{: .f}\n\n"
+		"# C `{#x}`\n\n# {#only}\n\n# D {{ x }}\n\n# {#if ...}\n\nE {-}\n===\n\n"
+		"[l](u){target=_blank} ![i](j){width=50%} `c`{.r}\n{:toc}\n");
+	expect("headings", "[{\"level\":2,\"text\":\"Install\",\"line\":1},"
+			   "{\"level\":1,\"text\":\"A\",\"line\":3},"
+			   "{\"level\":1,\"text\":\"B\",\"line\":5},"
+			   "{\"level\":1,\"text\":\"C {#x}\",\"line\":8},"
+			   "{\"level\":1,\"text\":\"{#only}\",\"line\":10},"
+			   "{\"level\":1,\"text\":\"D {{ x }}\",\"line\":12},"
+			   "{\"level\":1,\"text\":\"{#if ...}\",\"line\":14},"
+			   "{\"level\":1,\"text\":\"E\",\"line\":16}]");
+	expect("title", "\"A\"");
+	expect("words", "13");
+	check("# Install {#licence}\n\nx [a](b){.foo}\n",
+	      "required sections: licence\nbanned terms: foo", "- required_section");
 }
 
 static char *many(const char *unit, size_t times)
@@ -376,6 +457,57 @@ static void links(void)
 	      "1 empty_link, 2 empty_link, 4 empty_link");
 	expect_text(fault_text(0), "link without a target: a");
 	expect_text(fault_text(2), "link without a text: u");
+}
+
+static void html_faults(void)
+{
+	check("<h1>A</h1>\n\n<h3>C</h3>\n\n# B\n", "", "3 heading_order, 5 several_h1");
+	check("<img src=\"x.png\">\n\nText <img src=y> <img src=z alt=\"\"> <img src=w "
+	      "alt=a>\n",
+	      "", "1 image_alt, 3 image_alt");
+	check("<a href=\"\">x</a> <a name=y></a>\n\n<a href=u></a>\n<a href=v><img src=i "
+	      "alt=j></a>\n",
+	      "", "1 empty_link, 3 empty_link");
+	check("See <a href=\"https://a.b\">https://a.b</a> <kbd>https://c.d</kbd>\n"
+	      "<code>www.e.f</code> https://g.h\n\n<p>\n<a href=u>www.i.j</a>\nhttp://k.l\n</p>\n",
+	      "", "2 bare_url, 6 bare_url");
+	check("<h2>Licence</h2>\n\n<p>bar\nfoo &amp; <b>fo</b>o</p>\n<pre>foo</pre>\n",
+	      "required sections: licence\nbanned terms: foo", "4 banned_term, 4 banned_term");
+}
+
+/* Behind all that holds an end of a line. */
+static void lines_behind(void)
+{
+	static const struct {
+		const char *text, *faults;
+	} cases[] = {
+		{"foo\nhttps://a.b\n", "2 bare_url"},
+		{"foo\\\nbar [x](https://a.b) https://c.d\n\nhard  \nbreak https://e.f\n",
+		 "2 bare_url, 5 bare_url"},
+		{"a\\\nb\\\nc\nhttps://a.b\n", "4 bare_url"},
+		{"`multi\nline` https://a.b\nhttps://c.d\n", "2 bare_url, 3 bare_url"},
+		{"``a\n`\nb``\n**x** https://a.b\n", "4 bare_url"},
+		{"[r]: https://r.s\nText https://a.b\n", "2 bare_url"},
+		{"[r]: /u\n\"title\"\n[s]:\n/v\nText\nhttps://a.b\n", "6 bare_url"},
+		{"[r]: /u\nHead https://a.b\n===\n", "2 bare_url"},
+		{"[a](u\n\"t\nt\") https://a.b\nhttps://c.d\n", "3 bare_url, 4 bare_url"},
+		{"[a\nb](u) https://a.b\n", "2 bare_url"},
+		{"x [a][b\nc] https://a.b\n\n[b c]: /u\n", "2 bare_url"},
+		{"![a\nb](u\n't') https://a.b\n", "3 bare_url"},
+		{"<b\nclass=x> https://a.b\n", "2 bare_url"},
+		{"a <https://x.y>\n<https://x.z> b\nhttps://a.b\n", "3 bare_url"},
+		{"- a\n  b\\\n  c https://a.b\n", "3 bare_url"},
+		{"> a `x\n> y`\nlazy https://a.b\n", "3 bare_url"},
+		{"> - [r]: /u\n>   a\\\n>   https://a.b\n", "3 bare_url"},
+		{"a\r\nb\\\r\nc `d\r\ne` https://a.b\r\n", "4 bare_url"},
+		{"a\rb\\\rhttps://a.b\r", "3 bare_url"},
+		{"a\n    https://a.b\n\tb https://c.d\n", "2 bare_url, 3 bare_url"},
+		{"&amp;&copy;\\* a\\\nb https://a.b\n", "2 bare_url"},
+		{"![](i)\\\n![](j) `a\nb` ![](k)\n", "1 image_alt, 2 image_alt, 3 image_alt"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check(cases[i].text, "", cases[i].faults);
+	check("*a\\\nfoo* `x\ny` foo\n", "banned terms: foo", "2 banned_term, 3 banned_term");
 }
 
 static void sections(void)
@@ -471,6 +603,9 @@ void add_content_suite(void)
 	CU_add_test(s, "titles", titles);
 	CU_add_test(s, "headings, links and images", lists);
 	CU_add_test(s, "blocks of code by language", code);
+	CU_add_test(s, "languages of code", code_languages);
+	CU_add_test(s, "HTML", html);
+	CU_add_test(s, "attributes", attributes);
 	CU_add_test(s, "reading time", reading_time);
 	CU_add_test(s, "more than a result holds", too_many_for_a_result);
 	CU_add_test(s, "front matter that is too large", front_matter_too_large);
@@ -478,6 +613,8 @@ void add_content_suite(void)
 	CU_add_test(s, "order of headings", headings);
 	CU_add_test(s, "images without alt text", images);
 	CU_add_test(s, "bare and empty links", links);
+	CU_add_test(s, "faults in HTML", html_faults);
+	CU_add_test(s, "lines behind ends of lines", lines_behind);
 	CU_add_test(s, "required sections", sections);
 	CU_add_test(s, "banned terms", banned);
 	CU_add_test(s, "lines of the file", lines_of_the_file);
