@@ -246,6 +246,10 @@ static const char *hint(const json_error_t *fault, struct weir_text json)
 	if (strstr(fault->text, "'NaN'") || strstr(fault->text, "'Infinity'") ||
 	    strstr(fault->text, "'-Infinity'"))
 		return " (NaN and Infinity are no JSON: write null, or leave the key out)";
+	if (json.size >= 3 && memcmp(json.data, "\xEF\xBB\xBF", 3) == 0)
+		return " (a byte order mark stands here: were files joined?)";
+	if (strstr(fault->text, "end of file expected near ','"))
+		return " (objects in lines have no commas between them; a list has [ and ])";
 	if (json.size > 0 && isalpha((unsigned char)*json.data))
 		return " (an object a line is needed; CSV is --format csv)";
 	return "";

@@ -188,7 +188,7 @@ static void refusals_of_json(void)
 	refuse("42", "'{' expected");
 	refuse("{\"custom_id\":1", "not valid JSON");
 	refuse("{\"custom_id\":1}}", "end of file expected");
-	refuse("{\"custom_id\":1},", "end of file expected");
+	refuse("{\"custom_id\":1},", "objects in lines have no commas between them");
 	refuse("{\"custom_id\":1} x", "end of file expected");
 	refuse("{\"custom_id\":1} [2]", "end of file expected");
 	refuse("{\"custom_id\":1,\"a\":NaN}", "not valid JSON at byte 22");
@@ -301,6 +301,14 @@ static void arrays(void)
 	finish();
 	begin(" [ \n ] [] \n[{\"custom_id\":\"a\"}]");
 	next_is("a", 3);
+	finish();
+}
+
+static void joined_files(void)
+{
+	begin("\xEF\xBB\xBF{\"custom_id\":\"a\"}\n\xEF\xBB\xBF{\"custom_id\":\"b\"}\n");
+	next_is("a", 1);
+	bad(2, "a byte order mark stands here: were files joined?");
 	finish();
 }
 
@@ -489,6 +497,7 @@ void add_jsonl_suite(void)
 	CU_add_test(suite, "what is wrong over lines", wrong_over_lines);
 	CU_add_test(suite, "lists within", lists_within);
 	CU_add_test(suite, "arrays", arrays);
+	CU_add_test(suite, "joined files", joined_files);
 	CU_add_test(suite, "wrong elements", wrong_elements);
 	CU_add_test(suite, "broken arrays", broken_arrays);
 	CU_add_test(suite, "a long array", long_array);
