@@ -199,23 +199,62 @@ const struct model *models_find(const struct models *m, struct weir_text name,
 
 /* ---- costs ---- */
 
-static int64_t part_cost(int64_t tokens, int64_t price)
-{
-	int64_t cost;
+/* A kind of tokens, and what it costs. */
+struct part {
+	int64_t tokens, price;
+	bool always; /* its price is wanted even if there are none */
+	const char *gap;
+};
 
-	if (tokens <= 0)
-		return 0;
-	return __builtin_mul_overflow(tokens, price, &cost) ? INT64_MAX : cost;
+#define PARTS 6
+
+static void parts_of(const struct model *m, const struct usage *u, struct part out[PARTS])
+{
+	const struct part parts[PARTS] = {
+		{u->input - u->cached - u->written - u->written_1h, m->input_price, true,
+		 "its model has no input_price"},
+		{u->output - u->reasoning, m->output_price, true, "its model has no output_price"},
+		{u->cached, m->cached_input_price, false,
+		 "its model has no cached_input_price, and tokens came from the cache"},
+		{u->written, m->cache_write_price, false,
+		 "its model has no cache_write_price, and tokens were written to the cache"},
+		{u->written_1h, m->cache_write_1h_price, false,
+		 "its model has no cache_write_1h_price, and tokens were written to the cache"},
+		{u->reasoning, m->reasoning_price, false, "its model has no reasoning_price"},
+	};
+
+	memcpy(out, parts, sizeof(parts));
 }
 
-int64_t model_cost(const struct model *m, int64_t input_tokens, int64_t output_tokens)
+const char *model_cost_gap(const struct model *m, const struct usage *u)
 {
-	int64_t cost;
+	struct part parts[PARTS];
 
-	if (__builtin_add_overflow(part_cost(input_tokens, m->input_price),
-				   part_cost(output_tokens, m->output_price), &cost))
-		return INT64_MAX;
-	return cost;
+	if (u->fault != NULL)
+		return u->fault;
+	parts_of(m, u, parts);
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].price == PRICE_UNKNOWN && (parts[i].always || parts[i].tokens > 0))
+			return parts[i].gap;
+	return NULL;
+}
+
+int64_t model_cost(const struct model *m, const struct usage *u)
+{
+	struct part parts[PARTS];
+	int64_t sum = 0, cost;
+
+	if (model_cost_gap(m, u) != NULL)
+		return COST_UNKNOWN;
+	parts_of(m, u, parts);
+	for (size_t i = 0; i < PARTS; i++) {
+		if (parts[i].tokens <= 0)
+			continue;
+		if (__builtin_mul_overflow(parts[i].tokens, parts[i].price, &cost) ||
+		    __builtin_add_overflow(sum, cost, &sum))
+			return INT64_MAX;
+	}
+	return sum;
 }
 
 void model_cost_text(int64_t cost, char out[COST_TEXT_MAX])

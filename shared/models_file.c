@@ -67,13 +67,31 @@ static const struct yaml_field rows[] = {
 	{.name = "input_price",
 	 .type = FIELD_MONEY,
 	 .offset = AT(m.input_price),
-	 .preset = "0",
 	 .least = 0,
 	 .most = PRICE_MAX},
 	{.name = "output_price",
 	 .type = FIELD_MONEY,
 	 .offset = AT(m.output_price),
-	 .preset = "0",
+	 .least = 0,
+	 .most = PRICE_MAX},
+	{.name = "cached_input_price",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.cached_input_price),
+	 .least = 0,
+	 .most = PRICE_MAX},
+	{.name = "cache_write_price",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.cache_write_price),
+	 .least = 0,
+	 .most = PRICE_MAX},
+	{.name = "cache_write_1h_price",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.cache_write_1h_price),
+	 .least = 0,
+	 .most = PRICE_MAX},
+	{.name = "reasoning_price",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.reasoning_price),
 	 .least = 0,
 	 .most = PRICE_MAX},
 	{.name = "batch", .type = FIELD_NODE, .offset = AT(batch_node)},
@@ -242,11 +260,30 @@ static int check_remote(const struct yaml_source *from, int entry, struct entry 
 	return rc;
 }
 
+/* A price that is not given, from another one; rounded to a millionth. */
+static void preset_price(int64_t *price, int64_t of, int64_t times, int64_t parts)
+{
+	if (*price == PRICE_UNKNOWN && of != PRICE_UNKNOWN)
+		*price = (of * times + parts / 2) / parts;
+}
+
+/* The rule is in models.h. */
+static void preset_prices(struct model *m)
+{
+	preset_price(&m->reasoning_price, m->output_price, 1, 1);
+	if (m->provider != PROVIDER_ANTHROPIC)
+		return;
+	preset_price(&m->cached_input_price, m->input_price, 1, 10);
+	preset_price(&m->cache_write_price, m->input_price, 5, 4);
+	preset_price(&m->cache_write_1h_price, m->input_price, 2, 1);
+}
+
 /* What was not given is taken from elsewhere; the texts move. */
 static int fill(struct entry *e, const char *name, struct model *out)
 {
 	e->m.provider = (enum model_provider)e->provider;
 	e->m.mode = (enum model_mode)e->mode;
+	preset_prices(&e->m);
 	*out = e->m;
 	snprintf(out->name, sizeof(out->name), "%s", name);
 	if (e->provider <= PROVIDER_LOCAL)
@@ -259,7 +296,15 @@ static int fill(struct entry *e, const char *name, struct model *out)
 int model_read(const struct yaml_source *from, const char *name, int entry, bool key,
 	       struct model *out)
 {
-	struct entry e = {.provider = -1, .batch_node = -1, .key = key};
+	struct entry e = {.provider = -1,
+			  .batch_node = -1,
+			  .key = key,
+			  .m = {.input_price = PRICE_UNKNOWN,
+				.output_price = PRICE_UNKNOWN,
+				.cached_input_price = PRICE_UNKNOWN,
+				.cache_write_price = PRICE_UNKNOWN,
+				.cache_write_1h_price = PRICE_UNKNOWN,
+				.reasoning_price = PRICE_UNKNOWN}};
 	int rc = yaml_fields_read(from, entry, name, rows, &e);
 
 	if (rc == 0)

@@ -55,15 +55,6 @@ static void read_stop(const char *reason, struct reply *out)
 	}
 }
 
-/* What was read from the cache, or written to it, is not in input_tokens. */
-static void read_usage(const json_t *usage, struct reply *out)
-{
-	out->input_tokens = json_count_of(usage, "input_tokens") +
-			    json_count_of(usage, "cache_creation_input_tokens") +
-			    json_count_of(usage, "cache_read_input_tokens");
-	out->output_tokens = json_count_of(usage, "output_tokens");
-}
-
 static int answer(const json_t *root, struct reply *out)
 {
 	const json_t *content = json_object_get(root, "content"), *block;
@@ -79,7 +70,7 @@ static int answer(const json_t *root, struct reply *out)
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';
-	read_usage(json_object_get(root, "usage"), out);
+	usage_of_messages(json_object_get(root, "usage"), &out->usage);
 	read_stop(json_text_of(root, "stop_reason"), out);
 	return 0;
 }

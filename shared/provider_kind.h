@@ -69,6 +69,13 @@ const struct provider_kind *provider_kind_of(const struct model *m);
 int provider_get(const struct model *m, const char *const *parts, struct buffer *texts,
 		 struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 
+/* ---- provider_usage.c ---- */
+
+/* Of a response's usage, in the form of the one or the other; NULL: it has none. What cannot be
+ * relied on is told in out->fault. */
+void usage_of_messages(const json_t *usage, struct usage *out);
+void usage_of_completions(const json_t *usage, struct usage *out);
+
 /* ---- for both: provider_reply.c ---- */
 
 /* What an error of the provider's means. status 0: only its type tells. object holds type, code and

@@ -84,7 +84,6 @@ static int answer(const json_t *root, struct reply *out)
 {
 	const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
 	const json_t *message = json_object_get(choice, "message");
-	const json_t *usage = json_object_get(root, "usage");
 
 	if (!json_is_object(message))
 		return -1;
@@ -92,8 +91,7 @@ static int answer(const json_t *root, struct reply *out)
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';
-	out->input_tokens = json_count_of(usage, "prompt_tokens"); /* with cached ones */
-	out->output_tokens = json_count_of(usage, "completion_tokens");
+	usage_of_completions(json_object_get(root, "usage"), &out->usage);
 	read_end(choice, message, out);
 	return 0;
 }

@@ -19,19 +19,38 @@ bool ask_check(struct ask *ask, struct weir_text text, struct weir_error *why)
 
 /* ---- to the plugin ---- */
 
+static void add_count(struct buffer *json, const char *name, int64_t count)
+{
+	buffer_printf(json, ",\"%s\":%" PRId64, name, count);
+}
+
+static void add_counts(struct buffer *json, const struct ask_past *past)
+{
+	const struct usage *u = &past->usage;
+	char cost[COST_TEXT_MAX];
+	model_cost_text(past->cost, cost);
+	add_count(json, "calls", past->calls);
+	add_count(json, "input_tokens", u->input);
+	add_count(json, "output_tokens", u->output);
+	buffer_printf(json, ",\"cost\":%s",
+		      past->cost_unknown == past->calls ? "\"unknown\"" : cost);
+	add_count(json, "cached_input_tokens", u->cached);
+	add_count(json, "cache_write_tokens", u->written);
+	add_count(json, "cache_write_1h_tokens", u->written_1h);
+	add_count(json, "reasoning_tokens", u->reasoning);
+}
+
 static void add_usage(struct buffer *json, const struct ask *ask)
 {
 	const struct ask_past *past = &ask->past;
-	char cost[COST_TEXT_MAX];
 	bool empty = json->size < 3; /* {} */
-	model_cost_text(past->cost, cost);
 	json->size--; /* the brace at its end */
 	buffer_printf(json, "%s\"usage\":{\"ai_model\":", empty ? "" : ",");
 	buffer_add_json(json, (struct weir_text){ask->model->name, strlen(ask->model->name)});
-	buffer_printf(json,
-		      ",\"calls\":%" PRId64 ",\"input_tokens\":%" PRId64
-		      ",\"output_tokens\":%" PRId64 ",\"cost\":%s}}",
-		      past->calls, past->input_tokens, past->output_tokens, cost);
+	add_counts(json, past);
+	add_count(json, "usage_unknown", past->usage_unknown);
+	add_count(json, "cost_unknown", past->cost_unknown);
+	buffer_add_text(json, "}}");
 }
 
 static void hand_over(struct consumer *c, struct delivery *one, struct buffer *json)
@@ -89,16 +108,27 @@ static void ask_again(struct ask *ask)
 
 /* ---- what has just been stored ---- */
 
+static void usage_add(struct usage *to, const struct usage *more)
+{
+	to->input += more->input;
+	to->cached += more->cached;
+	to->written += more->written;
+	to->written_1h += more->written_1h;
+	to->output += more->output;
+	to->reasoning += more->reasoning;
+}
+
 static void add_to_past(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
 	struct ask_past *past = &ask->past;
-	int64_t cost = model_cost(ask->model, r->input_tokens, r->output_tokens);
+	int64_t cost = model_cost(ask->model, &r->usage);
 	past->calls++;
-	past->input_tokens += r->input_tokens;
-	past->output_tokens += r->output_tokens;
-	if (__builtin_add_overflow(past->cost, cost, &past->cost)) /* absurd counts of tokens */
-		past->cost = INT64_MAX;
+	past->usage_unknown += r->usage.fault != NULL;
+	past->cost_unknown += cost == COST_UNKNOWN;
+	usage_add(&past->usage, &r->usage);
+	if (cost != COST_UNKNOWN && __builtin_add_overflow(past->cost, cost, &past->cost))
+		past->cost = INT64_MAX; /* absurd counts of tokens */
 	past->error = r->error;
 	free(past->answer);
 	past->answer_size = r->text.size;

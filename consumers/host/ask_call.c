@@ -71,6 +71,7 @@ static void end_answer(struct ask *ask)
 	struct reply *r = &ask->reply;
 	ask->limits->failed = ask->limits->pauses = 0;
 	name_answer(ask);
+	gaps_note(&ask->asks->gaps, ask->model, &r->usage);
 	if (!*r->error.code)
 		ask_check(ask, (struct weir_text){r->text.data, r->text.size}, &r->error);
 	ask_move(ask->asks, ask, ASK_ANSWERED);
@@ -125,9 +126,9 @@ static void count(struct ask *ask, const struct http_response *r)
 {
 	struct asks *a = ask->asks;
 	struct provider_limits limits;
-	if (ask->reply.kind == REPLY_ANSWER)
-		pace_settle(a->pace, ask->model, ask->tokens, ask->reply.input_tokens,
-			    ask->reply.output_tokens);
+	if (ask->reply.kind == REPLY_ANSWER && !ask->reply.usage.fault)
+		pace_settle(a->pace, ask->model, ask->tokens, ask->reply.usage.input,
+			    ask->reply.usage.output);
 	else if (!r->sent)
 		pace_give_back(a->pace, ask->model, ask->tokens);
 	else

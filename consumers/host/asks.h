@@ -19,6 +19,7 @@
 #define WEIR_ASKS_H
 
 #include "consumer.h"
+#include "gaps.h"
 #include "remote.h"
 #include "weir/http.h"
 #include "weir/llm.h"
@@ -36,7 +37,9 @@ struct ask_past {
 	bool asked;   /* its request waits for a remote batch */
 	bool calling; /* nobody else is calling for it, and now we may */
 	size_t bad;   /* answers of this round that were of no use */
-	int64_t calls, input_tokens, output_tokens, cost; /* of all answers so far */
+	/* Of all answers so far: how many, what was counted, and what is known of the cost. */
+	int64_t calls, usage_unknown, cost_unknown, cost;
+	struct usage usage;
 	char *answer; /* the good one, or else the last bad one; NULL: none */
 	size_t answer_size;
 	char call_id[PROVIDER_ID_MAX + 64]; /* of the good one */
@@ -99,6 +102,7 @@ struct asks {
 	int64_t renew_us;  /* when our holds are to be renewed */
 	size_t store_most; /* answers at a time: fewer, when the ledger would not take some */
 	uint64_t made;	   /* ids for answers that came without one */
+	struct gaps gaps;
 };
 
 /* 0, or -1. Nothing is done for a consumer whose models are all local. */

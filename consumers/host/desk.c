@@ -151,7 +151,8 @@ static const char sql_look[] =
 	"SELECT coalesce(r.status, 0)::int4, q.job_id IS NOT NULL, coalesce(k.holder = $5, false),"
 	"  g.answer, g.call_id, coalesce(b.n, 0)::int4, b.answer, b.error,"
 	"  e.error_class, e.error, coalesce(e.again, false),"
-	"  s.calls, s.input_tokens, s.output_tokens, s.cost"
+	"  s.calls, s.usage_unknown, s.cost_unknown, s.cost, s.input, s.cached, s.written,"
+	"  s.written_1h, s.output, s.reasoning"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[])"
 	"   WITH ORDINALITY AS u(job_id, stage, ordinal, attempt, pos)"
 	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE r.job_id = u.job_id"
@@ -175,9 +176,15 @@ static const char sql_look[] =
 	"   AND a.error_class NOT IN ('bad_answer', 'cut_answer')"
 	"   ORDER BY a.answered_at DESC LIMIT 1) e ON true"
 	" CROSS JOIN LATERAL (SELECT count(a.answer) AS calls,"
-	"    coalesce(sum(a.input_tokens), 0)::int8 AS input_tokens,"
-	"    coalesce(sum(a.output_tokens), 0)::int8 AS output_tokens,"
-	"    (least(coalesce(sum(a.cost), 0), 9223372) * 1000000000000)::int8 AS cost"
+	"    count(a.answer) FILTER (WHERE NOT a.usage_known) AS usage_unknown,"
+	"    count(a.answer) FILTER (WHERE a.cost IS NULL) AS cost_unknown,"
+	"    (least(coalesce(sum(a.cost), 0), 9223372) * 1000000000000)::int8 AS cost,"
+	"    coalesce(sum(a.input_tokens), 0)::int8 AS input,"
+	"    coalesce(sum(a.cached_input_tokens), 0)::int8 AS cached,"
+	"    coalesce(sum(a.cache_write_tokens), 0)::int8 AS written,"
+	"    coalesce(sum(a.cache_write_1h_tokens), 0)::int8 AS written_1h,"
+	"    coalesce(sum(a.output_tokens), 0)::int8 AS output,"
+	"    coalesce(sum(a.reasoning_tokens), 0)::int8 AS reasoning"
 	"   FROM weir.answers a WHERE a.job_id = u.job_id AND a.stage = u.stage"
 	"   AND a.ordinal = u.ordinal) s"
 	" ORDER BY u.pos";
@@ -195,10 +202,21 @@ enum {
 	COL_ERROR,
 	COL_AGAIN,
 	COL_CALLS,
-	COL_INPUT,
-	COL_OUTPUT,
-	COL_COST
+	COL_USAGE_UNKNOWN,
+	COL_COST_UNKNOWN,
+	COL_COST,
+	COL_USAGE /* and its parts */
 };
+
+static struct usage take_usage(const PGresult *r, int row)
+{
+	return (struct usage){.input = ledger_big(r, row, COL_USAGE),
+			      .cached = ledger_big(r, row, COL_USAGE + 1),
+			      .written = ledger_big(r, row, COL_USAGE + 2),
+			      .written_1h = ledger_big(r, row, COL_USAGE + 3),
+			      .output = ledger_big(r, row, COL_USAGE + 4),
+			      .reasoning = ledger_big(r, row, COL_USAGE + 5)};
+}
 
 static int keep_answer(struct ask_past *past, struct weir_text text)
 {
@@ -234,9 +252,10 @@ static int take_past(struct ask_past *past, const PGresult *r, int row)
 	past->failed = class.data != NULL;
 	past->again = ledger_bool(r, row, COL_AGAIN);
 	past->calls = ledger_big(r, row, COL_CALLS);
-	past->input_tokens = ledger_big(r, row, COL_INPUT);
-	past->output_tokens = ledger_big(r, row, COL_OUTPUT);
+	past->usage_unknown = ledger_big(r, row, COL_USAGE_UNKNOWN);
+	past->cost_unknown = ledger_big(r, row, COL_COST_UNKNOWN);
 	past->cost = ledger_big(r, row, COL_COST);
+	past->usage = take_usage(r, row);
 	snprintf(past->call_id, sizeof past->call_id, "%.*s", (int)id.size, id.data ? id.data : "");
 	if (past->failed) {
 		char code[32];
@@ -288,13 +307,16 @@ int desk_look(struct desk *d, struct ask *const *asks, size_t n)
 
 static const char sql_store[] =
 	"INSERT INTO weir.answers (job_id, stage, ordinal, attempt, call_id, ai_model, answer,"
-	"  error_class, error, input_tokens, output_tokens, cost)"
+	"  error_class, error, input_tokens, cached_input_tokens, cache_write_tokens,"
+	"  cache_write_1h_tokens, output_tokens, reasoning_tokens, usage_known, cost)"
 	" SELECT job_id, stage, ordinal, attempt, call_id, ai_model, answer, error_class, error,"
-	"  input_tokens, output_tokens, cost::numeric / 1000000000000"
+	"  input, cached, written, written_1h, output, reasoning, known = 1,"
+	"  nullif(cost, -1)::numeric / 1000000000000"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[], $5::text[], $6::text[],"
-	"  $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[])"
+	"  $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[], $13::int8[],"
+	"  $14::int8[], $15::int8[], $16::int8[], $17::int8[])"
 	"  AS u(job_id, stage, ordinal, attempt, call_id, ai_model, answer, error_class, error,"
-	"   input_tokens, output_tokens, cost)"
+	"   input, cached, written, written_1h, output, reasoning, known, cost)"
 	" ON CONFLICT DO NOTHING";
 
 static struct weir_text string(const char *text) { return (struct weir_text){text, strlen(text)}; }
@@ -320,16 +342,21 @@ static struct weir_text error_text(const struct ask *ask)
 	return *e->code ? string(e->text) : (struct weir_text){NULL, 0};
 }
 
-static int64_t input(const struct ask *ask) { return ask->reply.input_tokens; }
-static int64_t output(const struct ask *ask) { return ask->reply.output_tokens; }
+static int64_t input(const struct ask *ask) { return ask->reply.usage.input; }
+static int64_t cached(const struct ask *ask) { return ask->reply.usage.cached; }
+static int64_t written(const struct ask *ask) { return ask->reply.usage.written; }
+static int64_t written_1h(const struct ask *ask) { return ask->reply.usage.written_1h; }
+static int64_t output(const struct ask *ask) { return ask->reply.usage.output; }
+static int64_t reasoning(const struct ask *ask) { return ask->reply.usage.reasoning; }
+static int64_t known(const struct ask *ask) { return ask->reply.usage.fault == NULL; }
 
-static int64_t cost(const struct ask *ask)
-{
-	return model_cost(ask->model, ask->reply.input_tokens, ask->reply.output_tokens);
-}
+/* COST_UNKNOWN is null. */
+static int64_t cost(const struct ask *ask) { return model_cost(ask->model, &ask->reply.usage); }
 
 int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 {
+	static number_of *const numbers[] = {input,  cached,	written, written_1h,
+					     output, reasoning, known,	 cost};
 	struct params *p = &d->params;
 	add_keys(p, asks, n);
 	add_texts(p, asks, n, call_id);
@@ -337,9 +364,8 @@ int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 	add_texts(p, asks, n, answer);
 	add_texts(p, asks, n, error_class);
 	add_texts(p, asks, n, error_text);
-	add_numbers(p, asks, n, input);
-	add_numbers(p, asks, n, output);
-	add_numbers(p, asks, n, cost);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		add_numbers(p, asks, n, numbers[i]);
 	return run(d, "not_stored", sql_store);
 }
 

@@ -7,6 +7,7 @@
 #ifndef WEIR_REMOTE_PARTS_H
 #define WEIR_REMOTE_PARTS_H
 
+#include "gaps.h"
 #include "remote.h"
 #include "weir/ledger.h"
 #include "weir/message.h"
@@ -67,7 +68,7 @@ struct outcome_row {
 	enum request_lot lot;
 	enum tally tally;
 	bool again;
-	int64_t input_tokens, output_tokens;
+	struct usage usage;
 	struct outcome_text call_id, answer, class, error;
 };
 
@@ -140,6 +141,7 @@ struct remote {
 	unsigned tries; /* to connect */
 	int64_t back_us, look_us, renew_us;
 	bool more; /* due remote batches, than drives */
+	struct gaps gaps;
 	struct params params, keys;
 	struct drive drives[DRIVES_MAX];
 };

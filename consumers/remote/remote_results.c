@@ -48,8 +48,9 @@ static void add_reply(struct drive *d, struct outcome_row *row, const char *call
 	/* What a model will not say it will not say the next time either. */
 	row->again =
 		*reply->error.code && m->again && strcmp(reply->error.code, "refused_answer") != 0;
-	row->input_tokens = reply->input_tokens;
-	row->output_tokens = reply->output_tokens;
+	row->usage = reply->usage;
+	if (answered)
+		gaps_note(&d->remote->gaps, d->model, &row->usage);
 	add_texts(&d->in->outcomes, row, answered && *reply->id ? reply->id : call_id,
 		  answered ? text : (struct weir_text){NULL, 0}, reply->error.code,
 		  reply->error.text);
@@ -131,7 +132,9 @@ static int take_line(struct drive *d, struct weir_text line)
 			return 0;
 		/* It may well have been paid for: an attempt that has failed. */
 		kind = LINE_REPLY;
-		reply = (struct reply){.kind = REPLY_ANSWER, .error = why};
+		reply = (struct reply){.kind = REPLY_ANSWER,
+				       .usage = {.fault = "the line of results cannot be read"},
+				       .error = why};
 	}
 	add_outcome(d, custom_id, kind, &reply);
 	reply_release(&reply);

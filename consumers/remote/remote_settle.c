@@ -39,17 +39,20 @@ static const char lock[] =
 /* lot 0 is open, 1 ended, 2 free. */
 static const char answer[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
-	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[], "
-	"$14::int8[],"
-	"   $15::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
-	"    input, output, cost)),"
+	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[],"
+	"   $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int4[],"
+	"   $20::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
+	"    input, cached, written, written_1h, output, reasoning, known, cost)),"
 	" k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.* FROM "
 	"u" REQUESTS_OF_U "   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r"
 	"  ORDER BY i.ordinal),"
 	" a AS (INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
-	"   remote_batch, answer, error_class, error, again, input_tokens, output_tokens, cost)"
+	"   remote_batch, answer, error_class, error, again, input_tokens, cached_input_tokens,"
+	"   cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,"
+	"   usage_known, cost)"
 	"  SELECT $1, $2, ordinal, call_id, attempt, ai_model, $3, answer, error_class, error,"
-	"   again = 1, input, output, cost * 0.000000000001 FROM k ON CONFLICT DO NOTHING),"
+	"   again = 1, input, cached, written, written_1h, output, reasoning, known = 1,"
+	"   nullif(cost, -1) * 0.000000000001 FROM k ON CONFLICT DO NOTHING),"
 	" d AS (DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT;
 
 /* Those that were not answered just now. Only whoever has the lease may say that a request is to be
@@ -121,6 +124,24 @@ static void set_keys(struct params *p, const struct drive *d, const struct outco
 	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, (int32_t)row->tally);
 }
 
+/* Who was not answered was not billed. */
+static int64_t cost_of(const struct model *m, const struct outcome_row *row)
+{
+	return row->answer.absent ? 0 : model_cost(m, &row->usage);
+}
+
+static void add_usage(struct params *p, const struct model *m, const struct outcomes *o)
+{
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.input);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.cached);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.written);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.written_1h);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.output);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.reasoning);
+	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, row->usage.fault == NULL);
+	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, cost_of(m, row));
+}
+
 static void set_answers(struct params *p, const struct drive *d, const struct outcomes *o)
 {
 	set_keys(p, d, o);
@@ -130,10 +151,7 @@ static void set_answers(struct params *p, const struct drive *d, const struct ou
 	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->class));
 	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->error));
 	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, row->again);
-	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->input_tokens);
-	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->output_tokens);
-	ADD_COLUMN(p, o, TYPE_INT8, params_add_big,
-		   model_cost(d->model, row->input_tokens, row->output_tokens));
+	add_usage(p, d->model, o);
 }
 
 /* ---- storing ---- */

@@ -262,6 +262,13 @@ void fields_read(const struct field *fields, const PGresult *r, int row, void *r
 	}
 }
 
+/* A word that stands for a number is a text. */
+static void json_exact(struct buffer *b, const char *name, const char *number)
+{
+	bool word = *number && !strchr("-0123456789", *number);
+	(word ? json_text : json_raw)(b, name, print_text(number));
+}
+
 void fields_json(const struct field *fields, const void *record, struct buffer *b)
 {
 	for (const struct field *f = fields; f->type != FIELD_END; f++) {
@@ -269,7 +276,7 @@ void fields_json(const struct field *fields, const void *record, struct buffer *
 		if (f->type == FIELD_TEXT)
 			json_text(b, f->name, print_text(at));
 		else if (f->type == FIELD_EXACT)
-			json_raw(b, f->name, print_text(at));
+			json_exact(b, f->name, at);
 		else if (f->type == FIELD_COUNT)
 			json_count(b, f->name, *(const int64_t *)at);
 		else if (f->type == FIELD_REAL)

@@ -54,7 +54,7 @@ void csv_end(struct buffer *b);
 enum field_type {
 	FIELD_END,
 	FIELD_TEXT,  /* char[room]; "" is null      SQL: text */
-	FIELD_EXACT, /* the same, of a number as it is to stand in JSON */
+	FIELD_EXACT, /* the same, of a number as it is to stand in JSON, or a word instead of it */
 	FIELD_COUNT, /* int64_t                     SQL: bigint */
 	FIELD_REAL,  /* double; NaN is null         SQL: double precision */
 	FIELD_FLAG   /* bool                        SQL: boolean */

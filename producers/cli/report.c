@@ -47,6 +47,12 @@ const struct field report_usage_fields[] = {
 	USAGE(FIELD_COUNT, input_tokens),
 	USAGE(FIELD_COUNT, output_tokens),
 	USAGE(FIELD_EXACT, cost),
+	USAGE(FIELD_COUNT, cached_input_tokens),
+	USAGE(FIELD_COUNT, cache_write_tokens),
+	USAGE(FIELD_COUNT, cache_write_1h_tokens),
+	USAGE(FIELD_COUNT, reasoning_tokens),
+	USAGE(FIELD_COUNT, usage_unknown),
+	USAGE(FIELD_COUNT, cost_unknown),
 	{.type = FIELD_END},
 };
 
@@ -130,9 +136,7 @@ static const char read_stages[] =
 	"   sum(bf)::int8 AS bf, sum(bc)::int8 AS bc, count(*) FILTER (WHERE wrong) AS wrongs,"
 	"   min(n) FILTER (WHERE wrong)::int8 AS first_wrong"
 	"  FROM x GROUP BY stage),"
-	" u AS (SELECT stage, sum(calls) AS calls, sum(input_tokens) AS input_tokens,"
-	"   sum(output_tokens) AS output_tokens, sum(cost) AS cost"
-	"  FROM " SQL_USAGE_OF_ITEMS " GROUP BY stage)"
+	" u AS (SELECT stage, " SQL_USAGE_SUMS("") " FROM " SQL_USAGE_OF_ITEMS " GROUP BY stage)"
 	" SELECT coalesce(s.stage, m.stage)::int8 AS stage, s.kind, s.step,"
 	" CASE WHEN s.completed_at IS NOT NULL THEN 'completed'"
 	"  WHEN m.batch_items IS NULL THEN 'pending' ELSE 'running' END AS status,"
@@ -166,8 +170,7 @@ static const char read_usage[] = "SELECT " SQL_USAGE("sum") " FROM " SQL_USAGE_O
 static const char count_models[] =
 	"WITH c AS (SELECT r.stage, i.model, i.key, r.status, count(*) AS n,"
 	"   sum(r.processing_ms::float8) AS ms, count(r.processing_ms) AS timed,"
-	"   sum(a.calls) AS calls, sum(a.input_tokens) AS input_tokens,"
-	"   sum(a.output_tokens) AS output_tokens, sum(a.cost) AS cost"
+	"   " SQL_USAGE_SUMS("a.")
 	"  FROM weir.results r LEFT JOIN (SELECT stage, ordinal, context ->> 'ai_model' AS model,"
 	"    context ->> 'model_key' AS key FROM weir.items"
 	"    WHERE job_id = $1 AND context IS NOT NULL) i USING (stage, ordinal)"
@@ -175,7 +178,7 @@ static const char count_models[] =
 	"  WHERE r.job_id = $1 AND r.status IN (1, 2) GROUP BY 1, 2, 3, 4),"
 	" e AS (SELECT coalesce(c.model, s.context ->> 'ai_model') AS model,"
 	"   coalesce(c.key, s.context ->> 'model_key') AS key, c.status, c.n, c.ms, c.timed,"
-	"   c.calls, c.input_tokens, c.output_tokens, c.cost"
+	"   " SQL_USAGE_NAMES("c.")
 	"  FROM c LEFT JOIN (SELECT * FROM weir.job_stages WHERE job_id = $1) s USING (stage)),"
 	" g AS (SELECT grouping(model) = 1 AS by_key,"
 	"   CASE grouping(model) WHEN 1 THEN key ELSE model END AS name, sum(n)::int8 AS count,"
@@ -184,8 +187,8 @@ static const char count_models[] =
 	"   sum(ms) / nullif(sum(timed), 0)::float8 / 1000 AS avg_processing_time, " SQL_USAGE("sum") ","
 	"   row_number() OVER (PARTITION BY grouping(model) ORDER BY sum(n) DESC) AS place"
 	"  FROM e GROUP BY GROUPING SETS (model, key))"
-	" SELECT by_key, name, count, success, failed, avg_processing_time, calls, input_tokens,"
-	"  output_tokens, cost FROM g"
+	" SELECT by_key, name, count, success, failed, avg_processing_time, " SQL_USAGE_NAMES("")
+	" FROM g"
 	" WHERE place <= $2 ORDER BY count DESC, name";
 
 /* What a batch that does not add up lacks: its numbers, and the items that are only half there. */

@@ -7,23 +7,56 @@
 /* What models were asked, and what that cost: all answers, good or bad. */
 struct report_usage {
 	int64_t calls, input_tokens, output_tokens;
-	char cost[40]; /* exact, in the models file's currency */
+	char cost[40]; /* exact, in the models file's currency, of those whose cost is known;
+			* "unknown": of none of them */
+	int64_t cached_input_tokens, cache_write_tokens, cache_write_1h_tokens; /* of input */
+	int64_t reasoning_tokens;					       /* of output */
+	int64_t usage_unknown, cost_unknown; /* calls whose tokens, whose cost are not known */
 };
 
 extern const struct field report_usage_fields[];
 
-/* Rows of (stage, ordinal, calls, input_tokens, output_tokens, cost), as `a`, of the job $1. */
+/* The names of columns of usage, as rows have them: behind FROM, a table's name and a dot. */
+#define SQL_USAGE_NAMES(FROM)                                                                      \
+	FROM "calls, " FROM "input_tokens, " FROM "output_tokens, " FROM "cost, "                  \
+	FROM "cached_input_tokens, " FROM "cache_write_tokens, " FROM "cache_write_1h_tokens, "    \
+	FROM "reasoning_tokens, " FROM "usage_unknown, " FROM "cost_unknown"
+
+#define SQL_USAGE_OF_ANSWERS(FROM)                                                                 \
+	"sum(" FROM "input_tokens) AS input_tokens, sum(" FROM "output_tokens) AS output_tokens,"  \
+	" sum(" FROM "cost) AS cost, sum(" FROM "cached_input_tokens) AS cached_input_tokens,"     \
+	" sum(" FROM "cache_write_tokens) AS cache_write_tokens,"                                  \
+	" sum(" FROM "cache_write_1h_tokens) AS cache_write_1h_tokens,"                            \
+	" sum(" FROM "reasoning_tokens) AS reasoning_tokens"
+
+/* Of rows of weir.answers, and of rows that this has made. */
+#define SQL_USAGE_FIRST                                                                            \
+	"count(answer) AS calls, count(answer) FILTER (WHERE NOT usage_known) AS usage_unknown,"   \
+	" count(answer) FILTER (WHERE cost IS NULL) AS cost_unknown, " SQL_USAGE_OF_ANSWERS("")
+#define SQL_USAGE_SUMS(FROM)                                                                       \
+	"sum(" FROM "calls) AS calls, sum(" FROM "usage_unknown) AS usage_unknown,"                \
+	" sum(" FROM "cost_unknown) AS cost_unknown, " SQL_USAGE_OF_ANSWERS(FROM)
+
+/* Rows of (stage, ordinal, and usage), as `a`, of the job $1. */
 #define SQL_USAGE_OF_ITEMS                                                                         \
-	"(SELECT stage, ordinal, count(answer) AS calls, sum(input_tokens) AS input_tokens,"       \
-	" sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"                \
+	"(SELECT stage, ordinal, " SQL_USAGE_FIRST " FROM weir.answers"                            \
 	" WHERE job_id = $1 GROUP BY stage, ordinal) a"
+
+#define SQL_USAGE_COUNT(A, NAME) "coalesce(" A "(" NAME "), 0)::int8 AS " NAME ", "
 
 /* The columns of report_usage_fields; A: "" or "sum" over such rows. */
 #define SQL_USAGE(A)                                                                               \
-	"coalesce(" A "(calls), 0)::int8 AS calls,"                                                \
-	" coalesce(" A "(input_tokens), 0)::int8 AS input_tokens,"                                 \
-	" coalesce(" A "(output_tokens), 0)::int8 AS output_tokens,"                               \
-	" trim_scale(coalesce(" A "(cost), 0))::text AS cost"
+	SQL_USAGE_COUNT(A, "calls")                                                                \
+	SQL_USAGE_COUNT(A, "input_tokens")                                                         \
+	SQL_USAGE_COUNT(A, "output_tokens")                                                        \
+	SQL_USAGE_COUNT(A, "cached_input_tokens")                                                  \
+	SQL_USAGE_COUNT(A, "cache_write_tokens")                                                   \
+	SQL_USAGE_COUNT(A, "cache_write_1h_tokens")                                                \
+	SQL_USAGE_COUNT(A, "reasoning_tokens")                                                     \
+	SQL_USAGE_COUNT(A, "usage_unknown")                                                        \
+	SQL_USAGE_COUNT(A, "cost_unknown")                                                         \
+	"CASE WHEN " A "(cost_unknown) > 0 AND " A "(cost_unknown) = " A "(calls) THEN 'unknown'"  \
+	" ELSE trim_scale(coalesce(" A "(cost), 0))::text END AS cost"
 
 /* Times are in seconds; NaN: not known. Those of processing are of every result of every stage that
  * was worked for (success and failed). */

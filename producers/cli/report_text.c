@@ -51,13 +51,36 @@ static void text_attempts(const PGresult *rows, struct buffer *b)
 	buffer_add_text(b, n ? "\n" : "");
 }
 
+static void text_unknown(const char *what, int64_t count, struct buffer *b)
+{
+	if (count > 0)
+		buffer_printf(b, " (%s of %" PRId64 " answer%s)", what, count, count == 1 ? "" : "s");
+}
+
+/* What there is of kinds of tokens, in brackets. */
+static void text_kinds(const struct report_usage *u, struct buffer *b)
+{
+	int64_t written = u->cache_write_tokens + u->cache_write_1h_tokens;
+	buffer_printf(b, "%" PRId64 " tokens in", u->input_tokens);
+	if (u->cached_input_tokens > 0 || written > 0)
+		buffer_printf(b, " (%" PRId64 " from the cache, %" PRId64 " written to it)",
+			      u->cached_input_tokens, written);
+	buffer_printf(b, ", %" PRId64 " out", u->output_tokens);
+	if (u->reasoning_tokens > 0)
+		buffer_printf(b, " (%" PRId64 " of reasoning)", u->reasoning_tokens);
+	text_unknown("without those", u->usage_unknown, b);
+}
+
 /* Nothing where no model was asked. */
 static void text_usage(const char *before, const struct report_usage *u, struct buffer *b)
 {
-	if (u->calls > 0)
-		buffer_printf(
-			b, "%s%" PRId64 " answers, %" PRId64 " tokens in, %" PRId64 " out, cost %s",
-			before, u->calls, u->input_tokens, u->output_tokens, u->cost);
+	if (u->calls == 0)
+		return;
+	buffer_printf(b, "%s%" PRId64 " answers, ", before, u->calls);
+	text_kinds(u, b);
+	buffer_printf(b, ", cost %s", u->cost);
+	if (u->cost_unknown < u->calls)
+		text_unknown("without that", u->cost_unknown, b);
 }
 
 static void text_stages(const struct report *r, struct buffer *b)

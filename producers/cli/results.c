@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report.h"
 #include "weir/message.h"
 
 enum { SUCCESS = 1, FAILED, CANCELLED }; /* weir.results.status */
@@ -45,10 +46,6 @@ enum {
 	COL_INPUT,
 	COL_CONTEXT,
 	COL_RESULTS,
-	COL_CALLS,
-	COL_INPUT_TOKENS,
-	COL_OUTPUT_TOKENS,
-	COL_COST,
 	COL_CLASS,
 	COL_ERROR,
 	COL_ATTEMPTS,
@@ -59,8 +56,8 @@ enum {
 /* Of an item's stages up to now: what each made of it, how the last one ended, what all cost. */
 static const char read_items[] =
 	"SELECT i.ordinal, i.custom_id, w.status, w.stage, i.payload::text, i.context::text,"
-	" w.results, w.calls, w.input_tokens, w.output_tokens, trim_scale(w.cost)::text,"
-	" w.error_class, w.error, w.attempts, " SQL_TIME("w.finished_at") ", i.natural_id"
+	" w.results, w.error_class, w.error, w.attempts, " SQL_TIME("w.finished_at") ","
+	" i.natural_id, " SQL_USAGE("")
 	" FROM unnest($2::int4[]) AS o(ordinal)"
 	" CROSS JOIN LATERAL (SELECT * FROM weir.items"
 	"  WHERE job_id = $1 AND stage = 1 AND ordinal = o.ordinal OFFSET 0) i"
@@ -70,18 +67,14 @@ static const char read_items[] =
 	"  string_agg(to_json(coalesce(s.step, s.kind))::text || ':' ||"
 	"   coalesce(r.result::text, 'null'), ',' ORDER BY s.stage)"
 	"   FILTER (WHERE r.status = 1 OR r.result IS NOT NULL) AS results,"
-	"  coalesce(sum(a.calls), 0)::int8 AS calls,"
-	"  coalesce(sum(a.input_tokens), 0)::int8 AS input_tokens,"
-	"  coalesce(sum(a.output_tokens), 0)::int8 AS output_tokens,"
-	"  coalesce(sum(a.cost), 0) AS cost,"
+	"  " SQL_USAGE_SUMS("a.") ","
 	"  (array_agg(r.error_class ORDER BY s.stage DESC))[1] AS error_class,"
 	"  (array_agg(r.error ORDER BY s.stage DESC))[1] AS error,"
 	"  sum(r.attempts)::int8 AS attempts, max(r.finished_at) AS finished_at"
 	"  FROM weir.job_stages s"
 	"  JOIN weir.items k ON k.custom_id = i.custom_id AND k.job_id = $1 AND k.stage = s.stage"
 	"  JOIN weir.results r ON r.job_id = $1 AND r.stage = k.stage AND r.ordinal = k.ordinal"
-	"  CROSS JOIN LATERAL (SELECT count(answer) AS calls, sum(input_tokens) AS input_tokens,"
-	"   sum(output_tokens) AS output_tokens, sum(cost) AS cost FROM weir.answers"
+	"  CROSS JOIN LATERAL (SELECT " SQL_USAGE_FIRST " FROM weir.answers"
 	"   WHERE job_id = $1 AND stage = k.stage AND ordinal = k.ordinal) a"
 	"  WHERE s.job_id = $1) w";
 
@@ -219,12 +212,11 @@ static void add_results(struct buffer *out, struct weir_text results)
 
 static void add_usage(struct buffer *out, const PGresult *r, int row)
 {
+	struct report_usage usage;
+	fields_read(report_usage_fields, r, row, &usage);
 	json_key(out, "usage");
 	buffer_add_char(out, '{');
-	json_count(out, "calls", ledger_big(r, row, COL_CALLS));
-	json_count(out, "input_tokens", ledger_big(r, row, COL_INPUT_TOKENS));
-	json_count(out, "output_tokens", ledger_big(r, row, COL_OUTPUT_TOKENS));
-	json_raw(out, "cost", ledger_text(r, row, COL_COST));
+	fields_json(report_usage_fields, &usage, out);
 	json_close(out, '}');
 }
 

@@ -194,12 +194,3 @@ SELECT id, remote_id AS remote_batch_id, job_id, stage::integer AS stage, ai_mod
        size AS items, state, succeeded, errored, canceled, expired, missing, error,
        created_at, sent_at, ended_at, done_at, next_at
   FROM weir.remote_batches;
-
--- One row an answer: what each call came to, and cost.
-CREATE VIEW public.batch_answers AS
-SELECT a.job_id, a.stage::integer AS stage, a.ordinal, i.custom_id, a.ai_model,
-       m.remote_id AS remote_batch_id, a.call_id, a.attempt, a.answer, a.error_class, a.error,
-       a.input_tokens, a.output_tokens, a.cost, a.answered_at
-  FROM weir.answers a
-  JOIN weir.items i USING (job_id, stage, ordinal)
-  LEFT JOIN weir.remote_batches m ON m.id = a.remote_batch;

@@ -30,6 +30,7 @@
 	X(stages) \
 	X(kinds) \
 	X(asks) \
+	X(usage) \
 	X(asks_crash) \
 	X(remote) \
 	X(content) \

@@ -75,7 +75,9 @@ static void a_folder_of_documents(void)
 	EXPECT_VALUE(line, "results.content.front_matter.tags", "[\"water\"]");
 	EXPECT_VALUE(line, "usage",
 		     "{\"calls\":0,\"input_tokens\":0,\"output_tokens\":0,"
-		     "\"cost\":0}");
+		     "\"cost\":0,\"cached_input_tokens\":0,\"cache_write_tokens\":0,"
+		     "\"cache_write_1h_tokens\":0,\"reasoning_tokens\":0,\"usage_unknown\":0,"
+		     "\"cost_unknown\":0}");
 	line = line_of(lines, "first");
 	EXPECT_VALUE(line, "context.model_key", "content_compliance");
 	EXPECT_VALUE(line, "context.ai_model", "local");

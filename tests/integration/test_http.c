@@ -147,7 +147,7 @@ static void answers(void)
 		EXPECT(s.status == 200 && s.reply.kind == REPLY_ANSWER, "%d, %s", s.status,
 		       s.reply.error.text);
 		EXPECT_PART(buffer_text(&s.reply.text), "answer ");
-		EXPECT(*s.reply.id && s.reply.input_tokens > 0 && s.reply.output_tokens > 0,
+		EXPECT(*s.reply.id && s.reply.usage.input > 0 && s.reply.usage.output > 0,
 		       "no id or no tokens");
 		seen_release(&s);
 	}

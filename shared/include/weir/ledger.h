@@ -21,7 +21,7 @@
 
 /* ---- parameters ---- */
 
-#define PARAMS_MAX 16
+#define PARAMS_MAX 24
 
 /* The values of one statement, in PostgreSQL's binary format. Start from PARAMS_INIT; may be reset
  * and used again. A failed allocation shows when the statement is sent. */

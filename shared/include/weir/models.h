@@ -17,6 +17,10 @@
  *         timeout: 120s                   # of a call, from its start to the last byte
  *         input_price: 1.00               # per million tokens, in any one currency
  *         output_price: 5.00
+ *         cached_input_price: 0.10        # of input tokens read from the provider's cache
+ *         cache_write_price: 1.25         # written to it, for five minutes
+ *         cache_write_1h_price: 2.00      # for an hour
+ *         reasoning_price: 5.00           # not given: output_price, as all vendors bill it
  *         batch:                          # for mode: batch; all may be left out
  *           wait: 10s                     # for more requests, after the last one came
  *           requests: 10000               # most of one remote batch
@@ -26,6 +30,13 @@
  *           poll_most: 5m
  *           adopt_wait: 2m                # before a batch, or results, that are not to be
  *                                         # found there are asked for again
+ *
+ * A cost is told when all that it is made of is known, and is exact then. Without input_price or
+ * output_price it is unknown; a price of 0 that is written down is 0. A cached or written token
+ * costs, where its price is not given, what Anthropic's rule says with provider: anthropic (a tenth
+ * of input_price, 1.25 times, twice; rounded to a millionth; docs.anthropic.com, Prompt caching).
+ * With provider: openai there is no rule for all vendors: an answer that has such tokens has no
+ * known cost then.
  *
  * base_url is the address as its vendor writes it. The path behind the host is kept, and
  * "/chat/completions" (anthropic: "/messages") is added to it. Before that
@@ -70,12 +81,26 @@ struct model {
 	int64_t max_in_flight, max_tokens, timeout_ms;
 
 	/* Per million tokens, in millionths of the currency: what a token costs, in 10^-12. */
-	int64_t input_price, output_price;
+	int64_t input_price, output_price, cached_input_price;
+	int64_t cache_write_price, cache_write_1h_price, reasoning_price;
 
 	struct {
 		int64_t wait_ms, requests, bytes, tokens; /* tokens 0: no limit */
 		int64_t poll_least_ms, poll_most_ms, adopt_wait_ms;
 	} batch;
+};
+
+#define PRICE_UNKNOWN INT64_C(-1)
+
+/* What a provider counted of one answer. */
+struct usage {
+	int64_t input;	    /* tokens that were read, all of them */
+	int64_t cached;	    /* of them: from the provider's cache */
+	int64_t written;    /* of them: and written to it, for five minutes */
+	int64_t written_1h; /* of them: for an hour */
+	int64_t output;	    /* tokens that were made, as they are billed, all of them */
+	int64_t reasoning;  /* of them */
+	const char *fault;  /* why this is not what was billed, a constant text; NULL: it is */
 };
 
 struct models; /* sorted by name; holds "local" always */
@@ -94,8 +119,11 @@ const struct model *models_at(const struct models *m, size_t i);
 const struct model *models_find(const struct models *m, struct weir_text name,
 				struct weir_error *err);
 
-/* What tokens cost, in 10^-12 of the currency; capped at INT64_MAX. */
-int64_t model_cost(const struct model *m, int64_t input_tokens, int64_t output_tokens);
+/* What an answer cost, in 10^-12 of the currency, capped at INT64_MAX; or COST_UNKNOWN, and then
+ * model_cost_gap() says why, in a constant text. */
+#define COST_UNKNOWN INT64_C(-1)
+int64_t model_cost(const struct model *m, const struct usage *u);
+const char *model_cost_gap(const struct model *m, const struct usage *u); /* NULL: it is known */
 /* "0.000123" of such a cost: exact, without zeros at the end. */
 #define COST_TEXT_MAX 40
 void model_cost_text(int64_t cost, char out[COST_TEXT_MAX]);

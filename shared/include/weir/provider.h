@@ -27,7 +27,7 @@ struct reply {
 	enum reply_kind kind;
 	char id[PROVIDER_ID_MAX + 1]; /* the provider's own, of ANSWER; "" when it gave none */
 	struct buffer text;	      /* ANSWER: what the model said */
-	int64_t input_tokens, output_tokens; /* ANSWER; with cached ones */
+	struct usage usage;	      /* ANSWER */
 	int64_t after_ms;   /* RETRY, THROTTLED: not before; 0: it did not say */
 	bool fleet;	    /* THROTTLED: holds for all calls of this model */
 	/* Of all but ANSWER; also of an ANSWER that is not whole (max_tokens, refusal), whose text is of

@@ -114,7 +114,9 @@ static void presets(void)
 	CU_ASSERT_EQUAL(x->max_in_flight, 200);
 	CU_ASSERT_EQUAL(x->max_tokens, 1024);
 	CU_ASSERT_EQUAL(x->timeout_ms, 120000);
-	CU_ASSERT_EQUAL(x->input_price, 0);
+	CU_ASSERT_EQUAL(x->input_price, PRICE_UNKNOWN);
+	CU_ASSERT_EQUAL(x->cached_input_price, PRICE_UNKNOWN);
+	CU_ASSERT_EQUAL(x->reasoning_price, PRICE_UNKNOWN);
 	CU_ASSERT_EQUAL(models_count(m), 2);
 	release();
 }
@@ -431,10 +433,77 @@ static void costs(void)
 				  .output_price = rows[i].output_price};
 		char text[COST_TEXT_MAX];
 
-		CU_ASSERT_EQUAL(model_cost(&x, rows[i].input, rows[i].output), rows[i].cost);
+		const struct usage u = {.input = rows[i].input, .output = rows[i].output};
+
+		CU_ASSERT_EQUAL(model_cost(&x, &u), rows[i].cost);
 		model_cost_text(rows[i].cost, text);
 		CU_ASSERT_STRING_EQUAL(text, rows[i].text);
 	}
+}
+
+/* Each kind of tokens by its own price: of a million of each, what all came to. */
+static void kinds_of_tokens(void)
+{
+	static const struct usage u = {.input = 10000000,
+				       .cached = 1000000,
+				       .written = 2000000,
+				       .written_1h = 3000000,
+				       .output = 5000000,
+				       .reasoning = 4000000};
+	static const struct {
+		const char *fields;
+		const char *cost; /* NULL: not known */
+		const char *gap;
+	} rows[] = {
+		/* 4 x 1 + 1 x 0.1 + 2 x 1.25 + 3 x 2 + 5 x 5: Anthropic's rule */
+		{"provider: anthropic, input_price: 1, output_price: 5", "37.6", NULL},
+		{"provider: anthropic, input_price: 0.80, output_price: 4", "30.08", NULL},
+		{"provider: anthropic, input_price: 1, output_price: 5, cached_input_price: 0.5,"
+		 " cache_write_price: 1, cache_write_1h_price: 3, reasoning_price: 6",
+		 "44.5", NULL},
+		{"provider: anthropic, input_price: 0, output_price: 0", "0", NULL},
+		{"provider: anthropic", NULL, "its model has no input_price"},
+		{"provider: anthropic, input_price: 1", NULL, "its model has no output_price"},
+		{"provider: openai, input_price: 1, output_price: 5", NULL,
+		 "its model has no cached_input_price, and tokens came from the cache"},
+		{"provider: openai, input_price: 1, output_price: 5, cached_input_price: 0", NULL,
+		 "its model has no cache_write_price, and tokens were written to the cache"},
+		{"provider: openai, input_price: 1, output_price: 5, cached_input_price: 0,"
+		 " cache_write_price: 1, cache_write_1h_price: 1",
+		 "34", NULL},
+	};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *gap;
+		int64_t cost;
+
+		snprintf(text, sizeof(text), "models:\n  x: {%s}\n", rows[i].fields);
+		open_good(text);
+		cost = model_cost(find("x"), &u);
+		gap = model_cost_gap(find("x"), &u);
+		if (rows[i].cost != NULL) {
+			model_cost_text(cost, text);
+			CU_ASSERT_STRING_EQUAL(text, rows[i].cost);
+			CU_ASSERT_PTR_NULL(gap);
+		} else {
+			CU_ASSERT_EQUAL(cost, COST_UNKNOWN);
+			CU_ASSERT_STRING_EQUAL(gap, rows[i].gap);
+		}
+		release();
+	}
+}
+
+static void only_what_is_there_needs_a_price(void)
+{
+	const struct usage plain = {.input = 1000, .output = 100};
+	const struct usage faulty = {.input = 1000, .output = 100, .fault = "no usage"};
+
+	open_good("models:\n  x: {provider: openai, input_price: 1, output_price: 5}\n");
+	CU_ASSERT_EQUAL(model_cost(find("x"), &plain), 1500000000);
+	CU_ASSERT_EQUAL(model_cost(find("x"), &faulty), COST_UNKNOWN);
+	CU_ASSERT_STRING_EQUAL(model_cost_gap(find("x"), &faulty), "no usage");
+	release();
 }
 
 static void prices_are_exact(void)
@@ -576,6 +645,8 @@ void add_models_suite(void)
 	CU_ADD_TEST(suite, key_files);
 	CU_ADD_TEST(suite, bad_key_files);
 	CU_ADD_TEST(suite, costs);
+	CU_ADD_TEST(suite, kinds_of_tokens);
+	CU_ADD_TEST(suite, only_what_is_there_needs_a_price);
 	CU_ADD_TEST(suite, prices_are_exact);
 	CU_ADD_TEST(suite, the_example_is_valid);
 	CU_ADD_TEST(suite, garbage);

@@ -207,11 +207,192 @@ static void whole_answers(void)
 		CU_ASSERT_EQUAL(r.kind, REPLY_ANSWER);
 		CU_ASSERT_STRING_EQUAL(r.error.code, c->code);
 		CU_ASSERT_STRING_EQUAL(r.id, c->id);
-		CU_ASSERT_EQUAL(r.input_tokens, c->input);
-		CU_ASSERT_EQUAL(r.output_tokens, c->output);
+		CU_ASSERT_EQUAL(r.usage.input, c->input);
+		CU_ASSERT_EQUAL(r.usage.output, c->output);
 		expect_buffer(&r.text, c->text);
 		reply_release(&r);
 	}
+}
+
+/* ---- what was counted ---- */
+
+#define N_A "'content':[]"
+#define N_O "'choices':[{'message':{'content':'x'}}]"
+#define LACKS_A "the usage lacks input_tokens or output_tokens"
+#define LACKS_O "the usage lacks prompt_tokens or completion_tokens"
+#define NO_NUMBER "a count of the usage is no number of tokens"
+#define NO_SUM "the total_tokens of the usage are not the sum of its parts"
+#define TOO_CACHED "the usage has more cached tokens than prompt_tokens"
+
+static const struct {
+	const struct model *model;
+	const char *usage, *fault; /* fault NULL: none */
+	int input, cached, written, written_1h, output, reasoning;
+} usages[] = {
+	/* Anthropic: input_tokens stand beside those of the cache. */
+	{&claude, "{'input_tokens':5,'output_tokens':7}", NULL, 5, 0, 0, 0, 7, 0},
+	{&claude,
+	 "{'input_tokens':5,'output_tokens':7,'cache_creation_input_tokens':null,"
+	 "'cache_read_input_tokens':null,'cache_creation':null,'service_tier':'standard'}",
+	 NULL, 5, 0, 0, 0, 7, 0},
+	{&claude,
+	 "{'input_tokens':21,'cache_creation_input_tokens':188,'cache_read_input_tokens':2048,"
+	 "'output_tokens':393}",
+	 NULL, 2257, 2048, 188, 0, 393, 0},
+	{&claude,
+	 "{'input_tokens':2048,'cache_read_input_tokens':1800,'cache_creation_input_tokens':248,"
+	 "'output_tokens':503,'cache_creation':{'ephemeral_5m_input_tokens':148,"
+	 "'ephemeral_1h_input_tokens':100}}",
+	 NULL, 4096, 1800, 148, 100, 503, 0},
+	{&claude,
+	 "{'input_tokens':1,'cache_creation_input_tokens':10,'output_tokens':2,"
+	 "'cache_creation':{'ephemeral_1h_input_tokens':10}}",
+	 NULL, 11, 0, 0, 10, 2, 0},
+	{&claude,
+	 "{'input_tokens':1,'cache_creation_input_tokens':10,'output_tokens':2,"
+	 "'cache_creation':{'ephemeral_5m_input_tokens':4,'ephemeral_1h_input_tokens':4}}",
+	 "what was written to the cache is not the sum of its parts", 11, 0, 0, 4, 2, 0},
+	{&claude, "{'input_tokens':5,'output_tokens':7.0}", NULL, 5, 0, 0, 0, 7, 0},
+	{&claude, "{'input_tokens':5}", LACKS_A, 5, 0, 0, 0, 0, 0},
+	{&claude, "{'prompt_tokens':5,'completion_tokens':7}", LACKS_A, 0, 0, 0, 0, 0, 0},
+	{&claude, "{'input_tokens':5,'output_tokens':-7}", NO_NUMBER, 5, 0, 0, 0, 0, 0},
+	{&claude, "{'input_tokens':'5','output_tokens':7}", NULL, 5, 0, 0, 0, 7, 0},
+	{&claude, "{'input_tokens':'5 ','output_tokens':7}", NO_NUMBER, 0, 0, 0, 0, 7, 0},
+	{&claude,
+	 "{'input_tokens':1,'cache_creation_input_tokens':10,'output_tokens':2,"
+	 "'cache_creation':{'ephemeral_5m_input_tokens':0,'ephemeral_1h_input_tokens':0}}",
+	 NULL, 11, 0, 10, 0, 2, 0},
+	{&claude, "{'input_tokens':5.5,'output_tokens':7}", NO_NUMBER, 0, 0, 0, 0, 7, 0},
+	{&claude, "null", "the response has no usage", 0, 0, 0, 0, 0, 0},
+	{&claude, "[5,7]", "the response has no usage", 0, 0, 0, 0, 0, 0},
+	/* OpenAI: cached ones are of the prompt, reasoning of the completion. */
+	{&gpt,
+	 "{'prompt_tokens':2006,'completion_tokens':300,'total_tokens':2306,"
+	 "'prompt_tokens_details':{'cached_tokens':1920,'audio_tokens':0},"
+	 "'completion_tokens_details':{'reasoning_tokens':256,'accepted_prediction_tokens':0}}",
+	 NULL, 2006, 1920, 0, 0, 300, 256},
+	{&gpt,
+	 "{'prompt_tokens':9,'completion_tokens':4,'total_tokens':13,"
+	 "'prompt_tokens_details':null,'completion_tokens_details':null}",
+	 NULL, 9, 0, 0, 0, 4, 0},
+	{&gpt, "{'prompt_tokens':9,'completion_tokens':4}", NULL, 9, 0, 0, 0, 4, 0},
+	/* xAI: reasoning beside the completion, and in the total. */
+	{&gpt,
+	 "{'prompt_tokens':32,'completion_tokens':9,'total_tokens':135,"
+	 "'prompt_tokens_details':{'cached_tokens':6},"
+	 "'completion_tokens_details':{'reasoning_tokens':94}}",
+	 NULL, 32, 6, 0, 0, 103, 94},
+	{&gpt,
+	 "{'prompt_tokens':32,'completion_tokens':9,"
+	 "'completion_tokens_details':{'reasoning_tokens':94}}",
+	 NULL, 32, 0, 0, 0, 103, 94},
+	/* Gemini: in the total alone. */
+	{&gpt, "{'prompt_tokens':9,'completion_tokens':10,'total_tokens':519}", NULL, 9, 0, 0, 0,
+	 510, 500},
+	/* DeepSeek, Moonshot. */
+	{&gpt,
+	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,"
+	 "'prompt_cache_hit_tokens':64,'prompt_cache_miss_tokens':36,"
+	 "'completion_tokens_details':{'reasoning_tokens':12}}",
+	 NULL, 100, 64, 0, 0, 20, 12},
+	{&gpt,
+	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,'cached_tokens':50}", NULL,
+	 100, 50, 0, 0, 20, 0},
+	/* OpenRouter, LiteLLM: writes to a cache behind them. */
+	{&gpt,
+	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,"
+	 "'prompt_tokens_details':{'cached_tokens':10,'cache_write_tokens':80},'cost':0.001}",
+	 NULL, 100, 10, 80, 0, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,"
+	 "'prompt_tokens_details':{'cached_tokens':10},'cache_creation_input_tokens':80,"
+	 "'cache_read_input_tokens':10}",
+	 NULL, 100, 10, 80, 0, 20, 0},
+	/* As the newer API of OpenAI has it. */
+	{&gpt,
+	 "{'input_tokens':100,'output_tokens':20,'total_tokens':120,"
+	 "'input_tokens_details':{'cached_tokens':10},"
+	 "'output_tokens_details':{'reasoning_tokens':5}}",
+	 NULL, 100, 10, 0, 0, 20, 5},
+	/* The names of other APIs. */
+	{&gpt, "{'input_tokens':1,'output_tokens':2,'cache_read_input_tokens':50}", NULL, 51, 50, 0,
+	 0, 2, 0},
+	{&gpt, "{'prompt_eval_count':5,'eval_count':7}", NULL, 5, 0, 0, 0, 7, 0},
+	{&gpt,
+	 "{'promptTokenCount':5,'candidatesTokenCount':7,'thoughtsTokenCount':9,"
+	 "'totalTokenCount':21}",
+	 NULL, 5, 0, 0, 0, 16, 9},
+	{&gpt, "{'inputTokens':5,'outputTokens':7,'totalTokens':12}", NULL, 5, 0, 0, 0, 7, 0},
+	{&gpt, "{'billed_units':{'input_tokens':5,'output_tokens':7}}", NULL, 5, 0, 0, 0, 7, 0},
+	/* What cannot be right, or is not told. */
+	{&gpt, "{'prompt_tokens':0,'completion_tokens':0,'total_tokens':0}",
+	 "the usage counts no input tokens", 0, 0, 0, 0, 0, 0},
+	{&claude, "{'input_tokens':0,'output_tokens':0}", "the usage counts no input tokens", 0, 0,
+	 0, 0, 0, 0},
+	{&gpt,
+	 "{'prompt_tokens':9,'completion_tokens':4,'prompt_tokens_details':{'cached_tokens':10}}",
+	 TOO_CACHED, 9, 10, 0, 0, 4, 0},
+	{&gpt, "{'prompt_tokens':9,'completion_tokens':4,'total_tokens':12}", NO_SUM, 9, 0, 0, 0, 4,
+	 0},
+	{&gpt,
+	 "{'prompt_tokens':9,'completion_tokens':4,'total_tokens':20,"
+	 "'completion_tokens_details':{'reasoning_tokens':3}}",
+	 NO_SUM, 9, 0, 0, 0, 4, 3},
+	{&gpt,
+	 "{'prompt_tokens':9,'completion_tokens':4,'total_tokens':13,"
+	 "'completion_tokens_details':{'reasoning_tokens':5}}",
+	 "the usage has more reasoning tokens than completion_tokens", 9, 0, 0, 0, 4, 5},
+	{&gpt, "{'prompt_tokens':9}", LACKS_O, 9, 0, 0, 0, 0, 0},
+	{&gpt, "{'prompt_tokens':null,'completion_tokens':4}", LACKS_O, 0, 0, 0, 0, 4, 0},
+	{&gpt, "{}", LACKS_O, 0, 0, 0, 0, 0, 0},
+	{&gpt, "{'prompt_tokens':'9','completion_tokens':4}", NULL, 9, 0, 0, 0, 4, 0},
+	{&gpt, "{'prompt_tokens':'9 tokens','completion_tokens':4}", NO_NUMBER, 0, 0, 0, 0, 4, 0},
+	{&gpt, "{'prompt_tokens':true,'completion_tokens':4}", NO_NUMBER, 0, 0, 0, 0, 4, 0},
+	{&gpt, "{'prompt_tokens':1e300,'completion_tokens':4}", NO_NUMBER, 0, 0, 0, 0, 4, 0},
+	{&gpt, "null", "the response has no usage", 0, 0, 0, 0, 0, 0},
+	{&gpt, "'9'", "the response has no usage", 0, 0, 0, 0, 0, 0},
+};
+
+static void expect_counts(const struct usage *u, size_t i)
+{
+	CU_ASSERT_STRING_EQUAL(u->fault ? u->fault : "", usages[i].fault ? usages[i].fault : "");
+	CU_ASSERT_EQUAL(u->input, usages[i].input);
+	CU_ASSERT_EQUAL(u->cached, usages[i].cached);
+	CU_ASSERT_EQUAL(u->written, usages[i].written);
+	CU_ASSERT_EQUAL(u->written_1h, usages[i].written_1h);
+	CU_ASSERT_EQUAL(u->output, usages[i].output);
+	CU_ASSERT_EQUAL(u->reasoning, usages[i].reasoning);
+}
+
+static void counts_of_tokens(void)
+{
+	for (size_t i = 0; i < sizeof(usages) / sizeof(usages[0]); i++) {
+		char body[1000];
+		unsigned before = CU_get_number_of_failures(), after;
+		struct reply r;
+
+		snprintf(body, sizeof(body), "{%s,'usage':%s}",
+			 usages[i].model == &claude ? N_A : N_O, usages[i].usage);
+		read_case(usages[i].model, 200, "", body, &r);
+		CU_ASSERT_EQUAL(r.kind, REPLY_ANSWER);
+		expect_counts(&r.usage, i);
+		after = CU_get_number_of_failures();
+		if (after > before)
+			fprintf(stderr, "    usage %zu: %s\n", i, usages[i].usage);
+		reply_release(&r);
+	}
+}
+
+static void a_response_without_usage(void)
+{
+	struct reply r;
+
+	read_case(&claude, 200, "", "{" N_A "}", &r);
+	CU_ASSERT_STRING_EQUAL(r.usage.fault, "the response has no usage");
+	reply_release(&r);
+	read_case(&gpt, 200, "", "{" N_O "}", &r);
+	CU_ASSERT_STRING_EQUAL(r.usage.fault, "the response has no usage");
+	reply_release(&r);
 }
 
 static void malformed_answers(void)
@@ -354,6 +535,8 @@ void add_provider_suite(void)
 	CU_add_test(suite, "calls", calls);
 	CU_add_test(suite, "a local model is not called", a_local_model_is_not_called);
 	CU_add_test(suite, "whole answers", whole_answers);
+	CU_add_test(suite, "counts of tokens", counts_of_tokens);
+	CU_add_test(suite, "a response without usage", a_response_without_usage);
 	CU_add_test(suite, "malformed answers", malformed_answers);
 	CU_add_test(suite, "deep answers", deep_answers);
 	CU_add_test(suite, "addresses of lists of models", model_urls);
