@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "day.h"
 #include "kit.h"
 
 /* ---- the head ---- */
@@ -50,25 +49,30 @@ static int read_names(struct invoice *inv, const struct weir_map *head, struct w
 	return 0;
 }
 
-static bool is_currency(struct weir_text text)
+/* usd is USD. */
+static bool is_currency(struct invoice *inv, struct weir_text text)
 {
-	for (size_t i = 0; i < text.size; i++)
-		if (text.data[i] < 'A' || text.data[i] > 'Z')
+	for (size_t i = 0; i < text.size && text.size == 3; i++) {
+		char c = text.data[i];
+		inv->currency[i] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+		if (inv->currency[i] < 'A' || inv->currency[i] > 'Z')
 			return false;
+	}
+	inv->head.currency = (struct weir_text){inv->currency, 3};
 	return text.size == 3;
 }
 
 static int read_currency(struct invoice *inv, const struct weir_map *head, struct weir_error *err)
 {
-	static const char rule[] = "three capital letters such as USD";
-	enum field field = field_text(inv->host, head, "currency", 3, &inv->head.currency);
+	static const char rule[] = "three letters such as USD";
+	struct weir_text text;
+	enum field field = field_text(inv->host, head, "currency", 3, &text);
 	if (field == FIELD_ABSENT)
 		return fail_head(err, field, "currency", rule);
-	if (field == FIELD_BAD || !is_currency(inv->head.currency))
+	if (field == FIELD_BAD || !is_currency(inv, text))
 		return plugin_fail_value(err, "bad_payload",
-					 "invoice.currency must be three capital letters such as "
-					 "USD",
-					 inv->head.currency);
+					 "invoice.currency must be three letters such as USD",
+					 text);
 	return 0;
 }
 
@@ -76,15 +80,32 @@ static int read_currency(struct invoice *inv, const struct weir_map *head, struc
 static void read_date(struct invoice *inv, const struct weir_map *head)
 {
 	struct weir_text *date = &inv->invoice_date;
-	enum field field = field_text(inv->host, head, "invoice_date", 10, date);
-	const char *why = field == FIELD_ABSENT ? "is missing"
-						: day_check(date->data, date->size, day_today());
+	enum field field = field_name(inv->host, head, "invoice_date", INVOICE_DATE_MOST,
+				      inv->date_digits, date);
+	const char *why = field == FIELD_ABSENT
+				  ? "is missing"
+				  : day_read(date->data, date->size, day_today(), inv->date);
 	inv->date_fault.code[0] = '\0';
 	if (why && field == FIELD_ABSENT)
 		plugin_fail(&inv->date_fault, "bad_date", "invoice_date %s", why);
 	else if (why)
 		plugin_fail(&inv->date_fault, "bad_date", "invoice_date \"%.*s\" %s",
 			    (int)text_shown(date->data, date->size, 40), date->data, why);
+	else
+		*date = (struct weir_text){inv->date, DAY_TEXT - 1};
+}
+
+static int read_total(struct invoice *inv, const struct weir_map *head, struct weir_error *err)
+{
+	struct weir_text seen;
+	inv->has_total = !field_is_absent(inv->host, head, "invoice_total");
+	const char *why =
+		inv->has_total ? field_decimal(inv->host, head, "invoice_total", &inv->total, &seen)
+			       : NULL;
+	if (!why)
+		return 0;
+	return plugin_fail(err, "bad_payload", "invoice.invoice_total \"%.*s\" %s",
+			   (int)text_shown(seen.data, seen.size, 40), seen.data, why);
 }
 
 static int read_head(struct invoice *inv, struct weir_error *err)
@@ -94,7 +115,8 @@ static int read_head(struct invoice *inv, struct weir_error *err)
 		return plugin_fail(err, "bad_payload",
 				   "the payload lacks invoice, an object with vendor_name, "
 				   "invoice_number, invoice_date and currency");
-	if (read_names(inv, head, err) < 0 || read_currency(inv, head, err) < 0)
+	if (read_names(inv, head, err) < 0 || read_currency(inv, head, err) < 0 ||
+	    read_total(inv, head, err) < 0)
 		return -1;
 	if (field_flag(inv->host, head, "credit_note", &inv->head.credit_note) < 0)
 		return plugin_fail(err, "bad_payload", "invoice.credit_note must be true or false");
@@ -151,15 +173,17 @@ void lists_release(struct invoice_lists *lists)
 {
 	out_release(&lists->failed);
 	out_release(&lists->warnings);
+	out_release(&lists->charges);
 }
 
 static void lists_begin(struct invoice_lists *lists)
 {
-	lists->failed.size = lists->warnings.size = 0;
+	lists->failed.size = lists->warnings.size = lists->charges.size = 0;
 	lists->failed_list = (struct out_list){.limit = INVOICE_FAILED_MOST};
 	lists->warnings_list = (struct out_list){.limit = INVOICE_WARNINGS_MOST};
 	out_open(&lists->failed, NULL, '[');
 	out_open(&lists->warnings, NULL, '[');
+	out_open(&lists->charges, NULL, '[');
 }
 
 /* What is no text of PostgreSQL does not go there. */
@@ -202,6 +226,10 @@ static const struct warning {
 	[LINE_POUNDS] = {"weight_in_pounds", "weight", "has no unit: it was taken for pounds"},
 	[LINE_ROUNDED] = {"rounded_price", "extended_price",
 			  "is not quite the product: unit_price was taken for a rounded one"},
+	[LINE_TOLD_BY_TEXT] = {"charge_by_description", "booked as a charge, no goods:",
+			       "by its description; line_type would say so for sure"},
+	[LINE_MAYBE_CHARGE] = {"maybe_charge", "booked as goods:",
+			       "may be a charge by its description; line_type would say"},
 };
 
 static struct weir_text subject(const struct line *line, enum line_warning which)
@@ -211,6 +239,10 @@ static struct weir_text subject(const struct line *line, enum line_warning which
 		return line->pack_size;
 	case LINE_UNKNOWN_UOM:
 		return line->uom;
+	case LINE_TOLD_BY_TEXT:
+		return text_of(charge_name(line->charge));
+	case LINE_MAYBE_CHARGE:
+		return line->description;
 	case LINE_POUNDS:
 		return (struct weir_text){line->weight.text, line->weight.size};
 	default:
@@ -305,6 +337,23 @@ static void write_line(struct out *out, size_t index, const struct line *line)
 	out_close(out, '}');
 }
 
+static void write_charge(struct out *out, size_t index, const struct line *line)
+{
+	static const char *const told[] = {"line_type", "category", "description"};
+	out_open(out, NULL, '{');
+	out_count(out, "line", (int64_t)index + 1);
+	add_text(out, "kind", text_of(charge_name(line->charge)));
+	add_text(out, "told_by", text_of(told[line->told]));
+	add_text(out, "item_number", line->item_number);
+	add_text(out, "description", line->description);
+	add_decimal(out, "quantity", &line->quantity);
+	add_decimal(out, "unit_price", &line->unit_price);
+	add_decimal(out, "total", line->has_extended ? &line->extended : NULL);
+	out_flag(out, "credit", line->credit);
+	out_close(out, '}');
+}
+
+/* Goods go to `out`, charges to their list. */
 static void write_lines(const struct invoice *inv, struct invoice_lists *lists, struct out *out)
 {
 	struct line line;
@@ -315,11 +364,24 @@ static void write_lines(const struct invoice *inv, struct invoice_lists *lists, 
 			continue;
 		}
 		add_warnings(lists, i, &line);
-		write_line(out, i, &line);
+		if (line.charge == CHARGE_NONE)
+			write_line(out, i, &line);
+		else
+			write_charge(&lists->charges, i, &line);
 	}
 }
 
-void invoice_write(const struct invoice *inv, const struct invoice_fuzzy *fuzzy,
+static void write_charges(struct out *out, struct invoice_lists *lists)
+{
+	struct out *charges = &lists->charges;
+	out_close(charges, ']');
+	out_end(charges);
+	out->failed = out->failed || charges->failed;
+	if (!out->failed)
+		out_raw(out, "charges", charges->data, charges->size);
+}
+
+void invoice_write(const struct invoice *inv, const struct invoice_rules *rules,
 		   struct invoice_lists *lists, struct out *out)
 {
 	lists_begin(lists);
@@ -328,11 +390,14 @@ void invoice_write(const struct invoice *inv, const struct invoice_fuzzy *fuzzy,
 	add_text(out, "invoice_number", inv->invoice_number);
 	add_text(out, "invoice_date", inv->invoice_date);
 	add_text(out, "currency", inv->head.currency);
-	add_percent(out, "fuzzy_auto", fuzzy->automatic);
-	add_percent(out, "fuzzy_review", fuzzy->review);
+	add_decimal(out, "invoice_total", inv->has_total ? &inv->total : NULL);
+	out_flag(out, "refuse_duplicates", rules->refuse_duplicates);
+	add_percent(out, "fuzzy_auto", rules->automatic);
+	add_percent(out, "fuzzy_review", rules->review);
 	out_open(out, "lines", '[');
 	write_lines(inv, lists, out);
 	out_close(out, ']');
+	write_charges(out, lists);
 	write_lists(out, lists);
 	out_close(out, '}');
 }
@@ -387,6 +452,11 @@ void invoice_write_failed(const struct invoice *inv, struct invoice_lists *lists
 	out_count(out, "items_failed", (int64_t)inv->count);
 	count_nothing(out);
 	add_text(out, "total_cost", text_of("0"));
+	out_count(out, "charges_processed", 0);
+	add_text(out, "charges_total", text_of("0"));
+	add_decimal(out, "invoice_total", inv->has_total ? &inv->total : NULL);
+	out_raw(out, "invoice_total_difference", "null", 4);
+	out_raw(out, "duplicate_of", "null", 4);
 	add_text(out, "currency", inv->head.currency);
 	out_raw(out, "review", "[]", 2);
 	out_count(out, "review_omitted", 0);

@@ -3,6 +3,7 @@
 #ifndef INVOICE_INVOICE_H
 #define INVOICE_INVOICE_H
 
+#include "day.h"
 #include "field.h"
 #include "line.h"
 #include "out.h"
@@ -12,6 +13,7 @@
 #define INVOICE_USER_MOST 64
 #define INVOICE_NAME_MOST 200
 #define INVOICE_NUMBER_MOST 100
+#define INVOICE_DATE_MOST 40
 /* Bytes of the lists in a result, which is kept whole (WEIR_RESULT_MAX); what does not fit is
  * counted in failed_items_omitted and warnings_omitted. */
 #define INVOICE_FAILED_MOST (600 * 1024)
@@ -25,8 +27,11 @@ struct invoice {
 	size_t count; /* of lines */
 	struct weir_text user_id, vendor_name, invoice_number, invoice_date;
 	struct line_head head;
+	struct decimal total; /* of the invoice, where it is given */
+	bool has_total;
 	struct weir_error date_fault; /* code "": the date is good. Else every line is bad */
-	char user_digits[FIELD_DIGITS], number_digits[FIELD_DIGITS];
+	char user_digits[FIELD_DIGITS], number_digits[FIELD_DIGITS], date_digits[FIELD_DIGITS];
+	char date[DAY_TEXT], currency[4];
 };
 
 /* Reads all but the lines. In a later stage the invoice is the input. 0, or -1 with err: what is
@@ -37,15 +42,16 @@ int invoice_open(struct invoice *inv, const struct weir_host *host, const struct
 /* Looks no further than the first one. */
 bool invoice_has_good_line(const struct invoice *inv);
 
-/* Above which similarity of descriptions two are one, in percent: without a person, and with one
- * who looks at it later. */
-struct invoice_fuzzy {
+/* As the operator says. Above which similarity of descriptions two are one, in percent: without a
+ * person, and with one who looks at it later. */
+struct invoice_rules {
 	int automatic, review;
+	bool refuse_duplicates; /* an invoice that is booked under another custom_id */
 };
 
 /* Room for the lists of one invoice, for use again and again. The owner calls lists_release(). */
 struct invoice_lists {
-	struct out failed, warnings;
+	struct out failed, warnings, charges;
 	struct out_list failed_list, warnings_list;
 };
 
@@ -55,7 +61,7 @@ void lists_release(struct invoice_lists *lists);
 
 /* Appends the JSON text that weir.book_invoices() takes, and a comma. A failed allocation shows in
  * out->failed. */
-void invoice_write(const struct invoice *inv, const struct invoice_fuzzy *fuzzy,
+void invoice_write(const struct invoice *inv, const struct invoice_rules *rules,
 		   struct invoice_lists *lists, struct out *out);
 
 /* Appends the result of an invoice without a good line. err names the first faults; its code is

@@ -55,6 +55,35 @@ static int read_credit(const struct reader *r)
 	return 0;
 }
 
+static void tell(struct line *line, enum charge charge, enum line_told told)
+{
+	line->charge = charge;
+	line->told = told;
+}
+
+/* What line_type says; or else the category; or else the whole description. */
+static int read_charge(const struct reader *r)
+{
+	struct line *line = r->line;
+	struct weir_text type;
+	bool doubtful;
+	enum field field = field_text(r->host, r->map, "line_type", LINE_CATEGORY_MOST, &type);
+	if (field == FIELD_TEXT && charge_of_type(type, &line->charge)) {
+		line->told = TOLD_BY_TYPE;
+		return 0;
+	}
+	if (field != FIELD_ABSENT)
+		return fail_field(r, "bad_line_type", "line_type", type,
+				  "is none of " CHARGE_NAMES);
+	tell(line, charge_of_category(line->category), TOLD_BY_CATEGORY);
+	if (line->charge != CHARGE_NONE)
+		return 0;
+	tell(line, charge_of_description(line->description, &doubtful), TOLD_BY_DESCRIPTION);
+	line->warns[LINE_TOLD_BY_TEXT] = line->charge != CHARGE_NONE;
+	line->warns[LINE_MAYBE_CHARGE] = doubtful;
+	return 0;
+}
+
 /* Required. */
 static int read_figure(const struct reader *r, const char *code, const char *key,
 		       struct decimal *out)
@@ -181,6 +210,9 @@ static int read_pack_size(const struct reader *r)
 		field == FIELD_BAD ||
 		(field == FIELD_TEXT &&
 		 !pack_read(&line->pack, line->pack_size.data, line->pack_size.size));
+	/* A charge has none. */
+	if (field == FIELD_TEXT && !line->warns[LINE_UNKNOWN_PACK])
+		line->warns[LINE_MAYBE_CHARGE] = false;
 	return 0;
 }
 
@@ -189,13 +221,69 @@ static int settle(const struct reader *r)
 	return line_settle(r->line, r->head->currency, r->fault);
 }
 
+/* ---- charges ---- */
+
+/* A sum alone will do: it is once that sum. */
+static int read_charge_figures(const struct reader *r)
+{
+	struct line *line = r->line;
+	bool has_quantity = !field_is_absent(r->host, r->map, "quantity");
+	(void)decimal_read(&line->quantity, "1", 1);
+	if (read_extended(r) < 0 || (has_quantity && read_quantity(r) < 0))
+		return -1;
+	if (line->has_extended && !has_quantity && field_is_absent(r->host, r->map, "unit_price")) {
+		line->unit_price = line->extended;
+		return 0;
+	}
+	return read_unit_price(r);
+}
+
+/* On a credit note all is the other way round, but for what is kept (a fee) or taken off again. */
+static int check_charge_signs(const struct reader *r)
+{
+	const struct line *line = r->line;
+	int sign = line->quantity.sign * line->unit_price.sign;
+	struct weir_text price = text_of(&line->unit_price);
+	if (!line->credit && sign > 0 && charge_is_reduction(line->charge))
+		return plugin_fail(r->fault, "positive_reduction",
+				   "a %s of %s is above zero: what is taken off the bill has a "
+				   "minus",
+				   charge_name(line->charge), price.data);
+	if (line->credit && sign > 0 && line->charge != CHARGE_FEE &&
+	    line->charge != CHARGE_ROUNDING && line->charge != CHARGE_OTHER &&
+	    !charge_is_reduction(line->charge))
+		return plugin_fail(r->fault, "positive_credit",
+				   "a %s of %s on a credit_note is above zero, and what it takes "
+				   "back is below",
+				   charge_name(line->charge), price.data);
+	return 0;
+}
+
+static int settle_charge(const struct reader *r)
+{
+	return charge_settle(r->line, r->head->currency, r->fault);
+}
+
+/* ---- lines ---- */
+
+typedef int step(const struct reader *r);
+
 /* In the order in which a person would look at them; the first fault counts. What is read last may
  * lie in the host's buffer: pack_size. */
-static int (*const fields[])(const struct reader *r) = {
-	read_description, read_credit,	 read_quantity,	 read_unit_price,
-	check_signs,	  read_extended, read_weight,	 read_uom,
-	read_item_number, read_category, read_pack_size, settle,
-};
+static step *const of_all[] = {read_description, read_credit, read_category, read_charge, NULL};
+static step *const of_goods[] = {
+	read_quantity, read_unit_price,	 check_signs,	 read_extended, read_weight,
+	read_uom,      read_item_number, read_pack_size, settle,	NULL};
+static step *const of_charges[] = {read_charge_figures, check_charge_signs, settle_charge,
+				   read_item_number, NULL};
+
+static int take(step *const *steps, const struct reader *r)
+{
+	for (; *steps; steps++)
+		if ((*steps)(r) < 0)
+			return -1;
+	return 0;
+}
 
 int line_read(struct line *line, const struct weir_host *host, const struct weir_map *map,
 	      const struct line_head *head, struct weir_error *fault)
@@ -205,8 +293,7 @@ int line_read(struct line *line, const struct weir_host *host, const struct weir
 	memset(line->warns, 0, sizeof line->warns);
 	if (!map)
 		return plugin_fail(fault, "bad_line", "the line is no JSON object");
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-		if (fields[i](&r) < 0)
-			return -1;
-	return 0;
+	if (take(of_all, &r) < 0)
+		return -1;
+	return take(line->charge == CHARGE_NONE ? of_goods : of_charges, &r);
 }

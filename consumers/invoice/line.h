@@ -2,6 +2,7 @@
 #ifndef INVOICE_LINE_H
 #define INVOICE_LINE_H
 
+#include "charge.h"
 #include "field.h"
 #include "pack.h"
 #include "unit.h"
@@ -19,15 +20,22 @@ enum line_warning {
 	LINE_UNKNOWN_UOM,  /* what uom says is not known: an ordered unit is what pack_size says */
 	LINE_POUNDS,	   /* the weight has no unit, and was taken for pounds */
 	LINE_ROUNDED,	   /* extended_price is the product of a price that was rounded */
+	LINE_TOLD_BY_TEXT, /* the line is a charge by its description alone */
+	LINE_MAYBE_CHARGE, /* its description has words of a charge, and others */
 	LINE_WARNINGS
 };
+
+/* What says that a line is a charge. */
+enum line_told { TOLD_BY_TYPE, TOLD_BY_CATEGORY, TOLD_BY_DESCRIPTION };
 
 /* Texts point into the item or into the line itself, so a line is not to be copied. */
 struct line {
 	struct weir_text item_number, category, pack_size, uom; /* absent: none */
 	struct weir_text description; /* of a bad line: what stands there, of any size and kind */
-	/* How many of what `pack` holds, and the price of one. Of a credit line quantities are not
-	 * above zero. */
+	enum charge charge; /* CHARGE_NONE: goods; else pack, ordered, weight and uom are nothing */
+	enum line_told told;
+	/* How many of what `pack` holds, and the price of one. Of goods on a credit line quantities
+	 * are not above zero; of a charge both may be below. */
 	struct decimal quantity, unit_price;
 	struct pack pack;
 	struct decimal ordered;		/* the quantity as it is written */

@@ -2,12 +2,14 @@
  * Here the lines are read and checked, each by itself; what they are booked as is found out and
  * written by one call of weir.book_invoices() (schemas/sql) for all invoices of a flush. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "invoice.h"
 #include "kit.h"
 
 struct options {
 	int64_t fuzzy_auto, fuzzy_review; /* percent */
+	char *duplicate;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -32,12 +34,19 @@ static const struct weir_option options[] = {
 	 .unit = "PERCENT",
 	 .help = "Items at least so similar are what a line may be, for a person to review; less "
 		 "similar ones are not looked at."},
+	{.name = "duplicate",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(duplicate),
+	 .preset = "warn",
+	 .unit = "warn|refuse",
+	 .help = "What becomes of an invoice that is booked under another custom_id: a vendor's "
+		 "number, whatever its case, blanks, signs and zeros in front."},
 	{.type = WEIR_OPTION_END},
 };
 
 struct state {
 	const struct weir_host *host;
-	struct invoice_fuzzy fuzzy;
+	struct invoice_rules rules;
 };
 
 static int open_plugin(const struct weir_host *host, const void *config, void **out,
@@ -49,12 +58,18 @@ static int open_plugin(const struct weir_host *host, const void *config, void **
 				   "invoice.fuzzy-review (%d) must not be above "
 				   "invoice.fuzzy-auto (%d)",
 				   (int)o->fuzzy_review, (int)o->fuzzy_auto);
+	bool refuse = strcmp(o->duplicate, "refuse") == 0;
+	if (!refuse && strcmp(o->duplicate, "warn") != 0)
+		return plugin_fail(err, "bad_value",
+				   "invoice.duplicate must be warn or refuse, not \"%.60s\"",
+				   o->duplicate);
 	struct state *s = malloc(sizeof *s);
 	if (!s)
 		return plugin_fail_memory(err);
 	s->host = host;
-	s->fuzzy = (struct invoice_fuzzy){.automatic = (int)o->fuzzy_auto,
-					  .review = (int)o->fuzzy_review};
+	s->rules = (struct invoice_rules){.automatic = (int)o->fuzzy_auto,
+					  .review = (int)o->fuzzy_review,
+					  .refuse_duplicates = refuse};
 	*out = s;
 	return 0;
 }
@@ -144,7 +159,7 @@ static int add_invoice(const struct state *s, struct columns *c, struct invoice_
 	c->user[i].size = inv.user_id.size;
 	out_add(&c->texts, inv.user_id.data, inv.user_id.size);
 	size_t from = c->texts.size;
-	invoice_write(&inv, &s->fuzzy, lists, &c->texts);
+	invoice_write(&inv, &s->rules, lists, &c->texts);
 	if (c->texts.failed)
 		return plugin_fail_memory(err);
 	c->json[i].size = c->texts.size - from - 1; /* without the comma */
@@ -177,8 +192,8 @@ static int send(const struct state *s, struct weir_tx *tx, const struct columns 
 		.count = n,
 		.missing_code = "no_good_line",
 		.missing_text =
-			"no line of the invoice could be booked: the good ones were refused "
-			"by the database, or stand there with other content",
+			"no line of the invoice could be booked: refused by the database, there "
+			"with other content, or a duplicate; see its result",
 	};
 	return s->host->tx_results(tx, &statement, err);
 }
@@ -207,7 +222,7 @@ static void close_plugin(void *state) { free(state); }
 /* Of these only the first and line_items[] are refused as a whole: a bad line fails alone. */
 #define NUMBERS (WEIR_IS_TEXT | WEIR_IS_NUMBER)
 #define NAMES (WEIR_IS_TEXT | WEIR_IS_INTEGER)
-#define FLAGS (WEIR_IS_FLAG | WEIR_IS_TEXT)
+#define FLAGS (WEIR_IS_FLAG | WEIR_IS_TEXT | WEIR_IS_INTEGER)
 
 static const struct weir_field payload[] = {
 	{"invoice", WEIR_IS_MAP, WEIR_REQUIRED, "the head"},
@@ -215,6 +230,7 @@ static const struct weir_field payload[] = {
 	{"invoice.invoice_number", NAMES, WEIR_REQUIRED, "the supplier's"},
 	{"invoice.invoice_date", WEIR_IS_TEXT, WEIR_REQUIRED, "YYYY-MM-DD"},
 	{"invoice.currency", WEIR_IS_TEXT, WEIR_REQUIRED, "three capital letters"},
+	{"invoice.invoice_total", NUMBERS, WEIR_OPTIONAL, "what its lines have to come to"},
 	{"invoice.credit_note", FLAGS, WEIR_OPTIONAL, "of all lines; preset false"},
 	{"line_items", WEIR_IS_LIST, WEIR_REQUIRED, "the lines; in CSV a row each"},
 	{"line_items[].description", WEIR_IS_TEXT, WEIR_REQUIRED, "what was bought"},
@@ -222,6 +238,11 @@ static const struct weir_field payload[] = {
 	{"line_items[].unit_price", NUMBERS, WEIR_REQUIRED, "of an ordered unit"},
 	{"line_items[].item_number", NAMES, WEIR_OPTIONAL, "the supplier's"},
 	{"line_items[].pack_size", WEIR_IS_TEXT, WEIR_OPTIONAL, "of an ordered unit, 4/1 GAL"},
+	{"line_items[].uom", WEIR_IS_TEXT, WEIR_OPTIONAL, "of the quantity: CS, EA, LB, ..."},
+	{"line_items[].weight", NUMBERS, WEIR_OPTIONAL, "of all of it: 27.43, or 12.4 KG"},
+	{"line_items[].extended_price", NUMBERS, WEIR_OPTIONAL, "what is billed for the line"},
+	{"line_items[].line_type", WEIR_IS_TEXT, WEIR_OPTIONAL,
+	 "item, or a charge: tax, freight, ..."},
 	{"line_items[].category", WEIR_IS_TEXT, WEIR_OPTIONAL, "kept with the item"},
 	{"line_items[].credit_note", FLAGS, WEIR_OPTIONAL, "of this line; preset false"},
 	{0},
@@ -238,6 +259,8 @@ static const struct weir_field tables[] = {
 	{"weir.vendor_item_mappings", 0, WEIR_OPTIONAL, "which line is which item"},
 	{"weir.inventory_transactions", 0, WEIR_OPTIONAL, "lines that are booked"},
 	{"weir.price_history", 0, WEIR_OPTIONAL, "purchases, and the price before each"},
+	{"weir.invoices", 0, WEIR_OPTIONAL, "invoices that are booked"},
+	{"weir.invoice_charges", 0, WEIR_OPTIONAL, "lines that are no goods: tax, freight, ..."},
 	{0},
 };
 
@@ -249,6 +272,11 @@ static const struct weir_field result[] = {
 	{"exact_matches", WEIR_IS_INTEGER, WEIR_REQUIRED,
 	 "and fuzzy_matches: lines of known items"},
 	{"total_cost", WEIR_IS_TEXT, WEIR_REQUIRED, "of what is booked, exact, in currency"},
+	{"charges_processed", WEIR_IS_INTEGER, WEIR_REQUIRED, "charges that are booked"},
+	{"charges_total", WEIR_IS_TEXT, WEIR_REQUIRED, "of these, exact, in currency"},
+	{"invoice_total_difference", WEIR_IS_TEXT, WEIR_OPTIONAL,
+	 "what is booked less invoice_total, where it is not the same"},
+	{"duplicate_of", WEIR_IS_TEXT, WEIR_OPTIONAL, "the custom_id it is booked under as well"},
 	{"price_increases", WEIR_IS_INTEGER, WEIR_REQUIRED, "and price_decreases"},
 	{"review", WEIR_IS_LIST, WEIR_REQUIRED, "lines that a person has to look at"},
 	{"failed_items", WEIR_IS_LIST, WEIR_REQUIRED, "each bad line, and why"},
@@ -261,8 +289,8 @@ static const struct weir_about about = {
 
 /* ---- the plugin ---- */
 
-static const char *const head[] = {"vendor_name", "invoice_number", "invoice_date", "currency",
-				   NULL};
+static const char *const head[] = {"vendor_name", "invoice_number", "invoice_date",
+				   "currency",	  "invoice_total",  NULL};
 
 static const struct weir_rows rows = {
 	.head_key = "invoice", .head = head, .rows_key = "line_items"};
@@ -287,10 +315,13 @@ const struct weir_plugin *weir_plugin(void)
 		.close = close_plugin,
 		.sample = "{\"custom_id\":\"invoice_id_4711\",\"invoice\":{\"vendor_name\":"
 			  "\"Valley Farms\",\"invoice_number\":\"VF-2031\",\"invoice_date\":"
-			  "\"2025-03-14\",\"currency\":\"USD\"},\"line_items\":[{\"item_number\":"
+			  "\"2025-03-14\",\"currency\":\"USD\",\"invoice_total\":\"46.00\"},\"line_"
+			  "items\":[{\"item_number\":"
 			  "\"10442\",\"description\":\"Whole milk\",\"quantity\":\"3\","
 			  "\"unit_price\":\"12.50\",\"pack_size\":\"4/1 GAL\",\"category\":"
-			  "\"Dairy\"}]}",
+			  "\"Dairy\",\"uom\":\"CS\",\"extended_price\":\"37.50\"},"
+			  "{\"description\":\"Fuel surcharge\",\"line_type\":\"fuel_surcharge\","
+			  "\"quantity\":\"1\",\"unit_price\":\"8.50\"}]}",
 		.rows = &rows,
 		.about = &about,
 	};

@@ -387,3 +387,11 @@ int line_settle(struct line *line, struct weir_text currency, struct weir_error 
 		line->quantity = content;
 	return settle_uom(&s);
 }
+
+int charge_settle(struct line *line, struct weir_text currency, struct weir_error *fault)
+{
+	if (!line->has_extended)
+		return 0;
+	const struct settling s = {.line = line, .currency = currency, .fault = fault};
+	return agrees(&s, &line->quantity) == NO ? fail_total(&s) : 0;
+}

@@ -33,4 +33,7 @@
  * bad_weight, ambiguous_weight. */
 int line_settle(struct line *line, struct weir_text currency, struct weir_error *fault);
 
+/* Of a charge: whether extended_price, where it is given, is quantity x unit_price. */
+int charge_settle(struct line *line, struct weir_text currency, struct weir_error *fault);
+
 #endif

@@ -13,6 +13,7 @@ struct invoices {
 	int64_t success, partial_success, failed;
 	int64_t items_processed, items_failed; /* lines */
 	int64_t created, updated, exact, fuzzy, review, warnings, increases, decreases;
+	int64_t charges, duplicates, differences;
 };
 
 #define COUNT(NAME, FIELD_NAME) FIELD(FIELD_COUNT, struct invoices, NAME, FIELD_NAME)
@@ -31,6 +32,9 @@ static const struct field fields[] = {
 	COUNT("warnings", warnings),
 	COUNT("price_increases", increases),
 	COUNT("price_decreases", decreases),
+	COUNT("charges_processed", charges),
+	COUNT("duplicates", duplicates),
+	COUNT("invoice_total_differences", differences),
 	{.type = FIELD_END},
 };
 
@@ -48,11 +52,14 @@ static const char add_up[] =
 	"    inventory_items_updated int4, exact_matches int4, fuzzy_matches int4,"
 	"    price_increases int4, price_decreases int4, total_cost numeric, currency text,"
 	"    review json, review_omitted int4, warnings json, warnings_omitted int4,"
-	"    failed_items json, failed_items_omitted int4)"
+	"    failed_items json, failed_items_omitted int4, charges_processed int4,"
+	"    charges_total numeric, invoice_total_difference numeric, duplicate_of text)"
 	"  WHERE r.job_id = $1 AND r.status IN (1, 2) AND r.stage IN"
 	"   (SELECT stage FROM weir.job_stages WHERE job_id = $1 AND kind = '" KIND "')),"
 	" cost AS (SELECT currency, sum(total_cost) AS total FROM x WHERE currency <> ''"
 	"  GROUP BY 1 LIMIT 1000),"
+	" charge AS (SELECT currency, sum(charges_total) AS total FROM x"
+	"  WHERE currency <> '' AND charges_processed > 0 GROUP BY 1 LIMIT 1000),"
 	" class AS (SELECT name, sum(n)::int8 AS lines FROM ("
 	"   SELECT coalesce(line ->> 'error_class', 'unknown') AS name, 1 AS n"
 	"   FROM x CROSS JOIN LATERAL json_array_elements(failed_items) AS f(line)"
@@ -61,16 +68,35 @@ static const char add_up[] =
 	" SELECT count(*) FILTER (WHERE lost) AS failed,"
 	" count(*) FILTER (WHERE NOT lost AND status = 'partial_success') AS partial_success,"
 	" count(*) FILTER (WHERE NOT lost AND status IS DISTINCT FROM 'partial_success')"
-	"  AS success,"
-	SUM("items_processed") SUM("items_failed") SUM("inventory_items_created")
-	SUM("inventory_items_updated") SUM("exact_matches") SUM("fuzzy_matches")
-	SUM("price_increases") SUM("price_decreases") LENGTH("review") LENGTH("warnings")
-	" (SELECT jsonb_object_agg(currency, total::text) FROM cost)::text AS total_cost,"
-	" (SELECT string_agg(total || ' ' || currency, ', ' ORDER BY currency) FROM cost)"
-	"  AS cost_text,"
-	" (SELECT jsonb_object_agg(name, lines) FROM class)::text AS failed_items_by_class,"
-	" (SELECT string_agg(name || ' ' || lines, ', ' ORDER BY lines DESC, name) FROM class)"
-	"  AS class_text FROM x";
+	"  AS success," SUM("items_processed") SUM("items_failed") SUM(
+		"inventory_items_created") SUM("inventory_items_updated") SUM("exact_matches")
+		SUM("fuzzy_matches") SUM("price_increases") SUM("price_decreases") SUM(
+			"charges_processed") " count(duplicate_of) AS duplicates,"
+					     " count(invoice_total_difference) AS "
+					     "invoice_total_differences," LENGTH("review") LENGTH(
+						     "warnings") " (SELECT "
+								 "jsonb_object_agg(currency, "
+								 "total::text) FROM cost)::text AS "
+								 "total_cost,"
+								 " (SELECT string_agg(total || ' ' "
+								 "|| currency, ', ' ORDER BY "
+								 "currency) FROM cost)"
+								 "  AS cost_text,"
+								 " (SELECT "
+								 "jsonb_object_agg(currency, "
+								 "total::text) FROM charge)::text "
+								 "AS charges_total,"
+								 " (SELECT string_agg(total || ' ' "
+								 "|| currency, ', ' ORDER BY "
+								 "currency) FROM charge)"
+								 "  AS charges_text,"
+								 " (SELECT jsonb_object_agg(name, "
+								 "lines) FROM class)::text AS "
+								 "failed_items_by_class,"
+								 " (SELECT string_agg(name || ' ' "
+								 "|| lines, ', ' ORDER BY lines "
+								 "DESC, name) FROM class)"
+								 "  AS class_text FROM x";
 
 static bool has_invoices(const struct report *r)
 {
@@ -80,8 +106,8 @@ static bool has_invoices(const struct report *r)
 	return false;
 }
 
-/* A kind of this name may be somebody else's, and its results of another form: then there is nothing
- * to add up, and the rest of the report is to be had all the same. */
+/* A kind of this name may be somebody else's, and its results of another form: then there is
+ * nothing to add up, and the rest of the report is to be had all the same. */
 static int try_to_add_up(struct ledger *l, const char *job_id, PGresult **out,
 			 struct weir_error *err)
 {
@@ -141,6 +167,12 @@ void report_invoices_text(const PGresult *r, struct buffer *b)
 		      "prices     %" PRId64 " increases, %" PRId64 " decreases\n",
 		      i.created, i.updated, i.exact, i.fuzzy, i.increases, i.decreases);
 	text_line("cost       ", named(r, "cost_text"), b);
+	text_line("charges    ", named(r, "charges_text"), b);
+	if (i.differences > 0 || i.duplicates > 0)
+		buffer_printf(b,
+			      "odd        %" PRId64 " not of their invoice_total, %" PRId64
+			      " booked under another custom_id\n",
+			      i.differences, i.duplicates);
 }
 
 static void json_object(struct buffer *b, const char *name, struct weir_text object)
@@ -157,6 +189,7 @@ void report_invoices_json(const PGresult *r, struct buffer *b)
 	buffer_add_char(b, '{');
 	fields_json(fields, &i, b);
 	json_object(b, "total_cost", named(r, "total_cost"));
+	json_object(b, "charges_total", named(r, "charges_total"));
 	json_object(b, "failed_items_by_class", named(r, "failed_items_by_class"));
 	json_close(b, '}');
 }
@@ -166,7 +199,8 @@ void report_invoices_csv_names(const PGresult *r, struct buffer *b)
 	if (!r)
 		return;
 	fields_csv_names(fields, "invoices_", b);
-	buffer_add_text(b, "invoices_total_cost,invoices_failed_items_by_class,");
+	buffer_add_text(b, "invoices_total_cost,invoices_charges_total,"
+			   "invoices_failed_items_by_class,");
 }
 
 void report_invoices_csv(const PGresult *r, struct buffer *b)
@@ -176,5 +210,6 @@ void report_invoices_csv(const PGresult *r, struct buffer *b)
 	struct invoices i = read_counts(r);
 	fields_csv(fields, &i, b);
 	csv_cell(b, named(r, "cost_text"));
+	csv_cell(b, named(r, "charges_text"));
 	csv_cell(b, named(r, "class_text"));
 }

@@ -464,25 +464,6 @@ SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
   JOIN weir.inventory_items i USING (item_id)
 $$;
 
--- Books the invoices of a flush: their users, ids and lines (JSON, as the plugin `invoice` has
--- checked them), by position. Returns what each came to.
-CREATE FUNCTION weir.book_invoices(positions integer[], user_ids text[], invoice_ids text[],
-                                   invoices text[])
-RETURNS TABLE (pos integer, result json, refused boolean) LANGUAGE plpgsql AS $$
-DECLARE
-	lines weir.invoice_line[] := weir.read_invoices(positions, user_ids, invoice_ids, invoices);
-	matches weir.line_match[] := weir.map_all(lines);
-BEGIN
-	-- From here on the prices and quantities of these items are ours, in the order of their keys.
-	PERFORM FROM (SELECT DISTINCT l.item_id FROM unnest(lines, matches) l
-	               WHERE l.item_id IS NOT NULL ORDER BY 1) u
-	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i
-	               WHERE i.item_id = u.item_id FOR NO KEY UPDATE) i;
-	matches := weir.do_safely('book', lines, matches);
-	PERFORM weir.forget_items(matches);
-	RETURN QUERY SELECT * FROM weir.invoice_results(positions, invoices, lines, matches);
-END $$;
-
 -- ---- review ----
 
 -- The mapping is right as it is. False: there is none to accept.

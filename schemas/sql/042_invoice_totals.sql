@@ -1,4 +1,5 @@
--- What invoices say of their lines besides quantity and price: line totals, weights, units of measure.
+-- What invoices say besides quantity and price of goods: line totals, weights, units of measure, charges,
+-- and the invoice's own total; and whether an invoice is there already, under another custom_id.
 --
 -- A line is booked by what its price is of (consumers/invoice/settle.h): quantity, unit_price and
 -- pack_units are of that; `ordered`, `weight` and `uom` are what is written. total_cost is the money
@@ -9,14 +10,120 @@ ALTER TABLE weir.inventory_transactions
 	ADD COLUMN weight  numeric, -- in the unit that it is written in
 	ADD COLUMN uom     text;
 
+-- One row a line that is no goods: tax, freight, a deposit, a discount, ... In no item, and no quantity of
+-- anything; below zero where it is money back.
+CREATE TABLE weir.invoice_charges (
+	user_id        text COLLATE "C" NOT NULL,
+	invoice_id     text COLLATE "C" NOT NULL, -- the item's custom_id
+	line           integer NOT NULL,          -- from 1; those of goods are transactions
+	kind           text NOT NULL, -- as line_type calls it (consumers/invoice/charge.h)
+	told_by        text NOT NULL CHECK (told_by IN ('line_type', 'category', 'description')),
+	vendor_id      bigint NOT NULL,
+	invoice_number text NOT NULL,
+	invoice_date   date NOT NULL,
+	currency       text NOT NULL,
+	item_number    text,
+	description    text NOT NULL,
+	quantity       numeric NOT NULL,
+	unit_price     numeric NOT NULL,
+	amount         numeric NOT NULL, -- billed
+	booked_at      timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (invoice_id, line, user_id)
+);
+
+-- One row an invoice that is booked. Of those with one number of a vendor the first is itself, and the
+-- others are duplicates of it; credit notes are counted apart, as many have the number of the invoice that
+-- they are about. So two that are booked at the same time wait for each other here.
+CREATE TABLE weir.invoices (
+	user_id        text COLLATE "C" NOT NULL,
+	invoice_id     text COLLATE "C" NOT NULL, -- the item's custom_id
+	vendor_id      bigint NOT NULL,
+	number_key     text COLLATE "C" NOT NULL, -- weir.number_key() of the number
+	credit         boolean NOT NULL,          -- all of its lines are credits
+	invoice_number text NOT NULL,             -- as it was first written
+	invoice_date   date NOT NULL,
+	currency       text NOT NULL,
+	duplicate_of   text COLLATE "C",          -- the invoice_id of the first
+	booked_at      timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (invoice_id, user_id)
+);
+
+CREATE UNIQUE INDEX invoices_by_number ON weir.invoices (vendor_id, number_key, credit)
+	WHERE duplicate_of IS NULL;
+
+-- What numbers of one invoice have in common, however they are typed: INV-0042, "inv 42" and Inv42.
+CREATE FUNCTION weir.number_key(number text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT string_agg(coalesce(nullif(ltrim(w[1], '0'), ''), '0'), ' ' ORDER BY n)
+          FROM regexp_matches(weir.text_key(number), '[0-9]+|[^0-9 ]+', 'g') WITH ORDINALITY AS m(w, n));
+
+-- Those that are booked already.
+INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, number_key, credit, invoice_number, invoice_date,
+       currency, duplicate_of, booked_at)
+SELECT i.user_id, i.invoice_id, i.vendor_id, i.number_key, i.credit, i.invoice_number, i.invoice_date,
+       i.currency, nullif(first_value(i.invoice_id) OVER (PARTITION BY i.vendor_id, i.number_key, i.credit
+                                                          ORDER BY i.booked_at, i.invoice_id),
+                          i.invoice_id), i.booked_at
+  FROM (SELECT t.user_id, t.invoice_id, min(t.vendor_id) AS vendor_id,
+               weir.number_key(min(t.invoice_number)) AS number_key,
+               bool_and(t.kind = 'credit') AS credit, min(t.invoice_number) AS invoice_number,
+               min(t.invoice_date) AS invoice_date, min(t.currency) AS currency,
+               min(t.booked_at) AS booked_at
+          FROM weir.inventory_transactions t GROUP BY t.user_id, t.invoice_id) i;
+
+-- What was free was a price, and is none any more.
+DO $$
+DECLARE
+	i record;
+BEGIN
+	FOR i IN WITH free AS (DELETE FROM weir.price_history WHERE price = 0
+	                       RETURNING user_id, item_id)
+	         SELECT DISTINCT user_id, item_id FROM free LOOP
+		PERFORM weir.recount_item(i.user_id, i.item_id);
+	END LOOP;
+END $$;
+
+-- ---- what is passed on while a flush is booked ----
+
 -- Of old callers all of these are NULL.
 ALTER TYPE weir.invoice_line ADD ATTRIBUTE total numeric;
 ALTER TYPE weir.invoice_line ADD ATTRIBUTE ordered numeric;
 ALTER TYPE weir.invoice_line ADD ATTRIBUTE weight numeric;
 ALTER TYPE weir.invoice_line ADD ATTRIBUTE uom text;
 
+CREATE TYPE weir.invoice_head AS (
+	pos            integer,
+	user_id        text COLLATE "C",
+	invoice_id     text COLLATE "C",
+	vendor_name    text,
+	vendor_key     text COLLATE "C",
+	vendor_id      bigint, -- NULL: not known, or not yet
+	invoice_number text,
+	invoice_date   date,
+	currency       text COLLATE "C",
+	total          numeric, -- NULL: not given
+	credit         boolean,
+	refuse         boolean, -- a duplicate is refused; once registered: this one is
+	duplicate_of   text COLLATE "C" -- NULL: it is none
+);
+
+CREATE TYPE weir.invoice_charge AS (
+	pos         integer,
+	user_id     text COLLATE "C",
+	invoice_id  text COLLATE "C",
+	line        integer,
+	kind        text,
+	told_by     text,
+	item_number text,
+	description text,
+	quantity    numeric,
+	unit_price  numeric,
+	amount      numeric,
+	credit      boolean
+);
+
 -- In one order for everybody: two flushes never wait for each other.
-CREATE OR REPLACE FUNCTION weir.read_invoices(pos integer[], user_id text[], invoice_id text[], invoice text[])
+CREATE OR REPLACE FUNCTION weir.read_invoices(pos integer[], user_id text[], invoice_id text[],
+                                              invoice text[])
 RETURNS weir.invoice_line[] LANGUAGE sql AS $$
 SELECT coalesce(array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.invoice_number,
                      h.invoice_date, h.currency, h.fuzzy_auto, h.fuzzy_review, l.line,
@@ -37,9 +144,114 @@ SELECT coalesce(array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.v
        total numeric, ordered numeric, weight numeric, uom text)
 $$;
 
+CREATE FUNCTION weir.read_charges(pos integer[], user_id text[], invoice_id text[], invoice text[])
+RETURNS weir.invoice_charge[] LANGUAGE sql AS $$
+SELECT coalesce(array_agg(ROW(u.pos, u.user_id, u.invoice_id, c.line, c.kind, c.told_by, c.item_number,
+                     c.description, c.quantity, c.unit_price,
+                     coalesce(c.total, c.quantity * c.unit_price), c.credit)::weir.invoice_charge
+                 ORDER BY u.user_id COLLATE "C", u.invoice_id COLLATE "C", u.pos, c.line), '{}')
+  FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
+ CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(charges json)
+ CROSS JOIN LATERAL json_to_recordset(i.charges) AS c(line integer, kind text, told_by text,
+       item_number text, description text, quantity numeric, unit_price numeric, total numeric,
+       credit boolean)
+$$;
+
+CREATE FUNCTION weir.read_heads(pos integer[], user_id text[], invoice_id text[], invoice text[],
+                                lines weir.invoice_line[], charges weir.invoice_charge[])
+RETURNS weir.invoice_head[] LANGUAGE sql AS $$
+SELECT array_agg(ROW(u.pos, u.user_id, u.invoice_id, i.vendor_name, weir.text_key(i.vendor_name), NULL,
+                     i.invoice_number, i.invoice_date, i.currency,
+                     CASE WHEN c.credit AND i.invoice_total > 0 THEN -i.invoice_total
+                          ELSE i.invoice_total END, coalesce(c.credit, false),
+                     coalesce(i.refuse_duplicates, false), NULL)::weir.invoice_head
+                 ORDER BY u.user_id COLLATE "C", u.invoice_id COLLATE "C", u.pos)
+  FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
+ CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(vendor_name text, invoice_number text,
+       invoice_date date, currency text, invoice_total numeric, refuse_duplicates boolean)
+  LEFT JOIN (SELECT l.pos, bool_and(l.credit) AS credit
+               FROM (SELECT x.pos, x.credit FROM unnest(lines) x
+                     UNION ALL SELECT y.pos, y.credit FROM unnest(charges) y) l
+              GROUP BY l.pos) c ON c.pos = u.pos
+$$;
+
+-- ---- the invoices themselves ----
+
+-- The vendors that the heads name, as far as they are there.
+CREATE FUNCTION weir.find_vendors(heads weir.invoice_head[]) RETURNS weir.invoice_head[]
+LANGUAGE sql STABLE AS $$
+SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, v.vendor_id,
+                     h.invoice_number, h.invoice_date, h.currency, h.total, h.credit, h.refuse,
+                     h.duplicate_of)::weir.invoice_head ORDER BY h.n)
+  FROM unnest(heads) WITH ORDINALITY AS h(pos, user_id, invoice_id, vendor_name, vendor_key, vendor_id,
+       invoice_number, invoice_date, currency, total, credit, refuse, duplicate_of, n)
+  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
+        WHERE w.user_id = h.user_id AND w.vendor_key = h.vendor_key LIMIT 1) v ON true
+$$;
+
+-- Makes the vendors of invoices that have no goods, which mapping does not see. Seldom: so their users'
+-- inventories are simply held alone, all that the flush needs, before anything else is.
+CREATE FUNCTION weir.take_vendors(heads weir.invoice_head[], lines weir.invoice_line[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	users text[] := (SELECT array_agg(h.user_id) FROM unnest(heads) h);
+	missing weir.invoice_head[];
+	h weir.invoice_head;
+BEGIN
+	SELECT array_agg(m) INTO missing FROM unnest(weir.find_vendors(heads)) m
+	 WHERE m.vendor_id IS NULL AND NOT EXISTS (SELECT FROM unnest(lines) l WHERE l.pos = m.pos);
+	IF missing IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM weir.hold_inventories(users, users);
+	FOREACH h IN ARRAY missing LOOP
+		BEGIN
+			PERFORM weir.take_vendor(h.user_id, h.vendor_key, h.vendor_name);
+		EXCEPTION WHEN OTHERS OR assert_failure THEN
+			IF NOT weir.is_refusal(SQLSTATE) THEN
+				RAISE;
+			END IF;
+		END;
+	END LOOP;
+END $$;
+
+-- Writes them down, in one order for everybody, and finds out of which other one each is a duplicate.
+-- What is refused for that is not written; what was written before is not refused.
+CREATE FUNCTION weir.register_invoices(INOUT heads weir.invoice_head[]) LANGUAGE plpgsql AS $$
+BEGIN
+	heads := weir.find_vendors(heads);
+	INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, number_key, credit, invoice_number,
+	       invoice_date, currency)
+	SELECT h.user_id, h.invoice_id, h.vendor_id, weir.number_key(h.invoice_number), h.credit,
+	       h.invoice_number, h.invoice_date, h.currency
+	  FROM unnest(heads) h WHERE h.vendor_id IS NOT NULL
+	 ORDER BY 3, 4, 5, 2
+	ON CONFLICT DO NOTHING;
+	SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.vendor_id,
+	                     h.invoice_number, h.invoice_date, h.currency, h.total, h.credit,
+	                     h.refuse AND o.invoice_id IS NULL AND f.invoice_id IS NOT NULL,
+	                     CASE WHEN o.invoice_id IS NULL THEN f.invoice_id
+	                          ELSE o.duplicate_of END)::weir.invoice_head ORDER BY h.n)
+	  INTO heads
+	  FROM unnest(heads) WITH ORDINALITY AS h(pos, user_id, invoice_id, vendor_name, vendor_key,
+	       vendor_id, invoice_number, invoice_date, currency, total, credit, refuse, duplicate_of, n)
+	  LEFT JOIN LATERAL (SELECT i.* FROM weir.invoices i WHERE i.invoice_id = h.invoice_id
+	        AND i.user_id = h.user_id LIMIT 1) o ON true
+	  LEFT JOIN LATERAL (SELECT i.invoice_id FROM weir.invoices i WHERE o.invoice_id IS NULL
+	        AND i.vendor_id = h.vendor_id AND i.number_key = weir.number_key(h.invoice_number)
+	        AND i.credit = h.credit AND i.duplicate_of IS NULL LIMIT 1) f ON true;
+	INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, number_key, credit, invoice_number,
+	       invoice_date, currency, duplicate_of)
+	SELECT h.user_id, h.invoice_id, h.vendor_id, weir.number_key(h.invoice_number), h.credit,
+	       h.invoice_number, h.invoice_date, h.currency, h.duplicate_of
+	  FROM unnest(heads) h WHERE h.duplicate_of IS NOT NULL AND NOT h.refuse
+	ON CONFLICT DO NOTHING;
+END $$;
+
 -- ---- writing ----
 
 -- Writes lines whose items are known and held. Those that stand there already are left as they are.
+-- What is free is no purchase: a sample is no earlier price, and no last one.
 CREATE OR REPLACE FUNCTION weir.write_lines(lines weir.invoice_line[], matches weir.line_match[])
 RETURNS weir.booked_line[] LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,18 +261,17 @@ BEGIN
 		INSERT INTO weir.inventory_transactions (user_id, invoice_id, line, kind, vendor_id,
 		       item_id, mapping_id, match, invoice_number, invoice_date, currency, description,
 		       quantity, unit_price, total_cost, pack_size, pack_units, quantity_change,
-		       unit_cost,
-		       ordered, weight, uom)
+		       unit_cost, ordered, weight, uom)
 		SELECT l.user_id, l.invoice_id, l.line, CASE WHEN l.credit THEN 'credit' ELSE 'purchase' END,
 		       l.vendor_id, l.item_id, l.mapping_id, l.match, l.invoice_number, l.invoice_date,
-		       l.currency, l.description, l.quantity, l.unit_price, coalesce(l.total, l.quantity * l.unit_price),
-		       l.pack_size, l.pack_units, l.quantity * l.pack_units,
+		       l.currency, l.description, l.quantity, l.unit_price,
+		       coalesce(l.total, l.quantity * l.unit_price), l.pack_size, l.pack_units, l.quantity * l.pack_units,
 		       round(l.unit_price / l.pack_units, 10), l.ordered, l.weight, l.uom
 		  FROM unnest(lines, matches) AS l WHERE l.item_id IS NOT NULL
 		ON CONFLICT DO NOTHING
 		RETURNING user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line,
 		          unit_price, pack_units, quantity_change,
-		          kind = 'purchase' AND quantity <> 0 AS is_purchase),
+		          kind = 'purchase' AND quantity <> 0 AND unit_price <> 0 AS is_purchase),
 	p AS (
 		INSERT INTO weir.price_history (user_id, invoice_id, line, item_id, vendor_id, currency,
 		       invoice_date, price, pack_units, previous_price, previous_pack_units,
@@ -77,12 +288,107 @@ BEGIN
 	RETURN booked;
 END $$;
 
+-- Writes charges; those that stand there already are left as they are.
+CREATE FUNCTION weir.write_charges(charges weir.invoice_charge[], heads weir.invoice_head[])
+RETURNS void LANGUAGE sql AS $$
+INSERT INTO weir.invoice_charges (user_id, invoice_id, line, kind, told_by, vendor_id, invoice_number,
+       invoice_date, currency, item_number, description, quantity, unit_price, amount)
+SELECT c.user_id, c.invoice_id, c.line, c.kind, c.told_by, h.vendor_id, h.invoice_number, h.invoice_date,
+       h.currency, c.item_number, c.description, c.quantity, c.unit_price, c.amount
+  FROM unnest(charges) c JOIN unnest(heads) h USING (pos)
+ WHERE h.vendor_id IS NOT NULL
+ ORDER BY c.user_id COLLATE "C", c.invoice_id COLLATE "C", c.line
+ON CONFLICT DO NOTHING
+$$;
+
+-- The same, and those that the database refuses do not take the others with them. Returns why each was
+-- refused, NULL where it was not.
+CREATE FUNCTION weir.book_charges(charges weir.invoice_charge[], heads weir.invoice_head[])
+RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	half integer := cardinality(charges) / 2;
+BEGIN
+	BEGIN
+		PERFORM weir.write_charges(charges, heads);
+		RETURN array_fill(NULL::text, ARRAY[cardinality(charges)]);
+	EXCEPTION WHEN OTHERS OR assert_failure THEN
+		IF NOT weir.is_refusal(SQLSTATE) THEN
+			RAISE;
+		END IF;
+		IF half = 0 THEN
+			RETURN ARRAY[SQLERRM];
+		END IF;
+	END;
+	RETURN weir.book_charges(charges[:half], heads) || weir.book_charges(charges[half + 1:], heads);
+END $$;
+
 -- ---- results ----
+
+-- What stands booked of an invoice: its sum, and how far that may be from what was billed: the vendor
+-- rounds each product to the smallest coin, up or down.
+CREATE FUNCTION weir.invoice_sum(of_user text, invoice text, in_currency text)
+RETURNS TABLE (total numeric, tolerance numeric) LANGUAGE sql STABLE AS $$
+SELECT sum(b.amount), 0.5 * c.coin * count(*) FILTER (WHERE b.amount <> round(b.amount, c.places))
+  FROM (SELECT t.total_cost AS amount FROM weir.inventory_transactions t
+         WHERE t.user_id = of_user AND t.invoice_id = invoice
+        UNION ALL
+        SELECT x.amount FROM weir.invoice_charges x
+         WHERE x.user_id = of_user AND x.invoice_id = invoice) b
+ CROSS JOIN (SELECT CASE WHEN w THEN 1 ELSE 0.01 END AS coin, CASE WHEN w THEN 0 ELSE 2 END AS places
+               FROM (SELECT in_currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW',
+                            'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF')) AS k(w)) c
+ GROUP BY c.coin
+$$;
+
+-- What a person is told of an invoice as a whole.
+CREATE FUNCTION weir.invoice_warnings(h weir.invoice_head, total numeric, difference numeric)
+RETURNS json LANGUAGE sql STABLE AS $$
+SELECT coalesce(json_agg(json_build_object('line', NULL, 'description', NULL, 'warning', w.warning,
+                                           'warning_class', w.class)), '[]')
+  FROM (SELECT format('invoice %s of %s is booked as "%s" as well', h.invoice_number, h.vendor_name,
+                      h.duplicate_of) AS warning, 'duplicate_invoice' AS class
+         WHERE h.duplicate_of IS NOT NULL
+        UNION ALL
+        SELECT format('invoice_total is %s, and what is booked comes to %s: a difference of %s', h.total,
+                      total, difference), 'invoice_total_differs'
+         WHERE difference IS NOT NULL) w
+$$;
+
+-- One list of two.
+CREATE FUNCTION weir.join_lists(a json, b json) RETURNS json LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN b IS NULL OR json_array_length(b) = 0 THEN a
+            ELSE (SELECT json_agg(e.v ORDER BY e.list, e.n)
+                    FROM (SELECT 1 AS list, v, n FROM json_array_elements(a) WITH ORDINALITY AS x(v, n)
+                          UNION ALL
+                          SELECT 2, v, n FROM json_array_elements(b) WITH ORDINALITY AS x(v, n)) e) END;
+
+-- One that is refused since it is there already: nothing of it is booked.
+CREATE FUNCTION weir.refused_result(h weir.invoice_head, lines bigint, failed json, omitted integer,
+                                    warnings json, warnings_omitted integer)
+RETURNS json LANGUAGE sql STABLE AS $$
+SELECT json_build_object(
+	'status', 'failed', 'vendor_id', h.vendor_id, 'invoice_number', h.invoice_number,
+	'items_processed', 0, 'items_failed', lines + json_array_length(failed) + omitted,
+	'inventory_items_created', 0, 'inventory_items_updated', 0, 'exact_matches', 0,
+	'fuzzy_matches', 0, 'total_cost', '0', 'charges_processed', 0, 'charges_total', '0',
+	'invoice_total', h.total::text, 'invoice_total_difference', NULL,
+	'duplicate_of', h.duplicate_of, 'currency', h.currency, 'price_increases', 0,
+	'price_decreases', 0, 'review', '[]'::json, 'review_omitted', 0,
+	'failed_items', weir.join_lists(failed, json_build_array(json_build_object('line', NULL,
+	        'description', NULL, 'error', format('invoice %s of %s is booked as "%s" already, and '
+	        'invoice.duplicate is refuse', h.invoice_number, h.vendor_name, h.duplicate_of),
+	        'error_class', 'duplicate_invoice'))),
+	'failed_items_omitted', omitted + greatest(lines - 1, 0), 'warnings', warnings,
+	'warnings_omitted', warnings_omitted,
+	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6))
+$$;
 
 -- What each invoice came to, from what stands in the tables now. It is refused when no line stands
 -- there.
-CREATE OR REPLACE FUNCTION weir.invoice_results(positions integer[], invoices text[],
-                                     lines weir.invoice_line[], matches weir.line_match[])
+DROP FUNCTION IF EXISTS weir.invoice_results(integer[], text[], weir.invoice_line[], weir.line_match[]);
+CREATE FUNCTION weir.invoice_results(positions integer[], invoices text[], heads weir.invoice_head[],
+                                     lines weir.invoice_line[], matches weir.line_match[],
+                                     charges weir.invoice_charge[], charge_errors text[])
 RETURNS TABLE (pos integer, result json, refused boolean)
 LANGUAGE sql SET enable_hashjoin = on SET enable_sort = on AS $$
 WITH l AS (
@@ -118,27 +424,65 @@ s AS (
 	       array_agg(l.line ORDER BY l.line) FILTER (WHERE l.doubtful) AS lines,
 	       array_agg(l.description ORDER BY l.line) FILTER (WHERE l.doubtful) AS texts,
 	       array_agg(l.mapping_id ORDER BY l.line) FILTER (WHERE l.doubtful) AS mappings
-	  FROM l GROUP BY l.pos)
-SELECT s.pos, json_build_object(
-	'status', CASE WHEN s.booked = 0 THEN 'failed' WHEN s.refused + h.failed = 0 THEN 'success'
+	  FROM l GROUP BY l.pos),
+c AS (
+	SELECT c.pos, count(x.line) AS booked, count(*) - count(x.line) AS refused,
+	       sum(x.amount) AS amount,
+	       json_agg(json_build_object('line', c.line, 'description', c.description, 'error',
+	                coalesce(c.error, 'is no charge there: the line was booked before with other '
+	                'content, or a rule of the database has left it out'), 'error_class',
+	                CASE WHEN c.error IS NULL THEN 'booked_differently' ELSE 'store' END)
+	                ORDER BY c.line) FILTER (WHERE x.line IS NULL AND c.n <= 1000) AS faults
+	  FROM (SELECT u.*, row_number() OVER (PARTITION BY u.pos ORDER BY u.line) AS n
+	          FROM unnest(charges, charge_errors) AS u(pos, user_id, invoice_id, line, kind, told_by,
+	               item_number, description, quantity, unit_price, amount, credit, error)) c
+	  LEFT JOIN LATERAL (SELECT x.line, x.amount FROM weir.invoice_charges x
+	         WHERE x.user_id = c.user_id AND x.invoice_id = c.invoice_id AND x.line = c.line
+	           AND x.kind = c.kind AND x.description = c.description AND x.amount = c.amount
+	         LIMIT 1) x ON true
+	 GROUP BY c.pos),
+a AS (
+	SELECT h.pos, h AS head, coalesce(s.booked, 0) AS booked, coalesce(s.refused, 0) AS refused,
+	       coalesce(c.booked, 0) AS charged, coalesce(c.refused, 0) AS uncharged, c.amount, c.faults,
+	       b.total, CASE WHEN abs(b.total - h.total) > b.tolerance THEN b.total - h.total END AS difference
+	  FROM unnest(heads) h
+	  LEFT JOIN s ON s.pos = h.pos
+	  LEFT JOIN c ON c.pos = h.pos
+	  LEFT JOIN LATERAL weir.invoice_sum(h.user_id, h.invoice_id, h.currency) b
+	         ON h.total IS NOT NULL)
+SELECT a.pos, CASE WHEN (a.head).refuse
+	THEN weir.refused_result(a.head, a.booked + a.refused + a.charged + a.uncharged, h.failed_items,
+	                         h.failed_omitted, h.warnings, h.warnings_omitted)
+	ELSE json_build_object(
+	'status', CASE WHEN a.booked + a.charged = 0 THEN 'failed'
+	          WHEN a.refused + a.uncharged + h.failed = 0 AND a.difference IS NULL THEN 'success'
 	          ELSE 'partial_success' END,
-	'vendor_id', s.vendor_id, 'invoice_number', h.invoice_number,
-	'items_processed', s.booked, 'items_failed', s.refused + h.failed,
-	'inventory_items_created', s.created, 'inventory_items_updated', s.items - s.created,
-	'exact_matches', s.exact, 'fuzzy_matches', s.fuzzy,
-	'total_cost', coalesce(s.cost, 0)::text, 'currency', h.currency,
-	'price_increases', s.increases, 'price_decreases', s.decreases,
+	'vendor_id', (a.head).vendor_id, 'invoice_number', h.invoice_number,
+	'items_processed', a.booked, 'items_failed', a.refused + a.uncharged + h.failed,
+	'inventory_items_created', coalesce(s.created, 0),
+	'inventory_items_updated', coalesce(s.items - s.created, 0),
+	'exact_matches', coalesce(s.exact, 0), 'fuzzy_matches', coalesce(s.fuzzy, 0),
+	'total_cost', coalesce(s.cost, 0)::text, 'charges_processed', a.charged,
+	'charges_total', coalesce(a.amount, 0)::text, 'invoice_total', (a.head).total::text,
+	'invoice_total_difference', a.difference::text, 'duplicate_of', (a.head).duplicate_of,
+	'currency', h.currency,
+	'price_increases', coalesce(s.increases, 0), 'price_decreases', coalesce(s.decreases, 0),
 	'review', coalesce(weir.list_reviews(s.lines, s.texts, s.mappings), '[]'),
 	'review_omitted', greatest(coalesce(cardinality(s.lines), 0) - 100, 0),
-	'failed_items', CASE WHEN s.refused = 0 THEN h.failed_items ELSE (
+	'failed_items', CASE WHEN a.refused + a.uncharged = 0 THEN h.failed_items ELSE (
 	        SELECT json_agg(f ORDER BY (f->>'line')::integer)
 	          FROM (SELECT json_array_elements(h.failed_items)
 	                UNION ALL SELECT json_array_elements(weir.list_faults(
-	                        s.user_id, s.invoice_id, s.bad_lines, s.bad_texts, s.errors))) AS x(f)) END,
-	'failed_items_omitted', h.failed_omitted + greatest(s.refused - 1000, 0),
-	'warnings', h.warnings, 'warnings_omitted', h.warnings_omitted,
-	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6)), s.booked = 0
-  FROM s
+	                        s.user_id, s.invoice_id, s.bad_lines, s.bad_texts, s.errors))
+	                UNION ALL SELECT json_array_elements(a.faults)) AS x(f)) END,
+	'failed_items_omitted', h.failed_omitted + greatest(a.refused - 1000, 0)
+	                        + greatest(a.uncharged - 1000, 0),
+	'warnings', weir.join_lists(h.warnings, weir.invoice_warnings(a.head, a.total, a.difference)),
+	'warnings_omitted', h.warnings_omitted,
+	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6)) END,
+	a.booked + a.charged = 0
+  FROM a
+  LEFT JOIN s ON s.pos = a.pos
   JOIN (SELECT u.pos, i.invoice_number, i.currency, i.failed_items, i.warnings,
                coalesce(i.failed_items_omitted, 0) AS failed_omitted,
                coalesce(i.warnings_omitted, 0) AS warnings_omitted,
@@ -147,5 +491,53 @@ SELECT s.pos, json_build_object(
          CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(invoice_number text,
                currency text, failed_items json, failed_items_omitted integer, warnings json,
                warnings_omitted integer)
-       ) h ON h.pos = s.pos
+       ) h ON h.pos = a.pos
 $$;
+
+-- ---- a flush ----
+
+-- Books the invoices of a flush: their users, ids and lines (JSON, as the plugin `invoice` has
+-- checked them), by position. Returns what each came to.
+CREATE OR REPLACE FUNCTION weir.book_invoices(positions integer[], user_ids text[], invoice_ids text[],
+                                              invoices text[])
+RETURNS TABLE (pos integer, result json, refused boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	lines weir.invoice_line[] := weir.read_invoices(positions, user_ids, invoice_ids, invoices);
+	charges weir.invoice_charge[] := weir.read_charges(positions, user_ids, invoice_ids, invoices);
+	heads weir.invoice_head[] := weir.read_heads(positions, user_ids, invoice_ids, invoices, lines,
+	                                             charges);
+	matches weir.line_match[];
+	errors text[];
+	refused_pos integer[];
+	left_lines weir.invoice_line[]; -- of those that are refused
+	left_matches weir.line_match[];
+	left_charges weir.invoice_charge[];
+BEGIN
+	PERFORM weir.take_vendors(heads, lines);
+	matches := weir.map_all(lines);
+	heads := weir.register_invoices(heads);
+	SELECT array_agg(h.pos) INTO refused_pos FROM unnest(heads) h WHERE h.refuse;
+	IF refused_pos IS NOT NULL THEN
+		SELECT array_agg(lines[n] ORDER BY n) FILTER (WHERE NOT r),
+		       array_agg(matches[n] ORDER BY n) FILTER (WHERE NOT r),
+		       array_agg(lines[n] ORDER BY n) FILTER (WHERE r),
+		       array_agg(matches[n] ORDER BY n) FILTER (WHERE r)
+		  INTO lines, matches, left_lines, left_matches
+		  FROM (SELECT n, lines[n].pos = ANY (refused_pos) AS r
+		          FROM generate_subscripts(lines, 1) n) x;
+		SELECT coalesce(array_agg(c) FILTER (WHERE NOT c.pos = ANY (refused_pos)), '{}'),
+		       array_agg(c) FILTER (WHERE c.pos = ANY (refused_pos))
+		  INTO charges, left_charges FROM unnest(charges) c;
+		lines := coalesce(lines, '{}');
+	END IF;
+	-- From here on the prices and quantities of these items are ours, in the order of their keys.
+	PERFORM FROM (SELECT DISTINCT l.item_id FROM unnest(lines, matches) l
+	               WHERE l.item_id IS NOT NULL ORDER BY 1) u
+	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i
+	               WHERE i.item_id = u.item_id FOR NO KEY UPDATE) i;
+	matches := weir.do_safely('book', lines, matches) || left_matches;
+	errors := weir.book_charges(charges, heads);
+	PERFORM weir.forget_items(matches);
+	RETURN QUERY SELECT * FROM weir.invoice_results(positions, invoices, heads, lines || left_lines,
+	                                                matches, charges || left_charges, errors);
+END $$;

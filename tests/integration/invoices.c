@@ -153,6 +153,56 @@ static void make_more(struct chance *c, struct made_invoice *in, size_t i)
 		make_total(l, in->texts[i].total);
 }
 
+/* ---- charges ---- */
+
+/* On a credit note quantities are below zero, prices are as ever. */
+static void make_charge(struct chance *c, struct made_invoice *in, size_t i)
+{
+	static const struct {
+		const char *description, *category, *charge, *told_by, *price;
+	} charges[] = {
+		{"FUEL SURCHARGE", NULL, "fuel_surcharge", "description", "8.50"},
+		{"Sales Tax 8.25%", NULL, "tax", "description", "3.3333"},
+		{"Keg deposit", "drinks", "deposit", "description", "30.00"},
+		{"As agreed on the phone", "Freight", "freight", "category", "25"},
+		{"As agreed on the phone", NULL, "fee", "line_type", "1.75"},
+		{"Early pay discount", NULL, "discount", "description", "-12.00"},
+		{"Thank you", "dry", "discount", "line_type", "-0.50"},
+		{"Out by", NULL, "rounding", "line_type", "-0.01"},
+	};
+	int which = chance_between(c, 0, COUNT(charges) - 1);
+	snprintf(in->texts[i].quantity, sizeof in->texts[i].quantity, "%s%d",
+		 in->credit_note ? "-" : "", chance_between(c, 1, 3));
+	in->lines[i] = (struct reference_line){
+		.description = charges[which].description,
+		.category = charges[which].category,
+		.charge = charges[which].charge,
+		.told_by = charges[which].told_by,
+		.quantity = in->texts[i].quantity,
+		.unit_price = charges[which].price,
+		.credit = in->credit_note,
+	};
+	if (chance_between(c, 0, 1))
+		make_total(&in->lines[i], in->texts[i].total);
+}
+
+/* What the vendor adds up: each line rounded by itself. A credit note's is often written without a
+ * sign. */
+static void make_invoice_total(struct chance *c, struct made_invoice *in)
+{
+	int64_t cents = 0;
+	char text[24];
+	for (size_t i = 0; i < in->as.size; i++) {
+		struct reference_line l = in->lines[i];
+		make_total(&l, text);
+		cents += scaled(l.total, 2);
+	}
+	bool plain = in->credit_note && cents < 0 && chance_between(c, 0, 1);
+	if (chance_between(c, 0, 3))
+		snprintf(in->total, sizeof in->total, "%s%lld.%02lld",
+			 cents < 0 && !plain ? "-" : "", llabs(cents) / 100, llabs(cents) % 100);
+}
+
 static void make_line(struct chance *c, struct made_invoice *in, size_t i, int vendor)
 {
 	int which = chance_between(c, 0, COUNT(things) - 1);
@@ -195,7 +245,11 @@ static void make_invoice(struct chance *c, struct made_invoice *in, int position
 		.size = (size_t)chance_between(c, 1, MADE_LINES),
 	};
 	for (size_t i = 0; i < in->as.size; i++)
-		make_line(c, in, i, vendor);
+		if (chance_between(c, 1, 8) == 1)
+			make_charge(c, in, i);
+		else
+			make_line(c, in, i, vendor);
+	make_invoice_total(c, in);
 }
 
 void made_invoices(struct made_invoice *out, int count, uint64_t seed)
@@ -227,6 +281,8 @@ static void write_line(FILE *f, const struct made_invoice *in, const struct refe
 	write_text(f, "item_number", l->item_number);
 	write_text(f, "category", l->category);
 	write_text(f, "pack_size", l->pack_size);
+	if (l->charge && strcmp(l->told_by, "line_type") == 0)
+		write_text(f, "line_type", l->charge);
 	write_text(f, "uom", l->uom);
 	write_number(f, "quantity", l->ordered ? l->ordered : l->quantity, in->plain_numbers);
 	write_number(f, "unit_price", l->unit_price, in->plain_numbers);
@@ -246,6 +302,8 @@ void made_write(FILE *f, const struct made_invoice *in)
 	write_text(f, "invoice_number", in->number);
 	write_text(f, "invoice_date", in->date);
 	write_text(f, "currency", in->as.currency);
+	if (*in->total)
+		write_number(f, "invoice_total", in->total, in->plain_numbers);
 	fprintf(f, "%s},\"line_items\":[", in->credit_note ? ",\"credit_note\":true" : "");
 	for (size_t i = 0; i < in->as.size; i++) {
 		fputs(i ? "," : "", f);

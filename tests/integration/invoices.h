@@ -16,6 +16,7 @@ struct made_invoice {
 		char quantity[16], price[16], number[24], ordered[16], weight[16], total[24];
 	} texts[MADE_LINES];
 	char id[32], number[32], date[24];
+	char total[24];			 /* of all lines; empty: not written */
 	bool credit_note, plain_numbers; /* JSON numbers, and not texts */
 };
 

@@ -41,6 +41,7 @@
 	X(invoices_order) \
 	X(invoices_together) \
 	X(invoices_refused) \
+	X(invoice_totals) \
 	X(results) \
 	X(review) \
 	X(models)

@@ -78,8 +78,17 @@ static void expect_refused(const char *job, const char *id, int line, const char
 	expect_result(job, id, what, wanted);
 }
 
+static void expect_charge(const char *id, int line, const char *wanted)
+{
+	const char *seen =
+		sql_text("SELECT concat_ws(' ', 'charge', kind, trim_scale(amount))"
+			 " FROM weir.invoice_charges WHERE invoice_id = '%s' AND line = %d",
+			 id, line);
+	EXPECT(strcmp(seen, wanted) == 0, "%s, line %d: %s, not %s", id, line, seen, wanted);
+}
+
 struct counted {
-	int invoices, booked, refused;
+	int invoices, booked, charges, refused;
 };
 
 static void expect_row(const char *row, struct counted *c)
@@ -92,6 +101,9 @@ static void expect_row(const char *row, struct counted *c)
 	if (sscanf(wanted, "%d %n", &line, &rest) != 1) {
 		expect_invoice(id, wanted);
 		c->invoices++;
+	} else if (strncmp(wanted + rest, "charge ", 7) == 0) {
+		expect_charge(id, line, wanted + rest);
+		c->charges++;
 	} else if (strchr(wanted + rest, ' ')) {
 		expect_booked(id, line, wanted + rest);
 		c->booked++;
@@ -179,7 +191,9 @@ static void by_hand(void)
 	EXPECT_INT(sql("SELECT sum(json_array_length(result->'failed_items')) FROM weir.results"),
 		   c.refused);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.price_history"),
-		   sql("SELECT count(*) FROM weir.inventory_transactions WHERE kind = 'purchase'"));
+		   sql("SELECT count(*) FROM weir.inventory_transactions WHERE kind = 'purchase'"
+		       " AND unit_price <> 0"));
+	EXPECT_INT(sql("SELECT count(*) FROM weir.invoice_charges"), c.charges);
 	expect_inventory();
 	expect_counts();
 }

@@ -208,7 +208,8 @@ static void in_order(void)
 	make_all(seed);
 	for (int i = 0; i < COUNT(flushes); i++) {
 		sql_text("TRUNCATE weir.vendors, weir.inventory_items, weir.vendor_item_mappings,"
-			 " weir.inventory_transactions, weir.price_history");
+			 " weir.inventory_transactions, weir.price_history,"
+			 " weir.invoices, weir.invoice_charges");
 		for (int n = 0; n < INVOICES; n += flushes[i])
 			book(n, flushes[i]);
 		compare_with_reference(flushes[i]);

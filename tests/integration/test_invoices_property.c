@@ -146,6 +146,10 @@ static const struct view views[] = {
 	 " price, pack_units, previous_price, previous_pack_units, price_change_percent,"
 	 " is_price_increase FROM %1$s.price_history AS p"
 	 " JOIN %1$s.vendors USING (user_id, vendor_id) JOIN %1$s_items USING (user_id, item_id)"},
+	{"charges",
+	 "SELECT c.user_id, invoice_id, line, kind, told_by, vendor_key, invoice_number,"
+	 " invoice_date, currency, item_number, description, quantity, unit_price, amount"
+	 " FROM %1$s.invoice_charges AS c JOIN %1$s.vendors USING (user_id, vendor_id)"},
 	/* Which descriptions got a mapping of their own depends on what came first. */
 	{"mappings",
 	 "SELECT m.user_id, vendor_key, item_number, m.base_unit, item"
@@ -216,9 +220,11 @@ static void expect_all_booked(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE status <> 1"), 0);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE result->>'status' <> 'success'"),
 		   0);
-	EXPECT_INT(sql("SELECT count(DISTINCT (user_id, invoice_id))"
-		       " FROM weir.inventory_transactions"),
-		   INVOICES);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.invoices WHERE duplicate_of IS NULL"), INVOICES);
+	EXPECT_INT(sql("SELECT count(*) FROM (SELECT user_id, invoice_id FROM weir.invoices EXCEPT"
+		       " (SELECT user_id, invoice_id FROM weir.inventory_transactions UNION"
+		       "  SELECT user_id, invoice_id FROM weir.invoice_charges)) AS i"),
+		   0);
 	EXPECT(sql("SELECT count(*) FROM weir.results") > INVOICES, "nothing came twice");
 }
 

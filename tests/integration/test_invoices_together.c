@@ -113,17 +113,20 @@ static const struct {
 	{"last purchases that are not the last",
 	 "SELECT count(*) FROM weir.inventory_items AS i LEFT JOIN LATERAL (SELECT *"
 	 " FROM weir.inventory_transactions AS t WHERE t.item_id = i.item_id AND kind = 'purchase'"
-	 " ORDER BY invoice_date DESC, invoice_id DESC, line DESC LIMIT 1) AS t ON true"
+	 " AND unit_price <> 0 ORDER BY invoice_date DESC, invoice_id DESC, line DESC LIMIT 1) AS "
+	 "t ON true"
 	 " WHERE (last_purchase_date, last_purchase_invoice, last_purchase_line,"
 	 "  last_purchase_price, last_purchase_pack_units, last_purchase_currency)"
 	 " IS DISTINCT FROM (invoice_date, invoice_id, line, unit_price, pack_units, currency)"},
 	{"purchases without their price",
 	 "SELECT count(*) FROM (SELECT user_id, invoice_id, line, item_id, vendor_id, currency,"
 	 " invoice_date, unit_price, pack_units FROM weir.inventory_transactions"
-	 " WHERE kind = 'purchase' EXCEPT ALL SELECT user_id, invoice_id, line, item_id,"
+	 " WHERE kind = 'purchase' AND unit_price <> 0 EXCEPT ALL SELECT user_id, invoice_id, "
+	 "line, item_id,"
 	 " vendor_id, currency, invoice_date, price, pack_units FROM weir.price_history) AS x"},
 	{"prices without a purchase", "SELECT (SELECT count(*) FROM weir.price_history) - count(*)"
-				      " FROM weir.inventory_transactions WHERE kind = 'purchase'"},
+				      " FROM weir.inventory_transactions WHERE kind = 'purchase'"
+				      " AND unit_price <> 0"},
 	{"previous prices that are not",
 	 "SELECT count(*) FROM weir.price_history AS p" EARLIER
 	 " WHERE (previous_price, previous_pack_units) IS DISTINCT FROM (price0, units0)"},

@@ -381,6 +381,8 @@ static void make_job(void)
 		 "\"items_failed\":2,\"inventory_items_created\":0,\"inventory_items_updated\":3,"
 		 "\"exact_matches\":2,\"fuzzy_matches\":2,\"total_cost\":\"12345678901234567.2\","
 		 "\"currency\":\"USD\",\"price_increases\":0,\"price_decreases\":2,"
+		 "\"charges_processed\":2,\"charges_total\":\"-3.25\",\"duplicate_of\":\"a\","
+		 "\"invoice_total_difference\":\"0.01\","
 		 "\"review\":[{\"line\":2},{\"line\":3}],\"warnings\":[],"
 		 "\"failed_items\":[{\"error_class\":\"bad_price\"},"
 		 "{\"error_class\":\"bad_quantity\"}]}', NULL, NULL),"
@@ -405,20 +407,27 @@ static void report_adds_up_invoices(void)
 			    "bad lines  bad_price 2, bad_quantity 1\n"
 			    "inventory  2 items created, 4 updated; 3 exact matches, 2 fuzzy\n"
 			    "prices     1 increases, 2 decreases\n"
-			    "cost       -1.005 EUR, 12345678901234567.30 USD\n");
+			    "cost       -1.005 EUR, 12345678901234567.30 USD\n"
+			    "charges    -3.25 USD\n"
+			    "odd        1 not of their invoice_total, 1 booked under another "
+			    "custom_id\n");
 	json_t *whole = json_loads(report("json")->out, 0, NULL);
 	EXPECT_VALUE(whole, "invoices",
 		     "{\"success\":1,\"partial_success\":1,\"failed\":2,\"items_processed\":7,"
 		     "\"items_failed\":3,\"inventory_items_created\":2,"
 		     "\"inventory_items_updated\":4,\"exact_matches\":3,\"fuzzy_matches\":2,"
 		     "\"review\":2,\"warnings\":1,\"price_increases\":1,\"price_decreases\":2,"
+		     "\"charges_processed\":2,\"duplicates\":1,\"invoice_total_differences\":1,"
 		     "\"total_cost\":{\"EUR\":\"-1.005\",\"USD\":\"12345678901234567.30\"},"
+		     "\"charges_total\":{\"USD\":\"-3.25\"},"
 		     "\"failed_items_by_class\":{\"bad_price\":2,\"bad_quantity\":1}}");
 	json_decref(whole);
 	o = report("csv");
 	EXPECT_PART(o->out, ",invoices_success,invoices_partial_success,invoices_failed,");
-	EXPECT_PART(o->out, ",invoices_total_cost,invoices_failed_items_by_class\r\n");
-	EXPECT_PART(o->out, ",1,1,2,7,3,2,4,3,2,2,1,1,2,\"'-1.005 EUR, 12345678901234567.30 USD\","
+	EXPECT_PART(o->out, ",invoices_total_cost,invoices_charges_total,"
+			    "invoices_failed_items_by_class\r\n");
+	EXPECT_PART(o->out, ",1,1,2,7,3,2,4,3,2,2,1,1,2,2,1,1,\"'-1.005 EUR, "
+			    "12345678901234567.30 USD\",'-3.25 USD,"
 			    "\"bad_price 2, bad_quantity 1\"\r\n");
 }
 
@@ -440,7 +449,8 @@ static void report_without_invoices(void)
 	sql_text("UPDATE weir.results SET result = NULL");
 	EXPECT_PART(report("text")->out, "invoices   2 success, 0 in part, 2 failed\n"
 					 "lines      0 processed");
-	EXPECT_PART(report("json")->out, "\"total_cost\":{},\"failed_items_by_class\":{}}");
+	EXPECT_PART(report("json")->out,
+		    "\"total_cost\":{},\"charges_total\":{},\"failed_items_by_class\":{}}");
 	static const char *const odd[] = {"[1]", "7", "{\"items_processed\":\"many\"}",
 					  "{\"failed_items\":{}}", "{\"total_cost\":[]}"};
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {

@@ -62,7 +62,9 @@ static const char clean_tables[] =
 	"TRUNCATE weir.jobs, weir.job_stages, weir.job_batches, weir.items, weir.results,"
 	" weir.retries, weir.trials, weir.attempts, weir.events, weir.dead_letters, weir.answers,"
 	" weir.calls, weir.requests, weir.remote_batches, weir.vendors, weir.inventory_items,"
-	" weir.vendor_item_mappings, weir.inventory_transactions, weir.price_history, effects, "
+	" weir.vendor_item_mappings, weir.inventory_transactions, weir.price_history, "
+	"weir.invoices, "
+	" weir.invoice_charges, effects, "
 	"effect_log, news_articles,"
 	" reddit_posts";
 

@@ -359,10 +359,12 @@ static int derive_next_date(struct booking *b)
 	return rc;
 }
 
-/* What comes back was no purchase, and neither was nothing. */
+static bool is_zero(const char *number) { return strspn(number, "0.") == strlen(number); }
+
+/* What comes back was no purchase, and neither was nothing, or what was free. */
 static int is_purchase(const struct reference_line *l)
 {
-	return !l->credit && strspn(l->quantity, "0.") < strlen(l->quantity);
+	return !l->credit && !is_zero(l->quantity) && !is_zero(l->unit_price);
 }
 
 /* Of the last purchase that stands there and this line, the newer one is kept. */
@@ -394,8 +396,25 @@ static int update_item(struct booking *b)
 		    in->invoice_date, in->invoice_id, b->number, l->unit_price, in->currency));
 }
 
+static int book_charge(struct booking *b)
+{
+	const struct reference_invoice *in = b->invoice;
+	const struct reference_line *l = b->line;
+	return done(ask(b->ref,
+			"INSERT INTO reference.invoice_charges (user_id, invoice_id, line, kind,"
+			" told_by, vendor_id, invoice_number, invoice_date, currency, item_number,"
+			" description, quantity, unit_price, amount) VALUES ($1, $2, $3::integer,"
+			" $4, $5, $6::bigint, $7, $8::date, $9, $10, $11, $12::numeric,"
+			" $13::numeric, coalesce($14::numeric, $12::numeric * $13::numeric))",
+			in->user_id, in->invoice_id, b->number, l->charge, l->told_by, b->vendor,
+			in->invoice_number, in->invoice_date, in->currency, l->item_number,
+			l->description, l->quantity, l->unit_price, l->total));
+}
+
 static int book_line(struct booking *b)
 {
+	if (b->line->charge)
+		return book_charge(b);
 	if (map_line(b) < 0 || insert_transaction(b) < 0)
 		return -1;
 	if (is_purchase(b->line) && (insert_price(b) < 0 || derive_next_date(b) < 0))
@@ -422,8 +441,12 @@ int reference_book(struct reference *ref, const struct reference_invoice *invoic
 
 int reference_empty(struct reference *ref)
 {
-	static const char *const tables[] = {"vendors", "inventory_items", "vendor_item_mappings",
-					     "inventory_transactions", "price_history"};
+	static const char *const tables[] = {"vendors",
+					     "inventory_items",
+					     "vendor_item_mappings",
+					     "inventory_transactions",
+					     "price_history",
+					     "invoice_charges"};
 	char sql[256];
 	int rc = done(ask_all(ref, "DROP SCHEMA IF EXISTS reference CASCADE", 0, NULL));
 	if (rc == 0)

@@ -17,8 +17,9 @@
 struct reference_line {
 	const char *item_number; /* NULL: none */
 	const char *description;
-	const char *category; /* NULL: none */
-	const char *quantity; /* of what the price is of; negative with credit */
+	const char *category;	      /* NULL: none */
+	const char *charge, *told_by; /* what it is, if it is no goods; NULL: goods */
+	const char *quantity;	      /* of what the price is of; negative with credit */
 	const char *unit_price;
 	const char *total;	  /* billed; NULL: quantity x unit_price */
 	const char *ordered;	  /* as it is written; NULL: as the quantity */

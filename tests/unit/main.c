@@ -36,6 +36,7 @@
 	X(pack) \
 	X(amount) \
 	X(settle) \
+	X(charge) \
 	X(params) \
 	X(policy) \
 	X(print) \

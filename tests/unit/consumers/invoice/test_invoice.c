@@ -97,7 +97,7 @@ static json_t *written(const char *payload_text)
 	struct out out = OUT_INIT;
 	struct invoice_lists lists = INVOICE_LISTS_INIT;
 	CU_ASSERT_EQUAL_FATAL(read_at(1, OF_USER, payload_text), 0);
-	invoice_write(&invoice, &(struct invoice_fuzzy){.automatic = 80, .review = 5}, &lists,
+	invoice_write(&invoice, &(struct invoice_rules){.automatic = 80, .review = 5}, &lists,
 		      &out);
 	lists_release(&lists);
 	CU_ASSERT_EQUAL_FATAL(out.data[out.size - 1], ',');
@@ -133,6 +133,16 @@ static void heads(void)
 	CU_ASSERT_EQUAL(invoice.count, 1);
 	CU_ASSERT_FALSE(invoice.head.credit_note);
 	CU_ASSERT(invoice_has_good_line(&invoice));
+	CU_ASSERT_EQUAL_FATAL(read_at(1, OF_USER,
+				      "{\"invoice\":{\"vendor_name\":\"V\",\"invoice_number\":1,"
+				      "\"invoice_date\":20250314,\"currency\":\" eur \","
+				      "\"invoice_total\":\"(12.)\",\"credit_note\":\"Y\"},"
+				      "\"line_items\":[" GOOD "]}"),
+			      0);
+	CU_ASSERT(is_text(invoice.invoice_date, "2025-03-14"));
+	CU_ASSERT(is_text(invoice.head.currency, "EUR"));
+	CU_ASSERT(invoice.has_total && invoice.head.credit_note);
+	CU_ASSERT_STRING_EQUAL(invoice.total.text, "-12");
 	CU_ASSERT_EQUAL_FATAL(read_at(2, OF_USER, "{\"input\":" WHOLE ",\"results\":{}}"), 0);
 	CU_ASSERT(is_text(invoice.invoice_number, "77"));
 }
@@ -172,8 +182,11 @@ static void broken_heads(void)
 		{WITH("\"a\\u0000\"", "1", "\"USD\"", ""), "invoice.vendor_name must be a text"},
 		{WITH("\"V\"", "null", "\"USD\"", ""), "invoice lacks invoice_number"},
 		{WITH("\"V\"", "1.5", "\"USD\"", ""), "invoice.invoice_number must be a text"},
-		{WITH("\"V\"", "1", "null", ""), "invoice lacks currency, three capital letters"},
-		{WITH("\"V\"", "1", "\"usd\"", ""), "such as USD, not \"usd\""},
+		{WITH("\"V\"", "1", "null", ""), "invoice lacks currency, three letters"},
+		{WITH("\"V\"", "1", "\"u$d\"", ""), "such as USD, not \"u$d\""},
+		{WITH("\"V\"", "1", "\"USD\"", ",\"invoice_total\":\"1,00\""),
+		 "invoice.invoice_total \"1,00\" is no decimal"},
+		{WITH("\"V\"", "1", "\"USD\"", ",\"invoice_total\":[1]"), "invoice.invoice_total"},
 		{WITH("\"V\"", "1", "\"US\"", ""), "such as USD, not \"US\""},
 		{WITH("\"V\"", "1", "\"EURO\"", ""), "such as USD, not \"EURO\""},
 		{WITH("\"V\"", "1", "\"US1\"", ""), "such as USD"},
@@ -223,10 +236,13 @@ static void everything(void)
 		"\"unit_price\":\"12.50\",\"pack_size\":\"4/1 GAL\",\"category\":\"Dairy\"},"
 		"{\"description\":\"Eggs\",\"quantity\":-1,\"unit_price\":0.5,\"credit_note\":true,"
 		"\"pack_size\":12},"
-		"{\"description\":\"Salt\\n\",\"quantity\":-1,\"unit_price\":1}]}");
+		"{\"description\":\"Salt\\n\",\"quantity\":-1,\"unit_price\":1},"
+		"{\"description\":\"Sales tax\",\"extended_price\":-2.5}]}");
 	expect(root,
 	       "{\"vendor_name\":\"Valley Farms\",\"invoice_number\":\"77\","
-	       "\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\",\"fuzzy_auto\":0."
+	       "\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\",\"invoice_total\":null,"
+	       "\"refuse_duplicates\":"
+	       "false,\"fuzzy_auto\":0."
 	       "80000000000000004,"
 	       "\"fuzzy_review\":0.050000000000000003,\"lines\":["
 	       "{\"line\":1,\"item_number\":\"A1\",\"description\":\"Whole \\\"milk\\\"\","
@@ -239,6 +255,9 @@ static void everything(void)
 	       "\"weight\":null,\"uom\":null,\"credit\":true,\"pack_size\":\"12\","
 	       "\"pack_count\":\"1\",\"pack_each\":\"1\",\"unit_factor\":\"1\",\"base_unit\":"
 	       "\"each\"}],"
+	       "\"charges\":[{\"line\":4,\"kind\":\"tax\",\"told_by\":\"description\","
+	       "\"item_number\":null,\"description\":\"Sales tax\",\"quantity\":\"1\","
+	       "\"unit_price\":\"-2.5\",\"total\":\"-2.5\",\"credit\":false}],"
 	       "\"failed_items\":[{\"line\":3,\"description\":\"Salt\",\"error\":\"quantity "
 	       "\\\"-1\\\" "
 	       "is below zero, and the line is not marked credit_note\","
@@ -246,7 +265,11 @@ static void everything(void)
 	       "\"warnings\":[{\"line\":2,\"description\":\"Eggs\",\"warning\":\"pack_size "
 	       "\\\"12\\\" "
 	       "is not understood: an ordered unit counts as one piece\","
-	       "\"warning_class\":\"unknown_pack\"}],\"warnings_omitted\":0}");
+	       "\"warning_class\":\"unknown_pack\"},{\"line\":4,\"description\":\"Sales tax\","
+	       "\"warning\":\"booked as a charge, no goods: \\\"tax\\\" by its description; "
+	       "line_type "
+	       "would say so for sure\",\"warning_class\":\"charge_by_description\"}],"
+	       "\"warnings_omitted\":0}");
 	json_decref(root);
 }
 
@@ -287,6 +310,8 @@ static void no_good_line(void)
 		     "\"items_processed\":0,\"items_failed\":2,\"inventory_items_created\":0,"
 		     "\"inventory_items_updated\":0,\"exact_matches\":0,\"fuzzy_matches\":0,"
 		     "\"price_increases\":0,\"price_decreases\":0,\"total_cost\":\"0\","
+		     "\"charges_processed\":0,\"charges_total\":\"0\",\"invoice_total\":null,"
+		     "\"invoice_total_difference\":null,\"duplicate_of\":null,"
 		     "\"currency\":\"USD\",\"review\":[],\"review_omitted\":0,\"failed_items\":["
 		     "{\"line\":1,\"description\":null,\"error\":\"the line has no description\","
 		     "\"error_class\":\"missing_description\"},"
@@ -307,12 +332,12 @@ static void bad_dates(void)
 		{"null", "invoice_date is missing"},
 		{"\"\"", "invoice_date is missing"},
 		{"\"2025-02-30\"", "invoice_date \"2025-02-30\" is no day of the calendar"},
-		{"\"03/14/2025\"", "invoice_date \"03/14/2025\" is no date; write it YYYY-MM-DD"},
+		{"\"03/14/2025\"", "invoice_date \"03/14/2025\" may be two days, as countries"},
 		{"\"1969-12-31\"", "invoice_date \"1969-12-31\" is before 1970"},
 		{"\"9999-12-31\"", "is more than 366 days in the future"},
-		{"20250314", "invoice_date \"20250314\" is no date"},
+		{"20250315.5", "invoice_date \"20250315.5\" is no date"},
 		{"[1]", "invoice_date \"[1]\" is no date"},
-		{"\"2025-03-14T12:00:00Z\"", "is no date; write it YYYY-MM-DD"},
+		{"\"2025-03-14T25:00:00Z\"", "is no date; write it YYYY-MM-DD"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char text[600];

@@ -48,7 +48,7 @@ static void fill(struct line *l, const struct row *r)
 static void show(char *out, size_t room, const struct line *l)
 {
 	static const char *const names[LINE_WARNINGS] = {" unknown_pack", " unknown_uom", " pounds",
-							 " rounded"};
+							 " rounded",	  " told",	  " maybe"};
 	int n = snprintf(out, room, "%s x %s x %s x %s %s", l->quantity.text, l->pack.count.text,
 			 l->pack.each.text, l->pack.factor, l->pack.base_unit);
 	for (int i = 0; i < LINE_WARNINGS; i++)

@@ -1,0 +1,48 @@
+/* charge.h: lines of an invoice that are no goods: what the vendor charges or takes off besides.
+ * Which words say so stands in the tables of charge.c. Nothing blocks. */
+#ifndef INVOICE_CHARGE_H
+#define INVOICE_CHARGE_H
+
+#include <stdbool.h>
+
+#include "weir/plugin.h"
+
+enum charge {
+	CHARGE_NONE, /* goods */
+	CHARGE_FUEL_SURCHARGE,
+	CHARGE_FREIGHT,
+	CHARGE_DELIVERY,
+	CHARGE_TAX,
+	CHARGE_DEPOSIT,
+	CHARGE_DEPOSIT_RETURN,
+	CHARGE_DISCOUNT,
+	CHARGE_CREDIT,
+	CHARGE_FEE,
+	CHARGE_TIP,
+	CHARGE_ROUNDING,
+	CHARGE_OTHER,
+	CHARGES
+};
+
+/* The names that line_type has for them, from CHARGE_NONE, "item", on; all in one text. */
+const char *charge_name(enum charge charge);
+#define CHARGE_NAMES                                                                               \
+	"item, fuel_surcharge, freight, delivery, tax, deposit, deposit_return, discount, "        \
+	"credit, "                                                                                 \
+	"fee, tip, rounding, other"
+
+/* What a line_type says; letter case does not matter, and blanks and hyphens are as good as _.
+ * False: there is no such type. */
+bool charge_of_type(struct weir_text type, enum charge *out);
+
+/* What a category says: CHARGE_NONE of all those that goods may have as well. */
+enum charge charge_of_category(struct weir_text category);
+
+/* What a description says that is made of nothing but words for a charge, and numbers. Else
+ * CHARGE_NONE; *doubtful: such a word is among others (DISCOUNT FLOUR). */
+enum charge charge_of_description(struct weir_text description, bool *doubtful);
+
+/* Whether it is money back: below zero on an invoice. */
+bool charge_is_reduction(enum charge charge);
+
+#endif
