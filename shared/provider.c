@@ -106,30 +106,28 @@ static json_t *parse(struct weir_text text)
 	return text.data ? json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL) : NULL;
 }
 
-/* The object of a 2xx response, or NULL with *out saying what became of the request. */
+/* The object of a 2xx response that tells of no error, or NULL with *out saying what became of the
+ * request. */
 static json_t *object_of(const struct model *m, const struct http_response *r, struct reply *out)
 {
-	json_t *root, *error;
+	json_t *root;
+	const json_t *error;
+	bool failed = r->status / 100 != 2;
 
 	if (r->status == 0) {
 		reply_of_failure(r, out);
 		return NULL;
 	}
 	root = parse(r->body);
-	error = json_object_get(root, "error");
-	if (r->status / 100 != 2 || json_is_object(error)) {
-		reply_of_error(m, r->status / 100 == 2 ? 0 : r->status,
-			       json_is_object(error) ? error : root, r, out);
-		json_decref(root);
-		return NULL;
-	}
-	if (!json_is_object(root)) {
-		json_decref(root);
-		root = NULL;
-		reply_set(out, REPLY_RETRY, "bad_response",
-			  "the provider's response is not a JSON object");
-	}
-	return root;
+	error = error_in(root, failed);
+	if (failed || error)
+		reply_of_error(m, failed ? r->status : 0, error, r, out);
+	else if (!json_is_object(root))
+		reply_of_body(m, r, out);
+	else
+		return root;
+	json_decref(root);
+	return NULL;
 }
 
 /* Nothing is there: the address is what has to be looked at. */
@@ -145,6 +143,19 @@ static void tell_address(const struct model *m, struct reply *out)
 	buffer_release(&url);
 }
 
+/* An object without an answer: what it says instead, or what it is. */
+static void not_an_answer(const struct model *m, const json_t *root, const struct http_response *r,
+			  struct reply *out)
+{
+	struct told t;
+
+	error_take(error_in(root, true), &t);
+	if (*t.message || t.status > 0)
+		reply_of_error(m, 0, root, r, out);
+	else
+		reply_of_body(m, r, out);
+}
+
 void provider_read(const struct model *m, const struct http_response *r, struct reply *out)
 {
 	json_t *root;
@@ -156,7 +167,7 @@ void provider_read(const struct model *m, const struct http_response *r, struct 
 		return;
 	}
 	if (provider_kind_of(m)->answer(root, out) < 0)
-		reply_set(out, REPLY_RETRY, "bad_response", "the provider's response is no answer");
+		not_an_answer(m, root, r, out);
 	else if (buffer_failed(&out->text))
 		reply_set(out, REPLY_THROTTLED, "out_of_memory", "out of memory");
 	json_decref(root);

@@ -76,12 +76,34 @@ int provider_get(const struct model *m, const char *const *parts, struct buffer 
 void usage_of_messages(const json_t *usage, struct usage *out);
 void usage_of_completions(const json_t *usage, struct usage *out);
 
+/* ---- for both: provider_error.c ---- */
+
+/* What an error says of itself; texts are of its JSON, and "" where it says nothing. */
+struct told {
+	int status; /* that it names, of 400 to 599, by number or digits; 0: none */
+	const char *type, *code, *message;
+	const char *wait; /* "2s": not before */
+	char number[24];  /* code, where it is a number */
+};
+
+/* Where root tells of an error: the value that says more, or NULL. failed: the response is no
+ * answer, so that whatever root says is about that. */
+const json_t *error_in(const json_t *root, bool failed);
+void error_take(const json_t *error, struct told *out); /* NULL is fine: it says nothing */
+/* What a body is that is no JSON: "an HTML page"; and with its beginning, on one line. */
+const char *body_name(struct weir_text body);
+void body_describe(struct weir_text body, struct buffer *out);
+/* The JSON of a stream of events that tells of an error, or NULL; the caller's. */
+json_t *event_error(struct weir_text body);
+
 /* ---- for both: provider_reply.c ---- */
 
-/* What an error of the provider's means. status 0: only its type tells. object holds type, code and
- * message, and may be NULL; r may be NULL. */
-void reply_of_error(const struct model *m, int status, const json_t *object,
+/* What an error of the provider's means. status 0: only the error tells. error: of error_in(), may
+ * be NULL; r may be NULL. */
+void reply_of_error(const struct model *m, int status, const json_t *error,
 		    const struct http_response *r, struct reply *out);
+/* A 2xx response that is neither an answer nor an error that can be read. */
+void reply_of_body(const struct model *m, const struct http_response *r, struct reply *out);
 /* What a request that got no whole response means. */
 void reply_of_failure(const struct http_response *r, struct reply *out);
 void reply_set(struct reply *out, enum reply_kind kind, const char *code, const char *text);

@@ -7,8 +7,8 @@
 
 #include "provider_kind.h"
 
-/* Azure takes its keys in a header of its own; what it takes as bearers are tokens of Entra. Source:
- * learn.microsoft.com, Azure OpenAI reference, Authentication. */
+/* Azure takes its keys in a header of its own; what it takes as bearers are tokens of Entra.
+ * Source: learn.microsoft.com, Azure OpenAI reference, Authentication. */
 static bool is_azure(const struct model *m)
 {
 	static const char *const parts[] = {"/openai/deployments/", ".openai.azure.com",
@@ -87,6 +87,11 @@ static int answer(const json_t *root, struct reply *out)
 
 	if (!json_is_object(message))
 		return -1;
+	if (strcmp(json_text_of(choice, "finish_reason"), "error") == 0) { /* OpenRouter */
+		reply_set(out, REPLY_RETRY, "provider_error",
+			  "the provider ended the answer for an error that it does not name");
+		return 0;
+	}
 	read_content(json_object_get(message, "content"), out);
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
@@ -230,10 +235,10 @@ static int result(const struct model *m, const json_t *root, enum line_kind *kin
 	*kind = LINE_REPLY;
 	if (!json_is_object(response))
 		return read_error(m, json_object_get(root, "error"), kind, out);
-	if (status == 200)
+	if (status == 200 && !error_in(content, false))
 		return answer(content, out);
-	reply_of_error(m, status < 1000 ? (int)status : 0, json_object_get(content, "error"), NULL,
-		       out);
+	reply_of_error(m, status >= 300 && status < 1000 ? (int)status : 0, error_in(content, true),
+		       NULL, out);
 	return 0;
 }
 

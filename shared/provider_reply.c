@@ -164,6 +164,16 @@ static const struct {
 	{"overloaded_error", {REPLY_THROTTLED, false, "overloaded"}},
 	{"rate_limit_error", {REPLY_THROTTLED, true, "rate_limited"}},
 	{"rate_limit_exceeded", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"rate_limit", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"ThrottlingException", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"RESOURCE_EXHAUSTED", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"limit_requests", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"capacity_exceeded", {REPLY_THROTTLED, false, "overloaded"}},
+	{"Arrearage", {REPLY_STOP, false, "billing"}},
+	{"DeploymentNotFound", {REPLY_STOP, false, "no_model"}},
+	/* Groq: what the model wrote is not the JSON that was asked for; it may be the next time.
+	 */
+	{"json_validate_failed", {REPLY_RETRY, false, "bad_response"}},
 	/* Of a remote batch: what is queued already is too much for another one. */
 	{"token_limit_exceeded", {REPLY_THROTTLED, true, "rate_limited"}},
 };
@@ -177,6 +187,8 @@ static const struct {
 	{"credit balance is too low", {REPLY_STOP, false, "billing"}},
 	{"reached your specified api usage limits", {REPLY_STOP, false, "billing"}},
 	{"exceeded your current quota", {REPLY_STOP, false, "billing"}},
+	{"requires more credits", {REPLY_STOP, false, "billing"}},
+	{"api key not valid", {REPLY_STOP, false, "bad_key"}}, /* Gemini: a 400 */
 	/* More than a minute's limit in one request. */
 	{"request too large for", {REPLY_REFUSED, false, "bad_request"}},
 };
@@ -193,6 +205,7 @@ static const struct {
 	{409, {REPLY_RETRY, false, "provider_conflict"}},
 	{425, {REPLY_RETRY, false, "provider_conflict"}},
 	{429, {REPLY_THROTTLED, true, "rate_limited"}},
+	{498, {REPLY_THROTTLED, false, "overloaded"}}, /* Groq: capacity */
 	{503, {REPLY_THROTTLED, false, "overloaded"}},
 	{504, {REPLY_RETRY, false, "provider_timeout"}},
 	{529, {REPLY_THROTTLED, false, "overloaded"}},
@@ -211,18 +224,23 @@ static const struct {
 	{"timeout_error", 504},
 	{"api_error", 500},
 	{"server_error", 500},
-};
-
-/* What an error says of itself. */
-struct told {
-	int status;
-	const char *type, *code, *message;
-	struct weir_text body; /* where it is no JSON */
+	/* Google's words: cloud.google.com/apis/design/errors */
+	{"INVALID_ARGUMENT", 400},
+	{"UNAUTHENTICATED", 401},
+	{"PERMISSION_DENIED", 403},
+	{"NOT_FOUND", 404},
+	{"INTERNAL", 500},
+	{"UNAVAILABLE", 503},
+	{"DEADLINE_EXCEEDED", 504},
+	/* vLLM's. */
+	{"BadRequestError", 400},
+	{"NotFoundError", 404},
+	{"InternalServerError", 500},
 };
 
 static bool is_word(const struct told *t, const char *word)
 {
-	return strcmp(t->type, word) == 0 || strcmp(t->code, word) == 0;
+	return strcasecmp(t->type, word) == 0 || strcasecmp(t->code, word) == 0;
 }
 
 static int status_of(const struct told *t)
@@ -333,59 +351,87 @@ static void add_request_id(struct buffer *out, const struct http_response *r)
 }
 
 /* "HTTP 429 rate_limit_error: text (request req_1)" */
-static void describe(const struct told *t, const char *code, const char *key,
+static void describe(const struct told *t, int status, const char *code, const struct model *m,
 		     const struct http_response *r, struct reply *out)
 {
 	const char *word = *t->code ? t->code : t->type;
 	struct weir_text message = {t->message, strlen(t->message)};
-	struct buffer text = BUFFER_INIT;
+	struct buffer text = BUFFER_INIT, body = BUFFER_INIT;
 
-	if (message.size == 0 && !*word)
-		message = t->body;
-	if (t->status > 0)
-		buffer_printf(&text, "HTTP %d%s", t->status, *word || message.size > 0 ? " " : "");
+	if (message.size == 0 && !*word && r && r->body.size > 0) {
+		body_describe(r->body, &body);
+		message = buffer_view(&body);
+	}
+	if (status > 0)
+		buffer_printf(&text, "HTTP %d%s", status, *word || message.size > 0 ? " " : "");
 	buffer_printf(&text, "%.64s%s", word, *word && message.size > 0 ? ": " : "");
-	add_message(&text, message, key);
+	add_message(&text, message, m->key);
 	add_request_id(&text, r);
 	weir_fail(&out->error, code, "%s", buffer_text(&text) ? text.data : "the provider failed");
 	buffer_release(&text);
+	buffer_release(&body);
 }
 
 /* ---- together ---- */
 
-static const char *code_of(const json_t *object)
+static int64_t error_wait_ms(const struct told *t, const struct http_response *r)
 {
-	const char *detail = json_text_of(json_object_get(object, "details"), "error_code");
+	int64_t ms = r ? retry_after_ms(r) : 0;
 
-	return *detail ? detail : json_text_of(object, "code");
+	if (ms == 0 && *t->wait)
+		ms = duration_ms(t->wait, 1000);
+	return ms > 0 ? ms : 0;
 }
 
-void reply_of_error(const struct model *m, int status, const json_t *object,
+/* A gateway's own status may hide the one of the server behind it, which the error names; but a
+ * bill, a key and a limit are never hidden by one. */
+static int status_of_both(int http, int named)
+{
+	if (http == 0 || named == 0)
+		return http ? http : named;
+	return http / 100 == 5 || (http == 400 && named / 100 == 4) ? named : http;
+}
+
+void reply_of_error(const struct model *m, int status, const json_t *error,
 		    const struct http_response *r, struct reply *out)
 {
-	struct told t = {.status = status,
-			 .type = json_text_of(object, "type"),
-			 .code = code_of(object),
-			 .message = json_text_of(object, "message")};
+	struct told t;
 	struct meaning meaning;
 
-	if (!*t.message) /* {"error": "text"} */
-		t.message = json_text_of(object, "error");
-	if (r && !*t.message)
-		t.body = r->body;
+	error_take(error, &t);
+	t.status = status_of_both(status, t.status);
 	meaning = meaning_of(&t);
 	obey(r, &meaning);
 	out->kind = meaning.kind;
 	out->fleet = meaning.fleet && meaning.kind == REPLY_THROTTLED;
-	if (r && (out->kind == REPLY_THROTTLED || out->kind == REPLY_RETRY))
-		out->after_ms = retry_after_ms(r);
+	if (out->kind == REPLY_THROTTLED || out->kind == REPLY_RETRY)
+		out->after_ms = error_wait_ms(&t, r);
 	if (r && out->fleet && out->after_ms == 0) {
 		struct provider_limits limits;
 
 		provider_read_limits(m, r, &limits);
 		out->after_ms = limits.reset_ms;
 	}
-	describe(&t, meaning.code, m->key, r, out);
+	describe(&t, status > 0 ? status : t.status, meaning.code, m, r, out);
+}
+
+void reply_of_body(const struct model *m, const struct http_response *r, struct reply *out)
+{
+	struct buffer what = BUFFER_INIT, text = BUFFER_INIT;
+	json_t *event = event_error(r->body);
+
+	if (event) {
+		reply_of_error(m, 0, error_in(event, true), r, out);
+		json_decref(event);
+		return;
+	}
+	body_describe(r->body, &what);
+	add_message(&text, buffer_view(&what), m->key);
+	out->kind = REPLY_RETRY;
+	weir_fail(&out->error, "bad_response", "HTTP %d, and what should be an answer is %s",
+		  r->status, buffer_text(&text) ? text.data : "something else");
+	buffer_release(&what);
+	buffer_release(&text);
 }
 
 /* Nothing was sent, so nothing can have been billed: the provider is away. But a certificate that

@@ -1,0 +1,274 @@
+/* Where an error stands in a response, and what it says of itself; and what a response is that is
+ * no JSON at all. Shapes, with who writes them:
+ *
+ *     {"error": {"message", "type", "code", "status"}}   OpenAI, Anthropic, vLLM from 0.10, Gemini
+ *     {"error": "text"}, [..], true or a number          Ollama, Hugging Face, LM Studio
+ *     [{"error": {..}}]                                  Gemini
+ *     {"errors": [{"code", "message"}]}                  Cloudflare
+ *     {"detail": "text" or [{"msg"}] or {..}}            FastAPI
+ *     {"object": "error", "message", "code"}             vLLM, Mistral
+ *     {"choices": [{"error": {..}}]}                     OpenRouter
+ *     {"base_resp": {"status_code", "status_msg"}}       MiniMax
+ *     {"message"}, {"msg"}, {"__type"}, {"title"}        Mistral, Kong, AWS, RFC 9457, gateways
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "provider_kind.h"
+
+enum { DEPTH_MAX = 4, SHOWN_MAX = 120 /* bytes of a body that is no JSON */ };
+
+/* ---- what an error says ---- */
+
+/* The first of the keys that holds a text which is not empty. */
+static const char *first_text(const json_t *object, const char *const *keys)
+{
+	const char *text = "";
+
+	for (; *keys && !*text; keys++)
+		text = json_text_of(object, *keys);
+	return text;
+}
+
+/* "429" and 429 alike; -1: no number. */
+static int64_t number_in(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (json_is_number(value))
+		return (int64_t)json_number_value(value);
+	if (!text || !*text || strlen(text) > 6 || text[strspn(text, "0123456789")])
+		return -1;
+	return strtoll(text, NULL, 10);
+}
+
+static void take_number(const json_t *object, struct told *out)
+{
+	static const char *const keys[] = {"code",	"status",     "status_code", "statusCode",
+					   "http_code", "error_code", NULL};
+
+	for (size_t i = 0; keys[i]; i++) {
+		int64_t n = number_in(json_object_get(object, keys[i]));
+
+		if (n >= 400 && n <= 599 && out->status == 0)
+			out->status = (int)n;
+		if (n > 0 && !*out->number)
+			snprintf(out->number, sizeof(out->number), "%" PRId64, n);
+	}
+}
+
+static void take(const json_t *value, struct told *out, int depth);
+
+static void take_object(const json_t *object, struct told *out, int depth)
+{
+	static const char *const types[] = {"type", "__type", "error_type", "status", NULL};
+	static const char *const codes[] = {"code", "error_code", NULL};
+	static const char *const messages[] = {"message",	    "msg",    "status_msg",
+					       "Message",	    "title",  "error_text",
+					       "error_description", "reason", NULL};
+	static const char *const inner[] = {"error", "message", "detail", "errors", NULL};
+	const json_t *detail;
+	size_t i;
+
+	if (!*out->type)
+		out->type = first_text(object, types);
+	if (!*out->code)
+		out->code = first_text(json_object_get(object, "details"), codes);
+	if (!*out->code)
+		out->code = first_text(object, codes);
+	if (!*out->message)
+		out->message = first_text(object, messages);
+	take_number(object, out);
+	json_array_foreach(json_object_get(object, "details"), i, detail)
+	{
+		if (!*out->wait)
+			out->wait = json_text_of(detail, "retryDelay");
+	}
+	for (i = 0; inner[i] && !*out->message; i++)
+		take(json_object_get(object, inner[i]), out, depth + 1);
+}
+
+static void take(const json_t *value, struct told *out, int depth)
+{
+	if (depth > DEPTH_MAX)
+		return;
+	if (json_is_string(value) && !*out->message)
+		out->message = json_string_value(value);
+	else if (json_is_array(value))
+		take(json_array_get(value, 0), out, depth + 1);
+	else if (json_is_object(value))
+		take_object(value, out, depth);
+	else if (number_in(value) >= 400 && number_in(value) <= 599 && out->status == 0)
+		out->status = (int)number_in(value);
+}
+
+void error_take(const json_t *error, struct told *out)
+{
+	*out = (struct told){.type = "", .code = "", .message = "", .wait = ""};
+	take(error, out, 0);
+	/* "error" as a type says no more than that there is one. */
+	if (strcmp(out->type, "error") == 0)
+		out->type = "";
+	if (!*out->code)
+		out->code = out->number;
+}
+
+/* ---- where it stands ---- */
+
+/* null, false, "" and [] are what is written where there is none. */
+static bool says_something(const json_t *value)
+{
+	if (json_is_string(value))
+		return json_string_length(value) > 0;
+	if (json_is_array(value))
+		return json_array_size(value) > 0;
+	return json_is_object(value) || json_is_true(value) || json_is_number(value);
+}
+
+static const json_t *named_error(const json_t *root)
+{
+	const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
+	const json_t *base = json_object_get(root, "base_resp");
+
+	if (json_is_array(root))
+		return named_error(json_array_get(root, 0));
+	if (json_is_true(json_object_get(root, "error")))
+		return root;
+	if (says_something(json_object_get(root, "error")))
+		return json_object_get(root, "error");
+	if (json_array_size(json_object_get(root, "errors")) > 0)
+		return json_object_get(root, "errors");
+	if (says_something(json_object_get(choice, "error")))
+		return json_object_get(choice, "error");
+	if (number_in(json_object_get(base, "status_code")) > 0)
+		return base;
+	if (strcmp(json_text_of(root, "object"), "error") == 0 ||
+	    strcmp(json_text_of(root, "type"), "error") == 0 ||
+	    json_is_false(json_object_get(root, "success")))
+		return root;
+	return NULL;
+}
+
+const json_t *error_in(const json_t *root, bool failed)
+{
+	const json_t *error = named_error(root);
+
+	return error || !failed ? error : root;
+}
+
+/* ---- what is no JSON ---- */
+
+static bool begins(struct weir_text body, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return body.size >= n && strncasecmp(body.data, prefix, n) == 0;
+}
+
+static struct weir_text trimmed(struct weir_text body)
+{
+	while (body.size > 0 && isspace((unsigned char)*body.data))
+		body = (struct weir_text){body.data + 1, body.size - 1};
+	while (body.size > 0 && isspace((unsigned char)body.data[body.size - 1]))
+		body.size--;
+	return body;
+}
+
+const char *body_name(struct weir_text body)
+{
+	static const struct {
+		const char *prefix, *name;
+	} names[] = {
+		{"\x1F\x8B", "gzip, though it does not say so"},
+		{"\x28\xB5\x2F\xFD", "zstd, though it does not say so"},
+		{"data:", "a stream of events, though none was asked for"},
+		{"event:", "a stream of events, though none was asked for"},
+		{"id:", "a stream of events, though none was asked for"},
+		{": ", "a stream of events, though none was asked for"},
+		{"<!doctype html", "an HTML page"},
+		{"<html", "an HTML page"},
+		{"<?xml", "XML"},
+		{"<", "markup"},
+		{"{", "JSON that is cut or broken"},
+		{"[", "JSON that is no object"},
+	};
+
+	body = trimmed(body);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (begins(body, names[i].prefix))
+			return names[i].name;
+	}
+	return body.size == 0 ? "an empty body" : "text";
+}
+
+/* A page says in its title what it is. */
+static struct weir_text title_of(struct weir_text body)
+{
+	static const char open[] = "<title>", close[] = "</title>";
+
+	for (size_t i = 0; i + sizeof(open) - 1 <= body.size; i++) {
+		struct weir_text rest = {body.data + i, body.size - i};
+		size_t n = 0;
+
+		if (!begins(rest, open))
+			continue;
+		rest = (struct weir_text){rest.data + sizeof(open) - 1,
+					  rest.size - (sizeof(open) - 1)};
+		while (n < rest.size &&
+		       !begins((struct weir_text){rest.data + n, rest.size - n}, close))
+			n++;
+		return n < rest.size ? trimmed((struct weir_text){rest.data, n})
+				     : (struct weir_text){NULL, 0};
+	}
+	return (struct weir_text){NULL, 0};
+}
+
+void body_describe(struct weir_text body, struct buffer *out)
+{
+	struct weir_text shown = trimmed(body), title = title_of(body);
+
+	buffer_add_text(out, body_name(body));
+	if (title.size > 0)
+		shown = title;
+	if (shown.size == 0)
+		return;
+	buffer_add_text(out, ": ");
+	for (size_t i = 0; i < shown.size && i < SHOWN_MAX; i++) {
+		unsigned char c = (unsigned char)shown.data[i];
+
+		if (c >= 0x20 && c < 0x7F)
+			buffer_add_char(out, (char)c);
+		else if (c == '\t' || c == '\n' || c == '\r')
+			buffer_add_char(out, ' ');
+		else
+			buffer_printf(out, "\\x%02X", c);
+	}
+	if (shown.size > SHOWN_MAX)
+		buffer_add_text(out, "...");
+}
+
+/* A stream of events may hold nothing but an error: {"error": ..} behind the first "data:" that has
+ * one. */
+json_t *event_error(struct weir_text body)
+{
+	for (size_t i = 0; i + 5 < body.size; i++) {
+		struct weir_text line = {body.data + i, 0};
+		json_t *root;
+
+		if (i > 0 && body.data[i - 1] != '\n')
+			continue;
+		while (i + line.size < body.size && line.data[line.size] != '\n')
+			line.size++;
+		if (!begins(line, "data:"))
+			continue;
+		root = json_loadb(line.data + 5, line.size - 5, JSON_ALLOW_NUL, NULL);
+		if (error_in(root, false))
+			return root;
+		json_decref(root);
+	}
+	return NULL;
+}
