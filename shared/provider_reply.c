@@ -173,7 +173,7 @@ static const struct {
 	{"DeploymentNotFound", {REPLY_STOP, false, "no_model"}},
 	/* Groq: what the model wrote is not the JSON that was asked for; it may be the next time.
 	 */
-	{"json_validate_failed", {REPLY_RETRY, false, "bad_response"}},
+	{"json_validate_failed", {REPLY_RETRY, false, "bad_answer"}},
 	/* Of a remote batch: what is queued already is too much for another one. */
 	{"token_limit_exceeded", {REPLY_THROTTLED, true, "rate_limited"}},
 };

@@ -8,9 +8,8 @@
 #include "weir/clock.h"
 #include "weir/log.h"
 
-#define HOLD_MS 1000  /* when the provider does not say how long */
-#define AWAY_CALLS 10 /* in a row that it would not take: the provider is away */
-#define AWAY_CAP_US 30000000
+#define HOLD_MS 1000	       /* when the provider does not say how long */
+#define APART_US 2000000       /* over so long those come back that waited for an outage to end */
 #define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	       /* then there may be memory for another request */
 #define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
@@ -69,7 +68,7 @@ static void name_answer(struct ask *ask)
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
-	ask->limits->failed = ask->limits->pauses = 0;
+	breaker_served(ask->asks->breakers, ask->model, clock_us());
 	name_answer(ask);
 	gaps_note(&ask->asks->gaps, ask->model, &r->usage);
 	if (!*r->error.code)
@@ -77,41 +76,78 @@ static void end_answer(struct ask *ask)
 	ask_move(ask->asks, ask, ASK_ANSWERED);
 }
 
+/* Not before the provider is asked again, where it is away. */
+static int64_t away_us(const struct asks *a, const struct model *m, int64_t least_us)
+{
+	int64_t us = breaker_probe_us(a->breakers, m) - clock_us();
+	if (us < least_us)
+		us = least_us;
+	return us + clock_backoff_us(APART_US / 2, APART_US, 0);
+}
+
+/* Put off, uncharged: the provider is at fault, as far as anybody can tell. */
+static void put_off_one(struct ask *ask, const struct weir_error *why, int64_t least_us)
+{
+	struct asks *a = ask->asks;
+	const struct model *m = ask->model;
+	const char *away = breaker_reason(a->breakers, m);
+	struct weir_error text = *why;
+	if (*away)
+		weir_fail(&text, "provider_away", "the provider of ai_model %s fails %s", m->name,
+			  away);
+	work_defer(a->consumer, ask_end(ask), away_us(a, m, least_us), text.code, text.text);
+}
+
+static bool is_own_fault(struct ask *ask)
+{
+	const struct weir_item *item = &ask->one->message.item;
+	char name[128];
+	snprintf(name, sizeof name, "%.*s/%u/%u", (int)item->job_id.size, item->job_id.data,
+		 item->stage, item->ordinal);
+	return breaker_failed(ask->asks->breakers, ask->model, name, ask->reply.error.text,
+			      clock_us());
+}
+
+/* What may as well be the provider's own trouble; all else is about this item alone. */
+static bool may_be_outage(const char *code)
+{
+	static const char *const codes[] = {"provider_error", "provider_timeout", "bad_response",
+					    "http_timeout",   "http_cut",	  "http_failed"};
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (strcmp(code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
 static void end_retry(struct ask *ask)
 {
 	struct weir_error why = ask->reply.error;
 	int64_t after_ms = ask->reply.after_ms;
-	work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
-}
-
-/* A provider that takes no call at all is left alone for a while, longer each time: those that are
- * put off come back in a second, and there may be many. */
-static void leave_alone(struct asked_model *m, int64_t now)
-{
-	if (++m->failed < AWAY_CALLS || now < m->again_us)
-		return;
-	m->again_us = now + clock_backoff_us(HOLD_MS * 1000, AWAY_CAP_US, m->pauses++);
-	log_event(LOG_WARN, "model_away", "model=%s for_ms=%" PRId64, m->model->name,
-		  (m->again_us - now) / 1000);
+	if (may_be_outage(why.code) && !is_own_fault(ask))
+		put_off_one(ask, &why, work_pause_us(ask->one, after_ms));
+	else
+		work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
 }
 
 static void end_throttled(struct ask *ask)
 {
 	struct asks *a = ask->asks;
-	struct asked_model *m = ask->limits;
-	bool fleet = ask->reply.fleet;
 	struct weir_error why = ask->reply.error;
 	int64_t ms = ask->reply.after_ms > 0 ? ask->reply.after_ms : HOLD_MS;
-	if (fleet)
+	if (ask->reply.fleet)
 		pace_hold(a->pace, ask->model, ms, clock_us());
-	struct delivery *one = ask_end(ask);
-	if (!fleet)
-		leave_alone(m, clock_us());
-	work_defer(a->consumer, one, work_pause_us(one, ms), why.code, why.text);
+	else if (strcmp(why.code, "out_of_memory") != 0)
+		is_own_fault(ask);
+	int64_t us = work_pause_us(ask->one, ms);
+	if (ask->reply.fleet)
+		work_defer(a->consumer, ask_end(ask), us, why.code, why.text);
+	else
+		put_off_one(ask, &why, us);
 }
 
 static void end_refused(struct ask *ask)
 {
+	breaker_served(ask->asks->breakers, ask->model, clock_us());
 	struct weir_error why = ask->reply.error;
 	work_fail(ask->asks->consumer, ask_end(ask), why.code, why.text);
 }
@@ -224,6 +260,19 @@ static void put_off(struct asks *a, struct asked_model *m, int64_t tokens)
 	}
 }
 
+/* Whoever waits for an outage to end does so in the ledger. */
+static void put_off_all(struct asks *a, struct asked_model *m)
+{
+	struct weir_error why;
+	struct ask *next;
+	weir_fail(&why, "provider_away", "the provider of ai_model %s was away", m->model->name);
+	for (struct ask *ask = a->lists[ASK_READY].first; ask; ask = next) {
+		next = ask->after;
+		if (ask->limits == m)
+			put_off_one(ask, &why, 0);
+	}
+}
+
 static uint64_t memory_of(const struct asks *a)
 {
 	return (uint64_t)a->consumer->options.memory_mb << 20;
@@ -245,6 +294,12 @@ static bool may_call(struct asks *a, struct ask *ask, int64_t now)
 	if (m->in_flight >= (size_t)m->model->max_in_flight ||
 	    (m->in_flight > 0 && a->bytes >= memory_of(a))) {
 		m->again_us = INT64_MAX;
+		return false;
+	}
+	if (!breaker_may_call(a->breakers, m->model, now)) {
+		m->again_us = breaker_next_us(a->breakers, m->model);
+		if (m->again_us <= now)
+			m->again_us = now + 1000;
 		return false;
 	}
 	if (pace_take(a->pace, m->model, ask->tokens, m->ready, now))
@@ -277,6 +332,8 @@ static void try(struct asks *a, struct ask *ask, int64_t now)
 		return;
 	if (may_call(a, ask, now))
 		call(ask);
+	else if (breaker_probe_us(a->breakers, m->model) > now)
+		put_off_all(a, m);
 	else if (m->again_us != INT64_MAX &&
 		 (m->again_us - now > PATIENCE_US || now - ask->state_us > PATIENCE_US))
 		put_off(a, m, ask->tokens);

@@ -447,7 +447,8 @@ static int open_parts(struct consumer *c, struct asks *a, int64_t in_flight, str
 {
 	struct remote_plan plan = {.llm = &c->llm, .pg_url = c->settings.pg_url, .holder = c->name};
 	if (http_open((size_t)in_flight, &a->http, err) < 0 ||
-	    pace_open(c->settings.redis_url, 1000, c->name, &a->pace, err) < 0)
+	    pace_open(c->settings.redis_url, 1000, c->name, &a->pace, err) < 0 ||
+	    breakers_open(c->settings.redis_url, 1000, &a->breakers, err) < 0)
 		return -1;
 	plan.http = a->http;
 	a->desk = desk_open(c->settings.pg_url, c->name);
@@ -490,6 +491,7 @@ void asks_close(struct consumer *c)
 			ask_move(a, &a->slots[i], ASK_NONE);
 	remote_close(a->remote);
 	desk_close(a->desk);
+	breakers_close(a->breakers);
 	pace_close(a->pace);
 	http_close(a->http);
 	free(a->slots);

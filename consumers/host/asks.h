@@ -21,6 +21,7 @@
 #include "consumer.h"
 #include "gaps.h"
 #include "remote.h"
+#include "weir/breaker.h"
 #include "weir/http.h"
 #include "weir/llm.h"
 #include "weir/pace.h"
@@ -80,8 +81,6 @@ struct asked_model {
 	const struct model *model;
 	size_t ready, in_flight;
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
-	unsigned failed;  /* calls since the last answer that the provider would not take */
-	unsigned pauses;  /* since then, for this */
 	int64_t told_us;  /* when the log was last told of a call that failed; 0: never */
 };
 
@@ -96,6 +95,7 @@ struct asks {
 	size_t model_count;
 	struct http *http;
 	struct pace *pace;
+	struct breakers *breakers;
 	struct desk *desk;
 	struct remote *remote;
 	size_t bytes;	   /* of the bodies of the calls in flight */

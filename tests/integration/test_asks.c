@@ -171,10 +171,10 @@ static void passes(const char *id, const char *what, int attempts, int billed)
 		       items[i].billed);
 }
 
-static void server_error(void) { passes("e500", "'status': 500", 2, 1); }
+static void server_error(void) { passes("e500", "'status': 500", 1, 1); }
 static void gateway_error(void)
 {
-	passes("e502", "'status': 502, 'body': '<html>bad</html>'", 2, 1);
+	passes("e502", "'status': 502, 'body': '<html>bad</html>'", 1, 1);
 }
 static void conflict(void) { passes("e409", "'status': 409", 2, 1); }
 static void unavailable(void) { passes("e503", "'status': 503", 1, 1); }
@@ -183,10 +183,10 @@ static void overloaded_for_long(void)
 {
 	passes("e529s", "'status': 529, 'headers': {'retry-after': '1'}", 1, 1);
 }
-static void cut_body(void) { passes("cut", "'cut_after_bytes': 40", 2, 2); }
-static void no_json(void) { passes("html", "'status': 200, 'body': '<html>fine</html>'", 2, 2); }
-static void wrong_json(void) { passes("empty", "'status': 200, 'body': {}", 2, 2); }
-static void answer_lost(void) { passes("lost", "'accept_then_drop': true", 2, 2); }
+static void cut_body(void) { passes("cut", "'cut_after_bytes': 40", 1, 2); }
+static void no_json(void) { passes("html", "'status': 200, 'body': '<html>fine</html>'", 1, 2); }
+static void wrong_json(void) { passes("empty", "'status': 200, 'body': {}", 1, 2); }
+static void answer_lost(void) { passes("lost", "'accept_then_drop': true", 1, 2); }
 
 static void told_to_retry(void)
 {
@@ -197,16 +197,16 @@ static void told_to_retry(void)
 static void answer_lost_idempotent(void)
 {
 	fake_restart("--idempotent");
-	passes("lost", "'accept_then_drop': true", 2, 1);
+	passes("lost", "'accept_then_drop': true", 1, 1);
 	fake_restart("--idempotent");
-	passes("cut", "'cut_after_bytes': 40", 2, 1);
+	passes("cut", "'cut_after_bytes': 40", 1, 1);
 }
 
 static void with_timeout(const char *id, const char *what, int billed)
 {
 	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
 		     " timeout: 1s}\n");
-	passes(id, what, 2, billed);
+	passes(id, what, 1, billed);
 }
 
 static void slow_first_byte(void) { with_timeout("slow", "'first_byte_ms': 4000", 2); }
@@ -222,7 +222,7 @@ static void away(void)
 	struct process *p = start(NULL, "weir-consumer", "ask", NULL);
 	await_log(p, "call_failed");
 	await(PATIENCE_MS, "SELECT EXISTS (SELECT FROM weir.retries WHERE error IS NOT NULL)");
-	EXPECT_PART(run(NULL, "weir", "status", "away", NULL)->out, "because    Failed to connect");
+	EXPECT_PART(run(NULL, "weir", "status", "away", NULL)->out, "Failed to connect");
 	stop(p);
 	fake_restart(NULL);
 	start(NULL, "weir-consumer", "ask", NULL);
@@ -230,18 +230,61 @@ static void away(void)
 	expect_billed(job, 1);
 }
 
-/* While it takes nothing it is left alone, and no item makes a round a second. */
-static void takes_nothing(void)
+/* How often its items may be tried, of a job that has just been submitted. */
+static void limit_attempts(const struct job *job, int most)
 {
-	fake_script("{'rules': [{'match': {}, 'do': {'status': 503}}]}");
-	struct job *job = job_submit(asked_job("nothing", "ai_model=claude", 60));
+	EXPECT_INT(sql("WITH u AS (UPDATE weir.jobs SET max_attempts = %d WHERE job_id = '%s'"
+		       " RETURNING 1) SELECT count(*) FROM u",
+		       most, job->id),
+		   1);
+}
+
+/* An outage of whatever form charges nobody, however long it lasts: the fleet asks now and then,
+ * with one call, and who looks is told. The first failures are of calls that were on the way. */
+static void outage(const char *form)
+{
+	fake_script("{'outage': {'form': '%s'}}", form);
+	struct job *job = job_submit(asked_job("outage", "ai_model=claude", 60));
+	limit_attempts(job, 1);
 	start(NULL, "weir-relay", NULL);
 	struct process *p = start(NULL, "weir-consumer", "ask", NULL);
+	struct process *q = start(NULL, "weir-consumer", "ask", NULL);
 	await_log(p, "model_away");
-	fake_await("requests", 61);
-	fake_script("{'rules': []}");
+	await_log(q, "model_away");
+	await(PATIENCE_MS,
+	      "SELECT count(*) = 60 AND bool_and(error_class = 'provider_away') FROM weir.retries");
+	EXPECT_PART(run(NULL, "weir", "status", "outage", NULL)->out, "fails since ");
+	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE status = 'failed'"), 0);
+	fake_script("{'outage': null}");
 	finish_asked(job);
 	expect_billed(job, 1);
+	EXPECT_INT(sql("SELECT max(attempts) FROM batch_items WHERE job_id = 'outage'"), 1);
+}
+
+static void no_room(void) { outage("anthropic_529"); }
+static void server_errors(void) { outage("anthropic_500"); }
+static void gateway_pages(void) { outage("cloudflare_521"); }
+static void pages_of_200(void) { outage("html_200"); }
+static void errors_of_200(void) { outage("openrouter_200_502"); }
+
+/* What fails always while others are served is at fault itself: it is charged, and ends. */
+static void poisoned(void)
+{
+	fake_script("{'rules': [{'match': {'contains': 'amount 1003'}, 'do': {'status': 500}}]}");
+	struct job *job = job_submit(asked_job("poisoned", "ai_model=claude", 8));
+	limit_attempts(job, 2);
+	asked_begin();
+	await(PATIENCE_MS, "SELECT count(*) = 7 FROM batch_items WHERE status = 'success'");
+	for (int i = 0; sql("SELECT count(*) FROM batch_items WHERE status = 'failed'") == 0; i++) {
+		char id[32];
+		EXPECT(i < 100, "the item is never charged");
+		if (i == 100)
+			break;
+		snprintf(id, sizeof id, "others%d", i);
+		await_ended(job_submit(asked_job(id, "ai_model=claude", 3)));
+	}
+	EXPECT_INT(sql("SELECT attempts FROM batch_items WHERE status = 'failed'"), 2);
+	stop_all();
 }
 
 /* ---- failures for good ---- */
@@ -592,7 +635,12 @@ void add_asks_suite(void)
 	CU_add_test(s, "a slow body", slow_body);
 	CU_add_test(s, "no answer at all", never_answered);
 	CU_add_test(s, "it is away", away);
-	CU_add_test(s, "it takes nothing", takes_nothing);
+	CU_add_test(s, "it has no room", no_room);
+	CU_add_test(s, "it has errors of its own", server_errors);
+	CU_add_test(s, "its gateway answers with pages", gateway_pages);
+	CU_add_test(s, "pages come as answers", pages_of_200);
+	CU_add_test(s, "errors come as answers", errors_of_200);
+	CU_add_test(s, "one item always fails", poisoned);
 	s = FAKE_SUITE("a model answers badly");
 	CU_add_test(s, "the request is refused", refused);
 	CU_add_test(s, "words, and is told", repaired_text);

@@ -91,7 +91,7 @@ static const struct error_case {
 	{&gpt, 422, "", "{'object':'error','message':{'detail':[{'msg':'Extra'}]}}", REPLY_REFUSED,
 	 0, false, "bad_request", "Extra"},
 	{&gpt, 400, "", "{'error':{'code':'json_validate_failed','message':'m'}}", REPLY_RETRY, 0,
-	 false, "bad_response", "json_validate_failed"},
+	 false, "bad_answer", "json_validate_failed"},
 
 	/* what is no JSON is named as what it is */
 	{&gpt, 200, "", "<!doctype html><html><head><title> Open WebUI </title>", REPLY_RETRY, 0,
