@@ -371,13 +371,15 @@ static void write_lines(const struct invoice *inv, struct invoice_lists *lists, 
 	}
 }
 
+/* Most invoices have none, and then say nothing of them. */
 static void write_charges(struct out *out, struct invoice_lists *lists)
 {
 	struct out *charges = &lists->charges;
+	bool none = charges->size == 1;
 	out_close(charges, ']');
 	out_end(charges);
 	out->failed = out->failed || charges->failed;
-	if (!out->failed)
+	if (!out->failed && !none)
 		out_raw(out, "charges", charges->data, charges->size);
 }
 

@@ -144,13 +144,15 @@ SELECT coalesce(array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.v
        total numeric, ordered numeric, weight numeric, uom text)
 $$;
 
+-- Most invoices have none, and are not parsed for them.
 CREATE FUNCTION weir.read_charges(pos integer[], user_id text[], invoice_id text[], invoice text[])
 RETURNS weir.invoice_charge[] LANGUAGE sql AS $$
 SELECT coalesce(array_agg(ROW(u.pos, u.user_id, u.invoice_id, c.line, c.kind, c.told_by, c.item_number,
                      c.description, c.quantity, c.unit_price,
                      coalesce(c.total, c.quantity * c.unit_price), c.credit)::weir.invoice_charge
                  ORDER BY u.user_id COLLATE "C", u.invoice_id COLLATE "C", u.pos, c.line), '{}')
-  FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
+  FROM (SELECT * FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
+         WHERE strpos(u.invoice, '"charges"') > 0 OFFSET 0) u
  CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(charges json)
  CROSS JOIN LATERAL json_to_recordset(i.charges) AS c(line integer, kind text, told_by text,
        item_number text, description text, quantity numeric, unit_price numeric, total numeric,
