@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "provider_kind.h"
+#include "weir/hash.h"
 
 enum {
 	BATCH_TIMEOUT_MS = 60000, /* of a small request of a batch's life */
@@ -255,11 +256,12 @@ int provider_upload(const struct model *m, const char *intent, struct buffer *te
 	return end_writing(&w, out, err);
 }
 
-int provider_create(const struct model *m, const char *file_id, const char *intent,
+int provider_create(const struct model *m, const char *what, const char *intent,
 		    struct buffer *texts, struct http_request *out, struct weir_error *err)
 {
 	const struct provider_kind *k = provider_kind_of(m);
 	const char *const parts[] = {k->batches, NULL};
+	char hash[HASH_SIZE], key[128];
 	struct writing w;
 	size_t body;
 
@@ -270,10 +272,13 @@ int provider_create(const struct model *m, const char *file_id, const char *inte
 				     .response_max = INFO_MAX};
 	begin_writing(&w, m, parts, texts);
 	write_header(&w, "Content-Type", "application/json");
-	write_header(&w, "Idempotency-Key", intent);
+	hash_texts((struct weir_text){m->model, strlen(m->model)},
+		   (struct weir_text){what, strlen(what)}, hash);
+	snprintf(key, sizeof(key), "%.80s/%s", intent, hash);
+	write_header(&w, "Idempotency-Key", key);
 	body = texts->size;
 	if (k->create)
-		k->create(m, file_id, intent, texts);
+		k->create(m, what, intent, texts);
 	if (end_writing(&w, out, err) < 0)
 		return -1;
 	if (k->create)

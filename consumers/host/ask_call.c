@@ -6,6 +6,7 @@
 #include "asks.h"
 #include "desk.h"
 #include "weir/clock.h"
+#include "weir/hash.h"
 #include "weir/log.h"
 
 #define HOLD_MS 1000	       /* when the provider does not say how long */
@@ -13,6 +14,7 @@
 #define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	       /* then there may be memory for another request */
 #define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
+#define KEY_ROOM 256	       /* for two names, two numbers and a hash */
 
 /* Makes body and tokens. -1: the ask has ended. */
 static int render(struct ask *ask)
@@ -53,23 +55,39 @@ static void request(struct ask *ask)
 
 /* ---- the end of a call ---- */
 
-/* A server may give none, or count anew with each answer: then two of one item would be one row. */
-static void name_answer(struct ask *ask)
+/* The same until an answer has come, and of this body alone: a gateway that knows the header does
+ * not bill twice, and never gives the answer to something else. */
+static struct weir_text write_key(const struct ask *ask, char out[KEY_ROOM])
 {
-	struct reply *r = &ask->reply;
-	size_t size = strlen(r->id);
-	if (size == 0)
-		snprintf(r->id, sizeof r->id, "%s-%" PRIu64, ask->asks->consumer->name,
+	const struct weir_item *item = &ask->one->message.item;
+	char hash[HASH_SIZE];
+	hash_texts((struct weir_text){ask->body.data, ask->body.size}, (struct weir_text){"", 0},
+		   hash);
+	int n = snprintf(out, KEY_ROOM, "%.*s/%u/%.*s/%" PRId64 "/%s", (int)item->job_id.size,
+			 item->job_id.data, item->stage, (int)item->custom_id.size,
+			 item->custom_id.data, ask->past.calls, hash);
+	return (struct weir_text){out, (size_t)n};
+}
+
+/* A server may give no id, or the same one to many, or count anew each time it starts. What came as
+ * the same bytes under the same key is the same answer; all else is another. */
+static void name_answer(struct ask *ask, const struct http_response *r)
+{
+	char key[KEY_ROOM], made[64], hash[HASH_SIZE];
+	const char *id = ask->reply.id;
+	if (!*id) {
+		snprintf(made, sizeof made, "%s-%" PRIu64, ask->asks->consumer->name,
 			 ++ask->asks->made);
-	else if (ask->past.calls > 0 && size + 8 < sizeof r->id)
-		snprintf(r->id + size, sizeof r->id - size, "/%" PRId64, ask->past.calls % 100000);
+		id = made;
+	}
+	hash_texts(write_key(ask, key), r->body, hash);
+	snprintf(ask->call_id, sizeof ask->call_id, "%s/%s", id, hash);
 }
 
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
 	breaker_served(ask->asks->breakers, ask->model, clock_us());
-	name_answer(ask);
 	gaps_note(&ask->asks->gaps, ask->model, &r->usage);
 	if (!*r->error.code)
 		ask_check(ask, (struct weir_text){r->text.data, r->text.size}, &r->error);
@@ -196,6 +214,8 @@ static void called(void *owner, const struct http_response *r)
 	struct ask *ask = owner;
 	ask->call = NULL;
 	provider_read(ask->model, r, &ask->reply);
+	if (ask->reply.kind == REPLY_ANSWER)
+		name_answer(ask, r);
 	count(ask, r);
 	if (ask->reply.kind != REPLY_ANSWER)
 		log_failure(ask, r->status);
@@ -206,15 +226,11 @@ static void called(void *owner, const struct http_response *r)
 
 static int begin(struct ask *ask, struct weir_error *err)
 {
-	const struct weir_item *item = &ask->one->message.item;
 	struct http_request request = {0};
 	struct buffer texts = BUFFER_INIT;
-	char id[200];
-	/* The same until an answer has come: a gateway that knows the header does not bill twice.
-	 */
-	snprintf(id, sizeof id, "%.*s/%u/%.*s/%" PRId64, (int)item->job_id.size, item->job_id.data,
-		 item->stage, (int)item->custom_id.size, item->custom_id.data, ask->past.calls);
-	int rc = provider_call(ask->model, id, &texts, &request, err);
+	char key[KEY_ROOM];
+	write_key(ask, key);
+	int rc = provider_call(ask->model, key, &texts, &request, err);
 	if (rc == 0) {
 		request.body = (struct weir_text){ask->body.data, ask->body.size};
 		request.timeout_ms = ask->model->timeout_ms;

@@ -248,6 +248,17 @@ static void not_stored(struct asks *a, struct ask *first, size_t n)
 			  "the ledger does not take the model's answer");
 }
 
+/* Its answer was the second one: the first goes on. */
+static void look_for_first(struct ask *ask)
+{
+	log_event(LOG_WARN, "extra_answer",
+		  "job=%s ordinal=%u text=\"it had a good answer already\"", ask->one->job->id,
+		  ask->one->message.item.ordinal);
+	reply_release(&ask->reply);
+	ask->reply = (struct reply){0};
+	ask_move(ask->asks, ask, ASK_LOOKING);
+}
+
 static void store(struct asks *a)
 {
 	struct ask *some[ASKS_TURN];
@@ -262,7 +273,10 @@ static void store(struct asks *a)
 	failpoint("answer_stored");
 	a->store_most = a->store_most < ASKS_TURN / 2 ? 2 * a->store_most : ASKS_TURN;
 	for (size_t i = 0; i < n; i++)
-		ask_judge(some[i]);
+		if (some[i]->second)
+			look_for_first(some[i]);
+		else
+			ask_judge(some[i]);
 }
 
 static void pause_jobs(struct asks *a)
@@ -437,10 +451,11 @@ static void compare_grace(const struct consumer *c, const struct asks *a)
 		    a->models[i].model->timeout_ms > longest)
 			longest = a->models[i].model->timeout_ms;
 	if (longest > c->options.grace_ms)
-		log_event(LOG_WARN, "short_grace",
-			  "grace_ms=%lld timeout_ms=%lld text=\"calls may last longer than --grace: "
-			  "those that do when this process is stopped are paid for and given up\"",
-			  (long long)c->options.grace_ms, (long long)longest);
+		log_event(
+			LOG_WARN, "short_grace",
+			"grace_ms=%lld timeout_ms=%lld text=\"calls may last longer than --grace: "
+			"those that do when this process is stopped are paid for and given up\"",
+			(long long)c->options.grace_ms, (long long)longest);
 }
 
 static int open_parts(struct consumer *c, struct asks *a, int64_t in_flight, struct weir_error *err)

@@ -64,9 +64,11 @@ struct ask {
 	struct http_call *call;
 	struct prompt prompt;
 	struct buffer body;
-	int64_t tokens;	    /* taken of the model's limit */
-	int64_t state_us;   /* when it came into its state */
-	struct reply reply; /* ANSWERED */
+	int64_t tokens;			    /* taken of the model's limit */
+	int64_t state_us;		    /* when it came into its state */
+	struct reply reply;		    /* ANSWERED */
+	char call_id[PROVIDER_ID_MAX + 64]; /* ANSWERED: under which the ledger has it */
+	bool second;	    /* ANSWERED: the ledger has another good answer of the item */
 	struct buffer json; /* ANSWERED: as the template wants it; empty: a bad answer */
 	bool pausing;	    /* its job is to be paused, for the error of the reply */
 };

@@ -305,23 +305,37 @@ int desk_look(struct desk *d, struct ask *const *asks, size_t n)
 
 /* ---- storing ---- */
 
-static const char sql_store[] =
-	"INSERT INTO weir.answers (job_id, stage, ordinal, attempt, call_id, ai_model, answer,"
-	"  error_class, error, input_tokens, cached_input_tokens, cache_write_tokens,"
-	"  cache_write_1h_tokens, output_tokens, reasoning_tokens, usage_known, cost)"
-	" SELECT job_id, stage, ordinal, attempt, call_id, ai_model, answer, error_class, error,"
-	"  input, cached, written, written_1h, output, reasoning, known = 1,"
+#define ROW_KEYS "job_id, stage, ordinal, attempt, call_id, ai_model, answer"
+#define ROW_COUNTS                                                                                 \
+	"input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,"            \
+	"  output_tokens, reasoning_tokens, usage_known, cost"
+#define COUNTS                                                                                     \
+	"input, cached, written, written_1h, output, reasoning, known = 1,"                        \
 	"  nullif(cost, -1)::numeric / 1000000000000"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int4[], $5::text[], $6::text[],"
-	"  $7::text[], $8::text[], $9::text[], $10::int8[], $11::int8[], $12::int8[], $13::int8[],"
-	"  $14::int8[], $15::int8[], $16::int8[], $17::int8[])"
-	"  AS u(job_id, stage, ordinal, attempt, call_id, ai_model, answer, error_class, error,"
-	"   input, cached, written, written_1h, output, reasoning, known, cost)"
-	" ON CONFLICT DO NOTHING";
+
+/* The first good one of an item counts; the others are extra, and were paid for as well. In one
+ * order, for the locks. */
+static const char sql_store[] =
+	"WITH u AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[],"
+	"  $4::int4[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::int8[],"
+	"  $11::int8[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[],"
+	"  $17::int8[]) WITH ORDINALITY AS u(" ROW_KEYS ", error_class, error,"
+	"   input, cached, written, written_1h, output, reasoning, known, cost, pos)),"
+	" g AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ")"
+	"  SELECT " ROW_KEYS ", " COUNTS " FROM u"
+	"   WHERE error_class IS NULL ORDER BY job_id, stage, ordinal"
+	"  ON CONFLICT DO NOTHING RETURNING job_id, stage, ordinal),"
+	" o AS MATERIALIZED (SELECT u.* FROM u LEFT JOIN g USING (job_id, stage, ordinal)"
+	"   WHERE g.job_id IS NULL OR u.error_class IS NOT NULL),"
+	" x AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ", error_class, error, spent)"
+	"  SELECT " ROW_KEYS ", " COUNTS ", coalesce(error_class, 'extra_answer'),"
+	"   coalesce(error, 'the item had a good answer already'), error_class IS NULL FROM o"
+	"  ON CONFLICT DO NOTHING)"
+	" SELECT pos::int4 FROM o WHERE error_class IS NULL";
 
 static struct weir_text string(const char *text) { return (struct weir_text){text, strlen(text)}; }
 
-static struct weir_text call_id(const struct ask *ask) { return string(ask->reply.id); }
+static struct weir_text call_id(const struct ask *ask) { return string(ask->call_id); }
 static struct weir_text model_name(const struct ask *ask) { return string(ask->model->name); }
 
 static struct weir_text answer(const struct ask *ask)
@@ -353,6 +367,21 @@ static int64_t known(const struct ask *ask) { return ask->reply.usage.fault == N
 /* COST_UNKNOWN is null. */
 static int64_t cost(const struct ask *ask) { return model_cost(ask->model, &ask->reply.usage); }
 
+static int store(struct desk *d, struct ask *const *asks, size_t n)
+{
+	struct weir_error why;
+	PGresult *r = NULL;
+	if (ledger_query(d->ledger, sql_store, &d->params, true, &r, &why) < 0)
+		return failed(d, "not_stored", &why);
+	d->tries = 0;
+	for (size_t i = 0; i < n; i++)
+		asks[i]->second = false;
+	for (int i = 0; i < PQntuples(r); i++)
+		asks[ledger_int(r, i, 0) - 1]->second = true;
+	PQclear(r);
+	return 0;
+}
+
 int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 {
 	static number_of *const numbers[] = {input,  cached,	written, written_1h,
@@ -366,7 +395,7 @@ int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 	add_texts(p, asks, n, error_text);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		add_numbers(p, asks, n, numbers[i]);
-	return run(d, "not_stored", sql_store);
+	return store(d, asks, n);
 }
 
 bool desk_refuses(const struct desk *d)

@@ -19,15 +19,16 @@ int64_t desk_next_us(const struct desk *d); /* when desk_ready() may be asked ag
 
 /* Fills the pasts of n asks, and takes hold of those that would be called for. */
 int desk_look(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
-/* Writes the replies of n asks down, as answers. */
+/* Writes the replies of n asks down, as answers. Of a good one `second` says whether the ledger has
+ * another that came first, and counts; or has had this one before. */
 int desk_store(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
 /* It was the data that the last one failed for: it will not do better. */
 bool desk_refuses(const struct desk *d);
 /* The stored answer of an ask is not what its template wants. */
 int desk_reject(struct desk *d, const struct ask *ask,
 		const struct weir_error *why) WEIR_MUST_CHECK;
-/* Our calls still last; *kept: of how many the ledger knows. A crash of its server has made it forget
- * them all: then each is to be held again. */
+/* Our calls still last; *kept: of how many the ledger knows. A crash of its server has made it
+ * forget them all: then each is to be held again. */
 int desk_renew(struct desk *d, int64_t *kept) WEIR_MUST_CHECK;
 int desk_hold(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
 int desk_pause(struct desk *d, const char *job_id, const char *reason) WEIR_MUST_CHECK;

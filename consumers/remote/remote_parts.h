@@ -16,7 +16,8 @@
 #define DRIVES_MAX 4	      /* at a time in one process */
 #define REMOTE_LEASE_MS 30000 /* a driver that has died is outlived by it */
 #define REMOTE_RENEW_US 8000000
-#define REMOTE_TRIES_MAX 5    /* remote batches that came back without a request's answer */
+#define REMOTE_TRIES_MAX 3    /* remote batches that came back without a request's answer */
+#define REMOTE_APART_MS 1000  /* from one of these to the next, at least; four times that then */
 #define REMOTE_CHUNK 500      /* lines of results in one transaction */
 #define REMOTE_SKEW_MS 300000 /* how far times may be off that two clocks have told */
 #define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
@@ -38,9 +39,13 @@ enum drive_step {
 
 /* What becomes of a request whose line was read. */
 enum request_lot {
-	LOT_OPEN,  /* goes into another remote batch; after REMOTE_TRIES_MAX that is its answer */
+	/* Goes into another remote batch, later each time; after REMOTE_TRIES_MAX that is its
+	 * answer, and one that was missing in the last is lost: it is not asked for again by
+	 * itself. */
+	LOT_OPEN,
 	LOT_ENDED, /* this is its answer */
-	LOT_FREE   /* open again, and it is not its own fault */
+	LOT_FREE,  /* open again, and it is not its own fault */
+	LOT_UNREAD /* open, and what cannot be read of it may have been paid for */
 };
 
 /* The columns of weir.remote_batches that count. */
@@ -52,7 +57,8 @@ struct outgoing {
 	size_t at;
 	int32_t last; /* ordinal */
 	int64_t lines;
-	int64_t left; /* bytes that were promised */
+	int64_t left;	 /* bytes that were promised */
+	char digest[33]; /* of the requests */
 	bool ended;
 	struct weir_error error;
 };
@@ -115,6 +121,7 @@ struct drive {
 	int64_t silent_ms;			 /* since it was sent last */
 	int64_t absent_ms;			 /* -1: it is there */
 	bool intended, running, cancelled, over; /* its job has ended */
+	bool late;				 /* no provider works on it for so long */
 	bool sent_before;			 /* and nobody knows what became of it */
 
 	struct buffer texts, head, tail; /* of the call */

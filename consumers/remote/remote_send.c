@@ -1,6 +1,7 @@
 /* Sending: requests stream out of the ledger into a file of the provider's, or into the batch
  * itself. Before the first byte that may create a remote batch, sent_at is written: from then on
  * nobody sends it again without having looked whether it is there. */
+#include <stdio.h>
 #include <string.h>
 
 #include "remote_parts.h"
@@ -12,9 +13,12 @@
 
 /* ---- how much it will be ---- */
 
-static const char measure[] = "SELECT count(*)::int4, coalesce(sum(octet_length(custom_id) + "
-			      "octet_length(body)), 0)::int8"
-			      " FROM weir.requests WHERE remote_batch = $1";
+/* And what tells this body from others. */
+static const char measure[] =
+	"SELECT count(*)::int4,"
+	"  coalesce(sum(octet_length(custom_id) + octet_length(body)), 0)::int8,"
+	"  coalesce(md5(string_agg(md5(custom_id || ' ' || body), '' ORDER BY ordinal)), '')"
+	" FROM weir.requests WHERE remote_batch = $1";
 
 /* What a line has around the custom_id and the body. */
 static int64_t line_extra(const struct model *m)
@@ -47,6 +51,8 @@ static int measure_out(struct drive *d, struct weir_error *err)
 		return -1;
 	d->size = ledger_int(r, 0, 0);
 	d->out.left = ledger_big(r, 0, 1) + d->size * extra + frame_size(d, d->size);
+	struct weir_text digest = ledger_text(r, 0, 2);
+	snprintf(d->out.digest, sizeof d->out.digest, "%.*s", (int)digest.size, digest.data);
 	PQclear(r);
 	if (extra < 0)
 		return weir_fail_memory(err);
@@ -252,10 +258,11 @@ static int note_sending(struct drive *d, struct weir_error *err)
 
 int create_begin(struct drive *d, struct http_request *q, struct weir_error *err)
 {
-	if (provider_create(d->model, d->file_id, d->intent, &d->texts, q, err) < 0 ||
-	    measure_out(d, err) < 0)
+	bool file = provider_frame(d->model).file;
+	if (measure_out(d, err) < 0 || provider_create(d->model, file ? d->file_id : d->out.digest,
+						       d->intent, &d->texts, q, err) < 0)
 		return -1;
-	int rc = provider_frame(d->model).file ? stream_body(d, q, err) : stream(d, q, err);
+	int rc = file ? stream_body(d, q, err) : stream(d, q, err);
 	return rc < 0 ? -1 : note_sending(d, err);
 }
 

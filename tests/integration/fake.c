@@ -91,8 +91,13 @@ static json_t *counts(void)
 
 int64_t fake_count(const char *name)
 {
-	json_t *all = counts();
-	int64_t n = (int64_t)json_integer_value(json_object_get(all, name));
+	json_t *all = counts(), *in = all;
+	const char *dot = strchr(name, '.');
+	if (dot) {
+		in = json_object_getn(all, name, (size_t)(dot - name));
+		name = dot + 1;
+	}
+	int64_t n = (int64_t)json_integer_value(json_object_get(in, name));
 	json_decref(all);
 	return n;
 }

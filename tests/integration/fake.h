@@ -26,7 +26,7 @@ const char *fake_url(void);
 void fake_script(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* All lines of its log; the caller json_decref()s them. */
 json_t *fake_log(void);
-/* A number of its counts: "requests", "billed", "in_flight", "most_in_flight". */
+/* A number of its counts: "requests", "billed", "in_flight", "most_in_flight", "keys.other", ... */
 int64_t fake_count(const char *name);
 /* How many requests of a path ended with this status; model NULL: any. */
 int64_t fake_answered(const char *path, const char *model, int status);

@@ -6,6 +6,7 @@
 #include "asked.h"
 
 #define ITEMS 30
+#define HELD 15 /* by a consumer that flushes five at a time */
 
 /* One call at a time: so none is on its way when a place is passed. What is done is flushed when
  * nothing else is open. */
@@ -109,6 +110,137 @@ static void when_calls_are_on_their_way(void)
 	int64_t twice = fake_count("billed") - 80;
 	EXPECT(twice >= 0 && twice <= 10, "%lld more than the items were billed", (long long)twice);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 80);
+}
+
+/* ---- frozen ones ---- */
+
+/* Each item has one good answer, all that was billed is in the ledger, with what it cost, and no
+ * Idempotency-Key was of two bodies. */
+static void expect_one_each(const struct job *job, bool all_stored)
+{
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), job->size);
+	EXPECT_INT(sql("SELECT count(DISTINCT ordinal) FROM weir.answers"
+		       " WHERE error_class IS NULL"),
+		   job->size);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE (error_class IS NOT NULL"
+		       " AND (error_class <> 'extra_answer' OR NOT spent)) OR input_tokens <= 0"),
+		   0);
+	int64_t stored = sql("SELECT count(*) FROM weir.answers"), billed = fake_count("billed");
+	EXPECT(all_stored ? stored == billed : stored <= billed, "%lld answers of %lld billed",
+	       (long long)stored, (long long)billed);
+	EXPECT_INT(fake_count("keys.other"), 0);
+}
+
+/* The first consumer is frozen while its calls are on their way, for longer than its holds last;
+ * the relay publishes its items again, and the second consumer asks as well. */
+static void frozen(bool comes_back_first)
+{
+	fake_restart("--strict-keys");
+	fake_script("{'latency_ms': 1000}");
+	struct job *job = job_submit(asked_job("frozen", "ai_model=claude", ITEMS));
+	for (int i = 0; i < ITEMS; i++)
+		job->items[i].attempts = 0;
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	struct process *p = start(NULL, "weir-consumer", "ask", "--flush", "5", NULL);
+	fake_await("in_flight", HELD);
+	kill(p->pid, SIGSTOP);
+	sql_text("UPDATE weir.calls SET held_until = now() - interval '1 s'");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT job_id, stage, ordinal, 0, now() FROM weir.calls");
+	fake_script("{'latency_ms': %d}", comes_back_first ? 6000 : 0);
+	consumer(NULL);
+	if (comes_back_first)
+		fake_await("requests", ITEMS + HELD);
+	else
+		await(PATIENCE_MS, "SELECT count(*) = %d FROM weir.answers", ITEMS);
+	kill(p->pid, SIGCONT);
+	await(PATIENCE_MS, "SELECT count(*) = %d FROM weir.answers", ITEMS + HELD);
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	EXPECT_INT(fake_count("billed"), ITEMS + HELD);
+	expect_one_each(job, true);
+}
+
+static void frozen_for_long(void) { frozen(false); }
+static void frozen_and_first(void) { frozen(true); }
+
+/* A server that has one id for all answers. */
+static void under_one_id(void)
+{
+	fake_script("{'rules': [{'match': {'nth': 3}, 'do': {'id': 'msg_1', 'answer': 'none'}},"
+		    " {'match': {}, 'do': {'id': 'msg_1'}}]}");
+	struct job *job = job_submit(asked_job("one", "ai_model=claude", ITEMS));
+	asked_begin();
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), ITEMS + 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), ITEMS);
+	EXPECT_INT(fake_count("billed"), ITEMS + 1);
+}
+
+#define WILD 200
+
+/* Three consumers, one of which dies, or is frozen for longer than its holds are made to last,
+ * again and again. */
+static void wild(void)
+{
+	struct process *p[3];
+	unsigned state = 20261129;
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 8, input_price: 1, output_price: 5}\n");
+	fake_script("{'latency_ms': 150}");
+	struct job *job = job_submit(asked_job("wild", "ai_model=claude", WILD));
+	for (int i = 0; i < job->size; i++)
+		job->items[i].attempts = 0;
+	start(NULL, "weir-relay", NULL);
+	for (int i = 0; i < 3; i++)
+		p[i] = start(NULL, "weir-consumer", "ask", "--poison-limit", "15", "--flush", "20",
+			     NULL);
+	for (int round = 0; round < 12; round++) {
+		state = state * 1103515245 + 12345;
+		int i = (int)(state >> 16) % 3;
+		await(PATIENCE_MS, "SELECT count(*) >= %d FROM weir.answers", 15 * (round + 1));
+		if (state >> 24 & 1) {
+			kill_hard(p[i]);
+			p[i] = start(NULL, "weir-consumer", "ask", "--poison-limit", "15",
+				     "--flush", "20", NULL);
+			continue;
+		}
+		kill(p[i]->pid, SIGSTOP);
+		sql_text("UPDATE weir.calls SET held_until = now() - interval '1 s'");
+		await(PATIENCE_MS, "SELECT count(*) >= %d FROM weir.answers", 15 * (round + 1) + 5);
+		kill(p[i]->pid, SIGCONT);
+	}
+	finish(job);
+	expect_answers(job, "claude", NULL);
+	expect_one_each(job, false);
+}
+
+/* ---- keys ---- */
+
+/* A job of the same name, after the first has been purged, asks in other words. */
+static void same_name(void)
+{
+	fake_restart("--strict-keys");
+	struct job *job = job_submit(asked_job("again", "ai_model=claude", ITEMS));
+	asked_begin();
+	finish(job);
+	const struct outcome *o = run(NULL, "weir", "purge", "--older-than", "0s", NULL);
+	EXPECT(o->status == 0, "weir purge: %d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+	template_write("idea", "description: d\nsystem: You write other titles.\n"
+			       "user: The key is {{key}}, the amount {{amount}}.\nfields:\n"
+			       "  title: {type: text, least: 1, most: 120}\n"
+			       "  score: {type: number, least: -1, most: 1}\n");
+	fake_script("{'rules': [{'match': {'nth': 3}, 'do': {'answer': 'none'}}]}");
+	job = job_submit(job);
+	asked_begin();
+	await_ended(job);
+	stop_all();
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE status = 1"), ITEMS);
+	EXPECT_INT(fake_count("keys.other"), 0);
+	EXPECT_INT(fake_answered("/v1/messages", "claude", 400), 0);
+	EXPECT_INT(fake_count("billed"), 2 * ITEMS + 1);
 }
 
 /* ---- without a crash ---- */
@@ -296,7 +428,12 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when it has counted, but not acked", when_counted);
 	CU_add_test(s, "when it has acked", when_acked);
 	CU_add_test(s, "when calls are on their way", when_calls_are_on_their_way);
+	CU_add_test(s, "when it is frozen, and another asks", frozen_for_long);
+	CU_add_test(s, "when it is frozen, and comes back before the other", frozen_and_first);
+	CU_add_test(s, "at random, one of three", wild);
 	s = FAKE_SUITE("an answer is paid for once");
+	CU_add_test(s, "when all answers have one id", under_one_id);
+	CU_add_test(s, "when a job of the same name asks in other words", same_name);
 	CU_add_test(s, "when each message comes twice", copies_in_one);
 	CU_add_test(s, "when each message comes twice, to two consumers", copies_in_two);
 	CU_add_test(s, "when the consumer stops", stopped);

@@ -18,6 +18,7 @@
 	X(error) \
 	X(folding) \
 	X(front) \
+	X(hash) \
 	X(invoice) \
 	X(job_file) \
 	X(json) \

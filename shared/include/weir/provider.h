@@ -50,7 +50,7 @@ int provider_body(const struct model *m, const struct prompt *p, struct buffer *
 		  struct weir_error *err) WEIR_MUST_CHECK;
 /* Address and headers of it; the body, done and owner are the caller's to add. url and the header
  * texts are appended to `texts`, which the caller releases (or empties) after http_begin(). id: the
- * same for each try of the same request (Idempotency-Key). */
+ * same for each try of the same request, and of no other body (Idempotency-Key). */
 int provider_call(const struct model *m, const char *id, struct buffer *texts,
 		  struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 /* What the response means. Malformed ones are RETRY. */
@@ -105,10 +105,11 @@ struct provider_frame provider_frame(const struct model *m);
 int provider_upload(const struct model *m, const char *intent, struct buffer *texts,
 		    struct buffer *head, struct buffer *tail, struct http_request *out,
 		    struct weir_error *err) WEIR_MUST_CHECK; /* head and tail go around the file */
-int provider_create(const struct model *m, const char *file_id, const char *intent,
+/* The body of a `file` provider; the other's is streamed by the caller. what: the file's id, or a
+ * digest of what is streamed: no other body goes out under the same Idempotency-Key. */
+int provider_create(const struct model *m, const char *what, const char *intent,
 		    struct buffer *texts, struct http_request *out,
-		    struct weir_error *err) WEIR_MUST_CHECK; /* body of a `file` provider; the other's
-							      * is streamed by the caller */
+		    struct weir_error *err) WEIR_MUST_CHECK;
 int provider_poll(const struct model *m, const char *remote_id, struct buffer *texts,
 		  struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 int provider_cancel(const struct model *m, const char *remote_id, struct buffer *texts,

@@ -83,7 +83,7 @@ static void creations(void)
 			  "\"completion_window\":\"24h\",\"metadata\":{\"weir\":\"i-1\"}}");
 	free(body);
 	buffer_reset(&texts);
-	CU_ASSERT_EQUAL_FATAL(provider_create(&claude, NULL, "i-1", &texts, &r, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(provider_create(&claude, "digest", "i-1", &texts, &r, &err), 0);
 	expect_text(r.url, "https://api.anthropic.com/v1/messages/batches");
 	CU_ASSERT_PTR_NULL(r.body.data);
 	buffer_release(&texts);

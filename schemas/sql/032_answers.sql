@@ -1,0 +1,14 @@
+-- An item has one good answer: the first that was written down. One that comes later, of a consumer
+-- that was frozen or had died while another asked as well, is an extra_answer: spent, with what it
+-- cost. A consumer of the version before leaves such a one out.
+
+UPDATE weir.answers SET error_class = 'extra_answer', spent = true,
+       error = 'the item had a good answer already'
+ WHERE ctid IN (SELECT a.ctid FROM (SELECT ctid, row_number() OVER (
+                         PARTITION BY job_id, stage, ordinal ORDER BY answered_at, call_id) AS n
+                       FROM weir.answers WHERE error_class IS NULL) a WHERE a.n > 1);
+
+CREATE UNIQUE INDEX answers_good ON weir.answers (job_id, stage, ordinal) WHERE error_class IS NULL;
+
+-- A request that a remote batch came back without waits before it goes into the next one.
+ALTER TABLE weir.requests ADD COLUMN not_before timestamptz NOT NULL DEFAULT now();

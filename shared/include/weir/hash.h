@@ -1,0 +1,14 @@
+/* hash.h: 128 bits that tell texts apart: FNV-1a. Not for texts of somebody who would like two of
+ * them to be taken for one. Source: Fowler, Noll and Vo, www.isthe.com/chongo/tech/comp/fnv (in the
+ * public domain). Nothing blocks. */
+#ifndef WEIR_HASH_H
+#define WEIR_HASH_H
+
+#include "weir/plugin.h"
+
+#define HASH_SIZE 33 /* hexadecimal, with its NUL */
+
+/* Of the one text, and then the other. */
+void hash_texts(struct weir_text one, struct weir_text other, char out[HASH_SIZE]);
+
+#endif
