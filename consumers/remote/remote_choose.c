@@ -40,7 +40,7 @@ static const char find_ready[] =
 	"   FROM (SELECT octet_length(r.body) + octet_length(r.custom_id) + $6 AS bytes, r.tokens,"
 	"      r.asked_at FROM weir.requests r"
 	"     WHERE r.ai_model = g.ai_model AND r.job_id = g.job_id AND r.stage = g.stage"
-	"       AND r.model_key = g.model_key AND r.remote_batch IS NULL"
+	"       AND r.model_key = g.model_key AND r.remote_batch IS NULL AND r.not_before <= now()"
 	"     ORDER BY r.ordinal LIMIT m.requests) r))";
 
 /* As many of a group as one remote batch takes, and at least one. */
@@ -48,7 +48,7 @@ static const char choose[] =
 	"WITH c AS MATERIALIZED (SELECT r.ctid AS tid, r.ordinal, r.tokens,"
 	"   octet_length(r.body) + octet_length(r.custom_id) + $8 AS bytes FROM weir.requests r"
 	"  WHERE r.ai_model = $1 AND r.job_id = $2 AND r.stage = $3 AND r.model_key = $4"
-	"    AND r.remote_batch IS NULL"
+	"    AND r.remote_batch IS NULL AND r.not_before <= now()"
 	"  ORDER BY r.ordinal LIMIT $5 FOR UPDATE SKIP LOCKED),"
 	" w AS (SELECT tid, row_number() OVER o AS n, sum(bytes) OVER o AS bytes,"
 	"   sum(tokens) OVER o AS tokens FROM c"

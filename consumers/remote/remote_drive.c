@@ -114,7 +114,7 @@ void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
 void drive_absent(struct drive *d, const struct weir_error *why)
 {
 	if (d->absent_ms >= d->model->batch.adopt_wait_ms)
-		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, why);
+		drive_end(d, d->cancelled && !d->late ? &ending_cancelled : &ending_missing, why);
 	else
 		rest_for(d, drive_interval_ms(d), why, true);
 }
@@ -177,7 +177,7 @@ const struct ending ending_dropped = {"batch_canceled", LOT_FREE, TALLY_CANCELED
 const struct ending ending_failed = {"batch_failed", LOT_ENDED, TALLY_ERRORED};
 const struct ending ending_refused = {"batch_refused", LOT_ENDED, TALLY_ERRORED};
 const struct ending ending_stopped = {"batch_stopped", LOT_FREE, TALLY_ERRORED};
-const struct ending ending_foreign = {"batch_foreign", LOT_FREE, TALLY_MISSING};
+const struct ending ending_foreign = {"batch_foreign", LOT_OPEN, TALLY_MISSING};
 
 void drive_end(struct drive *d, const struct ending *ending, const struct weir_error *why)
 {
@@ -322,7 +322,8 @@ static const char take[] =
 	"  (extract(epoch FROM now() - b.sent_at) * 1000)::int8,"
 	"  coalesce((extract(epoch FROM now() - b.absent_at) * 1000)::int8, -1),"
 	"  b.cancel_at IS NOT NULL,"
-	"  j.status = 'cancelled' OR j.completed_at IS NOT NULL";
+	"  j.status = 'cancelled' OR j.completed_at IS NOT NULL,"
+	"  coalesce(b.sent_at < now() - weir.asked_for(), false)";
 
 static const char next_due[] =
 	"SELECT (extract(epoch FROM next_at - now()) * 1000)::int8 FROM weir.remote_batches"
@@ -358,6 +359,7 @@ static void read_row(struct drive *d, const PGresult *r, int i)
 	d->absent_ms = ledger_big(r, i, 13);
 	d->cancelled = ledger_bool(r, i, 14);
 	d->over = ledger_bool(r, i, 15);
+	d->late = ledger_bool(r, i, 16);
 	d->sent_before = d->sent_ms > 0;
 }
 

@@ -59,10 +59,25 @@ static void no_results(struct drive *d)
 	drive_absent(d, &why);
 }
 
+/* Providers end a batch within 24 hours. One that they do not end after more than that is
+ * cancelled, for its bill, and given up when that does not end it either. */
+static void still_running(struct drive *d)
+{
+	struct weir_error why;
+	if (!d->late) {
+		drive_pause(d, drive_interval_ms(d), NULL);
+	} else if (!d->cancelled) {
+		drive_go(d, DRIVE_CANCEL);
+	} else {
+		weir_fail(&why, "no_end", "the provider does not end it");
+		drive_absent(d, &why);
+	}
+}
+
 static void act_on(struct drive *d)
 {
 	if (d->info.state == REMOTE_RUNNING)
-		drive_pause(d, drive_interval_ms(d), NULL);
+		still_running(d);
 	else if (note_end(d) < 0)
 		return;
 	else if (d->info.state == REMOTE_FAILED)

@@ -51,7 +51,10 @@ static void add_reply(struct drive *d, struct outcome_row *row, const char *call
 	row->usage = reply->usage;
 	if (answered)
 		gaps_note(&d->remote->gaps, d->model, &row->usage);
-	add_texts(&d->in->outcomes, row, answered && *reply->id ? reply->id : call_id,
+	/* Servers are known to give one id to many answers. */
+	char id[PROVIDER_ID_MAX + 32];
+	snprintf(id, sizeof id, "%s/%lld", reply->id, (long long)d->id);
+	add_texts(&d->in->outcomes, row, answered && *reply->id ? id : call_id,
 		  answered ? text : (struct weir_text){NULL, 0}, reply->error.code,
 		  reply->error.text);
 	if (reply->kind == REPLY_STOP)
@@ -79,6 +82,12 @@ static void add_outcome(struct drive *d, const char *custom_id, enum line_kind k
 		add_texts(o, row, call_id, none, "batch_canceled",
 			  "the remote batch was cancelled before its turn came");
 	}
+}
+
+static void set_unread(struct outcomes *o)
+{
+	o->rows[o->size - 1].lot = LOT_UNREAD;
+	o->rows[o->size - 1].tally = TALLY_MISSING;
 }
 
 static void note_bad_line(struct drive *d, const char *text)
@@ -117,6 +126,18 @@ static int store(struct drive *d)
 	return outcomes_store(d, &in->outcomes, &in->error);
 }
 
+/* The object alone: gateways put marks of byte order before files, or make an array of the lines.
+ */
+static struct weir_text bare(struct weir_text line)
+{
+	static const char around[] = " \t[],\xef\xbb\xbf";
+	for (; line.size > 0 && memchr(around, *line.data, sizeof around - 1); line.size--)
+		line.data++;
+	while (line.size > 0 && memchr(around, line.data[line.size - 1], sizeof around - 1))
+		line.size--;
+	return line;
+}
+
 static int take_line(struct drive *d, struct weir_text line)
 {
 	struct incoming *in = d->in;
@@ -124,19 +145,24 @@ static int take_line(struct drive *d, struct weir_text line)
 	struct weir_error why;
 	enum line_kind kind;
 	char custom_id[65];
-	if (line.size == 0 || (line.size == 1 && *line.data == '\r'))
+	bool unread = false;
+	line = bare(line);
+	if (line.size == 0)
 		return 0;
 	if (provider_read_line(d->model, line, custom_id, &kind, &reply, &why) < 0) {
 		note_bad_line(d, why.text);
 		if (!*custom_id)
 			return 0;
-		/* It may well have been paid for: an attempt that has failed. */
+		/* It may well have been paid for. */
+		unread = true;
 		kind = LINE_REPLY;
 		reply = (struct reply){.kind = REPLY_ANSWER,
 				       .usage = {.fault = "the line of results cannot be read"},
 				       .error = why};
 	}
 	add_outcome(d, custom_id, kind, &reply);
+	if (unread)
+		set_unread(&in->outcomes);
 	reply_release(&reply);
 	if (in->outcomes.size < REMOTE_CHUNK && in->outcomes.texts.size < TEXTS_MAX)
 		return 0;
@@ -166,11 +192,19 @@ static int take_part(struct drive *d, const char *data, size_t size, bool ends)
 	return rc;
 }
 
+/* In JSON itself both stand as escapes only. */
+static const char *line_end(const char *data, size_t size)
+{
+	const char *feed = memchr(data, '\n', size);
+	const char *back = memchr(data, '\r', feed ? (size_t)(feed - data) : size);
+	return back ? back : feed;
+}
+
 static int take_results(void *owner, const char *data, size_t size)
 {
 	struct drive *d = owner;
 	while (size > 0) {
-		const char *end = memchr(data, '\n', size);
+		const char *end = line_end(data, size);
 		size_t n = end ? (size_t)(end - data) : size;
 		if (take_part(d, data, n, end != NULL) < 0)
 			return -1;

@@ -36,23 +36,41 @@ static const char lock[] =
 	" CROSS JOIN LATERAL (SELECT FROM weir.requests r WHERE r.job_id = $1 AND r.stage = $2"
 	"  AND r.ordinal = i.ordinal AND r.remote_batch = $3 LIMIT 1 FOR UPDATE) r";
 
-/* lot 0 is open, 1 ended, 2 free. */
+/* lot 0 is open, 1 ended, 2 free, 3 unread; tally 4 is missing. A good answer to an item that has
+ * one is extra, and was paid for as well. */
+#define ROW_KEYS "job_id, stage, ordinal, call_id, attempt, ai_model, remote_batch, answer"
+#define ROW_COUNTS                                                                                 \
+	"input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,"            \
+	"  output_tokens, reasoning_tokens, usage_known, cost"
+#define VALUES                                                                                     \
+	"$1, $2, ordinal, call_id, attempt, ai_model, $3, answer,"                                 \
+	"  input, cached, written, written_1h, output, reasoning, known = 1,"                      \
+	"  nullif(cost, -1) * 0.000000000001"
 static const char answer[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
 	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[],"
 	"   $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int4[],"
 	"   $20::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
 	"    input, cached, written, written_1h, output, reasoning, known, cost)),"
-	" k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.* FROM "
-	"u" REQUESTS_OF_U "   AND (u.lot = 1 OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r"
-	"  ORDER BY i.ordinal),"
-	" a AS (INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
-	"   remote_batch, answer, error_class, error, again, input_tokens, cached_input_tokens,"
-	"   cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,"
-	"   usage_known, cost)"
-	"  SELECT $1, $2, ordinal, call_id, attempt, ai_model, $3, answer, error_class, error,"
-	"   again = 1, input, cached, written, written_1h, output, reasoning, known = 1,"
-	"   nullif(cost, -1) * 0.000000000001 FROM k ON CONFLICT DO NOTHING),"
+	" l AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.*,"
+	"   u.lot = 1 OR r.tries + 1 >= $7 AS ends,"
+	"   r.tries + 1 >= $7 AND (u.lot = 3 OR (u.lot = 0 AND u.tally = 4)) AS lost"
+	"  FROM u" REQUESTS_OF_U
+	"   AND (u.lot IN (1, 3) OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r"
+	"  ORDER BY i.ordinal, u.error_class IS NOT NULL),"
+	" k AS MATERIALIZED (SELECT * FROM l WHERE ends),"
+	" g AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ")"
+	"  SELECT " VALUES " FROM l"
+	"   WHERE error_class IS NULL ON CONFLICT DO NOTHING RETURNING ordinal),"
+	" x AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS
+	", error_class, error, again, spent)"
+	"  SELECT " VALUES ", CASE WHEN lost THEN 'lost'"
+	"    ELSE coalesce(error_class, 'extra_answer') END,"
+	"   CASE WHEN lost THEN (tries + 1) || ' remote batches came back without its answer: '"
+	"    || error ELSE coalesce(error, 'the item had a good answer already') END,"
+	"   again = 1 AND NOT lost, error_class IS NULL OR NOT ends"
+	"  FROM l WHERE NOT EXISTS (SELECT FROM g WHERE g.ordinal = l.ordinal)"
+	"  ON CONFLICT DO NOTHING),"
 	" d AS (DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT;
 
 /* Those that were not answered just now. Only whoever has the lease may say that a request is to be
@@ -60,13 +78,15 @@ static const char answer[] =
 #define REOPEN(lots)                                                                               \
 	"WITH k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) r.tid, u.tally"                    \
 	"  FROM unnest($4::text[], $5::int4[], $6::int4[]) AS u(custom_id, lot, "                  \
-	"tally)" REQUESTS_OF_U "   AND u.lot = " lots                                              \
+	"tally)" REQUESTS_OF_U "   AND u.lot IN (" lots ")"                                        \
 	" AND EXISTS (SELECT FROM weir.remote_batches b"                                           \
 	"    WHERE b.id = $3 AND b.holder = $7) LIMIT 1) r ORDER BY i.ordinal),"                   \
 	" o AS (UPDATE weir.requests SET remote_batch = NULL, asked_at = clock_timestamp()"
 #define REOPEN_WHERE "  WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT
 
-static const char reopen[] = REOPEN("0") ", tries = tries + 1" REOPEN_WHERE;
+static const char reopen[] =
+	REOPEN("0, 3") ", tries = tries + 1, not_before = clock_timestamp()"
+		       " + least($8 * power(4, tries), $9) * interval '1 ms'" REOPEN_WHERE;
 static const char set_free[] = REOPEN("2") REOPEN_WHERE;
 
 /* Last, for the order of locks. */
@@ -76,7 +96,8 @@ static const char wake[] =
 	" CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"
 	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i"
 	" CROSS JOIN LATERAL (SELECT FROM weir.answers a WHERE a.job_id = $1 AND a.stage = $2"
-	"   AND a.ordinal = i.ordinal AND a.remote_batch = $3 AND a.answered_at >= now() LIMIT 1) a"
+	"   AND a.ordinal = i.ordinal AND a.remote_batch = $3 AND a.answered_at >= now()"
+	"   AND (NOT a.spent OR a.error_class = 'extra_answer') LIMIT 1) a"
 	" HAVING count(*) > 0";
 
 /* What of it was ours before, and requests of ours that these lines are of. */
@@ -156,7 +177,7 @@ static void set_answers(struct params *p, const struct drive *d, const struct ou
 
 /* ---- storing ---- */
 
-static bool any(const struct outcomes *o, enum request_lot lot)
+static bool has_lot(const struct outcomes *o, enum request_lot lot)
 {
 	for (size_t i = 0; i < o->size; i++)
 		if (o->rows[i].lot == lot)
@@ -176,11 +197,15 @@ int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err)
 	set_answers(&r->params, d, o);
 	set_keys(&r->keys, d, o);
 	params_string(&r->keys, r->plan.holder);
+	int64_t least = d->model->batch.poll_least_ms, most = d->model->batch.poll_most_ms;
+	least = least > REMOTE_APART_MS ? least : REMOTE_APART_MS;
+	params_big(&r->keys, least);
+	params_big(&r->keys, most > 4 * least ? most : 4 * least);
 	all[n++] = (struct remote_statement){lock, &r->keys};
 	all[n++] = (struct remote_statement){answer, &r->params};
-	if (any(o, LOT_OPEN))
+	if (has_lot(o, LOT_OPEN) || has_lot(o, LOT_UNREAD))
 		all[n++] = (struct remote_statement){reopen, &r->keys};
-	if (any(o, LOT_FREE))
+	if (has_lot(o, LOT_FREE))
 		all[n++] = (struct remote_statement){set_free, &r->keys};
 	all[n++] = (struct remote_statement){wake, &r->keys};
 	if (remote_together(r, all, n, NULL, err) < 0)

@@ -270,7 +270,7 @@ static void drivers_share(void)
 static void expect_answer(int item, const char *wanted)
 {
 	const char *seen = sql_text("SELECT concat_ws(' ', coalesce(error_class, 'good'), again)"
-				    " FROM weir.answers WHERE ordinal = %d",
+				    " FROM weir.answers WHERE ordinal = %d AND NOT spent",
 				    item);
 	EXPECT(strcmp(seen, wanted) == 0, "item %d: %s, not %s", item, seen, wanted);
 }
@@ -333,7 +333,7 @@ static void takes_each_line(void)
 	}
 }
 
-/* Of each batch the first half expires: the first item five times. */
+/* Of each batch the first half expires: the first two items three times. */
 static void gives_up_after_tries(void)
 {
 	BOTH
@@ -344,10 +344,10 @@ static void gives_up_after_tries(void)
 		struct process *p = drive(NULL);
 		await_done("half");
 		expect_answer(0, "batch_expired t");
-		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), 15);
-		EXPECT_INT(check_log("half", 16), 15);
-		expect_tally("half", "15 0 0 16 0");
-		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 5);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), 14);
+		EXPECT_INT(check_log("half", 16), 14);
+		expect_tally("half", "14 0 0 14 0");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 3);
 		stop(p);
 	}
 }
@@ -422,18 +422,123 @@ static void sends_again_what_is_gone(void)
 	}
 }
 
-/* A line that tells whose it is, and nothing else that makes sense: not sent again just so. */
-static void charges_what_cannot_be_read(void)
+/* Lines that say nothing of an item, whatever they say: asked for in three remote batches in all, each
+ * later than the one before. Of those that tell whose they are, nobody knows what they cost. */
+static void gives_up_what_never_reads(void)
 {
-	fake_script("{'rules': [" LINE("1", "", "'line': 'errored', 'status': 200") "]}");
-	ask("odd", "gpt-batch", 5);
+	static const char *const forms[] = {"broken",   "text",	      "wrong_id",    "missing_id",
+					    "number_id", "joined", "response_null", "type_unknown"};
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [" LINE("0", "", "'line_form': '%s'") "," LINE("1", "", "'line_form': '%s'") "," LINE("2", "", "'line_form': '%s'") "," LINE("3", "", "'line_form': '%s'") "," LINE("4", "", "'line_form': '%s'") "," LINE("5", "", "'line_form': '%s'") "," LINE("6", "", "'line_form': '%s'") "," LINE("7", "", "'line': 'missing'") "]}",
+			    forms[0], forms[1], forms[2], forms[3], forms[4], forms[5], forms[6]);
+		ask("odd", MODEL, 10);
+		struct process *p = drive(NULL);
+		await_done("odd");
+		for (int i = 0; i < 8; i++)
+			expect_answer(i, "lost f");
+		expect_answer(8, "good f");
+		expect_answer(9, "good f");
+		expect_tally("odd", "2 0 0 0 24");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 3);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error LIKE '3 remote "
+			       "batches came back without its answer: %%'"),
+			   8);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE ordinal = 6"), 3);
+		EXPECT_INT(sql("SELECT count(*) FROM (SELECT created_at - lag(done_at) OVER (ORDER"
+			       " BY id) AS apart, row_number() OVER (ORDER BY id) AS n"
+			       " FROM weir.remote_batches) b WHERE n > 1"
+			       " AND apart >= interval '0.9 s' * power(4, n - 2)"),
+			   2);
+		EXPECT_PART(log_of(p), "bad_result_line");
+		stop(p);
+	}
+}
+
+/* Not one of the lines is of the batch: it is ours all the same, for we have made it. */
+static void gives_up_what_is_of_others(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': 'line'}, 'do': {'line_form':"
+			    " 'wrong_id'}}]}");
+		ask("other", MODEL, 3);
+		struct process *p = drive(NULL);
+		await_done("other");
+		for (int i = 0; i < 3; i++)
+			expect_answer(i, "lost f");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 3);
+		stop(p);
+	}
+}
+
+/* One id for all answers, and a line that comes twice: none hides another. */
+static void tells_alike_apart(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [" LINE("1", ", 'times': 1", "'id': 'chatcmpl-1', "
+							       "'stop_reason': '%s'") ","
+			    LINE("2", "", "'line_form': 'twice_other', 'id': 'chatcmpl-1'") ","
+			    "{'match': {'path': 'line'}, 'do': {'id': 'chatcmpl-1'}}]}",
+			    v ? "length" : "max_tokens");
+		ask("alike", MODEL, 10);
+		struct process *p = drive(NULL);
+		await_done("alike");
+		expect_answer(1, "cut_answer t");
+		sql_text("INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt,"
+			 " ai_model, model_key, body, tokens) SELECT job_id, 1, ordinal, custom_id, 0,"
+			 " '%s', 'idea', json_build_object('model', '%s', 'max_tokens', 100,"
+			 " 'messages', json_build_array(json_build_object('role', 'user', 'content',"
+			 " 'once more')))::text, 20 FROM weir.items WHERE ordinal = 1",
+			 MODEL, MODEL);
+		await_done("alike");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), 10);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 11);
+		stop(p);
+	}
+}
+
+/* A batch that its provider does not end, long after the time in which it would. */
+static void gives_up_what_never_ends(void)
+{
+	fake_script("{'batch': {'end_ms': 100, 'finalizing_ms': 3600000, 'cancel_ms': 3600000}}");
+	ask("endless", "gpt-batch", 3);
 	struct process *p = drive(NULL);
-	await_done("odd");
-	for (int i = 0; i < 5; i++)
-		expect_answer(i, i == 1 ? "bad_response t" : "good f");
-	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
-	EXPECT_PART(log_of(p), "bad_result_line");
+	for (int round = 1; round <= 3; round++) {
+		await(PATIENCE_MS,
+		      "SELECT count(*) = %d AND bool_or(state = 'running')"
+		      " FROM weir.remote_batches",
+		      round);
+		sql_text("UPDATE weir.remote_batches SET sent_at = sent_at - interval '27 hours'"
+			 " WHERE state = 'running'");
+		await(PATIENCE_MS, "SELECT bool_and(state = 'done') FROM weir.remote_batches"
+				   " WHERE id <= (SELECT min(id) + %d FROM weir.remote_batches)",
+		      round - 1);
+	}
+	await_done("endless");
+	for (int i = 0; i < 3; i++)
+		expect_answer(i, "lost f");
+	EXPECT_PART(log_of(p), "remote_batch_cancelled");
 	stop(p);
+}
+
+static void reads_files_of_others(void)
+{
+	static const char *const forms[] = {"byte_order_mark", "crlf",	"cr",	 "mark_and_crlf",
+					    "blank_lines",     "no_last_end", "array"};
+	BOTH for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+	{
+		fake_clean();
+		fake_script("{'batch': {'file_form': '%s'}}", forms[i]);
+		ask("file", MODEL, 30);
+		struct process *p = drive(NULL);
+		check_paid_once("file", 30);
+		stop(p);
+	}
 }
 
 /* ---- answers of the provider that are lost ---- */
@@ -839,12 +944,16 @@ void add_remote_suite(void)
 	CU_add_test(s, "requests wait for more, or until a batch is full", waits_for_more);
 	CU_add_test(s, "drivers at once choose each request once", drivers_share);
 	CU_add_test(s, "each line has its own consequence", takes_each_line);
-	CU_add_test(s, "what expires is asked again, five times", gives_up_after_tries);
+	CU_add_test(s, "what expires is asked again, three times in all", gives_up_after_tries);
 	CU_add_test(s, "results that were cut are read again", reads_cut_results_again);
 	CU_add_test(s, "what is not there yet is waited for", waits_for_what_is_not_there_yet);
 	CU_add_test(s, "results that come late are waited for", waits_for_late_results);
 	CU_add_test(s, "what the provider has lost is sent again", sends_again_what_is_gone);
-	CU_add_test(s, "an answer that cannot be read is charged", charges_what_cannot_be_read);
+	CU_add_test(s, "what never reads is lost, after three batches", gives_up_what_never_reads);
+	CU_add_test(s, "a batch of others' lines is lost too", gives_up_what_is_of_others);
+	CU_add_test(s, "a batch that never ends is cancelled, and lost", gives_up_what_never_ends);
+	CU_add_test(s, "answers of one id are told apart", tells_alike_apart);
+	CU_add_test(s, "marks, line ends and empty lines are read over", reads_files_of_others);
 	CU_add_test(s, "a batch whose creation got no answer is found", adopts);
 	CU_add_test(s, "many of one size that got no answer are told apart", adopts_many_alike);
 	CU_add_test(s, "what was never created is sent again", sends_again_what_never_was);
