@@ -453,17 +453,6 @@ SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
            AND t.invoice_id = invoice AND t.line = l.line LIMIT 1) t ON true
 $$;
 
--- What a person is to look at: the first hundred lines.
-CREATE FUNCTION weir.list_reviews(its_lines integer[], texts text[], mappings bigint[])
-RETURNS json LANGUAGE sql STABLE AS $$
-SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
-       'mapping_id', m.mapping_id, 'item_id', i.item_id, 'item_description', i.description,
-       'similarity', m.similarity, 'candidates', m.candidates) ORDER BY l.line)
-  FROM unnest(its_lines[:100], texts[:100], mappings[:100]) AS l(line, description, mapping_id)
-  JOIN weir.vendor_item_mappings m USING (mapping_id)
-  JOIN weir.inventory_items i USING (item_id)
-$$;
-
 -- ---- review ----
 
 -- The mapping is right as it is. False: there is none to accept.

@@ -15,8 +15,9 @@ ALTER TABLE weir.vendor_item_mappings ADD COLUMN reason text; -- why a person is
 DROP INDEX IF EXISTS weir.mappings_by_number;
 CREATE UNIQUE INDEX mappings_by_number ON weir.vendor_item_mappings
 	(vendor_id, item_number, base_unit, item_key) WHERE item_number <> '';
--- What else a vendor calls so.
-CREATE INDEX mappings_of_item ON weir.vendor_item_mappings (item_id, vendor_id);
+-- What else is called so. The vendor is not in it: while tables are empty, it would be taken for any
+-- search for a vendor's mappings.
+CREATE INDEX mappings_of_item ON weir.vendor_item_mappings (item_id);
 
 DROP FUNCTION IF EXISTS weir.telling_words(text);
 
@@ -37,26 +38,32 @@ UPDATE weir.vendor_item_mappings SET item_key = weir.item_key(description)
 
 -- An item number as its vendor gave it, or '' for what stands there because something has to: zeros,
 -- one letter or (four times and more) one digit repeated, punctuation, a number that a spreadsheet
--- has rounded (1.00734E+13), an error of one (#N/A), or a word for none.
+-- has rounded (1.00734E+13), an error of one (#N/A), or a word for none. Most hold another digit than
+-- 0, and are looked at no closer.
 CREATE FUNCTION weir.item_number(n text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN n IS NULL OR n ~* ('^[\s[:punct:]\u2010-\u2015\u2212]*('
-       '(0[\s[:punct:]]*)+|x|([a-z])\3+|([1-9])\4{3,}|[0-9]+[.,][0-9]+e[+-]?[0-9]+|[0-9]+e[+][0-9]+'
-       '|n[\s/.]*a|nan|n[io]l|null|none|nothing|empty|blank|undefined|not?[\s_-]*(item|number|num|no'
-       '|code|sku|id|found|available|applicable|assigned|listed|on[\s_-]*file)|t[\s/.]*b[\s/.]*[acd]'
-       '|unk|unkn|unknown|misc|miscellaneous|var|various|assorted|asst|other|others|general|generic'
-       '|special|special[\s_-]*order|spo|custom|manual|write[\s_-]*in|open|open[\s_-]*item|new'
-       '|new[\s_-]*item|temp|temporary|test|dummy|sample|samples|promo|promotion|free|gratis|bonus'
-       '|credit|debit|refund|return|returns|discount|rebate|allowance|adj|adjustment|freight'
-       '|delivery|shipping|handling|fuel|surcharge|fee|fees|charge|charges|deposit|bottle[\s_-]*deposit'
-       '|tax|vat|gst|service|labor|labour|rental|comment|note|memo|text|item|items|product|article'
-       '|sku|upc|ean|code|ref|value)?[\s[:punct:]\u2010-\u2015\u2212]*$') THEN '' ELSE n END;
+RETURN CASE
+	WHEN n ~ '[1-9]' THEN CASE
+		WHEN n ~* '^[^0-9a-z]*[0-9]+([.,][0-9]+e[+-]?|e[+])[0-9]+[^0-9a-z]*$'
+		  OR btrim(n, left(n, 1)) = '' AND length(n) >= 4 THEN '' ELSE n END
+	WHEN n ~* ('^[\s!-/:-@[-`{-~\u2010-\u2015\u2212]*([0\s!-/:-@[-`{-~\u2010-\u2015\u2212]+|x'
+	     '|n[\s/.]*a|nan|n[io]l|null|none|nothing|empty|blank|undefined|not?[\s_-]*(item|number|num'
+	     '|no|code|sku|id|found|available|applicable|assigned|listed|on[\s_-]*file)'
+	     '|t[\s/.]*b[\s/.]*[acd]|unk|unkn|unknown|misc|miscellaneous|var|various|assorted|asst|others?'
+	     '|general|generic|special([\s_-]*order)?|spo|custom|manual|write[\s_-]*in|(open|new)([\s_-]*'
+	     'item)?|temp|temporary|test|dummy|samples?|promo|promotion|free|gratis|bonus|credit|debit'
+	     '|refund|returns?|discount|rebate|allowance|adj|adjustment|freight|delivery|shipping'
+	     '|handling|fuel|surcharge|fees?|charges?|(bottle[\s_-]*)?deposit|tax|vat|gst|service|labou?r'
+	     '|rental|comment|note|memo|text|items?|product|article|sku|upc|ean|code|ref|value)?'
+	     '[\s!-/:-@[-`{-~\u2010-\u2015\u2212]*$')
+	  OR n ~* '^[a-z]{2}' AND btrim(lower(n), left(lower(n), 1)) = '' THEN ''
+	ELSE n END;
 
 -- ---- words ----
 
 -- Words that the comparison has to know, in the form that weir.words() gives them:
 --   silent    say nothing;
 --   measures  are measured against each other, and so are colors: what stands first is first;
---   before    stand for what comes behind them (without egg), and behind for what is before (tail off);
+--   before    stand for what comes behind them (without egg), behind for what is before (tail off);
 --   turning   make another thing of what the others say;
 --   turned    pairs that are two things in the two orders;
 --   spelled   are right as they are, so that two of them are two words, however near: those of
@@ -119,7 +126,7 @@ RETURN CASE name
 	stoop,strain,strained,strainer,string,strip,striped,stripped,strong,strudel,stuck,
 	sugar,sulfate,sulfide,sulfite,swatch,sweat,sweet,sweetened,sweetener,switch,syrup,
 	table,tablet,taco,tail,tamale,tangelo,tangerine,taping,tapioca,tapping,tarp,tart,
-	teriyaki,thread,thyme,tiger,tilapia,timer,toast,toasted,toaster,toffee,tofu,
+	tender,teriyaki,thread,thyme,tiger,tilapia,timer,toast,toasted,toaster,toffee,tofu,
 	tomatillo,tomato,tortilla,towel,trail,tread,tripe,triple,trout,trowel,truffle,tuna,
 	tune,turbo,turbot,turnip,turnover,unbleached,value,valve,vanilla,vanillin,veal,
 	vegan,vegetarian,venison,vinaigrette,vinegar,wafer,waffle,warm,wasabi,washed,washer,
@@ -179,8 +186,8 @@ SELECT coalesce(array_agg(CASE WHEN w[1] ~ '^[0-9]*[.][0-9]+$' THEN trim_scale(w
        WITH ORDINALITY AS x(w, n) WHERE w[1] <> ALL (weir.word_list('silent'))
 $$;
 
--- Where one letter less or other, or two that have changed places, make the one of the other, which is
--- not shorter: from 0. NULL: it takes more.
+-- Where one letter less or other, or two that have changed places, make the one of the other, which
+-- is not shorter: from 0. NULL: it takes more.
 CREATE FUNCTION weir.slip(short text, long text) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -191,13 +198,14 @@ BEGIN
 	END LOOP;
 	RETURN CASE WHEN length(long) > length(short) THEN
 	            CASE WHEN substr(long, n + 2) = substr(short, n + 1) THEN n END
-	       WHEN substr(short, n + 2) = substr(long, n + 2) OR substr(short, n + 3) = substr(long, n + 3)
+	       WHEN substr(short, n + 2) = substr(long, n + 2)
+	            OR substr(short, n + 3) = substr(long, n + 3)
 	            AND substr(short, n + 1, 2) = reverse(substr(long, n + 1, 2)) THEN n END;
 END $$;
 
--- Whether two words that differ are one: 2 surely, where a long one has a letter doubled (mozzarela); 1
--- maybe, by another slip in a word of five letters and more, or as what is left of it without vowels
--- (chckn) or without its end (unblea); 0 no.
+-- Whether two words that differ are one: 2 surely, where a long one has a letter doubled
+-- (mozzarela); 1 maybe, by another slip in a word of five letters and more, or as what is left of it
+-- without vowels (chckn) or without its end (unblea); 0 no.
 CREATE FUNCTION weir.twins(a text, b text) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -216,8 +224,10 @@ BEGIN
 		RETURN 2;
 	END IF;
 	RETURN (place IS NOT NULL AND length(long) >= 5
-	        OR short ~ '^.[^aeiou]+$' AND rest <> '' AND long LIKE regexp_replace(short, '(.)', '\1%', 'g')
-	        OR starts_with(long, short) AND rest !~ '^(.|ed|er|en|ing|less|free|off|out)$')::integer;
+	        OR short ~ '^.[^aeiou]+$' AND rest <> ''
+	           AND long LIKE regexp_replace(short, '(.)', '\1%', 'g')
+	        OR starts_with(long, short) AND rest !~ '^(.|ed|er|en|ing|less|free|off|out)$'
+	           AND short <> ALL (weir.word_list('spelled')))::integer;
 END $$;
 
 -- Those of some words that are of a sort, in their order.
@@ -297,7 +307,8 @@ BEGIN
 		                    nullif(array_to_string(b_left, ' '), ''));
 		place := least(cardinality(a), cardinality(b));
 		verdict := CASE
-			WHEN (a_left = '{}' OR b_left = '{}') AND NOT (a_left || b_left && weir.word_list('turning'))
+			WHEN (a_left = '{}' OR b_left = '{}')
+			     AND NOT (a_left || b_left && weir.word_list('turning'))
 			     AND (place > 1 OR greatest(cardinality(a), cardinality(b)) <= 2) THEN 1
 			WHEN length(a_key) >= 10 AND starts_with(b_key, a_key)
 			  OR length(b_key) >= 10 AND starts_with(a_key, b_key) THEN 1
@@ -413,7 +424,8 @@ BEGIN
 	match := CASE WHEN sure = 1 THEN 'fuzzy_auto' WHEN item_id IS NOT NULL THEN 'fuzzy_review'
 	         ELSE 'new' END;
 	IF match = 'fuzzy_review' THEN
-		reason := CASE WHEN sure > 1 THEN 'several items are called so' ELSE 'nearly the same words' END;
+		reason := CASE WHEN sure > 1 THEN 'several items are called so'
+		          ELSE 'nearly the same words' END;
 	ELSIF match = 'fuzzy_auto' THEN
 		reason := NULL;
 	END IF;
@@ -449,10 +461,12 @@ BEGIN
 	ELSIF m.reason IS NULL AND weir.has_other_number(vendor, m.item_id, number) THEN
 		m.reason := 'the vendor has another number for this';
 	END IF;
-	-- The number is known, or the line would not be here, for another thing.
-	SELECT k.item_id, k.description INTO other FROM weir.vendor_item_mappings k
-	 WHERE k.vendor_id = vendor AND k.item_number = number AND k.base_unit = l.base_unit
-	   AND k.item_number <> '' ORDER BY k.mapping_id LIMIT 1;
+	-- The number is known, or the line would not be here, for another thing. (Not in the order of
+	-- ids: a planner that shuns sorting would read all of them.)
+	SELECT k.item_id, k.description INTO other
+	  FROM (SELECT * FROM weir.vendor_item_mappings x
+	         WHERE x.vendor_id = vendor AND x.item_number = number AND x.base_unit = l.base_unit
+	           AND x.item_number <> '' OFFSET 0) k ORDER BY k.mapping_id LIMIT 1;
 	IF FOUND THEN
 		m.reason := 'the number was used before: ' || other.description;
 		m.candidates := (SELECT json_agg(c) FROM (
@@ -479,3 +493,16 @@ BEGIN
 	RETURNING mapping_id INTO m.mapping_id;
 	RETURN (vendor, m.mapping_id, m.item_id, m.match, m.needs_review, NULL)::weir.line_match;
 END $$;
+
+-- ---- telling ----
+
+-- What a person is to look at: the first hundred lines.
+CREATE OR REPLACE FUNCTION weir.list_reviews(its_lines integer[], texts text[], mappings bigint[])
+RETURNS json LANGUAGE sql STABLE AS $$
+SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
+       'mapping_id', m.mapping_id, 'item_id', i.item_id, 'item_description', i.description,
+       'similarity', m.similarity, 'reason', m.reason, 'candidates', m.candidates) ORDER BY l.line)
+  FROM unnest(its_lines[:100], texts[:100], mappings[:100]) AS l(line, description, mapping_id)
+  JOIN weir.vendor_item_mappings m USING (mapping_id)
+  JOIN weir.inventory_items i USING (item_id)
+$$;

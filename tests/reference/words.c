@@ -223,7 +223,7 @@ static enum words_verdict judge(const struct words_lists *lists, const char *a, 
 	bool slip = is_slip(s, l, &doubled);
 	if (doubled && strlen(l) >= 7)
 		return WORDS_SAME;
-	bool likely = (slip && strlen(l) >= 5) || is_cut(s, l) ||
+	bool likely = (slip && strlen(l) >= 5) || (is_cut(s, l) && !is_in(lists, SPELLED, s)) ||
 		      (strlen(s) < strlen(l) && is_without_vowels(s, l));
 	return likely ? WORDS_LIKELY : WORDS_APART;
 }
