@@ -233,6 +233,7 @@ static void refused_results(const struct weir_statement *s, const char *words)
 static void malformed_results(void)
 {
 	static char sql[8000];
+	char most[32];
 	struct weir_column columns[PARAMS_MAX] = {{WEIR_INT4, positions}};
 	struct weir_statement s = statement(columns, 1);
 
@@ -248,7 +249,8 @@ static void malformed_results(void)
 	s.column_count = PARAMS_MAX - 3;
 	refused_results(&s, "too many statements");
 	s.column_count++;
-	refused_results(&s, "more than 13 columns");
+	snprintf(most, sizeof(most), "more than %d columns", PARAMS_MAX - 3);
+	refused_results(&s, most);
 	s.column_count = 1;
 	s.sql = memset(sql, ' ', sizeof(sql) - 1);
 	refused_results(&s, "bytes with what the host adds");
