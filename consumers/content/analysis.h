@@ -26,12 +26,12 @@ struct front {
  * links, images, code_blocks by language, and front_matter. 0, or -1: out of memory. */
 int metadata_write(const struct document *d, const struct front *front, struct out *result);
 
-/* Checks headings (no level skipped, one h1), images (alt text; of <img> the attribute will do, be it
- * empty, which says that it is there for looks), links (no bare URLs, none empty), and the rules: the
- * like of markdownlint's MD001, MD025, MD034, MD042 and MD045. Terms are looked for in the prose
- * (document.h): not in blocks of code, in attributes or in addresses. A required section is there when
- * a heading has its words. Each fault has a rule, a line (null: it is of none) and a text.
- * 0, or -1: out of memory. */
+/* Checks headings (no level skipped, one h1), images (alt text; of <img> the attribute will do, be
+ * it empty, which says that it is there for looks), links (no bare URLs, none empty), and the
+ * rules: the like of markdownlint's MD001, MD025, MD034, MD042 and MD045. Terms are looked for in
+ * the prose (document.h): not in blocks of code, in attributes or in addresses. A required section
+ * is there when a heading has its words. Each fault has a rule, a line (null: it is of none) and a
+ * text. 0, or -1: out of memory. */
 int compliance_write(const struct document *d, const struct rules *rules, struct out *result);
 
 #endif

@@ -69,5 +69,5 @@ size_t attributes_behind(const char *text, size_t n)
 		return n;
 	while (at > 0 && is_blank(text[at - 1]))
 		at--;
-	return at > 0 ? at : n;
+	return at;
 }

@@ -8,8 +8,7 @@
 /* Bytes of the list that a text begins with; 0: it begins with none. */
 size_t attributes_size(const char *text, size_t n);
 
-/* Where the list begins that a text ends with, with the blanks before it; n: it ends with none, or
- * has nothing else. */
+/* Where the list begins that a text ends with, with the blanks before it; n: it ends with none. */
 size_t attributes_behind(const char *text, size_t n);
 
 #endif

@@ -3,8 +3,10 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "kit.h"
+#include "mdx.h"
 #include "weir/front.h"
 
 #define TEXT_MAX (1024 * 1024) /* bytes of a document */
@@ -97,6 +99,21 @@ static int take_title(struct input *in, struct weir_text json, struct weir_error
 	return 0;
 }
 
+static int read_mdx(struct input *in, const struct weir_host *host, const struct weir_map *payload,
+		    struct weir_error *err)
+{
+	struct weir_text path = {NULL, 0};
+	host->map_text(payload, "path", &path);
+	if (path.size < 4 || strncasecmp(path.data + path.size - 4, ".mdx", 4) != 0)
+		return 0;
+	mdx_read(in->text.data, in->text.size, &in->mdx);
+	out_add(&in->mdx, "", 1);
+	if (in->mdx.failed)
+		return plugin_fail_memory(err);
+	in->text = (struct weir_text){in->mdx.data, in->mdx.size - 1};
+	return 0;
+}
+
 int input_read(struct input *in, const struct weir_host *host, const struct weir_map *payload,
 	       struct weir_error *err)
 {
@@ -119,6 +136,8 @@ int input_read(struct input *in, const struct weir_host *host, const struct weir
 	json_decref(says);
 	in->front.json = own.data;
 	in->front.json_size = own.size;
+	if (rc == 0)
+		rc = read_mdx(in, host, payload, err);
 	return rc < 0 ? rc : take_title(in, own, err);
 }
 
@@ -126,5 +145,6 @@ void input_release(struct input *in)
 {
 	free(in->title);
 	free(in->json);
+	out_release(&in->mdx);
 	*in = (struct input){.line = 1};
 }

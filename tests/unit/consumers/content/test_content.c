@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis.h"
+#include "mdx.h"
 #include "text.h"
 
 static json_t *result;
@@ -359,14 +360,43 @@ static void attributes(void)
 			   "{\"level\":1,\"text\":\"A\",\"line\":3},"
 			   "{\"level\":1,\"text\":\"B\",\"line\":5},"
 			   "{\"level\":1,\"text\":\"C {#x}\",\"line\":8},"
-			   "{\"level\":1,\"text\":\"{#only}\",\"line\":10},"
+			   "{\"level\":1,\"text\":\"\",\"line\":10},"
 			   "{\"level\":1,\"text\":\"D {{ x }}\",\"line\":12},"
 			   "{\"level\":1,\"text\":\"{#if ...}\",\"line\":14},"
 			   "{\"level\":1,\"text\":\"E\",\"line\":16}]");
 	expect("title", "\"A\"");
-	expect("words", "13");
+	expect("words", "12");
 	check("# Install {#licence}\n\nx [a](b){.foo}\n",
 	      "required sections: licence\nbanned terms: foo", "- required_section");
+}
+
+static void expect_mdx(const char *text, const char *wanted)
+{
+	struct out out = OUT_INIT;
+	mdx_read(text, strlen(text), &out);
+	out_add(&out, "", 1);
+	CU_ASSERT_FATAL(!out.failed);
+	expect_text(out.data, wanted);
+	out_release(&out);
+}
+
+/* Lines stay where they were. */
+static void mdx(void)
+{
+	expect_mdx("import A from 'a'\nimport {\n B\n} from \"b\"\n\nexport const c = {\n\n d: "
+		   "1\n}\n\n# T\n",
+		   "\n\n\n\n\n\n\n\n\n\n# T\n");
+	expect_mdx("import it as you like\n\nexport by mail\n",
+		   "import it as you like\n\nexport by mail\n");
+	expect_mdx("a {x.map(y => <b>{y}</b>)} b {/* c\nd */}\n", "a  b \n\n");
+	expect_mdx(
+		"<Tabs>\n    <Tab label=\"x\">\n        text `{y}`\n    </Tab>\n</Tabs>\n    z\n",
+		" \n \ntext `{y}`\n \n \nz\n");
+	expect_mdx("<img src={a.b} alt=\"c\" {...d} /> <a href={`/${e}`}>f</a> <G.H i={1 > 0}/>\n",
+		   "<img src=\"a.b\" alt=\"c\"  /> <a href=\"`/${e}`\">f</a>  \n");
+	expect_mdx("<A>\n```js\n  {x} <b>\n  ```\n</A>\n", " \n```js\n  {x} <b>\n```\n \n");
+	expect_mdx("5 < 6 \\{x\\} {open\n", "5 < 6 \\{x\\} {open\n");
+	expect_mdx("<>a</>\n", " a \n");
 }
 
 static char *many(const char *unit, size_t times)
@@ -606,6 +636,7 @@ void add_content_suite(void)
 	CU_add_test(s, "languages of code", code_languages);
 	CU_add_test(s, "HTML", html);
 	CU_add_test(s, "attributes", attributes);
+	CU_add_test(s, "MDX", mdx);
 	CU_add_test(s, "reading time", reading_time);
 	CU_add_test(s, "more than a result holds", too_many_for_a_result);
 	CU_add_test(s, "front matter that is too large", front_matter_too_large);
