@@ -122,6 +122,16 @@ static bool is_key(const struct line *l, char sign)
 	return false;
 }
 
+/* `# layout: home`, not a heading. */
+static bool is_commented_key(const struct mark *m, const struct line *l)
+{
+	struct line key = *l;
+	for (; key.size > 0 && (*key.at == '#' || is_blank(*key.at)); key.size--)
+		key.at++;
+	return key.size > 0 && key.size < l->size &&
+	       is_plain_key(&key, m->format == FRONT_TOML ? '=' : ':');
+}
+
 static bool says_key(const struct mark *m, const struct line *l, bool small)
 {
 	if (m->format == FRONT_JSON)
@@ -134,10 +144,10 @@ static bool says_key(const struct mark *m, const struct line *l, bool small)
 /* ---- between two marks ---- */
 
 /* Looks from behind the opening mark on: the closing line, or one at the end; whether a line says
- * something, and whether it is a key. */
+ * something, and whether it is a key; whether any is blank, and one a key in a comment. */
 struct look {
 	struct line shut;
-	bool closed, blank, says, key;
+	bool closed, blank, gap, says, key, commented;
 };
 
 static struct look look(const struct mark *m, const char *at, const char *end)
@@ -150,6 +160,8 @@ static struct look look(const struct mark *m, const char *at, const char *end)
 			return k;
 		}
 		k.blank |= first && k.shut.size == 0;
+		k.gap |= k.shut.size == 0;
+		k.commented |= is_commented_key(m, &k.shut);
 		first = false;
 		if (k.says || k.shut.size == 0 || (m->format != FRONT_JSON && *k.shut.at == '#'))
 			continue;
@@ -163,8 +175,8 @@ static bool is_front(const struct mark *m, const struct look *k, const char *at)
 {
 	if (m->sure)
 		return true;
-	if (!k->says) /* nothing at all is front matter that is empty */
-		return k->closed && k->shut.at == at;
+	if (!k->says) /* nothing at all, or keys in comments, is front matter that is empty */
+		return k->closed && (k->shut.at == at || (k->commented && !k->gap));
 	return k->key && (k->closed || !k->blank);
 }
 

@@ -17,8 +17,8 @@
 
 /* What the front matter says; parts may be absent (NULL). */
 struct front {
-	const char *title, *json;
-	size_t title_size, json_size;
+	const char *title, *description, *json;
+	size_t title_size, description_size, json_size;
 };
 
 /* title (of the front matter, else the first h1 that says something), words (and words_estimated,
@@ -28,10 +28,13 @@ int metadata_write(const struct document *d, const struct front *front, struct o
 
 /* Checks headings (no level skipped, one h1), images (alt text; of <img> the attribute will do, be
  * it empty, which says that it is there for looks), links (no bare URLs, none empty), and the
- * rules: the like of markdownlint's MD001, MD025, MD034, MD042 and MD045. Terms are looked for in
- * the prose (document.h): not in blocks of code, in attributes or in addresses. A required section
- * is there when a heading has its words. Each fault has a rule, a line (null: it is of none) and a
- * text. 0, or -1: out of memory. */
-int compliance_write(const struct document *d, const struct rules *rules, struct out *result);
+ * rules, if there are any: the like of markdownlint's MD001, MD025, MD034, MD042 and MD045. Terms
+ * are looked for in the prose (document.h), in footnotes, in titles of links and images, and in the
+ * front matter's title and description: not in blocks of code, in attributes or in addresses. A
+ * required section is there when a heading has its words. Each fault has a rule, a line (null: it
+ * is of none) and a text; `checked` counts the terms that were looked for. 0, or -1: out of memory.
+ */
+int compliance_write(const struct document *d, const struct front *front, const struct rules *rules,
+		     struct out *result);
 
 #endif

@@ -136,6 +136,22 @@ static void check_heading(struct check *c, const struct element *e)
 	find_sections(c, e);
 }
 
+/* A text outside of the prose: of a link's title, or of the front matter. */
+static void check_aside(struct check *c, const char *text, size_t n, int64_t line, const char *what)
+{
+	struct out folded = OUT_INIT;
+	int64_t at;
+	if (n > 0 && c->rules->banned.count > 0)
+		text_fold(text, n, &folded);
+	c->failed |= folded.failed;
+	for (size_t i = 0; i < c->rules->banned.count && folded.size > 0; i++) {
+		const struct term *t = &c->rules->banned.list[i];
+		if (has_term(c, t, &folded, 0, &at))
+			add_fault(c, BANNED_TERM, line, what, t->shown, t->shown_size);
+	}
+	out_release(&folded);
+}
+
 static void check_prose(void *context, const struct prose *p)
 {
 	struct check *c = context;
@@ -165,6 +181,8 @@ static void check_link(struct check *c, const struct element *e)
 static void check_element(void *context, const struct element *e)
 {
 	struct check *c = context;
+	if (e->title)
+		check_aside(c, e->title, strlen(e->title), e->line, "banned term in a title: ");
 	if (e->part == PART_HEADING)
 		check_heading(c, e);
 	else if (e->part == PART_LINK)
@@ -255,6 +273,10 @@ static void write_counts(const struct check *c, int64_t total, int64_t listed, s
 		if (c->counts[i] > 0)
 			out_count(out, rule_names[i], c->counts[i]);
 	out_close(out, '}');
+	out_open(out, "checked", '{');
+	out_count(out, "required_sections", (int64_t)c->rules->required.count);
+	out_count(out, "banned_terms", (int64_t)c->rules->banned.count);
+	out_close(out, '}');
 	if (listed == total)
 		return;
 	out_open(out, "left_out", '{');
@@ -275,13 +297,19 @@ static void write_result(struct check *c, struct out *out)
 	out_end(out);
 }
 
-int compliance_write(const struct document *d, const struct rules *rules, struct out *result)
+int compliance_write(const struct document *d, const struct front *front, const struct rules *rules,
+		     struct out *result)
 {
 	struct check c = {.rules = rules};
 	const struct visitor visitor = {
 		.context = &c, .element = check_element, .prose = check_prose, .text = check_text};
-	result->failed |= document_walk(d, &visitor) < 0 || c.failed || c.folded.text.failed;
+	result->failed |= document_walk(d, &visitor) < 0 || c.folded.text.failed;
+	check_aside(&c, front->title, front->title_size, NO_LINE,
+		    "banned term in the front matter's title: ");
+	check_aside(&c, front->description, front->description_size, NO_LINE,
+		    "banned term in the front matter's description: ");
 	add_missing(&c);
+	result->failed |= c.failed;
 	if (!result->failed)
 		write_result(&c, result);
 	result->failed |= c.failed;

@@ -15,7 +15,7 @@
 
 struct document {
 	cmark_node *root;
-	const char *text; /* the caller's, which outlives it */
+	char *text; /* a copy; the colon of `[^1]: text` is a blank, so that it is no link's */
 	size_t size;
 	int64_t first_line; /* number of the text's first line in its file */
 };
@@ -47,10 +47,11 @@ enum part { PART_HEADING, PART_LINK, PART_IMAGE };
 
 struct element {
 	enum part part;
-	int level;	  /* of a heading */
-	int64_t line;	  /* in the file, where it begins */
-	const char *url;  /* of a link or image; NUL-terminated */
-	const char *text; /* its text, or its alt text; not NUL-terminated */
+	int level;	   /* of a heading */
+	int64_t line;	   /* in the file, where it begins */
+	const char *url;   /* of a link or image; NUL-terminated */
+	const char *title; /* of one in Markdown, `[a](url "title")`; NUL-terminated, or NULL */
+	const char *text;  /* its text, or its alt text; not NUL-terminated */
 	size_t size;
 	bool tells; /* a link: it has a text, an image or a tag; an image: it has an alt text, or
 		     * an attribute that says that it needs none */

@@ -80,23 +80,30 @@ static int join(json_t *says, struct weir_text own, struct weir_error *err)
 	return rc;
 }
 
-/* A title is a text; of a number, true or false it is that as it stands in JSON. */
-static int take_title(struct input *in, struct weir_text json, struct weir_error *err)
+/* A text; of a number, true or false it is that as it stands in JSON, else NULL. */
+static int take_field(const json_t *front, const char *name, char **text, struct weir_error *err)
+{
+	const json_t *field = json_object_get(front, name);
+	bool plain = json_is_number(field) || json_is_boolean(field);
+	if (json_is_string(field))
+		*text = strdup(json_string_value(field));
+	else if (plain)
+		*text = json_dumps(field, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+	return !*text && (plain || json_is_string(field)) ? plugin_fail_memory(err) : 0;
+}
+
+static int take_fields(struct input *in, struct weir_text json, struct weir_error *err)
 {
 	json_t *front = json.data ? json_loadb(json.data, json.size, 0, NULL) : NULL;
-	const json_t *title = json_object_get(front, "title");
-	if (json_is_string(title))
-		in->title = strdup(json_string_value(title));
-	else if (json_is_number(title) || json_is_boolean(title))
-		in->title = json_dumps(title, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-	else
-		title = NULL;
+	int rc = take_field(front, "title", &in->title, err);
+	if (rc == 0)
+		rc = take_field(front, "description", &in->description, err);
 	json_decref(front);
-	if (title && !in->title)
-		return plugin_fail_memory(err);
 	in->front.title = in->title;
 	in->front.title_size = in->title ? strlen(in->title) : 0;
-	return 0;
+	in->front.description = in->description;
+	in->front.description_size = in->description ? strlen(in->description) : 0;
+	return rc;
 }
 
 static int read_mdx(struct input *in, const struct weir_host *host, const struct weir_map *payload,
@@ -138,12 +145,13 @@ int input_read(struct input *in, const struct weir_host *host, const struct weir
 	in->front.json_size = own.size;
 	if (rc == 0)
 		rc = read_mdx(in, host, payload, err);
-	return rc < 0 ? rc : take_title(in, own, err);
+	return rc < 0 ? rc : take_fields(in, own, err);
 }
 
 void input_release(struct input *in)
 {
 	free(in->title);
+	free(in->description);
 	free(in->json);
 	out_release(&in->mdx);
 	*in = (struct input){.line = 1};

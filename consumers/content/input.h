@@ -14,7 +14,7 @@ struct input {
 	struct weir_text text;
 	int64_t line;
 	struct front front;
-	char *title, *json; /* what front points into, if not into the item */
+	char *title, *description, *json; /* what front points into, if not into the item */
 	struct out mdx;	    /* text points into it, if path ends in .mdx: see mdx.h */
 };
 

@@ -39,9 +39,11 @@ static int write_metadata(const struct state *s, const struct weir_item *item,
 static int read_rules(const struct state *s, const struct weir_item *item, struct rules *rules,
 		      struct weir_error *err)
 {
-	char why[200];
+	char why[WHY_MAX];
 	struct weir_text told = part(s, item->context, "custom_instructions");
-	if (rules_read(rules, told.data, told.size, why, sizeof why) == 0)
+	if (!told.data) /* what needs no rules is still checked */
+		return 0;
+	if (rules_read(rules, told.data, told.size, why) == 0)
 		return 0;
 	return *why ? plugin_fail(err, "bad_context", "%s", why) : plugin_fail_memory(err);
 }
@@ -50,10 +52,9 @@ static int write_compliance(const struct state *s, const struct weir_item *item,
 			    const struct input *in, const struct document *d, struct out *result,
 			    struct weir_error *err)
 {
-	(void)in;
 	struct rules rules = {.folded = OUT_INIT};
 	int rc = read_rules(s, item, &rules, err);
-	if (rc == 0 && compliance_write(d, &rules, result) < 0)
+	if (rc == 0 && compliance_write(d, &in->front, &rules, result) < 0)
 		rc = plugin_fail_memory(err);
 	rules_release(&rules);
 	return rc;
@@ -103,13 +104,14 @@ static int check_payload(const struct state *s, const struct weir_item *item,
 static int check_local(const struct state *s, const struct weir_item *item, struct weir_error *err)
 {
 	struct weir_text key = part(s, item->context, "model_key");
+	const struct task *task = find_task(s, item);
 	struct rules rules = {.folded = OUT_INIT};
-	if (!find_task(s, item))
+	if (!task)
 		return plugin_fail_value(err, "bad_context",
 					 "with a local ai_model, model_key must be "
 					 "\"document_metadata\" or \"content_compliance\"",
 					 key);
-	int rc = read_rules(s, item, &rules, err);
+	int rc = task->write == write_compliance ? read_rules(s, item, &rules, err) : 0;
 	rules_release(&rules);
 	return rc;
 }

@@ -10,7 +10,7 @@
 #include <unistr.h>
 #include <uniwbrk.h>
 
-enum { ZERO_WIDTH_SPACE = 0x200B };
+enum { ZERO_WIDTH_SPACE = 0x200B, MINUS = 0x2212, TATWEEL = 0x640 };
 
 static const uint8_t *bytes(const char *text) { return (const uint8_t *)text; }
 
@@ -33,6 +33,14 @@ static bool is_mark(ucs4_t c)
 static bool is_alone(ucs4_t c)
 {
 	return c >= 0x80 && uc_wordbreak_property(c) == WBP_OTHER && is_letter(c);
+}
+
+bool text_tells(const char *text, size_t n)
+{
+	ucs4_t c = 0;
+	for (size_t at = 0; at < n && !is_letter(c);)
+		at += (size_t)u8_mbtouc(&c, bytes(text) + at, n - at);
+	return is_letter(c);
 }
 
 /* ---- words ---- */
@@ -146,7 +154,7 @@ static ucs4_t to_plain(ucs4_t c)
 {
 	if (is_apostrophe(c))
 		return '\'';
-	if (c == 0x2010 || c == 0x2011)
+	if (c == MINUS || (c >= 0x80 && uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Pd)))
 		return '-';
 	return c != ' ' && uc_is_property_white_space(c) ? ' ' : c;
 }
@@ -170,18 +178,94 @@ static void add_plain(struct out *out, ucs4_t c)
 			add_character(out, to_plain(parts[i]));
 }
 
-/* U+0307, CC 87, behind an i is what folding leaves of U+0130. */
+struct range {
+	ucs4_t first, last;
+};
+
+static bool is_in(ucs4_t c, const struct range *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* Vowel signs and points, which most texts leave out: marks of the Arabic and Hebrew blocks, not
+ * madda and hamza (U+0653 to 0655), which make other letters. */
+static bool is_optional(ucs4_t c)
+{
+	static const struct range points[] = {{0x591, 0x5C7}, {0x610, 0x61A}, {0x64B, 0x652},
+					      {0x656, 0x65F}, {0x670, 0x670}, {0x6D6, 0x6ED},
+					      {0x8D3, 0x8FF}};
+	return c == TATWEEL || (is_in(c, points, sizeof points / sizeof *points) && is_mark(c));
+}
+
+/* Written without blanks, and broken into lines anywhere. */
+static bool is_east_asian(ucs4_t c)
+{
+	static const struct range ranges[] = {{0x3005, 0x3007}, {0x3041, 0x30FF},
+					      {0x31F0, 0x31FF}, {0x3400, 0x9FFF},
+					      {0xF900, 0xFAFF}, {0x20000, 0x3FFFF}};
+	return is_in(c, ranges, sizeof ranges / sizeof *ranges);
+}
+
+/* A letter of Greek without its accents; Arabic's for those that Persian has for the same. */
+static ucs4_t to_bare(ucs4_t c)
+{
+	ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
+	if (c == 0x6A9 || c == 0x6CC)
+		return c == 0x6A9 ? 0x643 : 0x64A;
+	while (((c >= 0x370 && c <= 0x3FF) || (c >= 0x1F00 && c <= 0x1FFF)) &&
+	       uc_canonical_decomposition(c, parts) > 1)
+		c = parts[0];
+	return c;
+}
+
+static ucs4_t last_of(const struct out *out, size_t end)
+{
+	ucs4_t c = 0;
+	return u8_prev(&c, bytes(out->data) + end, bytes(out->data)) ? c : 0;
+}
+
+/* Whether a blank would be the second one, or stand where a hyphenated word was broken. */
+static bool takes_no_blank(const struct out *out)
+{
+	size_t n = out->size;
+	return n == 0 || out->data[n - 1] == ' ' ||
+	       (n > 1 && out->data[n - 1] == '-' && out->data[n - 2] != ' ' &&
+		out->data[n - 2] != '\0');
+}
+
+/* Tones of Thai and Lao have a nikhahit behind them, as where it is part of a SARA AM. */
+static bool add_tone(struct out *out, ucs4_t c)
+{
+	bool thai = c >= 0xE48 && c <= 0xE4B, lao = c >= 0xEC8 && c <= 0xECB;
+	ucs4_t nikhahit = thai ? 0xE4D : 0xECD;
+	if (!(thai || lao) || out->size < 3 || last_of(out, out->size) != nikhahit)
+		return false;
+	out->size -= 3;
+	add_character(out, c);
+	add_character(out, nikhahit);
+	return true;
+}
+
+static void add_one_folded(struct out *out, ucs4_t c)
+{
+	ucs4_t last = out->size > 0 ? last_of(out, out->size) : 0;
+	if (is_optional(c) || (c == ' ' && takes_no_blank(out)) || (c == 0x307 && last == 'i') ||
+	    add_tone(out, c))
+		return; /* U+0307 behind an i is what folding leaves of U+0130 */
+	if (last == ' ' && is_east_asian(c) && is_east_asian(last_of(out, out->size - 1)))
+		out->size--;
+	add_character(out, to_bare(c));
+}
+
 static void add_folded(struct out *out, const uint8_t *text, size_t n)
 {
-	for (size_t at = 0; at < n; at++) {
-		bool ends = out->size == 0 || out->data[out->size - 1] == ' ';
-		if (text[at] == ' ' && ends)
-			continue;
-		if (text[at] == 0xCC && at + 1 < n && text[at + 1] == 0x87 && out->size > 0 &&
-		    out->data[out->size - 1] == 'i')
-			at++;
-		else
-			out_add(out, text + at, 1);
+	ucs4_t c;
+	for (size_t at = 0; at < n && !out->failed;) {
+		at += (size_t)u8_mbtouc(&c, text + at, n - at);
+		add_one_folded(out, c);
 	}
 }
 
@@ -198,7 +282,7 @@ static void fold_ascii(const char *text, size_t n, struct out *out)
 	for (size_t at = 0; at < n; at++) {
 		char c = text[at] >= 'A' && text[at] <= 'Z' ? (char)(text[at] | 0x20)
 							    : (char)to_plain((ucs4_t)text[at]);
-		if (c != ' ' || (out->size > 0 && out->data[out->size - 1] != ' '))
+		if (c != ' ' || !takes_no_blank(out))
 			out_add(out, &c, 1);
 	}
 }

@@ -5,6 +5,7 @@
 #ifndef CONTENT_TEXT_H
 #define CONTENT_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,10 +30,18 @@ int text_count(const char *text, size_t n, struct text_counts *counts);
 /* Appends it with full case folding (so "STRASSE" is "straße", and final sigma is sigma; the dot
  * that folding leaves behind the i of U+0130 is dropped), composed (NFC), with compatibility forms
  * as what they stand for unless they are small or within something (wide, narrow, ligatures,
- * Arabic's; not "²" and "™"), runs of blanks as one blank, hyphens and apostrophes as those of
- * ASCII, without what is not to be seen (soft hyphens, joiners, variation selectors). A blank at
- * the start is left out where the output is empty or ends in one. */
+ * Arabic's; not "²" and "™"), runs of blanks as one blank, dashes (category Pd, and the minus) and
+ * apostrophes as those of ASCII, without what is not to be seen (soft hyphens, joiners, variation
+ * selectors). A blank at the start is left out where the output is empty or ends in one.
+ *
+ * An end of a line may stand in a word: so a blank is left out behind a hyphen that has no blank
+ * before it, and between two characters of Han, Hiragana or Katakana. What may be written or not is
+ * left out: vowel signs of Arabic and points of Hebrew, tatweel, accents of Greek (capitals have
+ * none). Persian kaf and yeh are Arabic's, and tones of Thai and Lao stand before a nikhahit. */
 void text_fold(const char *text, size_t n, struct out *out);
+
+/* Whether there is a letter or a digit in it. */
+bool text_tells(const char *text, size_t n);
 
 /* Where `term` stands in `text` as whole words, from `from` on, both folded: its offset, or -1. It
  * does not begin or end within a word: between two letters or digits, or at a mark, or behind a

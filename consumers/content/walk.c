@@ -417,6 +417,7 @@ static void close_markdown(struct walk *w, cmark_node *node, enum part part)
 		     &(struct element){.part = part,
 				       .line = o->line,
 				       .url = cmark_node_get_url(node),
+				       .title = cmark_node_get_title(node),
 				       .text = text,
 				       .size = n,
 				       .tells = !is_blank(text, n) ||

@@ -6,8 +6,9 @@
  *
  * A line of --- is a rule (thematic break) of the text as well. So what begins with one is front
  * matter only if the first line that says something is a key (`title:`), and nothing but a comment
- * is no key; if a blank line is next, as prose has it, the key has to be in small letters, and the
- * end to be there. All else is text. What is front matter has to be faultless. */
+ * is no key, unless that is one itself (`# title:`), and no line is blank; if a blank line is next,
+ * as prose has it, the key has to be in small letters, and the end to be there. All else is text.
+ * What is front matter has to be faultless. */
 #ifndef WEIR_FRONT_H
 #define WEIR_FRONT_H
 

@@ -98,6 +98,7 @@ static void formats(void)
 	expect("---json\n{\"a\": 1}\n---\nb", "{\"a\":1}", 4, "b");
 	expect("---toml\na = 1\n---\nb", "{\"a\":1}", 4, "b");
 	expect("---\n---\nb", "{}", 3, "b");
+	expect("---\n# layout: home\n# made by a tool\n---\nb", "{}", 5, "b");
 	expect("{}\nb", "{}", 2, "b");
 	expect("no", "{}", 1, "no");
 	expect("", "{}", 1, "");
@@ -123,6 +124,8 @@ static void rules(void)
 	expect_none("----\na: 1\n---\n");
 	expect_none("---\n\n# Title\n\nText: this.\n\n---\n\nmore\n");
 	expect_none("---\n# Title\n---\nbody\n");
+	expect_none("---\n# Part 1: title\n---\nbody\n");
+	expect_none("---\n\n# note: x\n\n---\nbody\n");
 	expect_none("---\nSome prose here.\n---\nmore\n");
 	expect_none("---\n\nNote: this is old.\n\n---\nmore\n");
 	expect_none("---\n\nnote: an open end\n");

@@ -56,14 +56,15 @@ static void analyze(const char *text) { analyze_front(text, &(struct front){.tit
 
 static void check_from(const char *text, int line, const char *instructions)
 {
-	char why[200];
+	char why[WHY_MAX];
 	struct document d;
 	struct out out = OUT_INIT;
 	struct rules rules = {.folded = OUT_INIT};
-	CU_ASSERT_EQUAL_FATAL(
-		rules_read(&rules, instructions, strlen(instructions), why, sizeof why), 0);
+	if (*instructions)
+		CU_ASSERT_EQUAL_FATAL(rules_read(&rules, instructions, strlen(instructions), why),
+				      0);
 	CU_ASSERT_EQUAL_FATAL(document_open(&d, text, strlen(text), line), 0);
-	CU_ASSERT_EQUAL(compliance_write(&d, &rules, &out), 0);
+	CU_ASSERT_EQUAL(compliance_write(&d, &(struct front){.title = NULL}, &rules, &out), 0);
 	document_close(&d);
 	rules_release(&rules);
 	take(&out);
@@ -542,7 +543,7 @@ static void lines_behind(void)
 
 static void sections(void)
 {
-	const char *rules = "Write well.\n Required Sections: Introduction , licence,\n"
+	const char *rules = "# Write well.\n Required Sections: Introduction , licence,\n"
 			    "required sections: \xC3\x9C"
 			    "ber uns\n";
 	check("# Introduction\n\n## 2. LICENCE and more\n\n## \xC3\xBC"
@@ -562,7 +563,172 @@ static void banned(void)
 	expect_text(fault_text(1), "banned term: Bar  Baz");
 	check("# Foo\n\n![foo](x) `foo`\n\n```foo\nfoo\n```\n\n<b foo>\n", rules,
 	      "1 banned_term, 3 banned_term, 3 banned_term");
-	check("foo\n", "banned terms:\nbanned terms: , ,\nno banned terms: foo\n", "");
+}
+
+/* A line that is no rule is refused, and so is what would be a term that no text has. */
+static void refused_rules(void)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{"", "custom_instructions has no rule"},
+		{" \n\n# banned terms: x\n", "custom_instructions has no rule"},
+		{"banned terms: a\nbanned words: x",
+		 "line 2 of custom_instructions, \"banned words: x\", is no rule"},
+		{"banned terms x", "is no rule; the rules are \"required sections: A, B\" and"},
+		{"banned terms = x", "is no rule"},
+		{"no banned terms: foo", "is no rule"},
+		{"{\"banned terms\": [\"x\"]}", "is no rule"},
+		{"Verbotene Wörter: x", "is no rule"},
+		{"Never say: x", "is no rule"},
+		{"> banned terms: x", "is no rule"},
+		{"banned terms:\n- x",
+		 "line 1 of custom_instructions, \"banned terms:\", has an empty list"},
+		{"banned terms: , ;、", "has an empty list"},
+		{"banned terms: x,\n y", "line 2 of custom_instructions, \"y\", is no rule"},
+		{"banned terms: x, ...", "without any letter or digit: \"...\""},
+		{"banned terms: x, \"!\"", "without any letter or digit: \"!\""},
+		{"banned terms: a | b", "has marks"},
+		{"banned terms: [a, b]", "has marks"},
+		{"banned terms: (a, b)", "has marks"},
+		{"banned terms: (a)", "has marks"},
+		{"banned terms: <b>a</b>", "has marks"},
+		{"banned terms: a\\nrequired sections b", "has marks"},
+		{"banned terms: \"a, b", "has marks"},
+		{"banned terms: a\", b", "has marks"},
+		{"banned terms: guarantee*", "has marks"},
+		{"banned terms:: a", "has marks"},
+		{"**banned terms: a**", "has marks"},
+		{"banned terms: risk-free.", "has marks"},
+		{"banned terms: - a", "has marks"},
+		{"banned terms: \"a\" \"b\"", "has marks"},
+		{"banned terms: a and b", "may be one term or two"},
+		{"banned terms: a or b", "may be one term or two"},
+		{"banned terms: a; required sections: b", "is two rules"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char why[WHY_MAX];
+		struct rules rules = {.folded = OUT_INIT};
+		CU_ASSERT_EQUAL(rules_read(&rules, cases[i].text, strlen(cases[i].text), why), -1);
+		if (!strstr(why, cases[i].says))
+			fprintf(stderr, "    %s\n    says not: %s\n", why, cases[i].says);
+		CU_ASSERT_PTR_NOT_NULL(strstr(why, cases[i].says));
+		rules_release(&rules);
+	}
+}
+
+/* However it is written, foo and then bar are banned. */
+static void spelled_rules(void)
+{
+	static const char *const rules[] = {
+		"banned terms: foo, bar",
+		"Banned Term :foo,bar",
+		"banned_terms: foo\r\nbanned-term: bar\r\n",
+		"BANNED TERMS： foo， bar",
+		"﻿banned terms: foo; bar;",
+		"bannedTerms: foo、bar",
+		"banned terms: foo، bar؛",
+		"banned terms: foo；bar",
+		"- banned terms: foo\n* banned terms: bar",
+		"**banned terms**: foo, bar",
+		"- **Banned terms:** foo, bar",
+		"__banned terms:__ foo, bar",
+		"banned terms: \"foo\", 'bar'",
+		"banned terms: “foo”, «bar»",
+		"banned terms: `foo`, **bar**",
+		"banned terms: 「foo」、「bar」",
+		"# of marketing\n\nbanned terms: foo\rbanned terms: bar",
+	};
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		check("# A\n\nfoo\n\nbar\n", rules[i], "3 banned_term, 5 banned_term");
+	check("terms and conditions, a b\n", "banned terms: \"terms and conditions\", \"a, b\"",
+	      "1 banned_term");
+	check("x a, b\n", "banned terms: \"a, b\"", "1 banned_term");
+	check("# Terms and conditions\n", "required section: Terms and Conditions", "");
+	check("C++ and C# (not .NET), don't\n", "banned terms: C++, C#, .NET, don't",
+	      "1 banned_term, 1 banned_term, 1 banned_term, 1 banned_term");
+	expect("checked", "{\"required_sections\":0,\"banned_terms\":4}");
+}
+
+/* Wherever a reader sees it. */
+static void banned_everywhere(void)
+{
+	static const struct {
+		const char *text, *faults;
+	} cases[] = {
+		{"# D\n\n<p>foo</p>\n", "3 banned_term"},
+		{"<details>\n<summary>foo</summary>\nx <b>foo</b>\n</details>\n",
+		 "2 banned_term, 3 banned_term"},
+		{"<table>\n<tr><td>foo</td></tr>\n</table>\n", "2 banned_term"},
+		{"<img src=a alt=\"a foo\">\n", "1 banned_term"},
+		{"<Callout>\nfoo\n</Callout>\n", "2 banned_term"},
+		{"<Callout>foo</Callout> <span title=foo>x</span>\n", "1 banned_term"},
+		{"<!-- foo -->\n<script>foo</script>\n", ""},
+		{"| a | b |\n|---|---|\n| foo | x |\n", "3 banned_term"},
+		{"x[^1]\n\n[^1]: foo\n", "3 banned_term"},
+		{"x[^n]\n\n> - [^n]:\n>   foo\n", "4 banned_term"},
+		{"x[^1]\r\n\r\n[^1]: foo\r\n[^2]: <foo>\r\n", "3 banned_term"},
+		{"[x](u \"a foo\")\n", "1 banned_term"},
+		{"![x](u 'foo')\n", "1 banned_term"},
+		{"a\n[x]\n\n[x]: u \"foo\"\n", "2 banned_term"},
+		{"```\nfoo\n```\n\n    foo\n\n[x](foo) `foo`\n", "7 banned_term"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check(cases[i].text, "banned terms: foo", cases[i].faults);
+	analyze("x[^1]\n\n[^1]: foo\n");
+	expect("links", "[]");
+}
+
+static void banned_in_front(void)
+{
+	const struct front front = {.title = "A Foo",
+				    .title_size = 5,
+				    .description = "bar, foo",
+				    .description_size = 8};
+	const char *told = "banned terms: foo, bar";
+	char why[WHY_MAX];
+	struct document d;
+	struct out out = OUT_INIT;
+	struct rules rules = {.folded = OUT_INIT};
+	CU_ASSERT_EQUAL_FATAL(rules_read(&rules, told, strlen(told), why), 0);
+	CU_ASSERT_EQUAL_FATAL(document_open(&d, "x", 1, 1), 0);
+	CU_ASSERT_EQUAL(compliance_write(&d, &front, &rules, &out), 0);
+	document_close(&d);
+	rules_release(&rules);
+	take(&out);
+	expect_text(faults(), "- banned_term, - banned_term, - banned_term");
+	expect_text(fault_text(0), "banned term in the front matter's title: foo");
+	expect_text(fault_text(2), "banned term in the front matter's description: bar");
+}
+
+/* As scripts are written, and lines are broken. */
+static void banned_in_scripts(void)
+{
+	static const struct {
+		const char *term, *text, *faults;
+	} cases[] = {
+		{"risk-free", "risk–free risk−free risk﹣free risk-\nfree\n",
+		 "1 banned_term, 1 banned_term, 1 banned_term, 1 banned_term"},
+		{"risk—free", "a\nrisk-\nfree\n", "2 banned_term"},
+		{"\"pre- and post-tax\"", "pre- and\npost-\ntax\n", "1 banned_term"},
+		{"a - b", "x a -\nb\n", "1 banned_term"},
+		{"free", "risk- free\n", "1 banned_term"},
+		{"元本保証", "x元本\n保証\n", "1 banned_term"},
+		{"保証", "元本\n保証\n", "2 banned_term"},
+		{"مضمون", "مَضْمُون\nمضــمون\n", "1 banned_term, 2 banned_term"},
+		{"مَضْمُون", "مضمون\n", "1 banned_term"},
+		{"كتابي", "کتابی\n", "1 banned_term"},
+		{"שלום", "שָׁלוֹם\n", "1 banned_term"},
+		{"εγγύηση", "ΕΓΓΥΗΣΗ\n", "1 banned_term"},
+		{"λόγος", "ΛΟΓΟΣ λόγος\n", "1 banned_term, 1 banned_term"},
+		{"น้ำ", "นํ้า\nน้ํา\n", "1 banned_term, 2 banned_term"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char rule[200];
+		snprintf(rule, sizeof rule, "banned terms: %s", cases[i].term);
+		check(cases[i].text, rule, cases[i].faults);
+	}
+	check("# مُقَدِّمَة\n", "required sections: مقدمة", "");
 }
 
 /* Lines count from the first one of the file, whatever stood before the text. */
@@ -586,12 +752,12 @@ static void too_many_faults(void)
 
 static void too_many_rules(void)
 {
-	char why[200];
+	char why[WHY_MAX];
 	struct rules rules = {.folded = OUT_INIT};
 	char *terms = many("a,", 201), *text = malloc(600);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 	snprintf(text, 600, "banned terms: %s", terms);
-	CU_ASSERT_EQUAL(rules_read(&rules, text, strlen(text), why, sizeof why), -1);
+	CU_ASSERT_EQUAL(rules_read(&rules, text, strlen(text), why), -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "at most 200"));
 	rules_release(&rules);
 	free(terms);
@@ -648,6 +814,11 @@ void add_content_suite(void)
 	CU_add_test(s, "lines behind ends of lines", lines_behind);
 	CU_add_test(s, "required sections", sections);
 	CU_add_test(s, "banned terms", banned);
+	CU_add_test(s, "rules that are refused", refused_rules);
+	CU_add_test(s, "rules however spelled", spelled_rules);
+	CU_add_test(s, "banned terms wherever they are", banned_everywhere);
+	CU_add_test(s, "banned terms in front matter", banned_in_front);
+	CU_add_test(s, "banned terms as scripts are written", banned_in_scripts);
 	CU_add_test(s, "lines of the file", lines_of_the_file);
 	CU_add_test(s, "too many faults", too_many_faults);
 	CU_add_test(s, "too many rules", too_many_rules);
