@@ -493,6 +493,20 @@ static void large_calls(void)
 	EXPECT(most > 1 && most <= 9, "%lld large calls were in flight", (long long)most);
 }
 
+/* A line of a remote batch never comes: that ends the item once, not each of its attempts. */
+static void lost_in_batches(void)
+{
+	fake_script("{'rules': [{'match': {'path': 'line', 'contains': 'amount 1003'},"
+		    " 'do': {'line': 'missing'}}]}");
+	struct job *job = asked_job("lost", "ai_model=gpt-batch", 8);
+	job->items[3].failure = "lost";
+	job_submit(job);
+	asked_begin();
+	finish_asked(job);
+	EXPECT_INT(sql("SELECT sum(missing) FROM batch_remote"), 3);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_remote"), 3);
+}
+
 static void large_requests(void) { finish_large("parked", "ai_model=claude-batch"); }
 
 /* ---- what only a person can put right ---- */
@@ -655,6 +669,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "an answer that the ledger does not take", not_taken);
 	CU_add_test(s, "calls are as many as there is memory for", large_calls);
 	CU_add_test(s, "requests are parked as memory allows", large_requests);
+	CU_add_test(s, "a remote batch never has its line", lost_in_batches);
 	s = FAKE_SUITE("what a person has to put right pauses the job");
 	CU_add_test(s, "a spend cap", spend_cap);
 	CU_add_test(s, "no credit", low_credit);

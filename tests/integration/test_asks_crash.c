@@ -225,7 +225,8 @@ static void same_name(void)
 	struct job *job = job_submit(asked_job("again", "ai_model=claude", ITEMS));
 	asked_begin();
 	finish(job);
-	const struct outcome *o = run(NULL, "weir", "purge", "--older-than", "0s", NULL);
+	await(PATIENCE_MS, "SELECT completed_at < now() - interval '1 s' FROM weir.jobs");
+	const struct outcome *o = run(NULL, "weir", "purge", "--older-than", "1s", NULL);
 	EXPECT(o->status == 0, "weir purge: %d: %s", o->status, o->err);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
 	template_write("idea", "description: d\nsystem: You write other titles.\n"

@@ -145,6 +145,7 @@ static void check_paid_once(const char *job, int n)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches WHERE holder IS NOT NULL"
 		       " AND state = 'done'"),
 		   0);
+	EXPECT_INT(fake_count("keys.other"), 0);
 }
 
 /* ---- all goes well ---- */
