@@ -5,7 +5,8 @@
 
 /* The fields of an entry, before they are checked against each other. */
 struct entry {
-	int provider, mode, batch_node;
+	int provider, mode, batch_node, extra_node;
+	int response_format, reasoning_effort, max_tokens_field;
 	char *model, *base_url, *key_env, *key_file;
 	bool key;	/* is wanted */
 	struct model m; /* all else */
@@ -13,6 +14,7 @@ struct entry {
 
 #define AT(field) offsetof(struct entry, field)
 #define MINUTE_MAX INT64_C(1000000000000)
+#define EXTRA_MAX 16384 /* bytes */
 #define PRICE_MAX INT64_C(1000000000000) /* a million, for a million tokens */
 
 static const char *const providers[] = {[PROVIDER_LOCAL] = "local",
@@ -20,6 +22,14 @@ static const char *const providers[] = {[PROVIDER_LOCAL] = "local",
 					[PROVIDER_OPENAI] = "openai",
 					NULL};
 static const char *const modes[] = {[MODEL_CALL] = "call", [MODEL_BATCH] = "batch", NULL};
+static const char *const formats[] = {[FORMAT_NONE] = "none",
+				      [FORMAT_JSON_OBJECT] = "json_object",
+				      [FORMAT_JSON_SCHEMA] = "json_schema",
+				      NULL};
+static const char *const efforts[] = {"none", "minimal", "low",	    "medium",
+				      "high", "xhigh",	 "default", NULL};
+static const char *const limits[] = {"max_tokens", "max_completion_tokens", NULL};
+
 static const struct yaml_field rows[] = {
 	{.name = "provider",
 	 .type = FIELD_WORD,
@@ -55,7 +65,6 @@ static const struct yaml_field rows[] = {
 	{.name = "max_tokens",
 	 .type = FIELD_INTEGER,
 	 .offset = AT(m.max_tokens),
-	 .preset = "1024",
 	 .least = 1,
 	 .most = 1000000},
 	{.name = "timeout",
@@ -94,6 +103,24 @@ static const struct yaml_field rows[] = {
 	 .offset = AT(m.reasoning_price),
 	 .least = 0,
 	 .most = PRICE_MAX},
+	{.name = "temperature",
+	 .type = FIELD_MONEY,
+	 .offset = AT(m.temperature),
+	 .least = 0,
+	 .most = 2000000},
+	{.name = "response_format",
+	 .type = FIELD_WORD,
+	 .offset = AT(response_format),
+	 .words = formats},
+	{.name = "reasoning_effort",
+	 .type = FIELD_WORD,
+	 .offset = AT(reasoning_effort),
+	 .words = efforts},
+	{.name = "max_tokens_field",
+	 .type = FIELD_WORD,
+	 .offset = AT(max_tokens_field),
+	 .words = limits},
+	{.name = "extra", .type = FIELD_NODE, .offset = AT(extra_node)},
 	{.name = "batch", .type = FIELD_NODE, .offset = AT(batch_node)},
 	{.type = FIELD_END},
 };
@@ -215,6 +242,90 @@ static int read_key(const struct yaml_source *from, int entry, struct entry *e)
 		       : yaml_fault(from, line_node(from, entry, name), "%s: %s", name, why.text);
 }
 
+/* ---- what is said in a call ---- */
+
+/* Its API has no such fields. */
+static int check_anthropic(const struct yaml_source *from, int entry, const struct entry *e)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} fields[] = {{"response_format", e->response_format > FORMAT_NONE},
+		      {"reasoning_effort", e->reasoning_effort >= 0},
+		      {"max_tokens_field", e->max_tokens_field >= 0}};
+	int rc = 0;
+
+	if (e->provider != PROVIDER_ANTHROPIC)
+		return 0;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (fields[i].given)
+			rc = yaml_fault(from, line_node(from, entry, fields[i].name),
+					"%s: there is none with provider: anthropic (what its API "
+					"has besides goes into extra)",
+					fields[i].name);
+	if (e->m.temperature > 1000000)
+		rc = yaml_fault(from, line_node(from, entry, "temperature"),
+				"temperature: at most 1 with provider: anthropic");
+	return rc;
+}
+
+/* Of which there is a field of the model's own, or none that could be another one. */
+static const char *const written[] = {
+	"model",       "messages",	  "system", "stream",
+	"stream_options", "n",		  "max_tokens", "max_completion_tokens",
+	"temperature", "response_format", "reasoning_effort"};
+
+static int check_extra(const struct yaml_source *from, int map)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < yaml_size(from->yaml, map); i++) {
+		int key;
+		const char *name;
+
+		(void)yaml_at(from->yaml, map, i, &key);
+		name = yaml_text(from->yaml, key);
+		for (size_t j = 0; j < sizeof(written) / sizeof(written[0]); j++)
+			if (name != NULL && strcmp(name, written[j]) == 0)
+				rc = yaml_fault(from, key,
+						"extra: %s is written by weir itself, or by a field "
+						"of the model's",
+						name);
+	}
+	return rc;
+}
+
+static int read_extra(const struct yaml_source *from, struct entry *e)
+{
+	json_t *json;
+	char *text;
+	size_t size;
+
+	if (e->extra_node < 0)
+		return 0;
+	if (yaml_type(from->yaml, e->extra_node) != YAML_MAP)
+		return yaml_fault(from, e->extra_node, "extra: a map of fields is wanted");
+	if (yaml_size(from->yaml, e->extra_node) == 0)
+		return 0;
+	if (check_extra(from, e->extra_node) < 0)
+		return -1;
+	json = yaml_json(from->yaml, e->extra_node);
+	text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+	json_decref(json);
+	if (text == NULL)
+		return yaml_fault(from, -1, "out of memory");
+	size = strlen(text);
+	if (size > EXTRA_MAX) {
+		free(text);
+		return yaml_fault(from, e->extra_node, "extra: %zu bytes, the most is %d", size,
+				  EXTRA_MAX);
+	}
+	memmove(text, text + 1, size - 2);
+	text[size - 2] = '\0';
+	e->m.extra = text;
+	return 0;
+}
+
 /* ---- the whole ---- */
 
 /* What stays is nothing but the provider. */
@@ -257,6 +368,10 @@ static int check_remote(const struct yaml_source *from, int entry, struct entry 
 		rc = -1;
 	if (read_batch(from, entry, e) < 0)
 		rc = -1;
+	if (check_anthropic(from, entry, e) < 0)
+		rc = -1;
+	if (read_extra(from, e) < 0)
+		rc = -1;
 	return rc;
 }
 
@@ -284,6 +399,11 @@ static int fill(struct entry *e, const char *name, struct model *out)
 	e->m.provider = (enum model_provider)e->provider;
 	e->m.mode = (enum model_mode)e->mode;
 	preset_prices(&e->m);
+	e->m.has_temperature = e->m.temperature >= 0;
+	e->m.response_format = e->response_format < 0 ? FORMAT_NONE
+						      : (enum model_format)e->response_format;
+	e->m.reasoning_effort = e->reasoning_effort < 0 ? NULL : efforts[e->reasoning_effort];
+	e->m.max_tokens_field = (enum model_limit)(e->max_tokens_field + 1);
 	*out = e->m;
 	snprintf(out->name, sizeof(out->name), "%s", name);
 	if (e->provider <= PROVIDER_LOCAL)
@@ -298,8 +418,13 @@ int model_read(const struct yaml_source *from, const char *name, int entry, bool
 {
 	struct entry e = {.provider = -1,
 			  .batch_node = -1,
+			  .extra_node = -1,
+			  .response_format = -1,
+			  .reasoning_effort = -1,
+			  .max_tokens_field = -1,
 			  .key = key,
-			  .m = {.input_price = PRICE_UNKNOWN,
+			  .m = {.temperature = -1,
+				.input_price = PRICE_UNKNOWN,
 				.output_price = PRICE_UNKNOWN,
 				.cached_input_price = PRICE_UNKNOWN,
 				.cache_write_price = PRICE_UNKNOWN,
@@ -327,5 +452,6 @@ void model_release(struct model *m)
 	free(m->model);
 	free(m->base_url);
 	free(m->query);
+	free(m->extra);
 	*m = (struct model){.line = 0};
 }

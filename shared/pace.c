@@ -127,7 +127,7 @@ static bool is_limited(const struct model *m)
 /* Before there is an answer, its output is taken for a quarter of what it may be at most. */
 static struct amounts call_amounts(const struct paced *s, const struct model *m, int64_t input)
 {
-	double output = s->average_output >= 0 ? s->average_output : (double)m->max_tokens / 4;
+	double output = s->average_output >= 0 ? s->average_output : (double)(m->max_tokens ? m->max_tokens : MODEL_MAX_TOKENS) / 4;
 
 	return (struct amounts){{1, (double)input, output}};
 }

@@ -104,7 +104,14 @@ int provider_call(const struct model *m, const char *id, struct buffer *texts,
 
 static json_t *parse(struct weir_text text)
 {
-	return text.data ? json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL) : NULL;
+	json_t *root = NULL;
+
+	if (text.data)
+		root = json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL);
+	if (text.data && !root) /* a count beyond 64 bits is no reason to lose an answer */
+		root = json_loadb(text.data, text.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
+				  NULL);
+	return root;
 }
 
 /* The object of a 2xx response that tells of no error, or NULL with *out saying what became of the

@@ -26,23 +26,25 @@ static void body(const struct model *m, const struct prompt *p, struct buffer *o
 {
 	buffer_add_text(out, "{\"model\":");
 	buffer_add_json(out, (struct weir_text){m->model, strlen(m->model)});
-	buffer_printf(out, ",\"max_tokens\":%" PRId64,
-		      p->max_tokens > 0 ? p->max_tokens : m->max_tokens);
+	buffer_printf(out, ",\"max_tokens\":%" PRId64, limit_of(m, p));
 	if (p->system.size > 0) {
 		buffer_add_text(out, ",\"system\":");
 		buffer_add_json(out, buffer_view(&p->system));
 	}
 	buffer_add_text(out, ",\"messages\":[");
 	add_turns(out, p);
-	buffer_add_text(out, "]}");
+	buffer_add_char(out, ']');
+	add_settings(out, m);
+	buffer_add_char(out, '}');
 }
 
 /* Reasons to stop that leave an answer which is of no use. */
 static const struct {
 	const char *reason, *code, *text;
 } stops[] = {
-	{"max_tokens", "cut_answer", "the answer is longer than max_tokens"},
-	{"model_context_window_exceeded", "cut_answer", "the answer is longer than the model can"},
+	{"max_tokens", "cut_answer", CUT_AT_LIMIT},
+	{"model_context_window_exceeded", "cut_answer",
+	 "the answer was cut where the model's context window ends"},
 	{"pause_turn", "cut_answer", "the model paused before the answer was whole"},
 	{"refusal", "refused_answer", "the model refuses to answer"},
 };
@@ -52,7 +54,18 @@ static void read_stop(const char *reason, struct reply *out)
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
 		if (strcmp(stops[i].reason, reason) == 0)
 			weir_fail(&out->error, stops[i].code, "%s", stops[i].text);
+		out->at_limit |= strcmp(reason, "max_tokens") == 0;
 	}
+}
+
+/* Where there is no text: a gateway may have made the wanted form a tool. */
+static void read_instead(const json_t *content, struct reply *out)
+{
+	const json_t *block = json_array_get(content, 0);
+
+	if (json_array_size(content) == 1 && strcmp(json_text_of(block, "type"), "tool_use") == 0 &&
+	    json_is_object(json_object_get(block, "input")))
+		add_dump(&out->text, json_object_get(block, "input"));
 }
 
 static int answer(const json_t *root, struct reply *out)
@@ -67,6 +80,8 @@ static int answer(const json_t *root, struct reply *out)
 		if (strcmp(json_text_of(block, "type"), "text") == 0)
 			add_clean(&out->text, json_object_get(block, "text"));
 	}
+	if (out->text.size == 0)
+		read_instead(content, out);
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';

@@ -1,5 +1,6 @@
 #include "provider_kind.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct provider_kind *provider_kind_of(const struct model *m)
@@ -19,6 +20,13 @@ int64_t json_count_of(const json_t *object, const char *key)
 	double count = json_number_value(json_object_get(object, key)); /* some write 12.0 */
 
 	return count > 0 && count <= INT32_MAX * 1e3 ? (int64_t)count : 0;
+}
+
+int64_t limit_of(const struct model *m, const struct prompt *p)
+{
+	if (p->max_tokens > 0)
+		return p->max_tokens;
+	return m->max_tokens > 0 ? m->max_tokens : MODEL_MAX_TOKENS;
 }
 
 struct weir_text buffer_view(const struct buffer *b)
@@ -56,6 +64,20 @@ void add_turns(struct buffer *out, const struct prompt *p)
 	add_turn(out, "user", p->fault);
 }
 
+void add_settings(struct buffer *out, const struct model *m)
+{
+	char number[COST_TEXT_MAX];
+
+	if (m->has_temperature) {
+		model_cost_text(m->temperature * 1000000, number); /* of a millionth */
+		buffer_printf(out, ",\"temperature\":%s", number);
+	}
+	if (m->extra) {
+		buffer_add_char(out, ',');
+		buffer_add_text(out, m->extra);
+	}
+}
+
 void add_clean(struct buffer *out, const json_t *text)
 {
 	const char *at = json_string_value(text);
@@ -69,6 +91,17 @@ void add_clean(struct buffer *out, const json_t *text)
 			buffer_add_text(out, "\xEF\xBF\xBD");
 		at = stop ? stop + 1 : end;
 	}
+}
+
+void add_dump(struct buffer *out, const json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+	if (text)
+		buffer_add_text(out, text);
+	else
+		out->failed = true;
+	free(text);
 }
 
 int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id)

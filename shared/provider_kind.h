@@ -47,12 +47,21 @@ extern const struct provider_kind provider_anthropic, provider_openai;
 const char *json_text_of(const json_t *object, const char *key);
 int64_t json_count_of(const json_t *object, const char *key);
 
+#define CUT_AT_LIMIT "the answer was cut at max_tokens, of its model or of its template"
+
+/* How long the answer may be. */
+int64_t limit_of(const struct model *m, const struct prompt *p);
+
 struct weir_text buffer_view(const struct buffer *b); /* never absent */
 void add_turn(struct buffer *out, const char *role, struct weir_text text);
 /* The user's text and, for a second try, what was answered and what was wrong with it. */
 void add_turns(struct buffer *out, const struct prompt *p);
+/* ",name:value" of what the models file says of a call: the temperature, and what is extra. */
+void add_settings(struct buffer *out, const struct model *m);
 /* Appends a text without U+0000, which the ledger cannot keep. */
 void add_clean(struct buffer *out, const json_t *text);
+
+void add_dump(struct buffer *out, const json_t *json); /* as it would be written */
 
 /* Copies an id of the provider's, if it is one: letters, digits and "-_.:", and not too long. */
 int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id);

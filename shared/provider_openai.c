@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "provider_kind.h"
 
@@ -34,12 +35,30 @@ static size_t headers(const struct model *m, struct buffer *out)
 /* ---- calls ---- */
 
 /* OpenAI itself has renamed max_tokens, and its reasoning models refuse the old name; compatible
- * servers know the old one, and only some the new. */
+ * servers know the old one, and only some the new. Azure has both, by the version of its API. */
 static const char *name_of_max_tokens(const struct model *m)
 {
-	return strstr(m->base_url, "//api.openai.com") || strstr(m->base_url, ".api.openai.com")
-		       ? "max_completion_tokens"
-		       : "max_tokens";
+	static const char *const newer[] = {"//api.openai.com/", ".api.openai.com/",
+					    ".azure.com/openai/v1"};
+	bool is_newer = m->max_tokens_field == LIMIT_MAX_COMPLETION_TOKENS;
+
+	for (size_t i = 0; m->max_tokens_field == LIMIT_BY_HOST && i < 3; i++)
+		is_newer |= strstr(m->base_url, newer[i]) != NULL;
+	return is_newer ? "max_completion_tokens" : "max_tokens";
+}
+
+static void add_format(const struct model *m, const struct prompt *p, struct buffer *out)
+{
+	if (m->response_format == FORMAT_JSON_OBJECT ||
+	    (m->response_format == FORMAT_JSON_SCHEMA && !p->schema))
+		buffer_add_text(out, ",\"response_format\":{\"type\":\"json_object\"}");
+	else if (m->response_format == FORMAT_JSON_SCHEMA)
+		buffer_printf(out,
+			      ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+			      "{\"name\":\"%s\",\"strict\":%s,\"schema\":%s}}",
+			      p->name, p->strict ? "true" : "false", p->schema);
+	if (m->reasoning_effort)
+		buffer_printf(out, ",\"reasoning_effort\":\"%s\"", m->reasoning_effort);
 }
 
 static void body(const struct model *m, const struct prompt *p, struct buffer *out)
@@ -47,44 +66,133 @@ static void body(const struct model *m, const struct prompt *p, struct buffer *o
 	buffer_add_text(out, "{\"model\":");
 	buffer_add_json(out, (struct weir_text){m->model, strlen(m->model)});
 	buffer_printf(out, ",\"%s\":%" PRId64 ",\"messages\":[", name_of_max_tokens(m),
-		      p->max_tokens > 0 ? p->max_tokens : m->max_tokens);
+		      limit_of(m, p));
 	if (p->system.size > 0) {
 		add_turn(out, "system", buffer_view(&p->system));
 		buffer_add_char(out, ',');
 	}
 	add_turns(out, p);
-	buffer_add_text(out, "]}");
+	buffer_add_char(out, ']');
+	add_format(m, p, out);
+	add_settings(out, m);
+	buffer_add_char(out, '}');
 }
 
-/* Some compatible servers answer in parts. */
+/* ---- answers ---- */
+
+/* A part is an object with a text, and its type; those of thoughts are not the answer's. A text may
+ * stand there as it is. */
+static void add_part(struct buffer *out, const json_t *part)
+{
+	static const char *const thoughts[] = {"thinking", "reasoning", "thought", "summary"};
+	const char *type = json_text_of(part, "type");
+
+	for (size_t i = 0; i < sizeof(thoughts) / sizeof(thoughts[0]); i++) {
+		if (strncmp(type, thoughts[i], strlen(thoughts[i])) == 0)
+			return;
+	}
+	add_clean(out, json_is_string(part) ? part : json_object_get(part, "text"));
+}
+
+/* A text; some compatible servers answer in parts, in one part, or with what the text would be. */
 static void read_content(const json_t *content, struct reply *out)
 {
 	const json_t *part;
 	size_t i;
 
-	add_clean(&out->text, content);
-	json_array_foreach(content, i, part) add_clean(&out->text, json_object_get(part, "text"));
+	if (json_is_object(content) && !json_is_string(json_object_get(content, "text")))
+		add_dump(&out->text, content);
+	else if (json_is_object(content))
+		add_part(&out->text, content);
+	else
+		add_clean(&out->text, content);
+	json_array_foreach(content, i, part) add_part(&out->text, part);
 }
+
+/* Where the content is empty: a gateway may have made the wanted form a tool, and a server may take
+ * all of an answer for thinking, which it is not if it is an object and nothing else. */
+static void read_instead(const json_t *message, struct reply *out)
+{
+	static const char *const names[] = {"reasoning_content", "reasoning"};
+	const json_t *calls = json_object_get(message, "tool_calls");
+	const json_t *function = json_object_get(json_array_get(calls, 0), "function");
+
+	if (json_array_size(calls) == 1 && *json_text_of(function, "arguments")) {
+		add_clean(&out->text, json_object_get(function, "arguments"));
+		return;
+	}
+	for (size_t i = 0; i < 2 && out->text.size == 0; i++) {
+		const char *text = json_text_of(message, names[i]);
+		size_t size = strlen(text);
+
+		while (size > 0 && strchr(" \t\r\n", text[size - 1]))
+			size--;
+		if (text[strspn(text, " \t\r\n")] == '{' && text[size - 1] == '}')
+			add_clean(&out->text, json_object_get(message, names[i]));
+	}
+}
+
+/* Reasons to stop, in the words of all vendors; others leave a whole answer. Sources: openapi.yaml;
+ * MacPaw/OpenAI#312 and firebase/genkit#6259, where they are collected. */
+static const struct {
+	const char *reason, *code, *text;
+} stops[] = {
+	{"length", "cut_answer", CUT_AT_LIMIT},
+	{"max_tokens", "cut_answer", CUT_AT_LIMIT},
+	{"max_output_tokens", "cut_answer", CUT_AT_LIMIT},
+	{"model_length", "cut_answer", "the answer was cut where the model's context window ends"},
+	{"model_context_window_exceeded", "cut_answer",
+	 "the answer was cut where the model's context window ends"},
+	{"insufficient_system_resource", "cut_answer", "the provider broke the answer off"},
+	{"network_error", "cut_answer", "the provider broke the answer off"},
+	{"content_filter", "refused_answer", "the provider's filter held the answer back"},
+	{"sensitive", "refused_answer", "the provider's filter held the answer back"},
+	{"safety", "refused_answer", "the provider's filter held the answer back"},
+	{"recitation", "refused_answer", "the provider's filter held the answer back"},
+	{"refusal", "refused_answer", "the model refuses to answer"},
+};
 
 static void read_end(const json_t *choice, const json_t *message, struct reply *out)
 {
 	const char *reason = json_text_of(choice, "finish_reason");
 
-	if (*json_text_of(message, "refusal"))
+	if (*json_text_of(message, "refusal")) {
 		weir_fail(&out->error, "refused_answer", "the model refuses to answer: %.300s",
 			  json_text_of(message, "refusal"));
-	else if (strcmp(reason, "length") == 0)
-		weir_fail(&out->error, "cut_answer", "the answer is longer than max_tokens");
-	else if (strcmp(reason, "content_filter") == 0)
-		weir_fail(&out->error, "refused_answer",
-			  "the provider's filter held the answer back");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		if (strcasecmp(stops[i].reason, reason) != 0)
+			continue;
+		weir_fail(&out->error, stops[i].code, "%s", stops[i].text);
+		out->at_limit = strcmp(stops[i].text, CUT_AT_LIMIT) == 0;
+	}
+}
+
+/* The first of several by its number; they need not come in that order. */
+static const json_t *choice_of(const json_t *root)
+{
+	const json_t *choices = json_object_get(root, "choices"), *one;
+	size_t i;
+
+	json_array_foreach(choices, i, one)
+	{
+		const json_t *index = json_object_get(one, "index");
+
+		if (json_is_integer(index) && json_integer_value(index) == 0)
+			return one;
+	}
+	return json_array_get(choices, 0);
 }
 
 static int answer(const json_t *root, struct reply *out)
 {
-	const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
+	const json_t *choice = choice_of(root);
 	const json_t *message = json_object_get(choice, "message");
+	const json_t *usage = json_object_get(root, "usage");
 
+	if (!json_is_object(message)) /* of a server that streams to others */
+		message = json_object_get(choice, "delta");
 	if (!json_is_object(message))
 		return -1;
 	if (strcmp(json_text_of(choice, "finish_reason"), "error") == 0) { /* OpenRouter */
@@ -93,10 +201,12 @@ static int answer(const json_t *root, struct reply *out)
 		return 0;
 	}
 	read_content(json_object_get(message, "content"), out);
+	if (out->text.size == 0)
+		read_instead(message, out);
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';
-	usage_of_completions(json_object_get(root, "usage"), &out->usage);
+	usage_of_completions(usage ? usage : json_object_get(choice, "usage"), &out->usage);
 	read_end(choice, message, out);
 	return 0;
 }

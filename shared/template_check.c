@@ -1,10 +1,12 @@
 /* What a model answered, against the rules of its template. The errors are read by the model, which
  * is to do better with them. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer_scan.h"
 #include "message_scan.h"
 #include "template_parts.h"
 #include "weir/utf8.h"
@@ -12,46 +14,7 @@
 /* It becomes a result with something beside it, and that a part of the next stage's payload. */
 #define ANSWER_MAX (WEIR_RESULT_MAX / 2)
 #define ANSWER_DEPTH_MAX (MESSAGE_PART_DEPTH_MAX - 2)
-
-/* ---- around the object ---- */
-
-/* Takes off "```json" with the rest of its line, and "```". */
-static struct weir_text unfence(struct weir_text text)
-{
-	const char *line;
-
-	if (text.size < 6 || memcmp(text.data, "```", 3) != 0 ||
-	    memcmp(text.data + text.size - 3, "```", 3) != 0)
-		return text;
-	line = memchr(text.data, '\n', text.size);
-	if (line == NULL)
-		return text;
-	text.size -= (size_t)(line + 1 - text.data) + 3;
-	text.data = line + 1;
-	return text_trim(text);
-}
-
-static int parse(struct weir_text answer, json_t **out, struct weir_error *err)
-{
-	struct weir_text text = unfence(text_trim(answer));
-	struct weir_error why;
-
-	if (text.size == 0)
-		return weir_fail(err, "bad_answer", "The answer is empty.");
-	if (text.size > ANSWER_MAX)
-		return weir_fail(err, "bad_answer", "The answer has %zu bytes, at most %d may be.",
-				 text.size, ANSWER_MAX);
-	if (*text.data != '{')
-		return weir_fail(err, "bad_answer",
-				 "The answer has to be one JSON object and nothing else, and this "
-				 "does not begin with {.");
-	if (message_parse_json(text.data, text.size, ANSWER_DEPTH_MAX, out, &why) == 0)
-		return 0;
-	if (strcmp(why.code, "out_of_memory") == 0)
-		return weir_fail_memory(err);
-	return weir_fail(err, "bad_answer",
-			 "The answer has to be one JSON object and nothing else: %s.", why.text);
-}
+#define AROUND_MAX 3 /* objects and arrays around the answer */
 
 /* ---- values ---- */
 
@@ -232,6 +195,73 @@ static int keep_value(const struct rule *r, json_t *value, json_t *kept)
 	return json_object_set(kept, r->name, value);
 }
 
+/* ---- numbers and truths that are told as texts ---- */
+
+static bool is_number(const char *text)
+{
+	size_t at = *text == '-', digits = strspn(text + at, "0123456789");
+
+	if (digits == 0 || (digits > 1 && text[at] == '0'))
+		return false;
+	at += digits;
+	if (text[at] == '.') {
+		digits = strspn(text + ++at, "0123456789");
+		at += digits;
+	}
+	if (digits > 0 && (text[at] == 'e' || text[at] == 'E')) {
+		at += text[at + 1] == '-' || text[at + 1] == '+' ? 2 : 1;
+		digits = strspn(text + at, "0123456789");
+		at += digits;
+	}
+	return digits > 0 && text[at] == '\0';
+}
+
+/* The whole text is one number, as JSON writes it. NULL: no memory, or no number that fits. */
+static json_t *number_of(const char *text)
+{
+	char *end;
+	double real;
+
+	errno = 0;
+	if (text[strspn(text, "-0123456789")] == '\0') {
+		long long whole = strtoll(text, &end, 10);
+
+		return errno == 0 ? json_integer(whole) : NULL;
+	}
+	real = strtod(text, &end);
+	return isfinite(real) && errno == 0 ? json_real(real) : NULL;
+}
+
+/* What a text says that stands where no text is wanted: a new reference, or NULL: nothing. */
+static json_t *said(enum rule_type type, const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (text == NULL || strlen(text) != json_string_length(value))
+		return NULL;
+	if (type == RULE_BOOLEAN && (strcmp(text, "true") == 0 || strcmp(text, "True") == 0))
+		return json_true();
+	if (type == RULE_BOOLEAN && (strcmp(text, "false") == 0 || strcmp(text, "False") == 0))
+		return json_false();
+	if ((type == RULE_NUMBER || type == RULE_INTEGER) && is_number(text))
+		return number_of(text);
+	return NULL;
+}
+
+/* The value, or what it says; a new reference. */
+static json_t *taken(const struct rule *r, json_t *value)
+{
+	json_t *plain = said(r->type, value);
+
+	for (size_t i = 0; r->type == RULE_LIST && i < json_array_size(value); i++) {
+		json_t *element = said(r->of, json_array_get(value, i));
+
+		if (element != NULL)
+			json_array_set_new(value, i, element);
+	}
+	return plain != NULL ? plain : json_incref(value);
+}
+
 /* Puts the fields that are named into `kept`, and what is wrong with them into `faults`. */
 static int check_fields(const struct template *t, json_t *answer, json_t *kept,
 			struct buffer *faults)
@@ -247,11 +277,13 @@ static int check_fields(const struct template *t, json_t *answer, json_t *kept,
 		}
 		if (absent)
 			continue;
+		value = taken(r, value);
 		check_value(r, value, faults);
 		if (keep_value(r, value, kept) < 0)
-			return -1;
+			faults->failed = true;
+		json_decref(value);
 	}
-	return 0;
+	return faults->failed ? -1 : 0;
 }
 
 static int write_kept(const json_t *kept, struct buffer *out, struct weir_error *err)
@@ -264,16 +296,13 @@ static int write_kept(const json_t *kept, struct buffer *out, struct weir_error 
 	return text == NULL || buffer_failed(out) ? weir_fail_memory(err) : 0;
 }
 
-int template_check(const struct template *t, struct weir_text answer, struct buffer *json,
-		   struct weir_error *err)
+static int check_object(const struct template *t, json_t *found, struct buffer *json,
+			struct weir_error *err)
 {
 	struct buffer faults = BUFFER_INIT;
-	json_t *found = NULL, *kept;
+	json_t *kept = json_object();
 	int rc = -1;
 
-	if (parse(answer, &found, err) < 0)
-		return -1;
-	kept = json_object();
 	if (kept == NULL || check_fields(t, found, kept, &faults) < 0 || buffer_failed(&faults))
 		weir_fail_memory(err);
 	else if (faults.size > 0)
@@ -282,6 +311,302 @@ int template_check(const struct template *t, struct weir_text answer, struct buf
 		rc = write_kept(kept, json, err);
 	buffer_release(&faults);
 	json_decref(kept);
-	json_decref(found);
+	return rc;
+}
+
+/* ---- which object is the answer ---- */
+
+#define NOT_ONE "The answer has to be one JSON object and nothing else"
+
+/* What has been found so far; object NULL: nothing. */
+struct choice {
+	const struct template *template;
+	json_t *object;	     /* the last one that has a field of the template's */
+	json_t *other;	     /* one that has none, and there is no better one */
+	size_t end;	     /* of that in the text */
+	struct weir_error fault; /* why nothing of it can be taken; code "": none */
+};
+
+static int refuse(struct choice *c, const char *why)
+{
+	weir_fail(&c->fault, "bad_answer", NOT_ONE ": %s.", why);
+	return -1;
+}
+
+static bool has_field(const struct template *t, const json_t *object)
+{
+	for (size_t i = 0; i < t->rule_count; i++) {
+		json_t *value = json_object_get(object, t->rules[i].name);
+
+		if (value != NULL && !json_is_null(value))
+			return true;
+	}
+	return false;
+}
+
+/* One that stands within something else, or is written as a text there. Calls itself AROUND_MAX
+ * times at the most. */
+static void look_into(struct choice *c, json_t *value, unsigned depth, bool *several)
+{
+	json_t *inner = NULL, *child;
+	const char *key;
+	struct weir_error ignored;
+	size_t i;
+
+	if (json_is_string(value) && message_parse_json(json_string_value(value),
+							json_string_length(value),
+							ANSWER_DEPTH_MAX, &inner, &ignored) == 0)
+		value = inner;
+	if (json_is_object(value) && has_field(c->template, value)) {
+		*several |= c->object != NULL && !json_equal(c->object, value);
+		json_decref(c->object);
+		c->object = json_incref(value);
+	} else if (depth > 0) {
+		json_object_foreach(value, key, child) look_into(c, child, depth - 1, several);
+		json_array_foreach(value, i, child) look_into(c, child, depth - 1, several);
+	}
+	json_decref(inner);
+}
+
+/* Words before an object that is none of the answer's. */
+static bool is_example(struct weir_text before)
+{
+	static const char *const words[] = {"example", "e.g.", "for instance", "instead of",
+					    "would give", "would be", "rather than"};
+	char text[161];
+	size_t size = before.size < 160 ? before.size : 160;
+
+	memcpy(text, before.data + before.size - size, size);
+	text[size] = '\0';
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcasestr(text, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* A whole object, which stands in the text behind `before`. It takes the place of the one before. */
+static int choose(struct choice *c, json_t *root, struct weir_text before, size_t end)
+{
+	json_t *last = c->object;
+	bool several = false;
+	int rc = 0;
+
+	c->object = NULL;
+	look_into(c, root, AROUND_MAX, &several);
+	if (c->object == NULL) {
+		c->object = last;
+		if (last == NULL) {
+			json_decref(c->other);
+			c->other = json_incref(root);
+			c->end = end;
+		}
+		return 0;
+	}
+	*c->fault.code = '\0';
+	c->end = end;
+	if (several)
+		rc = refuse(c, "there are several in it, which differ");
+	else if (last != NULL && !json_equal(last, c->object) && is_example(before))
+		rc = refuse(c, "there are several, and one of them is an example");
+	json_decref(last);
+	return rc;
+}
+
+/* ---- in a text ---- */
+
+static bool no_memory(const struct weir_error *why)
+{
+	return strcmp(why->code, "out_of_memory") == 0;
+}
+
+/* A text that is an object and nothing else. 1: it is. */
+static int choose_whole(struct choice *c, struct weir_text text, struct weir_error *err)
+{
+	struct weir_error why;
+	json_t *root = NULL;
+
+	if (text.size == 0 || *text.data != '{')
+		return 0;
+	if (message_parse_json(text.data, text.size, ANSWER_DEPTH_MAX + AROUND_MAX, &root, &why) < 0) {
+		if (no_memory(&why))
+			return weir_fail_memory(err);
+		weir_fail(&c->fault, "bad_answer", NOT_ONE ": %s.", why.text);
+		return 0;
+	}
+	(void)choose(c, root, (struct weir_text){"", 0}, text.size);
+	json_decref(root);
+	return 1;
+}
+
+static int take_found(struct choice *c, const struct buffer *json, struct weir_text before,
+		      size_t end, struct weir_error *err)
+{
+	struct weir_error why;
+	json_t *root = NULL;
+
+	if (buffer_failed(json))
+		return weir_fail_memory(err);
+	if (message_parse_json(json->data, json->size, ANSWER_DEPTH_MAX + AROUND_MAX, &root, &why) ==
+	    0)
+		(void)choose(c, root, before, end);
+	else if (no_memory(&why))
+		return weir_fail_memory(err);
+	else
+		weir_fail(&c->fault, "bad_answer", NOT_ONE ": %s.", why.text);
+	json_decref(root);
+	return 0;
+}
+
+/* Looks for objects in what is for the reader. What is broken behind the last one may have been a
+ * better answer, so that one is not taken. */
+static int choose_among(struct choice *c, struct weir_text text, struct weir_error *err)
+{
+	struct answer_scan scan = {.text = text};
+	struct buffer json = BUFFER_INIT;
+	size_t begin = 0, end = 0;
+	enum scanned found;
+	int rc = 0;
+
+	while (rc == 0 && (found = answer_next(&scan, &json, &begin, &end)) != SCANNED_END) {
+		struct weir_text before = {text.data + c->end,
+					   begin > c->end ? begin - c->end : 0};
+
+		if (found == SCANNED_OBJECT)
+			rc = take_found(c, &json, before, end, err);
+		else if (found == SCANNED_CUT)
+			refuse(c, "it ends before the object does");
+		else if (found == SCANNED_BROKEN)
+			refuse(c, "what it holds is not JSON");
+		else
+			refuse(c, "there are too many braces in it");
+		scan.found = c->object != NULL;
+		if (found == SCANNED_TANGLED)
+			break;
+	}
+	buffer_release(&json);
+	return rc;
+}
+
+/* ---- JSON that was written as a text ---- */
+
+/* "{\"a\": 1}", or the same without the quotes around it. NULL: it is none. */
+static json_t *unescape(struct weir_text text)
+{
+	const char *begin = memchr(text.data, '{', text.size);
+	const char *end = memrchr(text.data, '}', text.size);
+	struct buffer quoted = BUFFER_INIT;
+	json_t *inner = NULL;
+
+	if (begin == NULL || end == NULL || end < begin ||
+	    memmem(begin, (size_t)(end - begin), "\\\"", 2) == NULL)
+		return NULL;
+	buffer_add_char(&quoted, '"');
+	buffer_add(&quoted, begin, (size_t)(end - begin) + 1);
+	buffer_add_char(&quoted, '"');
+	if (buffer_text(&quoted) != NULL)
+		inner = json_loadb(quoted.data, quoted.size, JSON_DECODE_ANY, NULL);
+	buffer_release(&quoted);
+	return inner;
+}
+
+static int choose_unescaped(struct choice *c, struct weir_text text, struct weir_error *err)
+{
+	json_t *inner = unescape(text);
+	int rc = 0;
+
+	if (inner != NULL) {
+		rc = choose_whole(c, (struct weir_text){json_string_value(inner),
+							json_string_length(inner)}, err);
+		c->end = text.size;
+	}
+	json_decref(inner);
+	return rc < 0 ? -1 : 0;
+}
+
+/* ---- together ---- */
+
+/* Nothing that says something is behind the object: what was cut off was nothing. */
+static bool is_rest_blank(struct weir_text text, size_t end)
+{
+	for (size_t i = end; i < text.size; i++)
+		if (strchr(" \t\r\n`", text.data[i]) == NULL)
+			return false;
+	return true;
+}
+
+static int choose_answer(struct choice *c, struct weir_text text, struct buffer *visible,
+			 struct weir_error *err)
+{
+	bool open;
+	int rc = choose_whole(c, text, err);
+
+	if (rc != 0)
+		return rc;
+	answer_visible(text, visible, &open);
+	if (buffer_failed(visible))
+		return weir_fail_memory(err);
+	text = text_trim((struct weir_text){visible->data != NULL ? visible->data : "", visible->size});
+	if (text.size == 0 && !open)
+		return weir_fail(err, "bad_answer", "The answer is empty.");
+	*c->fault.code = '\0';
+	if (choose_among(c, text, err) < 0)
+		return -1;
+	if (c->object == NULL && choose_unescaped(c, text, err) < 0)
+		return -1;
+	if (open) /* what came before may have been a draft */
+		refuse(c, "it ends in thinking, which does not end");
+	return 0;
+}
+
+/* Of what was chosen: -1, and why it is of no use. */
+static int check_choice(struct choice *c, struct buffer *json, struct weir_error *err)
+{
+	json_t *object = c->object != NULL ? c->object : c->other, *again = NULL;
+	size_t size = object != NULL ? json_dumpb(object, NULL, 0, JSON_COMPACT) : 0;
+	size_t before = json->size;
+	struct weir_error why;
+
+	if (*c->fault.code != '\0') {
+		*err = c->fault;
+		return -1;
+	}
+	if (object == NULL)
+		return weir_fail(err, "bad_answer", NOT_ONE ", and there is none in this.");
+	if (size > ANSWER_MAX)
+		return weir_fail(err, "bad_answer", "The answer has %zu bytes, at most %d may be.",
+				 size, ANSWER_MAX);
+	if (check_object(c->template, object, json, err) < 0)
+		return -1;
+	if (message_parse_json(json->data + before, json->size - before, ANSWER_DEPTH_MAX, &again,
+			       &why) < 0) { /* it was parsed with room for what is around it */
+		json->size = before;
+		return no_memory(&why) ? weir_fail_memory(err)
+				       : weir_fail(err, "bad_answer", NOT_ONE ": %s.", why.text);
+	}
+	json_decref(again);
+	return 0;
+}
+
+int template_check(const struct template *t, struct weir_text answer, bool cut, struct buffer *json,
+		   struct weir_error *err)
+{
+	struct choice c = {.template = t};
+	struct buffer visible = BUFFER_INIT;
+	struct weir_text text = text_trim(answer);
+	size_t before = json->size;
+	int rc = text.size > 0 ? choose_answer(&c, text, &visible, err)
+			       : weir_fail(err, "bad_answer", "The answer is empty.");
+
+	if (rc >= 0 && visible.size > 0)
+		text = text_trim((struct weir_text){visible.data, visible.size});
+	if (rc >= 0)
+		rc = check_choice(&c, json, err);
+	if (rc == 0 && cut && !is_rest_blank(text, c.end)) {
+		rc = weir_fail(err, "bad_answer", NOT_ONE ": it was cut.");
+		json->size = before;
+	}
+	buffer_release(&visible);
+	json_decref(c.object);
+	json_decref(c.other);
 	return rc;
 }

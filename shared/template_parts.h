@@ -51,6 +51,7 @@ struct template
 	struct rule rules[TEMPLATE_FIELDS_MAX];
 	size_t rule_count;
 	char *schema; /* of the rules, one line */
+	char *strict; /* the same as OpenAI's strict form wants it; NULL: it cannot be */
 };
 
 /* Fills a zeroed template (with its name and file) from its document. 0, or -1 after adding at
@@ -72,6 +73,8 @@ int place_fail(const struct template *t, const struct piece *p, struct weir_erro
 
 /* The rules as a JSON Schema in one line, which the caller frees; NULL: no memory. */
 char *rules_schema(const struct rule *rules, size_t count);
+/* In OpenAI's strict form; *possible: whether there is one (not of an object of any fields). */
+char *rules_strict(const struct rule *rules, size_t count, bool *possible);
 
 /* Without blanks and line breaks at its ends. */
 struct weir_text text_trim(struct weir_text text);

@@ -236,6 +236,66 @@ char *rules_schema(const struct rule *rules, size_t count)
 	return text;
 }
 
+/* ---- the strict schema ---- */
+
+/* Source: OpenAI, Structured Outputs, Supported schemas. */
+static bool is_open(const struct rule *r)
+{
+	return r->type == RULE_OBJECT || (r->type == RULE_LIST && r->of == RULE_OBJECT);
+}
+
+static json_t *strict_values(const struct rule *r)
+{
+	json_t *values = json_copy(r->values);
+
+	if (values != NULL && r->optional && r->type != RULE_LIST &&
+	    json_array_append_new(values, json_null()) < 0) {
+		json_decref(values);
+		return NULL;
+	}
+	return values;
+}
+
+static json_t *strict_rule(const struct rule *r)
+{
+	const char *type = schema_types[r->type];
+	json_t *made = r->optional ? json_pack("{s:[s,s]}", "type", type, "null")
+				   : json_pack("{s:s}", "type", type);
+	json_t *values_of = made;
+	int rc = 0;
+
+	if (r->type == RULE_LIST) {
+		values_of = json_pack("{s:s}", "type", schema_types[r->of]);
+		rc |= json_object_set_new(made, "items", values_of);
+	}
+	if (r->values != NULL)
+		rc |= json_object_set_new(values_of, "enum", strict_values(r));
+	if (rc == 0)
+		return made;
+	json_decref(made);
+	return NULL;
+}
+
+char *rules_strict(const struct rule *rules, size_t count, bool *possible)
+{
+	json_t *properties = json_object(), *required = json_array(), *schema;
+	char *text = NULL;
+	int rc = 0;
+
+	*possible = true;
+	for (size_t i = 0; i < count; i++) {
+		*possible &= !is_open(&rules[i]);
+		rc |= json_object_set_new(properties, rules[i].name, strict_rule(&rules[i]));
+		rc |= json_array_append_new(required, json_string(rules[i].name));
+	}
+	schema = json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
+			   "required", required, "additionalProperties", 0);
+	if (rc == 0 && schema != NULL)
+		text = json_dumps(schema, JSON_COMPACT);
+	json_decref(schema);
+	return text;
+}
+
 /* ---- the whole ---- */
 
 static int read_pieces(const struct yaml_source *from, const char *field, const char *text,
@@ -253,6 +313,7 @@ int template_read(const struct yaml *y, const char *file, struct template *t, st
 {
 	struct yaml_source from = {.yaml = y, .file = file, .faults = f};
 	struct source s = {.fields = -1};
+	bool possible;
 	int rc = yaml_fields_read(&from, yaml_root(y), "the file", rows, &s);
 
 	if (read_pieces(&from, "system", s.system, &t->system) < 0)
@@ -265,8 +326,13 @@ int template_read(const struct yaml *y, const char *file, struct template *t, st
 	s.description = NULL;
 	t->max_tokens = s.max_tokens;
 	t->schema = rules_schema(t->rules, t->rule_count);
-	if (t->schema == NULL)
+	t->strict = rules_strict(t->rules, t->rule_count, &possible);
+	if (t->schema == NULL || t->strict == NULL)
 		rc = yaml_fault(&from, -1, "out of memory");
+	if (!possible) {
+		free(t->strict);
+		t->strict = NULL;
+	}
 	yaml_fields_release(rows, &s);
 	return rc;
 }
@@ -282,6 +348,7 @@ void template_release(struct template *t)
 	pieces_release(&t->user);
 	free(t->description);
 	free(t->schema);
+	free(t->strict);
 	free(t->file);
 	*t = (struct template){.file = NULL};
 }

@@ -237,6 +237,9 @@ int template_render(const struct template *t, const struct weir_item *item, stru
 	add_schema(t, &out->system);
 	cut_blanks(&out->user);
 	out->max_tokens = t->max_tokens;
+	out->name = t->name;
+	out->strict = t->strict != NULL;
+	out->schema = out->strict ? t->strict : t->schema;
 	if (buffer_failed(&out->system) || buffer_failed(&out->user))
 		return weir_fail_memory(err);
 	if (out->system.size + out->user.size > PROMPT_MAX)

@@ -11,10 +11,10 @@
 #define BAD_MAX 2	  /* the first one is told to the model */
 #define OTHERS_US 5000000 /* who finds another consumer calling looks again after this */
 
-bool ask_check(struct ask *ask, struct weir_text text, struct weir_error *why)
+bool ask_check(struct ask *ask, struct weir_text text, bool cut, struct weir_error *why)
 {
 	buffer_reset(&ask->json);
-	return template_check(ask->template, text, &ask->json, why) == 0;
+	return template_check(ask->template, text, cut, &ask->json, why) == 0;
 }
 
 /* ---- to the plugin ---- */
@@ -130,6 +130,7 @@ static void add_to_past(struct ask *ask)
 	if (cost != COST_UNKNOWN && __builtin_add_overflow(past->cost, cost, &past->cost))
 		past->cost = INT64_MAX; /* absurd counts of tokens */
 	past->error = r->error;
+	past->cut = strcmp(r->error.code, "cut_answer") == 0;
 	free(past->answer);
 	past->answer_size = r->text.size;
 	past->answer = r->text.data; /* moved */
@@ -156,7 +157,7 @@ static void check_stored(struct ask *ask)
 {
 	struct weir_error why;
 	struct weir_text text = {ask->past.answer, ask->past.answer_size};
-	if (ask_check(ask, text, &why)) {
+	if (ask_check(ask, text, false, &why)) {
 		give(ask);
 		return;
 	}

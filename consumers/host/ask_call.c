@@ -11,28 +11,53 @@
 
 #define HOLD_MS 1000	       /* when the provider does not say how long */
 #define APART_US 2000000       /* over so long those come back that waited for an outage to end */
+#define LONG_TOKENS 4096	       /* of an answer, which every model can */
 #define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	       /* then there may be memory for another request */
 #define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
 #define KEY_ROOM 256	       /* for two names, two numbers and a hash */
+
+/* How much longer an answer may be than the one that was cut: what models can that can little. */
+static int64_t longer(int64_t limit)
+{
+	int64_t most = limit < LONG_TOKENS ? LONG_TOKENS : 2 * limit;
+	return 4 * limit < most ? 4 * limit : most;
+}
+
+/* The models file's max_tokens goes before the template's, and nothing goes beyond it. Else one that
+ * was cut is asked for again with more. */
+static void set_limit(struct ask *ask)
+{
+	int64_t own = ask->model->max_tokens, most = template_max_tokens(ask->template);
+	ask->whose = own > 0 ? "the max_tokens of ai_model"
+		     : most > 0 ? "the max_tokens of the template"
+				: "what an answer may have where neither model nor template says";
+	ask->of = own > 0 ? ask->model->name : most > 0 ? template_name(ask->template) : "";
+	ask->limit = own > 0 ? own : most > 0 ? most : MODEL_MAX_TOKENS;
+	if (own == 0 && ask->past.bad > 0 && ask->past.cut) {
+		ask->limit = longer(ask->limit);
+		ask->whose = "more than that of the template or the preset, as the one before was cut";
+		ask->of = "";
+	}
+}
 
 /* Makes body and tokens. -1: the ask has ended. */
 static int render(struct ask *ask)
 {
 	struct weir_error why;
 	struct prompt *p = &ask->prompt;
-	int64_t most = template_max_tokens(ask->template);
 	if (ask->body.size > 0)
 		return 0;
-	p->max_tokens = most > 0 && most < ask->model->max_tokens ? most : ask->model->max_tokens;
+	set_limit(ask);
 	p->answer = p->fault = (struct weir_text){NULL, 0};
 	if (ask->past.bad > 0) {
 		p->answer = (struct weir_text){ask->past.answer ? ask->past.answer : "",
 					       ask->past.answer_size};
 		p->fault = (struct weir_text){ask->past.error.text, strlen(ask->past.error.text)};
 	}
-	if (template_render(ask->template, &ask->one->message.item, p, &why) < 0 ||
-	    provider_body(ask->model, p, &ask->body, &why) < 0) {
+	int rc = template_render(ask->template, &ask->one->message.item, p, &why);
+	p->max_tokens = ask->limit;
+	if (rc < 0 || provider_body(ask->model, p, &ask->body, &why) < 0) {
 		work_fail(ask->asks->consumer, ask_end(ask), why.code, why.text);
 		return -1;
 	}
@@ -84,13 +109,43 @@ static void name_answer(struct ask *ask, const struct http_response *r)
 	snprintf(ask->call_id, sizeof ask->call_id, "%s/%s", id, hash);
 }
 
+/* Which limit it was: fewer tokens than were asked for are those of the context window. */
+static void tell_limit(struct ask *ask)
+{
+	struct reply *r = &ask->reply;
+	const struct usage *u = &r->usage;
+	if (!u->fault && u->output > 0 && u->output < ask->limit - 1)
+		weir_fail(&r->error, "cut_answer",
+			  "the answer was cut at %" PRId64 " tokens, before the %" PRId64
+			  " that it might have: the model's context window ends there",
+			  u->output, ask->limit);
+	else
+		weir_fail(&r->error, "cut_answer",
+			  "the answer was cut at %" PRId64 " tokens, %s%s%s: a larger max_tokens of "
+			  "ai_model %s in the models file lets it end",
+			  ask->limit, ask->whose, *ask->of ? " " : "", ask->of, ask->model->name);
+}
+
+/* One that was cut may be whole all the same, where only blanks came behind it. */
+static void check_answer(struct ask *ask)
+{
+	struct reply *r = &ask->reply;
+	struct weir_text text = {r->text.data, r->text.size};
+	struct weir_error ignored;
+	if (!*r->error.code)
+		ask_check(ask, text, false, &r->error);
+	else if (strcmp(r->error.code, "cut_answer") == 0 && ask_check(ask, text, true, &ignored))
+		*r->error.code = '\0';
+	else if (r->at_limit)
+		tell_limit(ask);
+}
+
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
 	breaker_served(ask->asks->breakers, ask->model, clock_us());
 	gaps_note(&ask->asks->gaps, ask->model, &r->usage);
-	if (!*r->error.code)
-		ask_check(ask, (struct weir_text){r->text.data, r->text.size}, &r->error);
+	check_answer(ask);
 	ask_move(ask->asks, ask, ASK_ANSWERED);
 }
 

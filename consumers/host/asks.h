@@ -38,6 +38,7 @@ struct ask_past {
 	bool asked;   /* its request waits for a remote batch */
 	bool calling; /* nobody else is calling for it, and now we may */
 	size_t bad;   /* answers of this round that were of no use */
+	bool cut;     /* the last of them was cut at a limit of ours */
 	/* Of all answers so far: how many, what was counted, and what is known of the cost. */
 	int64_t calls, usage_unknown, cost_unknown, cost;
 	struct usage usage;
@@ -71,6 +72,9 @@ struct ask {
 	bool second;	    /* ANSWERED: the ledger has another good answer of the item */
 	struct buffer json; /* ANSWERED: as the template wants it; empty: a bad answer */
 	bool pausing;	    /* its job is to be paused, for the error of the reply */
+	int64_t limit;	    /* tokens that the answer may have, */
+	const char *whose;  /* and who says so, with the name of its `of` */
+	const char *of;
 };
 
 struct ask_list {
@@ -134,8 +138,9 @@ struct delivery *ask_end(struct ask *ask);
 /* ask_call.c: READY -> CALLING, or to an end, as far as limits and memory let them. */
 void ask_begin_calls(struct asks *a);
 
-/* ask_answer.c: whether the template takes the text; if so json is set, else *why says why not. */
-bool ask_check(struct ask *ask, struct weir_text text, struct weir_error *why);
+/* ask_answer.c: whether the template takes the text; if so json is set, else *why says why not. cut:
+ * the model had reached a limit. */
+bool ask_check(struct ask *ask, struct weir_text text, bool cut, struct weir_error *why);
 /* What has been read of the past, or has been stored now: a good answer goes to the plugin, a bad
  * one to the model once more. */
 void ask_decide(struct ask *ask);

@@ -149,7 +149,7 @@ static const char sql_hold[] =
 
 static const char sql_look[] =
 	"SELECT coalesce(r.status, 0)::int4, q.job_id IS NOT NULL, coalesce(k.holder = $5, false),"
-	"  g.answer, g.call_id, coalesce(b.n, 0)::int4, b.answer, b.error,"
+	"  g.answer, g.call_id, coalesce(b.n, 0)::int4, coalesce(b.cut, false), b.answer, b.error,"
 	"  e.error_class, e.error, coalesce(e.again, false),"
 	"  s.calls, s.usage_unknown, s.cost_unknown, s.cost, s.input, s.cached, s.written,"
 	"  s.written_1h, s.output, s.reasoning"
@@ -165,6 +165,7 @@ static const char sql_look[] =
 	"   WHERE a.job_id = u.job_id AND a.stage = u.stage AND a.ordinal = u.ordinal"
 	"   AND a.error_class IS NULL ORDER BY a.answered_at DESC LIMIT 1) g ON true"
 	" LEFT JOIN LATERAL (SELECT count(*) AS n,"
+	"    (array_agg(a.error_class = 'cut_answer' ORDER BY a.answered_at DESC))[1] AS cut,"
 	"    (array_agg(a.answer ORDER BY a.answered_at DESC))[1] AS answer,"
 	"    (array_agg(a.error ORDER BY a.answered_at DESC))[1] AS error"
 	"   FROM weir.answers a WHERE a.job_id = u.job_id AND a.stage = u.stage"
@@ -196,6 +197,7 @@ enum {
 	COL_GOOD,
 	COL_CALL_ID,
 	COL_BAD,
+	COL_CUT,
 	COL_BAD_ANSWER,
 	COL_BAD_ERROR,
 	COL_CLASS,
@@ -249,6 +251,7 @@ static int take_past(struct ask_past *past, const PGresult *r, int row)
 	past->calling = ledger_bool(r, row, COL_CALLING);
 	past->good = good.data != NULL;
 	past->bad = (size_t)ledger_int(r, row, COL_BAD);
+	past->cut = ledger_bool(r, row, COL_CUT);
 	past->failed = class.data != NULL;
 	past->again = ledger_bool(r, row, COL_AGAIN);
 	past->calls = ledger_big(r, row, COL_CALLS);

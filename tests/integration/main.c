@@ -30,6 +30,7 @@
 	X(stages) \
 	X(kinds) \
 	X(asks) \
+	X(answers) \
 	X(usage) \
 	X(asks_crash) \
 	X(remote) \

@@ -416,7 +416,7 @@ static void absurd_answers(void)
 static void cut_answer(void)
 {
 	fake_script("{'rules': [{'match': {'contains': 'amount 1003', 'times': 1},"
-		    " 'do': {'stop_reason': 'max_tokens'}}]}");
+		    " 'do': {'answer_form': 'truncated'}}]}");
 	struct job *job = job_submit(asked_job("cut", "ai_model=claude", 8));
 	asked_begin();
 	finish_asked(job);

@@ -7,6 +7,7 @@
 #define SUITES(X) \
 	X(addresses) \
 	X(analyzer) \
+	X(answers) \
 	X(buffer) \
 	X(clock) \
 	X(content) \

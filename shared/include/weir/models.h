@@ -13,7 +13,16 @@
  *         input_tokens_per_minute: 450000
  *         output_tokens_per_minute: 90000
  *         max_in_flight: 200              # calls of one process at a time
- *         max_tokens: 1024                # of an answer; a template may ask for less
+ *         max_tokens: 4096                # of an answer, whatever its template says; not given:
+ *                                         # the template's, or 1024
+ *         temperature: 0                  # not given: none is sent, as with the next four
+ *         response_format: json_schema    # openai: json_object, json_schema (the template's); none
+ *         reasoning_effort: low           # openai: none, minimal, low, medium, high, xhigh, default
+ *         max_tokens_field: max_completion_tokens   # openai: or max_tokens; not given: the newer
+ *                                         # name for OpenAI itself, also at Azure, the older for all
+ *                                         # others
+ *         extra: {top_p: 0.9}             # more fields of the body, as they are; none of those that
+ *                                         # weir writes itself
  *         timeout: 120s                   # of a call, from its start to the last byte
  *         input_price: 1.00               # per million tokens, in any one currency
  *         output_price: 5.00
@@ -61,10 +70,13 @@
 
 #define MODEL_NAME_MAX 64
 #define MODELS_MAX 256
+#define MODEL_MAX_TOKENS 1024 /* of an answer, when neither model nor template says */
 #define MODEL_LOCAL "local" /* there without being written down */
 
 enum model_provider { PROVIDER_LOCAL, PROVIDER_ANTHROPIC, PROVIDER_OPENAI };
 enum model_mode { MODEL_CALL, MODEL_BATCH };
+enum model_format { FORMAT_NONE, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
+enum model_limit { LIMIT_BY_HOST, LIMIT_MAX_TOKENS, LIMIT_MAX_COMPLETION_TOKENS };
 
 struct model {
 	char name[MODEL_NAME_MAX + 1];
@@ -78,7 +90,16 @@ struct model {
 
 	/* Of a minute, in the whole fleet; 0: no limit. */
 	int64_t requests, input_tokens, output_tokens;
-	int64_t max_in_flight, max_tokens, timeout_ms;
+	int64_t max_in_flight, timeout_ms;
+	int64_t max_tokens; /* of an answer; 0: the template's, or MODEL_MAX_TOKENS */
+
+	/* What is said in a call, where it is given. */
+	bool has_temperature;
+	int64_t temperature; /* in millionths */
+	enum model_format response_format;
+	const char *reasoning_effort; /* NULL: none */
+	enum model_limit max_tokens_field;
+	char *extra; /* fields of a JSON object, without its braces; NULL: none */
 
 	/* Per million tokens, in millionths of the currency: what a token costs, in 10^-12. */
 	int64_t input_price, output_price, cached_input_price;

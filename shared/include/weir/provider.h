@@ -28,6 +28,7 @@ struct reply {
 	char id[PROVIDER_ID_MAX + 1]; /* the provider's own, of ANSWER; "" when it gave none */
 	struct buffer text;	      /* ANSWER: what the model said */
 	struct usage usage;	      /* ANSWER */
+	bool at_limit;		      /* ANSWER: it was cut at max_tokens (code cut_answer) */
 	int64_t after_ms;   /* RETRY, THROTTLED: not before; 0: it did not say */
 	bool fleet;	    /* THROTTLED: holds for all calls of this model */
 	/* Of all but ANSWER; also of an ANSWER that is not whole (max_tokens, refusal), whose text is of

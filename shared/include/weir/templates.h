@@ -63,7 +63,12 @@ struct prompt {
 	struct buffer system, user;
 	/* A second try: what it answered, and what was wrong with that. Absent at the first. */
 	struct weir_text answer, fault;
-	int64_t max_tokens; /* the template's; 0: as the model's */
+	int64_t max_tokens; /* of the answer; 0: the model's, or MODEL_MAX_TOKENS */
+	/* Of the template, which outlives this: its name, and the JSON Schema of its fields, in the
+	 * form that OpenAI calls strict where its fields let it: all of them are required, those that
+	 * are optional may be null, and there are no bounds. */
+	const char *name, *schema;
+	bool strict;
 };
 
 void prompt_release(struct prompt *p); /* zero it before the first use */
@@ -83,13 +88,24 @@ int template_check_payload(const struct template *t, const struct weir_item *ite
 int template_render(const struct template *t, const struct weir_item *item, struct prompt *out,
 		    struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Whether what the model said is the JSON that the template wants. Leading and trailing blanks and
- * one ``` fence around it are taken off; fields that the template does not name, and optional ones
- * that are null, are left out; 3.0 becomes 3 where an integer is wanted. What is larger or deeper
- * than a result in a later stage's payload may be is a bad answer too. 0, and the object in the
- * template's order of fields appended to json; or -1: bad_answer (the text says to the model what
- * is wrong), out_of_memory. */
-int template_check(const struct template *t, struct weir_text answer, struct buffer *json,
+/* Takes the answer out of what the model said. It is
+ *   - the text, if that is an object; else the last object in the text (answer_scan.h says what of it
+ *     is thinking, and is not looked at, and in which ways JSON may be wrong) that has a field of the
+ *     template's, or in which, up to three objects and arrays deep, there is one that has: also as
+ *     a text that is JSON. If all of the text is JSON that was escaped once more, what that says;
+ *   - none, if that one does not fit, though another one before it may; if something that is broken
+ *     comes after it, or the text ends within an object or a thought; if it holds several that
+ *     differ; if it differs from one before it and stands behind words such as "for example".
+ * Of its values, a text that is one number from its first to its last character, or "true" or
+ * "false", is that where a number, or a boolean, is wanted; 3.0 is 3 where an integer is. Nothing is
+ * clipped, cut or completed. Fields that the template does not name, and optional ones that are
+ * null, are left out. What is larger or deeper than a result in a later stage's payload may be is a
+ * bad answer too.
+ *
+ * cut: the model reached a limit; then only blanks may stand behind the object. 0, and the object in
+ * the template's order of fields appended to json; or -1: bad_answer (the text says to the model
+ * what is wrong), out_of_memory. */
+int template_check(const struct template *t, struct weir_text answer, bool cut, struct buffer *json,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
 #endif

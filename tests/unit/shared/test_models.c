@@ -112,7 +112,12 @@ static void presets(void)
 	CU_ASSERT_EQUAL(x->input_tokens, 0);
 	CU_ASSERT_EQUAL(x->output_tokens, 0);
 	CU_ASSERT_EQUAL(x->max_in_flight, 200);
-	CU_ASSERT_EQUAL(x->max_tokens, 1024);
+	CU_ASSERT_EQUAL(x->max_tokens, 0);
+	CU_ASSERT_FALSE(x->has_temperature);
+	CU_ASSERT_EQUAL(x->response_format, FORMAT_NONE);
+	CU_ASSERT_PTR_NULL(x->reasoning_effort);
+	CU_ASSERT_EQUAL(x->max_tokens_field, LIMIT_BY_HOST);
+	CU_ASSERT_PTR_NULL(x->extra);
 	CU_ASSERT_EQUAL(x->timeout_ms, 120000);
 	CU_ASSERT_EQUAL(x->input_price, PRICE_UNKNOWN);
 	CU_ASSERT_EQUAL(x->cached_input_price, PRICE_UNKNOWN);
@@ -154,6 +159,33 @@ static void every_field(void)
 	CU_ASSERT_EQUAL(x->batch.poll_least_ms, 20);
 	CU_ASSERT_EQUAL(x->batch.poll_most_ms, 3600000);
 	CU_ASSERT_EQUAL(x->batch.adopt_wait_ms, 180000);
+	release();
+}
+
+static void what_is_said_in_a_call(void)
+{
+	const struct model *x;
+
+	open_good("models:\n  x:\n    provider: openai\n    max_tokens: 4096\n"
+		  "    temperature: 0.7\n    response_format: json_schema\n"
+		  "    reasoning_effort: none\n    max_tokens_field: max_tokens\n"
+		  "    extra:\n      top_p: 0.9\n      seed: 7\n      stop: ['</s>']\n"
+		  "      chat_template_kwargs: {enable_thinking: false}\n");
+	x = find("x");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(x);
+	CU_ASSERT_EQUAL(x->max_tokens, 4096);
+	CU_ASSERT_TRUE(x->has_temperature);
+	CU_ASSERT_EQUAL(x->temperature, 700000);
+	CU_ASSERT_EQUAL(x->response_format, FORMAT_JSON_SCHEMA);
+	CU_ASSERT_STRING_EQUAL(x->reasoning_effort, "none");
+	CU_ASSERT_EQUAL(x->max_tokens_field, LIMIT_MAX_TOKENS);
+	CU_ASSERT_STRING_EQUAL(x->extra, "\"top_p\":0.9,\"seed\":7,\"stop\":[\"</s>\"],"
+					 "\"chat_template_kwargs\":{\"enable_thinking\":false}");
+	release();
+	open_good("models:\n  x: {provider: anthropic, temperature: 0, extra: {}}\n");
+	CU_ASSERT_TRUE(find("x")->has_temperature);
+	CU_ASSERT_EQUAL(find("x")->temperature, 0);
+	CU_ASSERT_PTR_NULL(find("x")->extra);
 	release();
 }
 
@@ -288,6 +320,31 @@ static const struct {
 	{ONE "key_file: /nowhere/key\n",
 	 "F:4: key_file: /nowhere/key: No such file or directory\n"},
 	{ONE "key_file: /tmp\n", "F:4: key_file: /tmp is not a file\n"},
+	{ONE "temperature: hot\n",
+	 "F:4: temperature: \"hot\" is not a decimal number with at most six places\n"},
+	{ONE "temperature: 2.1\n", "F:4: temperature: 2.1 is not within 0 and 2\n"},
+	{ONE "response_format: json\n",
+	 "F:4: response_format: \"json\" is not one of none, json_object, json_schema\n"},
+	{ONE "reasoning_effort: much\n", "F:4: reasoning_effort: \"much\" is not one of none, "
+					 "minimal, low, medium, high, xhigh, default\n"},
+	{ONE "max_tokens_field: tokens\n",
+	 "F:4: max_tokens_field: \"tokens\" is not one of max_tokens, max_completion_tokens\n"},
+	{ONE "extra: top_p\n", "F:4: extra: a map of fields is wanted\n"},
+	{ONE "extra: [top_p]\n", "F:4: extra: a map of fields is wanted\n"},
+	{ONE "extra:\n      top_p: 1\n      model: x\n      messages: []\n",
+	 "F:6: extra: model is written by weir itself, or by a field of the model's\n"
+	 "F:7: extra: messages is written by weir itself, or by a field of the model's\n"},
+	{ONE "extra: {stream: true}\n",
+	 "F:4: extra: stream is written by weir itself, or by a field of the model's\n"},
+	{"models:\n  x:\n    provider: anthropic\n    response_format: json_object\n"
+	 "    reasoning_effort: low\n    temperature: 1.5\n    max_tokens_field: max_tokens\n",
+	 "F:4: response_format: there is none with provider: anthropic (what its API has besides "
+	 "goes into extra)\n"
+	 "F:5: reasoning_effort: there is none with provider: anthropic (what its API has besides "
+	 "goes into extra)\n"
+	 "F:7: max_tokens_field: there is none with provider: anthropic (what its API has besides "
+	 "goes into extra)\n"
+	 "F:6: temperature: at most 1 with provider: anthropic\n"},
 	{ONE "batch: {wait: 1s}\n", "F:4: batch: is for mode: batch alone\n"},
 	{ONE "mode: batch\n    batch:\n      wiat: 1s\n      bytes: 1TB\n      requests: 0\n",
 	 "F:6: there is no field wiat; did you mean wait?\nF:8: requests: 0 is not within 1 and "
@@ -635,6 +692,7 @@ void add_models_suite(void)
 	CU_ADD_TEST(suite, without_a_file);
 	CU_ADD_TEST(suite, presets);
 	CU_ADD_TEST(suite, every_field);
+	CU_ADD_TEST(suite, what_is_said_in_a_call);
 	CU_ADD_TEST(suite, presets_of_a_batch);
 	CU_ADD_TEST(suite, sorted_with_local);
 	CU_ADD_TEST(suite, no_models);

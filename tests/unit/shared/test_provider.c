@@ -75,6 +75,82 @@ static void body_without_system(void)
 	release(&p);
 }
 
+static void settings_of_a_model(void)
+{
+	static char extra[] = "\"top_p\":0.9";
+	struct prompt p = prompt_of("", "hi");
+	struct model m = compatible;
+
+	p.name = "sentiment";
+	p.schema = "{\"type\":\"object\"}";
+	p.strict = true;
+	m.has_temperature = true;
+	m.temperature = 650000;
+	m.reasoning_effort = "low";
+	m.response_format = FORMAT_JSON_SCHEMA;
+	m.max_tokens_field = LIMIT_MAX_COMPLETION_TOKENS;
+	m.extra = extra;
+	expect_body(&m, &p,
+		    "{\"model\":\"gpt-mini\",\"max_completion_tokens\":200,"
+		    "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+		    "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+		    "{\"name\":\"sentiment\",\"strict\":true,\"schema\":{\"type\":\"object\"}}},"
+		    "\"reasoning_effort\":\"low\",\"temperature\":0.65,\"top_p\":0.9}");
+	m.response_format = FORMAT_JSON_OBJECT;
+	m.reasoning_effort = NULL;
+	m.temperature = 0;
+	m.extra = NULL;
+	expect_body(&m, &p,
+		    "{\"model\":\"gpt-mini\",\"max_completion_tokens\":200,"
+		    "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+		    "\"response_format\":{\"type\":\"json_object\"},\"temperature\":0}");
+	m = claude;
+	m.has_temperature = true;
+	m.temperature = 1000000;
+	m.extra = extra;
+	expect_body(&m, &p,
+		    "{\"model\":\"claude-haiku\",\"max_tokens\":200,"
+		    "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"temperature\":1,"
+		    "\"top_p\":0.9}");
+	release(&p);
+}
+
+/* By the host; the models file's word goes before it. */
+static void name_of_the_limit(void)
+{
+	static const struct {
+		const char *base_url;
+		enum model_limit field;
+		bool newer;
+	} rows[] = {
+		{"https://api.openai.com/v1", LIMIT_BY_HOST, true},
+		{"https://eu.api.openai.com/v1", LIMIT_BY_HOST, true},
+		{"https://api.openai.com/v1", LIMIT_MAX_TOKENS, false},
+		{"https://r.openai.azure.com/openai/v1", LIMIT_BY_HOST, true},
+		{"https://r.openai.azure.com/openai/deployments/d", LIMIT_BY_HOST, false},
+		{"https://r.openai.azure.com/openai/deployments/d", LIMIT_MAX_COMPLETION_TOKENS, true},
+		{"https://openrouter.ai/api/v1", LIMIT_BY_HOST, false},
+		{"http://127.0.0.1:11434/v1", LIMIT_BY_HOST, false},
+		{"http://proxy/api.openai.com/v1", LIMIT_BY_HOST, false},
+	};
+	struct prompt p = prompt_of("", "hi");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buffer out = BUFFER_INIT;
+		struct model m = gpt;
+
+		m.base_url = (char *)(uintptr_t)rows[i].base_url;
+		m.max_tokens_field = rows[i].field;
+		CU_ASSERT_EQUAL_FATAL(provider_body(&m, &p, &out, &err), 0);
+		CU_ASSERT_EQUAL(strstr(buffer_text(&out), "\"max_completion_tokens\":200") != NULL,
+				rows[i].newer);
+		CU_ASSERT_EQUAL(strstr(buffer_text(&out), "\"max_tokens\":200") != NULL,
+				!rows[i].newer);
+		buffer_release(&out);
+	}
+	release(&p);
+}
+
 static void repairs(void)
 {
 	struct prompt p = prompt_of("", "hi");
@@ -192,6 +268,37 @@ static const struct answer_case {
 	 "{'choices':[{'message':{'content':[{'type':'text','text':'a'},{'text':'b'}]}}],"
 	 "'usage':null,'error':null}",
 	 "ab", "", "", 0, 0},
+	/* Where else the text may be. */
+	{&gpt,
+	 "{'choices':[{'message':{'content':[{'type':'thinking','thinking':[{'type':'text','text':"
+	 "'no'}]},{'type':'reasoning','text':'no'},{'type':'output_text','text':'a'},'b']}}]}",
+	 "ab", "", "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':{'type':'text','text':'a'}}}]}", "a", "", "", 0,
+	 0},
+	{&gpt, "{'choices':[{'message':{'content':{'a':1,'b':[true]}}}]}", "{\"a\":1,\"b\":[true]}",
+	 "", "", 0, 0},
+	{&gpt,
+	 "{'choices':[{'message':{'content':null,'tool_calls':[{'function':{'name':'f',"
+	 "'arguments':'{}'}}]},'finish_reason':'tool_calls'}]}",
+	 "{}", "", "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':null,'reasoning_content':' {}\\n'}}]}", " {}\n", "",
+	 "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':'','reasoning':'Perhaps {}'}}]}", "", "", "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':'a','reasoning':'{}'}}]}", "a", "", "", 0, 0},
+	{&gpt,
+	 "{'choices':[{'index':1,'message':{'content':'b'}},{'index':0,'message':{'content':'a'}}]}",
+	 "a", "", "", 0, 0},
+	{&gpt, "{'choices':[{'delta':{'content':'a'},'usage':{'prompt_tokens':3,'completion_tokens':"
+	       "1}}]}",
+	 "a", "", "", 3, 1},
+	{&gpt, "{'choices':[{'message':{'content':'a'},'finish_reason':'MAX_TOKENS'}]}", "a", "",
+	 "cut_answer", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':'a'},'finish_reason':'end_turn'}]}", "a", "", "",
+	 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':'a'},'finish_reason':'SAFETY'}]}", "a", "",
+	 "refused_answer", 0, 0},
+	{&claude, "{'content':[{'type':'tool_use','name':'f','input':{'a':1}}]}", "{\"a\":1}", "", "",
+	 0, 0},
 };
 
 static void whole_answers(void)
@@ -531,6 +638,8 @@ void add_provider_suite(void)
 
 	CU_add_test(suite, "bodies", bodies);
 	CU_add_test(suite, "body without a system text", body_without_system);
+	CU_add_test(suite, "settings of a model", settings_of_a_model);
+	CU_add_test(suite, "name of the limit", name_of_the_limit);
 	CU_add_test(suite, "repairs", repairs);
 	CU_add_test(suite, "calls", calls);
 	CU_add_test(suite, "a local model is not called", a_local_model_is_not_called);
