@@ -16,27 +16,50 @@ static char *footnote_colon(char *at)
 	return n > 0 && at[2 + n] == ']' && at[3 + n] == ':' ? at + 3 + n : NULL;
 }
 
-/* CommonMark knows no footnotes, and would take those of one word for the addresses of links. */
-static void mend_footnotes(char *text, size_t n)
+/* Of a footnote, whose further paragraphs are indented; not a blank line, nor a fence of code. */
+static bool is_continued(const char *at)
 {
-	for (char *at = text; at < text + n;) {
+	return strncmp(at, "    ", 4) == 0 && !strchr(" \t\r\n`~", at[4]);
+}
+
+static bool is_blank_line(const char *at)
+{
+	at += strspn(at, " \t");
+	return *at == '\r' || *at == '\n';
+}
+
+/* CommonMark knows no footnotes, and would take those of one word for the addresses of links, and
+ * their further paragraphs for code. Returns the size, which is not larger. */
+static size_t mend_footnotes(char *text, size_t n)
+{
+	bool in_footnote = false;
+	char *to = text;
+	for (char *at = text, *next; at < text + n; at = next) {
 		char *colon = footnote_colon(at);
+		next = at + strcspn(at, "\r\n");
+		next += next < text + n;
 		if (colon)
 			*colon = ' ';
-		at += strcspn(at, "\r\n");
-		at++;
+		bool goes_on = in_footnote && is_continued(at);
+		in_footnote =
+			goes_on || (colon && *at == '[') || (in_footnote && is_blank_line(at));
+		at += goes_on ? 4 : 0;
+		memmove(to, at, (size_t)(next - at));
+		to += next - at;
 	}
+	*to = '\0';
+	return (size_t)(to - text);
 }
 
 int document_open(struct document *d, const char *text, size_t n, int64_t first_line)
 {
-	*d = (struct document){.text = malloc(n + 1), .size = n, .first_line = first_line};
+	*d = (struct document){.text = malloc(n + 1), .first_line = first_line};
 	if (!d->text)
 		return -1;
 	memcpy(d->text, text, n);
 	d->text[n] = '\0';
-	mend_footnotes(d->text, n);
-	d->root = cmark_parse_document(d->text, n, CMARK_OPT_DEFAULT);
+	d->size = mend_footnotes(d->text, n);
+	d->root = cmark_parse_document(d->text, d->size, CMARK_OPT_DEFAULT);
 	if (d->root)
 		cmark_consolidate_text_nodes(d->root);
 	else

@@ -15,7 +15,7 @@
 
 struct document {
 	cmark_node *root;
-	char *text; /* a copy; the colon of `[^1]: text` is a blank, so that it is no link's */
+	char *text; /* a copy, with the footnotes as paragraphs: see document.c */
 	size_t size;
 	int64_t first_line; /* number of the text's first line in its file */
 };

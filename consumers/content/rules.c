@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "text.h"
 
@@ -35,13 +36,16 @@ static const char *const quotes[][2] = {
 	{"»", "«"},   {"‹", "›"},   {"「", "」"}, {"『", "』"}, {"《", "》"}, {"＂", "＂"},
 };
 /* Not within a term that stands without quotes; the second list, if it is banned. */
-static const char *const odd[] = {"|",	"[",  "]",  "{",  "}", "<", ">", "\\", "•", "｜",
-				  "［", "］", "【", "】", "“", "”", "„", "«",  "»", NULL};
-static const char *const joins[] = {" and ", " or ", " & ", " + ", " / ",   " und ", " oder ",
-				    " et ",  " ou ", " y ", " и ", " или ", NULL};
-static const char *const odd_begins[] = {":", "=", "：", "＝", "*", "\"",
-					 "'", "`", "- ", "/",  "‘", NULL};
-static const char *const odd_ends[] = {":", "=", "*", "\"", "'", "`", ".", "。", "’", NULL};
+static const char *const odd[] = {"|",	 "[",	  "]",	   "{",	 "}",  "<",  ">",    "\\",
+				  "`",	 "•",	  "｜",	   "［", "］", "【", "】",   "（",
+				  "）",	 "“",	  "”",	   "„",	 "«",  "»",  "&amp", "&lt",
+				  "&gt", "&quot", "&nbsp", "&#", NULL};
+static const char *const joins[] = {" and ", " or ",  " & ",	" + ",	" / ",	" - ", " – ",
+				    " — ",   " und ", " oder ", " et ", " ou ", " y ", " и ",
+				    " или ", "\t",    "\u3000", "・",	NULL};
+static const char *const odd_begins[] = {":",  "=",  "：", "＝", "*", "\"", "'",
+					 "- ", "# ", "##", "/",	 "‘", NULL};
+static const char *const odd_ends[] = {":", "=", "*", "\"", "'", ".", "。", "…", "’", NULL};
 
 static int refuse(struct reading *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -62,7 +66,7 @@ static int refuse(struct reading *r, const char *fmt, ...)
 static size_t begins(struct span s, const char *const *list)
 {
 	for (; *list; list++)
-		if (s.size >= strlen(*list) && memcmp(s.at, *list, strlen(*list)) == 0)
+		if (s.size >= strlen(*list) && strncasecmp(s.at, *list, strlen(*list)) == 0)
 			return strlen(*list);
 	return 0;
 }

@@ -10,8 +10,8 @@
  * __; the colon may be full-width. Lists are divided by commas and semicolons, those of Chinese,
  * Japanese and Arabic among them. Quotes, backticks or * around a term are taken off, and within
  * them it is as it stands; without them, what makes no term in any text is refused: brackets, |, \,
- * * and quotes at one end, a full stop at its end, "and" between banned terms, or no letter or
- * digit. */
+ * * and quotes at one end, a full stop at its end, "and" or the like between banned terms, or no
+ * letter or digit. */
 #ifndef CONTENT_RULES_H
 #define CONTENT_RULES_H
 
