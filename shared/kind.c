@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/nearest.h"
+#include "weir/null_mark.h"
+
 #define KEYS_SHOWN 12
 #define KEY_SHOWN 40 /* bytes */
 
@@ -210,6 +213,26 @@ static int fail_silent(const struct weir_plugin *p, const struct weir_map *map,
 	return -1;
 }
 
+/* A text that stands for none: of those fields that have to say something. */
+static bool is_null(const struct weir_map *map, const struct weir_field *f, unsigned type)
+{
+	struct weir_text text;
+	return type == WEIR_IS_TEXT && f->types == WEIR_IS_TEXT &&
+	       (f->need == WEIR_EITHER || f->need == WEIR_REQUIRED) &&
+	       map_text(map, f->name, &text) == 0 && null_mark_is(text.data, text.size);
+}
+
+static int fail_null(const struct weir_field *f, const struct weir_map *map,
+		     struct weir_error *err)
+{
+	struct weir_text text;
+	if (map_text(map, f->name, &text) < 0)
+		return -1;
+	return weir_fail(err, "bad_payload",
+			 "%s is only \"%.*s\", which stands for no text: leave the item out",
+			 f->name, (int)text.size, text.data);
+}
+
 static bool says(const struct weir_map *map, const struct weir_field *f, unsigned type)
 {
 	return type & (WEIR_IS_MAP | WEIR_IS_LIST) ? map_says(map, f->name) : type != 0;
@@ -220,6 +243,7 @@ static int check_payload(const struct weir_plugin *p, const struct weir_map *map
 			 struct weir_error *err)
 {
 	bool either = false, found = false;
+	const struct weir_field *null = NULL;
 	struct weir_text blank;
 	for (const struct weir_field *f = p->about->payload; f && f->name; f++) {
 		if (!kind_is_key(f))
@@ -230,12 +254,18 @@ static int check_payload(const struct weir_plugin *p, const struct weir_map *map
 		if (!type && (f->need == WEIR_REQUIRED ||
 			      (f->need == WEIR_PRESENT && map_text(map, f->name, &blank) < 0)))
 			return fail_missing(f, map, err);
+		bool none = is_null(map, f, type);
+		if (none && f->need == WEIR_REQUIRED)
+			return fail_null(f, map, err);
+		null = none && !null ? f : null;
 		if (f->need == WEIR_EITHER && !found) {
 			either = true;
-			found = says(map, f, type);
+			found = !none && says(map, f, type);
 		}
 	}
-	return either && !found && !by_template ? fail_silent(p, map, err) : 0;
+	if (!either || found || by_template)
+		return 0;
+	return null ? fail_null(null, map, err) : fail_silent(p, map, err);
 }
 
 /* ---- all of it ---- */
@@ -273,23 +303,6 @@ int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct 
 
 /* ---- spelling ---- */
 
-/* Whether two names are the same but for case, blanks, "_" and "-". */
-static bool sounds_like(struct weir_text key, const char *name)
-{
-	size_t at = 0;
-	for (;; name++) {
-		while (at < key.size && strchr(" _-", key.data[at]) && key.data[at])
-			at++;
-		while (*name && strchr("_-", *name))
-			name++;
-		if (at == key.size || !*name)
-			return at == key.size && !*name;
-		char c = key.data[at++];
-		if ((c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c) != *name)
-			return false;
-	}
-}
-
 /* A name that is meant for one of ours is no longer than this. */
 static bool key_says(const struct weir_map *map, struct weir_text key)
 {
@@ -301,16 +314,36 @@ static bool key_says(const struct weir_map *map, struct weir_text key)
 	return map_says(map, name);
 }
 
-static const struct weir_field *find_meant(const struct weir_field *fields, struct weir_text key)
+typedef bool spelt_as(struct weir_text key, const char *name);
+
+/* The field that a key is meant for; NULL: it is one itself, or none. */
+static const struct weir_field *find_meant(const struct weir_field *fields, struct weir_text key,
+					   spelt_as *is)
 {
 	const struct weir_field *meant = NULL;
 	for (const struct weir_field *f = fields; f && f->name; f++) {
 		if (text_is(key, f->name))
 			return NULL;
-		if (kind_is_key(f) && sounds_like(key, f->name))
+		if (kind_is_key(f) && is(key, f->name))
 			meant = f;
 	}
 	return meant;
+}
+
+int kind_check_parameters(const struct weir_plugin *p, const struct weir_map *context,
+			  struct weir_error *err)
+{
+	struct weir_text key;
+	for (size_t i = 0; p->about && map_key(context, i, &key) == 0; i++) {
+		const struct weir_field *meant =
+			find_meant(p->about->context, key, nearest_is_spelt_or_plural);
+		if (meant)
+			return weir_fail(err, "bad_context",
+					 "the context has %.*s: did you mean %s?",
+					 key.size < KEY_SHOWN ? (int)key.size : KEY_SHOWN, key.data,
+					 meant->name);
+	}
+	return 0;
 }
 
 int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
@@ -322,7 +355,8 @@ int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 	if (!p->about || find_template(p, llm, item, &template) != HERE)
 		return 0;
 	for (size_t i = 0; map_key(map, i, &key) == 0; i++) {
-		const struct weir_field *meant = find_meant(p->about->payload, key);
+		const struct weir_field *meant = 
+			find_meant(p->about->payload, key, nearest_is_spelt);
 		if (meant && map_type(map, meant->name) == 0 && key_says(map, key))
 			return weir_fail(err, "bad_payload",
 					 "there is \"%.*s\", which %s does not read: it reads %s",
@@ -330,4 +364,14 @@ int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 					 p->kind, meant->name);
 	}
 	return 0;
+}
+
+bool kind_reads(const struct weir_plugin *p, struct weir_text key)
+{
+	if (!p->about || !p->about->payload)
+		return true;
+	for (const struct weir_field *f = p->about->payload; f->name; f++)
+		if (text_is(key, f->name) || strcmp(f->name, "*") == 0)
+			return true;
+	return false;
 }

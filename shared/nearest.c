@@ -50,3 +50,42 @@ void nearest_try(struct nearest *n, const char *name)
 	n->least = distance;
 	snprintf(n->name, sizeof(n->name), "%s", name);
 }
+
+/* ---- spelling ---- */
+
+/* The next character that counts, in lower case; '\0' behind the last. */
+static char next_letter(const char **at, const char *end)
+{
+	while (*at < end && (**at == ' ' || **at == '_' || **at == '-' || **at == '\t'))
+		++*at;
+	if (*at == end)
+		return '\0';
+	char c = *(*at)++;
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+static bool same_letters(struct weir_text key, const char *name, bool or_plural)
+{
+	const char *a = key.data, *b = name;
+	const char *a_end = a + key.size, *b_end = b + strlen(b);
+	char x, y;
+	do {
+		x = next_letter(&a, a_end);
+		y = next_letter(&b, b_end);
+	} while (x == y && x);
+	if (x == y || !or_plural)
+		return x == y;
+	if (!x)
+		return y == 's' && !next_letter(&b, b_end);
+	return !y && x == 's' && !next_letter(&a, a_end);
+}
+
+bool nearest_is_spelt(struct weir_text key, const char *name)
+{
+	return same_letters(key, name, false);
+}
+
+bool nearest_is_spelt_or_plural(struct weir_text key, const char *name)
+{
+	return same_letters(key, name, true);
+}

@@ -3,6 +3,7 @@
 
 #include "template_parts.h"
 #include "weir/kind.h"
+#include "weir/null_mark.h"
 
 struct use {
 	const struct template *template;
@@ -51,6 +52,9 @@ static bool says(const struct piece *p, const struct weir_item *item)
 	if (p->names == 0)
 		return map_says(item->payload, NULL);
 	const struct weir_map *map = find_map(p, item->payload, &name);
+	struct weir_text text;
+	if (map && map_text(map, name, &text) == 0 && null_mark_is(text.data, text.size))
+		return false;
 	return is_of_results(p, item) || (map && map_says(map, name));
 }
 

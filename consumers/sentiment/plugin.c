@@ -10,6 +10,7 @@
 #include "analyzer.h"
 #include "kit.h"
 #include "out.h"
+#include "weir/null_mark.h"
 #include "weir/plugin.h"
 
 struct state {
@@ -71,12 +72,13 @@ static int model_of(const struct state *s, const struct weir_item *item, struct 
 	return s->host->find_model(s->host, item, err);
 }
 
-/* Absent, too, when it says nothing. */
+/* Absent, too, when it says nothing, or is what stands for no text. */
 static struct weir_text part(const struct state *s, const struct weir_map *map, const char *name)
 {
 	struct weir_text text = {NULL, 0};
-	if (s->host->map_type(map, name) == WEIR_IS_TEXT)
-		s->host->map_text(map, name, &text);
+	if (s->host->map_type(map, name) == WEIR_IS_TEXT &&
+	    s->host->map_text(map, name, &text) == 0 && null_mark_is(text.data, text.size))
+		return (struct weir_text){NULL, 0};
 	return text;
 }
 

@@ -16,6 +16,15 @@ static int decode_later(struct checker *c, struct weir_error *err)
 	return 0;
 }
 
+static int check_parameters(const struct checker *c, struct weir_error *err)
+{
+	for (size_t i = 0; i < c->stages->count; i++)
+		if (kind_check_parameters(&c->plugins[i].plugin, i ? c->later_maps[i] : c->map,
+					  err) < 0)
+			return -1;
+	return 0;
+}
+
 int checker_init(struct checker *c, const struct loaded_plugin *plugins, const struct llm *llm,
 		 const char *job_id, const struct stages *stages, struct weir_error *err)
 {
@@ -28,7 +37,7 @@ int checker_init(struct checker *c, const struct loaded_plugin *plugins, const s
 	for (size_t i = 0; i < stages->count; i++)
 		c->steps |= *stages->list[i].step != '\0';
 	if (message_decode_map(&c->decoded, c->context.data, c->context.size, &c->map, err) == 0 &&
-	    decode_later(c, err) == 0)
+	    decode_later(c, err) == 0 && check_parameters(c, err) == 0)
 		return 0;
 	checker_release(c);
 	return -1;
@@ -209,7 +218,9 @@ static int check_with_own_context(struct checker *c, const struct source_record 
 	if (rc == 0)
 		rc = message_decode_map(&own, merged.data, merged.size, &map, err);
 	if (rc == 0) {
-		rc = check_under(c, r, &own, map, err);
+		rc = kind_check_parameters(&c->plugins->plugin, map, err);
+		if (rc == 0)
+			rc = check_under(c, r, &own, map, err);
 		message_release(&own);
 	}
 	buffer_release(&merged);

@@ -255,6 +255,21 @@ int request_read(struct request *r, const struct request_options *options, int a
 
 /* ---- the context ---- */
 
+/* Of the same key, which value was meant? */
+static int check_twice(const struct weir_list *pairs, size_t at, struct weir_error *err)
+{
+	const char *pair = pairs->items[at], *is = strchr(pair, '=');
+	size_t key = is ? (size_t)(is - pair) + 1 : 0;
+	for (size_t i = 0; i < at; i++)
+		if (key && strncmp(pairs->items[i], pair, key) == 0 &&
+		    strcmp(pairs->items[i], pair) != 0)
+			return weir_fail(err, "usage",
+					 "--context %.*s is given twice, with different values: "
+					 "which is meant?",
+					 (int)(key - 1), pair);
+	return 0;
+}
+
 static int add_pair(json_t *all, const char *pair, struct weir_error *err)
 {
 	const char *is = strchr(pair, '=');
@@ -278,7 +293,9 @@ static int settle_context(struct request *r, const struct request_options *o,
 	json_t *all = r->file.context ? json_copy(r->file.context) : json_object();
 	int rc = all ? 0 : weir_fail_memory(err);
 	for (size_t i = 0; rc == 0 && i < o->context.size; i++)
-		rc = add_pair(all, o->context.items[i], err);
+		rc = check_twice(&o->context, i, err) < 0
+			     ? -1
+			     : add_pair(all, o->context.items[i], err);
 	if (rc == 0 && stages_complete(&r->stages, all, &why) < 0)
 		rc = blame(r, o->stage.size > 0, "--context", "stages", &why, err);
 	if (rc == 0) {

@@ -305,6 +305,10 @@ static int add_column(struct csv *s, struct weir_text name, struct weir_error *e
 				 s->count + 1);
 	if (find_column(s, name))
 		return bad_header(err, "two columns have the name", name);
+	if (record_meant(name))
+		return weir_fail(err, "bad_header", "the header line: %.*s: did you mean %s?",
+				 name.size < 100 ? (int)name.size : 100, name.data,
+				 record_meant(name));
 	if (text_says(name, "context") || text_says(name, "context."))
 		return bad_header(err, "each parameter has a column named context.NAME, not", name);
 	c->name = (struct weir_text){s->names.data + s->names.size, name.size};

@@ -38,12 +38,32 @@ static int add_json(struct buffer *out, const json_t *value)
 	return text ? 0 : -1;
 }
 
+/* What differs from custom_id or context in case, blanks, "_" or "-" was meant for it. */
+static enum source_status check_keys(const struct source *s, const struct front_matter *front,
+				     json_t *says, struct weir_error *err)
+{
+	char why[80];
+	const char *key, *meant;
+	json_t *value;
+	json_object_foreach(says, key, value)
+	{
+		meant = record_meant((struct weir_text){key, strlen(key)});
+		if (!meant || strcmp(meant, "table_name") == 0 || strcmp(meant, "record_id") == 0)
+			continue;
+		snprintf(why, sizeof why, "%.40s: did you mean %s?", key, meant);
+		return bad(s, front, key, why, err);
+	}
+	return SOURCE_RECORD;
+}
+
 /* custom_id and context are the record's own; all else is the payload's front_matter. */
 static enum source_status take_front(struct source *s, const struct front_matter *front,
 				     json_t *says, struct weir_error *err)
 {
 	const json_t *id = json_object_get(says, "custom_id");
 	const json_t *context = json_object_get(says, "context");
+	if (check_keys(s, front, says, err) != SOURCE_RECORD)
+		return SOURCE_BAD;
 	if (id && json_string_length(id) == 0)
 		return bad(s, front, "custom_id", "custom_id has to be a text", err);
 	if (context && !json_is_null(context) && !json_is_object(context))

@@ -145,8 +145,9 @@ static enum source_status take_field(struct object *o, size_t number, struct wei
 	return SOURCE_RECORD;
 }
 
-/* Which field a key names, or FIELDS. A key with escapes is compared as what it means. */
-static int find_field(struct weir_text written, size_t *number)
+/* Which field a key names, or FIELDS; and then which it was meant for. A key with escapes is compared
+ * as what it means. */
+static int find_field(struct weir_text written, size_t *number, const char **meant)
 {
 	struct buffer room = BUFFER_INIT;
 	struct weir_text key;
@@ -159,6 +160,9 @@ static int find_field(struct weir_text written, size_t *number)
 		if (text_says(key, fields[*number].name))
 			break;
 	}
+	*meant = *number < FIELDS ? NULL : record_meant(key);
+	if (*number == FIELDS && key.size > 8 && memcmp(key.data, "context.", 8) == 0)
+		*meant = "the object context, with NAME in it";
 	buffer_release(&room);
 	return 0;
 }
@@ -178,15 +182,22 @@ static bool is_list(struct weir_text value)
 	return *value.data == '[' && *skip_space(value.data + 1) == '{';
 }
 
+static int shown(struct weir_text key) { return key.size < 100 ? (int)key.size : 100; }
+
 static enum source_status take_member(struct object *o, const struct member *m,
 				      struct source_record *record, struct weir_error *err)
 {
+	const char *meant;
 	size_t number;
 
-	if (find_field(m->key, &number) < 0)
+	if (find_field(m->key, &number, &meant) < 0)
 		return record_no_memory(err);
+	if (meant)
+		return record_bad(record, err, "%.*s: did you mean %s?", shown(m->key),
+				  m->key.data, meant);
 	if (number < FIELDS)
 		return take_field(o, number, m->value, record, err);
+	o->has_id |= text_says(m->key, "\"id\"");
 	if (!o->list.data && is_list(m->value) && m->key.size - 2 <= LIST_NAME_MAX)
 		o->list = (struct weir_text){m->key.data + 1, m->key.size - 2};
 	add_payload(&o->payload, m);
@@ -317,6 +328,7 @@ enum source_status object_take(struct object *o, struct weir_text json,
 	bool object = json_is_object(root);
 
 	o->list = (struct weir_text){NULL, 0};
+	o->has_id = false;
 	o->no_json = !root && json_error_code(&fault) != json_error_duplicate_key;
 	if (o->no_json)
 		return bad_json(&fault, json, record, err);
@@ -333,6 +345,10 @@ enum source_status object_check(const struct object *o, const struct source_reco
 {
 	struct weir_text name = o->list;
 
+	if (!record->custom_id.data && !name.data && o->has_id)
+		return record_bad(record, err,
+				  "custom_id is missing; there is id: if that names the item, "
+				  "call it custom_id");
 	if (record->custom_id.data || !name.data)
 		return record_check(record, err);
 	return record_bad(

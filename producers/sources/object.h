@@ -10,6 +10,7 @@ struct object {
 	struct buffer payload;
 	struct buffer texts[3]; /* custom_id, table_name, record_id when they had escapes */
 	bool no_json;		/* it was BAD because it is no valid object */
+	bool has_id;		/* a member id, which is none of ours */
 	struct weir_text
 		list; /* name of a member that is a list of objects, the first; or absent */
 };

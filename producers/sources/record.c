@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "magic.h"
+#include "weir/nearest.h"
 
 enum { BLOCK = 64 * 1024, ROOM_MAX = SOURCE_LINE_MAX + BLOCK, SKIP_MAX = 256 << 20 };
 
@@ -220,6 +221,20 @@ enum source_status record_no_memory(struct weir_error *err)
 static bool has_nul(struct weir_text text)
 {
 	return text.size && memchr(text.data, '\0', text.size);
+}
+
+const char *record_meant(struct weir_text name)
+{
+	static const char *const names[] = {"custom_id", "table_name", "record_id", "context"};
+	const char *dot = name.size ? memchr(name.data, '.', name.size) : NULL;
+	struct weir_text before = {name.data, dot ? (size_t)(dot - name.data) : 0};
+
+	for (size_t i = 0; name.size && i < sizeof names / sizeof *names; i++)
+		if (nearest_is_spelt(name, names[i]) && !text_says(name, names[i]))
+			return names[i];
+	return dot && nearest_is_spelt(before, "context") && !text_says(before, "context")
+		       ? "context.NAME"
+		       : NULL;
 }
 
 enum source_status record_check(const struct source_record *record, struct weir_error *err)

@@ -13,7 +13,8 @@
  *   bad_mapping  the table_name is none that the kind writes to (WEIR_TABLE_FILE is none either,
  * and fine), or its record_id is of another kind than that table's bad_context  a required
  * parameter is missing bad_payload  a field has another type than it may have, a required one is
- * missing, or none of those says anything of which one has to (map_type() says what that means).
+ * missing, or none of those says anything of which one has to (map_type() says what that means; a
+ * text that null_mark_is() says nothing either).
  * When the plugin asks a model for the item, the last is said of those fields that the template
  * reads (template_check_payload())
  *
@@ -27,6 +28,14 @@ int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct 
  * be passed over. bad_payload, naming both. Not asked of items that a template is read for. */
 int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 			const struct weir_item *item, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* For submit: a parameter of the context that differs from one of the kind only in that, or by an
+ * "s" at its end, would be passed over. bad_context, naming both. */
+int kind_check_parameters(const struct weir_plugin *p, const struct weir_map *context,
+			  struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Whether a key of the payload is one that the kind reads, or may read. */
+bool kind_reads(const struct weir_plugin *p, struct weir_text key);
 
 /* What the job was submitted with: the payload or, in a later stage, its "input". */
 const struct weir_map *kind_input(const struct weir_item *item);

@@ -130,6 +130,14 @@ static const struct {
 	{"{\"id\":1,\"title\":\"x\",\"share\":\"4\"}", "share is a text, and should be a number"},
 	{"{\"id\":1,\"title\":\"x\",\"old\":1}", "old is a number, and should be true or false"},
 	{"{\"id\":1.5,\"title\":\"x\"}", "id is a number, and should be a text or an integer"},
+	/* marks of nothing */
+	{"{\"id\":1,\"title\":\" [Removed] \"}",
+	 "title is only \" [Removed] \", which stands for no text: leave the item out"},
+	{"{\"id\":1,\"title\":\"NaN\",\"text\":\"\\\\N\"}",
+	 "title is only \"NaN\", which stands for no text: leave the item out"},
+	{"{\"id\":1,\"title\":\"#N/A\",\"text\":\"x\"}", NULL},
+	{"{\"id\":1,\"title\":\"[removed] why?\"}", NULL},
+	{"{\"id\":\"NA\",\"title\":\"x\",\"at\":\"NA\"}", NULL},
 	/* required */
 	{"{\"title\":\"x\"}", "the payload lacks id, a text or an integer; there is: title"},
 	{"{\"id\":null,\"title\":\"x\"}",
@@ -247,6 +255,27 @@ static void spelling(void)
 			message_decode_map(&m, text, strlen(text), &item.payload, &err), 0);
 		expect(kind_check_spelling(&plugin, NULL, &item, &err),
 		       rows_of[i].text ? "bad_payload" : NULL, rows_of[i].text);
+		message_release(&m);
+	}
+}
+
+static void parameters_spelt(void)
+{
+	static const struct {
+		const char *context, *text;
+	} rows_of[] = {
+		{"{\"tone\":1,\"pace\":2,\"other\":3,\"\":4,\"tones of\":5}", NULL},
+		{"{\"tone\":1,\"Tone\":2}", "the context has Tone: did you mean tone?"},
+		{"{\"To-Ne \":2}", "the context has To-Ne : did you mean tone?"},
+		{"{\"paces\":2}", "the context has paces: did you mean pace?"},
+	};
+	for (size_t i = 0; i < sizeof(rows_of) / sizeof(*rows_of); i++) {
+		struct message m;
+		const struct weir_map *map;
+		const char *text = rows_of[i].context;
+		CU_ASSERT_EQUAL_FATAL(message_decode_map(&m, text, strlen(text), &map, &err), 0);
+		expect(kind_check_parameters(&plugin, map, &err),
+		       rows_of[i].text ? "bad_context" : NULL, rows_of[i].text);
 		message_release(&m);
 	}
 }
@@ -436,5 +465,6 @@ void add_kind_suite(void)
 	CU_add_test(s, "nothing is told", nothing_is_told);
 	CU_add_test(s, "templates say what is read", templates);
 	CU_add_test(s, "names that are spelt otherwise", spelling);
+	CU_add_test(s, "parameters that are spelt otherwise", parameters_spelt);
 	CU_add_test(s, "what is blank", blanks);
 }
