@@ -37,12 +37,12 @@ static void make_word(struct chance *c, char out[8])
 	out[6] = '\0';
 }
 
-/* The same but for case and punctuation, in another order, or with one word more. */
+/* The same but for case and punctuation, in another order, or with a slip in one word. */
 static void make_name(uint64_t seed, int thing, int way, char out[40])
 {
-	char w[4][8];
+	char w[3][8];
 	struct chance c = chance_of(seed, "thing", thing);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		make_word(&c, w[i]);
 	switch (way) {
 	case 0:
@@ -55,7 +55,8 @@ static void make_name(uint64_t seed, int thing, int way, char out[40])
 		snprintf(out, 40, "%.6s %.6s %.6s", w[2], w[0], w[1]);
 		break;
 	default:
-		snprintf(out, 40, "%.6s %.6s %.6s %.6s", w[0], w[1], w[2], w[3]);
+		w[1][2] = w[1][2] == 'z' ? 'a' : (char)(w[1][2] + 1);
+		snprintf(out, 40, "%.6s %.6s %.6s", w[0], w[1], w[2]);
 	}
 }
 

@@ -40,6 +40,7 @@
 	X(invoices_fixture) \
 	X(invoices_property) \
 	X(invoices_order) \
+	X(invoices_pairs) \
 	X(invoices_together) \
 	X(invoices_refused) \
 	X(invoice_totals) \
