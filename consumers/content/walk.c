@@ -482,8 +482,11 @@ static void end_heading(struct walk *w, cmark_node *node, int64_t line)
 static void end_block(struct walk *w, cmark_node *node, int64_t line)
 {
 	close_pending(w, &w->link, PART_LINK); /* a paragraph's do not go on behind it */
-	if (cmark_node_get_type(node) == CMARK_NODE_HEADING && !w->failed)
-		end_heading(w, node, line);
+	if (cmark_node_get_type(node) == CMARK_NODE_HEADING) {
+		close_pending(w, &w->heading, PART_HEADING); /* its text may be cut off below */
+		if (!w->failed)
+			end_heading(w, node, line);
+	}
 	flush(w);
 }
 

@@ -347,6 +347,10 @@ static void html(void)
 	analyze("<h2>\n\nA *b*\n\n</h2>\n\n<a href=x>\n\n![i](j)\n\n</a>\n");
 	expect("headings", "[{\"level\":2,\"text\":\"A b\",\"line\":1}]");
 	expect("links", "[{\"url\":\"x\",\"text\":\"i\",\"line\":7}]");
+	/* what is open in a heading ends with it, and before its attributes are cut off */
+	analyze("# A <h2>{#x}\n\nB\n");
+	expect("headings", "[{\"level\":2,\"text\":\"{#x}\",\"line\":1},"
+			   "{\"level\":1,\"text\":\"A\",\"line\":1}]");
 	analyze("<a name=x></a>\n<pre>code here</pre>\n<div>5 < 6 and <b </div>\n");
 	expect("links", "[]");
 	expect("headings", "[]");
