@@ -34,13 +34,14 @@ static const char *first_text(const json_t *object, const char *const *keys)
 	return text;
 }
 
-/* "429" and 429 alike; -1: no number. */
+/* "429" and 429 alike; -1: no number that a code may be. */
 static int64_t number_in(const json_t *value)
 {
 	const char *text = json_string_value(value);
+	double number = json_number_value(value);
 
 	if (json_is_number(value))
-		return (int64_t)json_number_value(value);
+		return number >= 0 && number <= INT32_MAX ? (int64_t)number : -1;
 	if (!text || !*text || strlen(text) > 6 || text[strspn(text, "0123456789")])
 		return -1;
 	return strtoll(text, NULL, 10);
@@ -119,14 +120,16 @@ void error_take(const json_t *error, struct told *out)
 
 /* ---- where it stands ---- */
 
-/* null, false, "" and [] are what is written where there is none. */
+/* null, false, 0, "", [] and {} are what is written where there is none. */
 static bool says_something(const json_t *value)
 {
 	if (json_is_string(value))
 		return json_string_length(value) > 0;
 	if (json_is_array(value))
 		return json_array_size(value) > 0;
-	return json_is_object(value) || json_is_true(value) || json_is_number(value);
+	if (json_is_object(value))
+		return json_object_size(value) > 0;
+	return json_is_true(value) || json_number_value(value) != 0;
 }
 
 static const json_t *named_error(const json_t *root)

@@ -299,6 +299,8 @@ static const struct answer_case {
 	 "refused_answer", 0, 0},
 	{&claude, "{'content':[{'type':'tool_use','name':'f','input':{'a':1}}]}", "{\"a\":1}", "", "",
 	 0, 0},
+	{&compatible, "{'choices':[{'message':{'content':'a'}}],'error':0}", "a", "", "", 0, 0},
+	{&compatible, "{'choices':[{'message':{'content':'a'}}],'error':{}}", "a", "", "", 0, 0},
 };
 
 static void whole_answers(void)

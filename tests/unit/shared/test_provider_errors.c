@@ -72,6 +72,8 @@ static const struct error_case {
 	 REPLY_RETRY, 0, false, "provider_error", "3040: capacity"},
 	{&gpt, 200, "", "{'choices':null,'base_resp':{'status_code':1002,'status_msg':'rate'}}",
 	 REPLY_RETRY, 0, false, "provider_error", "1002: rate"},
+	{&gpt, 200, "", "{'error':{'message':'m','code':1e300}}", REPLY_RETRY, 0, false,
+	 "provider_error", "m"},
 	{&gpt, 200, "", "{'code':500,'msg':'lost'}", REPLY_RETRY, 0, false, "provider_error",
 	 "500: lost"},
 	{&gpt, 429, "", "[{'error':{'code':429,'message':'full','status':'RESOURCE_EXHAUSTED'}}]",
