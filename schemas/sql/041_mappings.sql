@@ -58,6 +58,10 @@ RETURN CASE
 	  OR n ~* '^[a-z]{2}' AND btrim(lower(n), left(lower(n), 1)) = '' THEN ''
 	ELSE n END;
 
+-- What says nothing now is no other number of the same thing (weir.has_other_number()).
+UPDATE weir.vendor_item_mappings SET item_number = ''
+ WHERE item_number <> '' AND weir.item_number(item_number) = '';
+
 -- ---- words ----
 
 -- Words that the comparison has to know, in the form that weir.words() gives them:
