@@ -6,13 +6,15 @@
  *               | size unit "x" count [ holder ]           the same, the other way round
  *               | [ count [ sep ] ] can                    that many cans
  *               | count "/" unit                           of pieces and what holds one thing: 6/RL
- *     count     = a whole number from 1 to 99999, as their product is; [ container | piece ] behind
- * it sep       = "/" | "x" | "×" | "*" | "-" size      = a number above 0, at most 7 digits before
- * the point and 6 behind can       = "#" shape [ holder ]                     #10 is a shape of
- * can, not a volume unit      = a word of the table in unit.c            a weight, a volume, or
- * pieces | "#" behind a number                      pounds average   = "AVG" | "AV" | "AVE" |
- * "AVERAGE"         behind a weight holder    = [ "/" | "-" ] container                  a word
- * that packs others; adds nothing
+ *     count     = a whole number from 1 to 99999, as their product is; [ container | piece ]
+ *                 behind it
+ *     sep       = "/" | "x" | "×" | "*" | "-"
+ *     size      = a number above 0, at most 7 digits before the point and 6 behind
+ *     can       = "#" shape [ holder ]          #10 is a shape of can, not a volume
+ *     unit      = a word of the table in unit.c a weight, a volume, or pieces
+ *               | "#" behind a number           pounds
+ *     average   = "AVG" | "AV" | "AVE" | "AVERAGE"   behind a weight
+ *     holder    = [ "/" | "-" ] container       a word that packs others; adds nothing
  *
  * Letter case, blanks between the parts and a point behind a word do not matter. Pieces and counts
  * come whole. A comma is a point before metric units, unless it may divide thousands.

@@ -3,22 +3,29 @@
  *
  * What was ordered, by the uom, where pack_size is `6/5 LB`:
  *
- *     none, CS, CASE, CTN, CARTON        what pack_size says: 6 x 5 lb
- *     EA, EACH, PC, BTL, CAN, BAG, PK    one of the 6: 5 lb. Of a pack of pieces (12 CT, 4/12 CT)
- * it may be one of several things: a bad line DZ, GROSS                          12 or 144 pieces,
- * whatever pieces the pack has LB, #, OZ, KG, G, GAL, L, ...      that unit BX, CT, or a word not
- * known        what pack_size says, if that is of one level; else it may also be one of the 6: a
- * bad line
+ *     none, CS, CASE, CTN, CARTON      what pack_size says: 6 x 5 lb
+ *     EA, EACH, PC, BTL, CAN, BAG, PK  one of the 6: 5 lb. Of a pack of pieces (12 CT, 4/12 CT) it
+ *                                      may be one of several things: a bad line
+ *     DZ, GROSS                        12 or 144 pieces, whatever pieces the pack has
+ *     LB, #, OZ, KG, G, GAL, L, ...    that unit
+ *     BX, CT, or a word not known      what pack_size says, if that is of one level; else it may
+ *                                      also be one of the 6: a bad line
  *
  * Of what the price is:
  *
- *     extended_price is quantity x unit_price      of the ordered unit
- *     extended_price is weight x unit_price        of a pound (kilogram) of the weight, and the
- * weight is what came, whatever pack_size says extended_price is quantity x pack_size x unit_price,
- * and uom is the pack's weight unit of that unit: 2 cases of 40 LB at 1.99 no extended_price, a
- * weight, and uom is a unit of weight            of that unit of the weight no extended_price, and
- * no weight             of the ordered unit anything else                                a bad
- * line, with its figures
+ *     extended_price is quantity x unit_price
+ *             of the ordered unit
+ *     extended_price is weight x unit_price
+ *             of a pound (kilogram) of the weight, and the weight is what came, whatever pack_size
+ *             says
+ *     extended_price is quantity x pack_size x unit_price, and uom is the pack's weight unit
+ *             of that unit: 2 cases of 40 LB at 1.99
+ *     no extended_price, a weight, and uom is a unit of weight
+ *             of that unit of the weight
+ *     no extended_price, and no weight
+ *             of the ordered unit
+ *     anything else
+ *             a bad line, with its figures
  *
  * Vendors round to the smallest coin, up, down or to the nearest: so products may differ by less
  * than one from extended_price (of currencies without coins, by less than 1: ISO 4217). Many print

@@ -10,22 +10,23 @@
 
 /* What is told, in this order; a plugin that tells nothing passes:
  *
- *   bad_mapping  the table_name is none that the kind writes to (WEIR_TABLE_FILE is none either,
- * and fine), or its record_id is of another kind than that table's bad_context  a required
- * parameter is missing bad_payload  a field has another type than it may have, a required one is
- * missing, or none of those says anything of which one has to (map_type() says what that means; a
- * text that null_mark_is() says nothing either).
- * When the plugin asks a model for the item, the last is said of those fields that the template
- * reads (template_check_payload())
+ *     bad_mapping  the table_name is none that the kind writes to (WEIR_TABLE_FILE is none
+ *                  either, and fine), or its record_id is of another kind than that table's
+ *     bad_context  a required parameter is missing
+ *     bad_payload  a field has another type than it may have, a required one is missing, or none
+ *                  of those says anything of which one has to (map_type() and null_mark_is() say what).
+ *                  When the plugin asks a model for the item, the last is said of those fields
+ *                  that the template reads (template_check_payload())
  *
  * An ai_model or template that there is not is the plugin's to tell. The texts name what is wanted
  * and what is there. llm NULL: no plugin asks models here. */
 int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct weir_item *item,
 	       struct weir_error *err) WEIR_MUST_CHECK;
 
-/* For submit, after kind_check(): a key of the payload that differs from a field of the kind only in
- * case, or by blanks, "_" and "-", where that field itself is not there, is meant for it, and would
- * be passed over. bad_payload, naming both. Not asked of items that a template is read for. */
+/* For submit, after kind_check(): a key of the payload that differs from a field of the kind only
+ * in case, or by blanks, "_" and "-", where that field itself is not there, is meant for it, and
+ * would be passed over. bad_payload, naming both. Not asked of items that a template is read for.
+ */
 int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 			const struct weir_item *item, struct weir_error *err) WEIR_MUST_CHECK;
 
