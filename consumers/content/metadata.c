@@ -43,28 +43,36 @@ struct metadata {
 
 /* ---- blocks of code ---- */
 
-/* The word that says the language. Info strings are `python`, `rust,ignore`, `js{1,3}`, `js:title`,
- * `{r, echo=FALSE}`, `{.python .numberLines}`, `{python echo=FALSE}`, `{=html}`, `{{r}}`, and
- * MyST's
- * `{code-block} python`: R Markdown's, Quarto's and Pandoc's manuals, and MyST's. */
-static size_t find_word(const char *info, const char **word)
+static bool is_directive(const char *word, size_t n)
 {
 	static const char *const directives[] = {"code-block", "code-cell", "code", "sourcecode"};
-	bool braced = *info == '{';
-	size_t n = 0;
-	info += strspn(info, "{ \t");
-	while (braced && *info == '#') {
-		info += strcspn(info, " \t}");
-		info += strspn(info, " \t");
-	}
-	info += braced && (*info == '.' || *info == '=');
-	n = strcspn(info, braced ? " \t,}" : " \t{,:");
-	for (size_t i = 0; braced && i < sizeof directives / sizeof *directives; i++)
-		if (n == strlen(directives[i]) && strncmp(info, directives[i], n) == 0 &&
-		    info[n] == '}')
-			return find_word(info + n + 1, word);
-	*word = info;
-	return braced && memchr(info, '=', n) ? 0 : n;
+	for (size_t i = 0; i < sizeof directives / sizeof *directives; i++)
+		if (n == strlen(directives[i]) && strncmp(word, directives[i], n) == 0 &&
+		    word[n] == '}')
+			return true;
+	return false;
+}
+
+/* The word that says the language. Info strings are `python`, `rust,ignore`, `js{1,3}`, `js:title`,
+ * `{r, echo=FALSE}`, `{.python .numberLines}`, `{python echo=FALSE}`, `{=html}`, `{{r}}`, and
+ * MyST's `{code-block} python`: R Markdown's, Quarto's and Pandoc's manuals, and MyST's. */
+static size_t find_word(const char *info, const char **word)
+{
+	bool braced;
+	size_t n;
+	do {
+		braced = *info == '{';
+		info += strspn(info, "{ \t");
+		while (braced && *info == '#') {
+			info += strcspn(info, " \t}");
+			info += strspn(info, " \t");
+		}
+		info += braced && (*info == '.' || *info == '=');
+		n = strcspn(info, braced ? " \t,}" : " \t{,:");
+		*word = info;
+		info += n + 1; /* behind a directive's brace */
+	} while (braced && is_directive(*word, n));
+	return braced && memchr(*word, '=', n) ? 0 : n;
 }
 
 static struct language *find_language(struct metadata *m, const char *info)
