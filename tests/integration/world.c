@@ -262,8 +262,8 @@ struct job *job_submit(struct job *job)
 	snprintf(size, sizeof size, "%d", job->batch_size);
 	const char *const *more = job->context;
 	const struct outcome *o = run(
-		NULL, "weir", "submit", job->kind, job->file, "--job", job->id, "--context", label,
-		"--batch-size", size, more[0] ? "--context" : NULL, more[0],
+		NULL, "weir", "submit", job->kind, job->file, "--job", job->id, "--allow-empty",
+		"--context", label, "--batch-size", size, more[0] ? "--context" : NULL, more[0],
 		more[1] ? "--context" : NULL, more[1], more[2] ? "--context" : NULL, more[2], NULL);
 	EXPECT(o->status == 0, "submit of %s: %d: %s", job->id, o->status, o->err);
 	return job;

@@ -14,7 +14,7 @@
  *                  either, and fine), or its record_id is of another kind than that table's
  *     bad_context  a required parameter is missing
  *     bad_payload  a field has another type than it may have, a required one is missing, or none
- *                  of those says anything of which one has to (map_type() and null_mark_is() say what).
+ *                  of those says anything of which one has to (see map_type(), null_mark_is()).
  *                  When the plugin asks a model for the item, the last is said of those fields
  *                  that the template reads (template_check_payload())
  *
