@@ -375,3 +375,10 @@ bool kind_reads(const struct weir_plugin *p, struct weir_text key)
 			return true;
 	return false;
 }
+
+bool kind_reads_here(const struct weir_plugin *p, const struct llm *llm,
+		     const struct weir_item *item)
+{
+	const struct template *template = NULL;
+	return find_template(p, llm, item, &template) == HERE;
+}

@@ -1,5 +1,7 @@
 #include "checker.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "natural.h"
@@ -152,6 +154,29 @@ static int check_later(struct checker *c, struct weir_item item, const struct so
 			 why.text);
 }
 
+/* Fields that are passed over are said once a job. */
+static void note_unread(struct checker *c, const struct weir_item *item)
+{
+	struct weir_text key;
+	if (!kind_reads_here(&c->plugins->plugin, c->llm, item))
+		return;
+	for (size_t i = 0; map_key(item->payload, i, &key) == 0; i++) {
+		if (kind_reads(&c->plugins->plugin, key))
+			continue;
+		size_t at = 0;
+		while (at < c->unread_count && (strlen(c->unread[at].name) != key.size ||
+						memcmp(c->unread[at].name, key.data, key.size) != 0))
+			at++;
+		if (at == UNREAD_MAX || key.size >= sizeof c->unread->name)
+			continue;
+		if (at == c->unread_count) {
+			memcpy(c->unread[at].name, key.data, key.size);
+			c->unread_count++;
+		}
+		c->unread[at].items++;
+	}
+}
+
 static int check_under(struct checker *c, const struct source_record *r,
 		       const struct message *context, const struct weir_map *map,
 		       struct weir_error *err)
@@ -175,6 +200,8 @@ static int check_under(struct checker *c, const struct source_record *r,
 		rc = kind_check_spelling(&c->plugins->plugin, c->llm, &item, err);
 	if (rc == 0)
 		rc = c->plugins->plugin.check(c->plugins->state, &item, err);
+	if (rc == 0)
+		note_unread(c, &item);
 	message_release(&payload);
 	return rc;
 }
@@ -227,8 +254,32 @@ static int check_with_own_context(struct checker *c, const struct source_record 
 	return rc;
 }
 
+/* A file with a list of objects that the kind does not read holds items, and is none. */
+static int check_list(const struct checker *c, struct weir_text list, struct weir_error *err)
+{
+	if (!list.data || kind_reads(&c->plugins->plugin, list))
+		return 0;
+	return weir_fail(err, "bad_payload",
+			 "if the items are the list \"%.*s\" in this object, give that alone: jq "
+			 "'.[\"%.*s\"]' FILE; if the object is one item, give it a custom_id",
+			 (int)list.size, list.data, (int)list.size, list.data);
+}
+
+void checker_say_unread(const struct checker *c)
+{
+	if (c->unread_count == 0)
+		return;
+	fprintf(stderr, "weir: not read by the kind %s:", c->plugins->plugin.kind);
+	for (size_t i = 0; i < c->unread_count; i++)
+		fprintf(stderr, "%s %s (in %" PRId64 " items)", i ? "," : "", c->unread[i].name,
+			c->unread[i].items);
+	fprintf(stderr, "%s\n", c->unread_count == UNREAD_MAX ? ", and maybe more" : "");
+}
+
 int checker_check(struct checker *c, const struct source_record *r, struct weir_error *err)
 {
+	if (check_list(c, r->list, err) < 0)
+		return -1;
 	if (natural_check(r->custom_id, false, err) < 0)
 		return -1;
 	if (r->context.data)

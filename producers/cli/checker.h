@@ -8,7 +8,17 @@
 #include "weir/loader.h"
 #include "weir/message.h"
 
+#define UNREAD_MAX 32 /* names that are counted */
+
+/* A field that items have and the kind does not read. */
+struct unread {
+	char name[64];
+	int64_t items;
+};
+
 struct checker {
+	struct unread unread[UNREAD_MAX]; /* in the order in which they were met */
+	size_t unread_count;
 	const struct llm *llm;
 	struct weir_text job_id;
 	const struct stages *stages;
@@ -29,6 +39,10 @@ int checker_init(struct checker *c, const struct loaded_plugin *plugins, const s
 		 const char *job_id, const struct stages *stages,
 		 struct weir_error *err) WEIR_MUST_CHECK;
 void checker_release(struct checker *c);
+
+/* Says on standard error which fields of the records that passed are not read; nothing where all
+ * are. */
+void checker_say_unread(const struct checker *c);
 
 /* Error codes: bad_name, bad_context (one that changes the step of any stage, or names a model or
  * template that a later one has not), those of the message

@@ -220,6 +220,7 @@ static enum command_status finish(struct submit *u, struct weir_error *err)
 			    .waited = u->options->wait};
 	if (submission_seal(u->submission, &o.already, err) < 0)
 		return COMMAND_FAILED;
+	submission_say_unread(u->submission);
 	if (!o.already) /* counters of a job that has ended may have expired, and should */
 		tell_total(u);
 	if (o.waited && await_job(u->call->settings, u->ledger, job_id, &o.end, err) < 0)

@@ -197,7 +197,7 @@ static void say_left_out(const struct reader *r, char *folder)
 	size_t counts[FORMATS];
 	count_names(folder, counts);
 	for (size_t i = 0; i < FORMATS; i++) {
-		if (!counts[i] || formats[i].is_name == wanted ||
+		if (!counts[i] || formats[i].kind == r->format || formats[i].is_name == wanted ||
 		    (wanted == is_lines_or_json && formats[i].kind == &source_json))
 			continue;
 		if (*between == ':')
@@ -219,6 +219,11 @@ static int check_files(const struct reader *r, struct weir_error *err)
 		return weir_fail(err, "usage", "where are the %s files? Name files or folders",
 				 format_of(r->format)->what);
 	for (size_t i = 0; i < plan->file_count; i++) {
+		if (is_of_files(r->format) && strcmp(plan->files[i], "-") == 0)
+			return weir_fail(err, "usage",
+					 "%s is not read from standard input: name files or "
+					 "folders",
+					 format_of(r->format)->what);
 		if (stat(plan->files[i], &is) < 0)
 			return weir_fail(err, "input", "%.300s: %s", plan->files[i],
 					 strerror(errno));

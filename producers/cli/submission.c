@@ -181,6 +181,8 @@ void submission_close(struct submission *s)
 
 const struct submission_counts *submission_counts(const struct submission *s) { return &s->counts; }
 
+void submission_say_unread(const struct submission *s) { checker_say_unread(&s->checker); }
+
 bool submission_pending(const struct submission *s) { return s->size > 0; }
 
 /* ---- bad records ---- */

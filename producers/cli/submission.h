@@ -59,6 +59,9 @@ int submission_seal(struct submission *s, bool *already, struct weir_error *err)
 
 const struct submission_counts *submission_counts(const struct submission *s);
 
+/* Says once, on standard error, which fields of the records are not read. */
+void submission_say_unread(const struct submission *s);
+
 bool submission_pending(const struct submission *s); /* records wait for their batch to be full */
 
 #endif

@@ -25,11 +25,14 @@ static bool odd_quotes(const char *c, const char *end)
 /* Finds the record at the position: the lines up to one behind which all quotes are closed. *first
  * is the size of its first line. When they are never closed within the bounds, *size covers what
  * there is, and taking it apart will come upon the open quote. */
-static enum input_status find_record(struct input *in, size_t *first, size_t *size,
+static enum input_status find_record(struct csv *s, size_t *first, size_t *size,
 				     struct weir_error *err)
 {
-	bool open = false;
+	struct input *in = &s->input;
+	bool open = false, cr = false;
 	size_t from, end = 0;
+
+	s->lone_cr = false;
 
 	do {
 		enum input_status status;
@@ -40,11 +43,13 @@ static enum input_status find_record(struct input *in, size_t *first, size_t *si
 			return status;
 		if (status != INPUT_LINE)
 			return INPUT_LINE;
-		if (from == 0)
+		s->lone_cr |= cr;
+		if (from == 0 || s->lone_cr)
 			*first = end;
 		*size = end;
 		open ^= odd_quotes(input_data(in) + from, input_data(in) + end);
-	} while (open);
+		cr = s->ends_in_lf && !open && input_data(in)[end - 1] == '\r';
+	} while (open || cr);
 	return INPUT_LINE;
 }
 
@@ -66,7 +71,7 @@ static enum input_status next_record(struct csv *s, size_t *first, size_t *size,
 	struct input *in = &s->input;
 
 	for (;;) {
-		enum input_status status = find_record(in, first, size, err);
+		enum input_status status = find_record(s, first, size, err);
 
 		if (status != INPUT_LINE ||
 		    !is_blank(s, record_without_end(input_data(in), *first)))
@@ -208,7 +213,10 @@ static enum source_status take_record(struct csv *s, size_t first, size_t size,
 	enum source_status status;
 
 	record->raw = record_without_end(input_data(&s->input), size);
-	status = take_apart(s, record, count, err);
+	status = s->lone_cr ? record_bad(record, err,
+					 "a carriage return stands inside, and lines end in a line "
+					 "feed here: put the field in quotes, or take it out")
+			    : take_apart(s, record, count, err);
 	if (status == SOURCE_BAD) {
 		size = first;
 		record->raw = record_without_end(input_data(&s->input), first);
@@ -436,6 +444,7 @@ static enum source_status take_header(struct csv *s, struct weir_error *err)
 		return status;
 	record.line = s->input.line;
 	record.raw = record_without_end(input_data(&s->input), size);
+	bool ends_in_lf = input_data(&s->input)[size - 1] == '\n';
 	if (!s->separator && find_separator(s, &record, err) < 0)
 		return SOURCE_FAILED;
 	if (take_record(s, first, size, &record, &count, err) != SOURCE_RECORD)
@@ -444,6 +453,7 @@ static enum source_status take_header(struct csv *s, struct weir_error *err)
 		buffer_printf(&s->header, "sep=%c\n", s->separator);
 	buffer_add(&s->header, record.raw.data, record.raw.size);
 	s->count = 0;
+	s->ends_in_lf = ends_in_lf;
 	s->has_header = take_columns(s, count, record.raw, err) == 0;
 	return s->has_header ? SOURCE_RECORD : SOURCE_FAILED;
 }

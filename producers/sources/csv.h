@@ -4,7 +4,8 @@
  * writes and reads it). Where neither does, it is a comma; or, when there is then no column
  * custom_id, the only one of ; tab | with which there is one: without that column no file is read,
  * so a wrong guess cannot be. Names of columns are trimmed, of blanks of all kinds; values are
- * not. */
+ * not. In a file whose header ends in LF or CRLF a CR alone, outside of quotes, ends no row: such a row
+ * is bad. */
 #ifndef WEIR_SOURCES_CSV_H
 #define WEIR_SOURCES_CSV_H
 
@@ -24,6 +25,8 @@ struct csv {
 	struct input input;
 	char separator;	 /* '\0': the file tells */
 	bool has_header; /* with the first row */
+	bool ends_in_lf; /* the header's line does: a CR alone ends no line then */
+	bool lone_cr;	 /* one stands in the record at hand */
 	size_t id;	 /* the column custom_id */
 	size_t count;	 /* of columns */
 	struct csv_column columns[CSV_COLUMNS_MAX];

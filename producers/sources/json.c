@@ -37,6 +37,7 @@ static enum source_status complete(struct source *s, struct source_record *recor
 				   struct weir_error *err)
 {
 	if (!record->custom_id.data) {
+		record->list = s->objects.object.list;
 		buffer_reset(&s->custom_id);
 		files_add_name(&s->files, record, &s->custom_id);
 		if (buffer_failed(&s->custom_id))

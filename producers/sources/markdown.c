@@ -1,6 +1,7 @@
 /* Markdown documents: one file is one record. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "files.h"
 #include "weir/front.h"
@@ -137,6 +138,23 @@ static enum source_status make_record(struct source *s, const struct front_matte
 	return SOURCE_RECORD;
 }
 
+/* A page of HTML by its first bytes has no Markdown in it. */
+static enum source_status check_page(const struct source *s, struct weir_text text,
+				     struct weir_error *err)
+{
+	static const char *const begins[] = {"<!doctype html", "<html"};
+	size_t at = 0;
+	while (at < text.size && strchr(" \t\r\n", text.data[at]) && text.data[at])
+		at++;
+	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+		size_t n = strlen(begins[i]);
+		if (text.size - at >= n && strncasecmp(text.data + at, begins[i], n) == 0)
+			return files_bad(&s->files, 0,
+					 "that is a page of HTML and no Markdown document", err);
+	}
+	return SOURCE_RECORD;
+}
+
 static enum source_status markdown_next(struct source *s, struct source_record *record,
 					struct weir_error *err)
 {
@@ -146,6 +164,8 @@ static enum source_status markdown_next(struct source *s, struct source_record *
 	buffer_reset(&s->custom_id);
 	buffer_reset(&s->context);
 	buffer_reset(&s->payload);
+	if (status == SOURCE_RECORD)
+		status = check_page(s, text, err);
 	if (status == SOURCE_RECORD)
 		status = divide(s, text, &front, err);
 	return status == SOURCE_RECORD ? make_record(s, &front, record, err) : status;

@@ -251,6 +251,20 @@ static enum source_status cut(struct object *o, struct weir_text json, struct so
 	return record->payload.data ? SOURCE_RECORD : record_no_memory(err);
 }
 
+/* The text ends within a string. */
+static bool is_in_string(struct weir_text json)
+{
+	bool in = false;
+
+	for (size_t i = 0; i < json.size; i++) {
+		if (in && json.data[i] == '\\')
+			i++;
+		else if (json.data[i] == '"')
+			in = !in;
+	}
+	return in;
+}
+
 /* What many write for JSON and is none. */
 static const char *hint(const json_error_t *fault, struct weir_text json)
 {
@@ -261,6 +275,8 @@ static const char *hint(const json_error_t *fault, struct weir_text json)
 		return " (a byte order mark stands here: were files joined?)";
 	if (strstr(fault->text, "end of file expected near ','"))
 		return " (objects in lines have no commas between them; a list has [ and ])";
+	if (strstr(fault->text, "premature end of input") && is_in_string(json))
+		return " (a text has no end in this line: a line break in it is written \\n)";
 	if (json.size > 0 && isalpha((unsigned char)*json.data))
 		return " (an object a line is needed; CSV is --format csv)";
 	return "";

@@ -295,6 +295,11 @@ static enum source_status take_element(struct objects *s, char c, struct source_
 			      "that",
 			      err);
 	case INPUT_END:
+		if (input_data(&s->input)[size - 1] == '\n')
+			return broken(record->line,
+				      "the object that begins here is not closed, or a line break "
+				      "stands in a text of it, where it is written \\n",
+				      err);
 		return broken(record->line,
 			      "the object that begins here is not closed: the file is damaged, or "
 			      "was cut off",

@@ -24,6 +24,8 @@ struct source_record {
 	struct weir_text record_id;
 	struct weir_text context; /* a JSON object laid over the job's context; absent: none */
 	struct weir_text payload; /* a JSON object */
+	struct weir_text list;	  /* of an object that its path names: the name of a list of
+				   * objects in it, the first; absent: none */
 	struct weir_text raw;	  /* as it was read, without its newline, for --skip-bad; absent
 				   * when the line was too long to keep */
 	struct weir_text header;  /* what stands once before all raw; valid as long as the source.

@@ -35,6 +35,10 @@ int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 int kind_check_parameters(const struct weir_plugin *p, const struct weir_map *context,
 			  struct weir_error *err) WEIR_MUST_CHECK;
 
+/* Whether the kind itself reads the item, and no template. */
+bool kind_reads_here(const struct weir_plugin *p, const struct llm *llm,
+		     const struct weir_item *item);
+
 /* Whether a key of the payload is one that the kind reads, or may read. */
 bool kind_reads(const struct weir_plugin *p, struct weir_text key);
 

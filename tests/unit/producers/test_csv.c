@@ -227,7 +227,7 @@ static void carriage_returns(void)
 	good(4, "2", "{\"a\":\"y\\rz\"}");
 	good(6, "3", "{\"a\":\"w\"}");
 	finish();
-	begin("custom_id,a\r\n1,x\r2,y\n3,\"\r\n\n\r\"\r\r\n4,z\r\n");
+	begin("custom_id,a\r\n1,x\r\n2,y\n3,\"\r\n\n\r\"\n\r\n4,z\r\n");
 	good(2, "1", "{\"a\":\"x\"}");
 	good(3, "2", "{\"a\":\"y\"}");
 	good(4, "3", "{\"a\":\"\\r\\n\\n\\r\"}");
