@@ -1,4 +1,5 @@
 /* Results: read as they come, line by line, and stored some hundred at a time. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +38,28 @@ static void add_texts(struct outcomes *o, struct outcome_row *row, const char *c
 	row->error = outcome_add(o, *class ? text_of(error) : none);
 }
 
+/* Which limit it was. What it had, as far as that was counted, is the limit. */
+static struct weir_error error_of(const struct drive *d, const struct reply *reply)
+{
+	const struct model *m = d->model;
+	struct weir_error why = reply->error;
+	int64_t limit = reply->usage.fault ? m->max_tokens : reply->usage.output;
+	if (reply->at_limit && limit > 0)
+		weir_fail(&why, "cut_answer",
+			  "the answer was cut at %" PRId64 " tokens, %s: a larger max_tokens of "
+			  "ai_model %s in the models file lets it end",
+			  limit, m->max_tokens > 0 ? "the max_tokens of its model"
+						   : "the max_tokens of its template, or of a repair",
+			  m->name);
+	return why;
+}
+
 static void add_reply(struct drive *d, struct outcome_row *row, const char *call_id,
 		      const struct reply *reply)
 {
 	const struct meaning *m = &meanings[reply->kind];
 	bool answered = reply->kind == REPLY_ANSWER;
+	struct weir_error why = error_of(d, reply);
 	struct weir_text text = {reply->text.data ? reply->text.data : "", reply->text.size};
 	row->lot = m->lot;
 	row->tally = m->tally;
@@ -55,8 +73,7 @@ static void add_reply(struct drive *d, struct outcome_row *row, const char *call
 	char id[PROVIDER_ID_MAX + 32];
 	snprintf(id, sizeof id, "%s/%lld", reply->id, (long long)d->id);
 	add_texts(&d->in->outcomes, row, answered && *reply->id ? id : call_id,
-		  answered ? text : (struct weir_text){NULL, 0}, reply->error.code,
-		  reply->error.text);
+		  answered ? text : (struct weir_text){NULL, 0}, why.code, why.text);
 	if (reply->kind == REPLY_STOP)
 		d->in->stop = reply->error;
 }

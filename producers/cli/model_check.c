@@ -191,7 +191,8 @@ static void tell_names(struct model_finding *f, const struct buffer *names, cons
  * deployments; Fireworks lists a choice. */
 static bool lists_all(const struct model *m)
 {
-	static const char *const others[] = {".azure.com", "api.fireworks.ai"};
+	static const char *const others[] = {".azure.com", "/openai/deployments/",
+					    "api.fireworks.ai"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strstr(m->base_url, others[i]))
 			return false;

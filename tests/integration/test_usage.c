@@ -132,6 +132,32 @@ static void without_a_price(void)
 	EXPECT_PART(o->out, ", cost 0\n");
 }
 
+/* The same of a remote batch. */
+static void in_batches(void)
+{
+	models_write("  batched:\n    provider: anthropic\n    base_url: $URL\n"
+		     "    key_env: FAKE_KEY\n    input_price: 0.5\n    output_price: 2.5\n"
+		     "    mode: batch\n    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms}\n"
+		     "  bare:\n    provider: openai\n    base_url: $URL\n    key_env: FAKE_KEY\n"
+		     "    mode: batch\n    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms}\n");
+	fake_script("{'rules': [{'match': {'path': 'line', 'model': 'batched'},"
+		    " 'do': {'usage_form': 'anthropic_cached'}},"
+		    " {'match': {'path': 'line'}, 'do': {'usage_form': 'missing'}}]}");
+	ask("batched", "ai_model=batched", 3);
+	ask("bare", "ai_model=bare", 3);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_answers WHERE job_id = 'batched'"
+		       " AND remote_batch_id IS NOT NULL AND cached_input_tokens > 0"
+		       " AND cache_write_tokens > 0 AND cache_write_1h_tokens > 0"
+		       " AND cost * 1000000 = 0.5 * (input_tokens - cached_input_tokens"
+		       "  - cache_write_tokens - cache_write_1h_tokens) + 0.05 * cached_input_tokens"
+		       "  + 0.625 * cache_write_tokens + 1 * cache_write_1h_tokens"
+		       "  + 2.5 * output_tokens"),
+		   3);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_answers WHERE job_id = 'bare'"
+		       " AND remote_batch_id IS NOT NULL AND cost IS NULL AND input_tokens IS NULL"),
+		   3);
+}
+
 static int told(const struct process *p, const char *text)
 {
 	int n = 0;
@@ -174,5 +200,6 @@ void add_usage_suite(void)
 	CU_add_test(s, "each kind of tokens", each_kind_of_tokens);
 	CU_add_test(s, "by Anthropic's rule", by_anthropics_rule);
 	CU_add_test(s, "without a price", without_a_price);
+	CU_add_test(s, "in remote batches", in_batches);
 	CU_add_test(s, "told once a cause", told_once_a_cause);
 }
