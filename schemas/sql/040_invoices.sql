@@ -437,22 +437,6 @@ EXCEPTION WHEN integrity_constraint_violation THEN
 	NULL;
 END $$;
 
--- Why lines are not booked: the first thousand of them.
-CREATE FUNCTION weir.list_faults(of_user text, invoice text, its_lines integer[], texts text[],
-                                 errors text[])
-RETURNS json LANGUAGE sql STABLE AS $$
-SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
-       'error', coalesce(t.error, l.error, 'a rule of the database has left the line out'),
-       'error_class', CASE WHEN t.error IS NULL THEN 'store' ELSE 'booked_differently' END)
-       ORDER BY l.line)
-  FROM unnest(its_lines[:1000], texts[:1000], errors[:1000]) AS l(line, description, error)
-  LEFT JOIN LATERAL (SELECT format('was booked before with other content: %s x %s (%s) at %s %s',
-                                   t.quantity, t.description, coalesce(t.pack_size, 'no pack size'),
-                                   t.unit_price, t.currency) AS error
-          FROM weir.inventory_transactions t WHERE t.user_id = of_user
-           AND t.invoice_id = invoice AND t.line = l.line LIMIT 1) t ON true
-$$;
-
 -- ---- review ----
 
 -- The mapping is right as it is. False: there is none to accept.

@@ -252,7 +252,8 @@ END $$;
 
 -- ---- writing ----
 
--- Writes lines whose items are known and held. Those that stand there already are left as they are.
+-- Writes lines whose items are known and held. Those that stand there already, be it as charges, are left
+-- as they are.
 -- What is free is no purchase: a sample is no earlier price, and no last one.
 CREATE OR REPLACE FUNCTION weir.write_lines(lines weir.invoice_line[], matches weir.line_match[])
 RETURNS weir.booked_line[] LANGUAGE plpgsql AS $$
@@ -269,7 +270,11 @@ BEGIN
 		       l.currency, l.description, l.quantity, l.unit_price,
 		       coalesce(l.total, l.quantity * l.unit_price), l.pack_size, l.pack_units, l.quantity * l.pack_units,
 		       round(l.unit_price / l.pack_units, 10), l.ordered, l.weight, l.uom
-		  FROM unnest(lines, matches) AS l WHERE l.item_id IS NOT NULL
+		  FROM unnest(lines, matches) AS l
+		  LEFT JOIN LATERAL (SELECT x.line FROM weir.invoice_charges x
+		         WHERE x.user_id = l.user_id AND x.invoice_id = l.invoice_id AND x.line = l.line
+		         LIMIT 1) x ON true
+		 WHERE l.item_id IS NOT NULL AND x.line IS NULL
 		ON CONFLICT DO NOTHING
 		RETURNING user_id, item_id, vendor_id, currency, invoice_date, invoice_id, line,
 		          unit_price, pack_units, quantity_change,
@@ -290,7 +295,7 @@ BEGIN
 	RETURN booked;
 END $$;
 
--- Writes charges; those that stand there already are left as they are.
+-- Writes charges; those that stand there already, be it as goods, are left as they are.
 CREATE FUNCTION weir.write_charges(charges weir.invoice_charge[], heads weir.invoice_head[])
 RETURNS void LANGUAGE sql AS $$
 INSERT INTO weir.invoice_charges (user_id, invoice_id, line, kind, told_by, vendor_id, invoice_number,
@@ -298,7 +303,10 @@ INSERT INTO weir.invoice_charges (user_id, invoice_id, line, kind, told_by, vend
 SELECT c.user_id, c.invoice_id, c.line, c.kind, c.told_by, h.vendor_id, h.invoice_number, h.invoice_date,
        h.currency, c.item_number, c.description, c.quantity, c.unit_price, c.amount
   FROM unnest(charges) c JOIN unnest(heads) h USING (pos)
- WHERE h.vendor_id IS NOT NULL
+  LEFT JOIN LATERAL (SELECT t.line FROM weir.inventory_transactions t
+         WHERE t.user_id = c.user_id AND t.invoice_id = c.invoice_id AND t.line = c.line
+         LIMIT 1) t ON true
+ WHERE h.vendor_id IS NOT NULL AND t.line IS NULL
  ORDER BY c.user_id COLLATE "C", c.invoice_id COLLATE "C", c.line
 ON CONFLICT DO NOTHING
 $$;
@@ -325,6 +333,27 @@ BEGIN
 END $$;
 
 -- ---- results ----
+
+-- Why lines are not booked: the first thousand of them.
+CREATE OR REPLACE FUNCTION weir.list_faults(of_user text, invoice text, its_lines integer[], texts text[],
+                                 errors text[])
+RETURNS json LANGUAGE sql STABLE AS $$
+SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
+       'error', coalesce(t.error, l.error, 'a rule of the database has left the line out'),
+       'error_class', CASE WHEN t.error IS NULL THEN 'store' ELSE 'booked_differently' END)
+       ORDER BY l.line)
+  FROM unnest(its_lines[:1000], texts[:1000], errors[:1000]) AS l(line, description, error)
+  LEFT JOIN LATERAL (SELECT format('was booked before with other content: %s x %s (%s) at %s %s',
+                                   t.quantity, t.description, coalesce(t.pack_size, 'no pack size'),
+                                   t.unit_price, t.currency) AS error
+          FROM weir.inventory_transactions t WHERE t.user_id = of_user
+           AND t.invoice_id = invoice AND t.line = l.line
+        UNION ALL
+        SELECT format('was booked before as a charge (%s): %s, %s %s', x.kind, x.description, x.amount,
+                      x.currency)
+          FROM weir.invoice_charges x WHERE x.user_id = of_user
+           AND x.invoice_id = invoice AND x.line = l.line LIMIT 1) t ON true
+$$;
 
 -- What stands booked of an invoice: its sum, and how far that may be from what was billed: the vendor
 -- rounds each product to the smallest coin, up or down.

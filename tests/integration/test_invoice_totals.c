@@ -154,6 +154,27 @@ static void other_content(void)
 	EXPECT_INT(sql("SELECT amount::int4 FROM weir.invoice_charges"), 25);
 }
 
+/* A line that was booked as goods is no charge afterwards, nor the other way round. */
+static void other_kind(void)
+{
+#define FUEL LINE("Fuel", "1", "10", "")
+#define SURCHARGE LINE("Fuel", "1", "10", ",\"line_type\":\"fuel_surcharge\"")
+	static const char *const ids[] = {"a", "b"};
+	work("warn");
+	json_decref(book("first", INVOICE("a", "1", "", FUEL) INVOICE("b", "2", "", SURCHARGE)));
+	json_t *lines = book("second", INVOICE("a", "1", "", SURCHARGE "," MILK)
+					       INVOICE("b", "2", "", FUEL "," MILK));
+	for (int i = 0; i < 2; i++) {
+		const json_t *line = line_of(lines, ids[i]);
+		EXPECT_VALUE(line, RESULT("status"), "partial_success");
+		EXPECT_PART(value_of(line, RESULT("failed_items")), "booked_differently");
+	}
+	json_decref(lines);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.inventory_transactions WHERE line = 1"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.invoice_charges"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.inventory_items"), 2);
+}
+
 /* ---- totals ---- */
 
 static void totals(void)
@@ -374,6 +395,7 @@ void add_invoice_totals_suite(void)
 	CU_add_test(s, "nothing but charges", nothing_but_charges);
 	CU_add_test(s, "a charge that is refused", a_charge_that_is_refused);
 	CU_add_test(s, "other content", other_content);
+	CU_add_test(s, "goods are no charge later, nor the reverse", other_kind);
 	CU_add_test(s, "totals", totals);
 	CU_add_test(s, "a free sample", a_free_sample);
 	CU_add_test(s, "duplicates", duplicates);
