@@ -42,6 +42,13 @@ enum charge charge_of_category(struct weir_text category);
  * CHARGE_NONE; *doubtful: such a word is among others (DISCOUNT FLOUR). */
 enum charge charge_of_description(struct weir_text description, bool *doubtful);
 
+/* Whether a description is made of nothing but words for a sum or a payment (SUBTOTAL, Balance
+ * forward, Payment received), and numbers: it counts again what other lines say. */
+bool charge_is_total(struct weir_text description);
+
+/* Whether a description names nothing: only signs, or a word such as N/A, TBD, misc. */
+bool charge_is_nameless(struct weir_text description);
+
 /* Whether it is money back: below zero on an invoice. */
 bool charge_is_reduction(enum charge charge);
 

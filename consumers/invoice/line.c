@@ -61,6 +61,15 @@ static void tell(struct line *line, enum charge charge, enum line_told told)
 	line->told = told;
 }
 
+/* Two things without a name would be one thing. */
+static int check_name(const struct reader *r)
+{
+	if (charge_is_nameless(r->line->description))
+		return fail_field(r, "missing_description", "description", r->line->description,
+				  "does not say what it is: write what was bought");
+	return 0;
+}
+
 /* What line_type says; or else the category; or else the whole description. */
 static int read_charge(const struct reader *r)
 {
@@ -78,6 +87,10 @@ static int read_charge(const struct reader *r)
 	tell(line, charge_of_category(line->category), TOLD_BY_CATEGORY);
 	if (line->charge != CHARGE_NONE)
 		return 0;
+	if (charge_is_total(line->description))
+		return fail_field(r, "total_line", "description", line->description,
+				  "is a sum or a payment, and no line of its own: leave it out, or "
+				  "say by line_type what it is (item, fee, ...)");
 	tell(line, charge_of_description(line->description, &doubtful), TOLD_BY_DESCRIPTION);
 	line->warns[LINE_TOLD_BY_TEXT] = line->charge != CHARGE_NONE;
 	line->warns[LINE_MAYBE_CHARGE] = doubtful;
@@ -272,8 +285,8 @@ typedef int step(const struct reader *r);
  * lie in the host's buffer: pack_size. */
 static step *const of_all[] = {read_description, read_credit, read_category, read_charge, NULL};
 static step *const of_goods[] = {
-	read_quantity, read_unit_price,	 check_signs,	 read_extended, read_weight,
-	read_uom,      read_item_number, read_pack_size, settle,	NULL};
+	check_name, read_quantity,    read_unit_price, check_signs, read_extended, read_weight,
+	read_uom,   read_item_number, read_pack_size,  settle,	    NULL};
 static step *const of_charges[] = {read_charge_figures, check_charge_signs, settle_charge,
 				   read_item_number, NULL};
 

@@ -129,6 +129,37 @@ static void descriptions(void)
 		{"Driver tip", "tip"},
 		{"Rounding", "rounding"},
 		{"Rounding adjustment", "rounding"},
+		{"FUEL SURCHG", "fuel_surcharge"},
+		{"Fuel Chg", "fuel_surcharge"},
+		{"FSC", "fuel_surcharge"},
+		{"Lumper Fee", "fee"},
+		{"CC Fee 3%", "fee"},
+		{"Finance Charge", "fee"},
+		{"Broken Case Charge", "fee"},
+		{"Packing Charges", "fee"},
+		{"Loading Charges", "fee"},
+		{"Transport Charges", "freight"},
+		{"S&H", "freight"},
+		{"S/H", "freight"},
+		{"QST", "tax"},
+		{"CA CRV", "deposit"},
+		{"Cess", "tax"},
+		{"Coupon", "discount"},
+		{"Round Off", "rounding"},
+		{"Leergut", "deposit"},
+		{"Lieferkosten", "delivery"},
+		{"Versandkosten", "freight"},
+		{"Frais de port", "freight"},
+		{"Consigne", "deposit"},
+		{"Remise", "discount"},
+		{"Sconto 5%", "discount"},
+		{"Descuento", "discount"},
+		{"Trasporto", "freight"},
+		{"IVA 21%", "tax"},
+		{"NAPKIN FSC", "item"},
+		{"COUPON BOOKS", "item"},
+		{"PORT", "item"},
+		{"DISCOUNTED FEE SIMPLE", "item?"},
 		/* goods */
 		{"TAXI", "item"},
 		{"BATTERY CHARGER", "item"},
@@ -176,6 +207,69 @@ static void descriptions(void)
 	}
 }
 
+static void totals(void)
+{
+	static const char *const sums[] = {
+		"SUBTOTAL",
+		"Sub Total",
+		"TOTAL",
+		"GROUP TOTAL****",
+		"Group total dairy",
+		"Invoice Total",
+		"Grand total:",
+		"Total due",
+		"Amount Due",
+		"Balance due",
+		"Previous Balance",
+		"Balance Forward",
+		"Payment Received",
+		"Payment - thank you",
+		"Total before tax",
+		"Subtotal (excl. VAT)",
+		"Total Charges",
+		"Zwischensumme",
+		"Sous-total",
+		"Total 12 items",
+		"Brought forward",
+		"Invoice amount",
+	};
+	static const char *const others[] = {
+		"Sales Tax Total",
+		"TOTAL CEREAL",
+		"Fage Total 0% yogurt",
+		"Late payment fee",
+		"Balance bar",
+		"Total freight",
+		"Payment terminal roll",
+		"Whole milk",
+		"",
+		"12",
+	};
+	for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+		if (!charge_is_total(text_of(sums[i])))
+			fprintf(stderr, "    \"%s\" is a total\n", sums[i]);
+		CU_ASSERT(charge_is_total(text_of(sums[i])));
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		CU_ASSERT_FALSE(charge_is_total(text_of(others[i])));
+}
+
+static void nameless(void)
+{
+	static const char *const empty[] = {
+		"",	"-",	"---",	   ".",	    "#N/A",  "N/A",	     "nan",
+		"null", "NONE", "TBD",	   "Misc",  "Item",  "Misc.",	     "Special",
+		"VOID", "???",	"Unknown", "#REF!", "n. a.", "\xE2\x80\x94", "\xC2\xB7",
+	};
+	static const char *const named[] = {"Misc. cheese", "Special K",  "12",
+					    "Item 4711",    "x",	  "\xE8\x8C\xB6",
+					    "Nan bread",    "Void filler"};
+	for (size_t i = 0; i < sizeof empty / sizeof *empty; i++)
+		CU_ASSERT(charge_is_nameless(text_of(empty[i])));
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+		CU_ASSERT_FALSE(charge_is_nameless(text_of(named[i])));
+}
+
 void add_charge_suite(void);
 
 void add_charge_suite(void)
@@ -185,4 +279,6 @@ void add_charge_suite(void)
 	CU_add_test(s, "their names", names);
 	CU_add_test(s, "categories", categories);
 	CU_add_test(s, "descriptions", descriptions);
+	CU_add_test(s, "sums", totals);
+	CU_add_test(s, "things without a name", nameless);
 }

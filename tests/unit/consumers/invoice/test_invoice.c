@@ -386,7 +386,7 @@ static void too_many_faults(void)
 	json_decref(root);
 	free(text);
 	text = many(
-		"{\"description\":\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"}",
+		"{\"description\":\"x\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"}",
 		INVOICE_LINES_MOST);
 	root = refusal(text);
 	kept = json_array_size(json_object_get(root, "failed_items"));
