@@ -272,6 +272,40 @@ static bool may_be_range(const struct decimal *count, const struct decimal *each
 	return n > 1 && n * size > most && ((size > n && size < 2 * n) || n + size == 100);
 }
 
+/* Numbers with what stands behind each: 3/6/4 LB. */
+struct levels {
+	const struct token *number[3];
+	enum kind separator[3]; /* END: none */
+	int count;
+};
+
+/* 16/20 CT are shrimps, 9/11 LB turkeys, 14/16 OZ steaks: of whole numbers from seven on that are
+ * near each other nobody knows, when nothing stands behind that says they are packs. Dozens are,
+ * but of pounds: 12/14 OZ. */
+static bool may_be_sizes(const struct token *count, const struct token *each,
+			 const struct unit *unit)
+{
+	unsigned long n = whole_of(&count->number), size = whole_of(&each->number);
+	bool pound = strcmp(unit->factor, unit_pound.factor) == 0;
+	if (count[1].kind != SLASH || !is_whole(&each->number) || n < 7 ||
+	    (unit->kind != UNIT_PIECE && unit->kind != UNIT_WEIGHT))
+		return false;
+	return size > n && 2 * size <= 3 * n && size - n <= 10 && (pound || (n != 12 && n != 24));
+}
+
+/* 4/1G, 5G PAIL: grams, or gallons? */
+static bool may_be_gallons(const struct tokens *t, const struct levels *l)
+{
+	const struct token *unit = &t->at[-1];
+	const struct decimal *size = &l->number[l->count - 1]->number;
+	bool vessel = is_next(t, UNIT) && t->at->unit->kind == UNIT_VESSEL;
+	if (unit->letters != 1 || strcmp(unit->unit->factor, "1") != 0 ||
+	    unit->unit->kind != UNIT_WEIGHT)
+		return false;
+	return whole_of(size) <= (vessel ? 60 : 6) &&
+	       (l->count == 1 || (l->count == 2 && whole_of(&l->number[0]->number) <= 12));
+}
+
 /* 6-5# is six of five, but 5-6# may be a range, and so may 1-2#. */
 static bool may_be_dashed(const struct decimal *count, const struct decimal *each)
 {
@@ -291,6 +325,7 @@ void pack_of_one(struct pack *out)
 {
 	static const struct decimal one = {.text = "1", .size = 1, .sign = 1};
 	out->count = out->each = one;
+	out->counts = 0;
 	set(out, &unit_one);
 }
 
@@ -353,13 +388,6 @@ static bool read_times(struct pack *out, struct tokens *t)
 	return ends_well(t);
 }
 
-/* Numbers with what stands behind each: 3/6/4 LB. */
-struct levels {
-	const struct token *number[3];
-	enum kind separator[3]; /* END: none */
-	int count;
-};
-
 /* What is counted, behind a number that is a count: 4 BAGS X 5 LB, 24 PCS/50 G. */
 static void skip_counted(struct tokens *t)
 {
@@ -399,6 +427,7 @@ static bool set_counts(struct pack *out, const struct levels *l, const struct un
 	if (!is_size(size, unit))
 		return false;
 	out->each = size->number;
+	out->counts = l->count - 1;
 	for (int i = 0; i + 1 < l->count; i++) {
 		if (!is_count(l->number[i]) || l->number[i]->comma)
 			return false;
@@ -432,7 +461,10 @@ static bool read_size(struct pack *out, struct tokens *t, const struct levels *l
 {
 	const struct unit *unit = t->at->unit;
 	t->at += is_next(t, UNIT);
-	if (!unit || is_doubtful(l, unit) || !set_counts(out, l, unit))
+	if (!unit || is_doubtful(l, unit) || may_be_gallons(t, l) || !set_counts(out, l, unit))
+		return false;
+	if (l->count > 1 && (is_next(t, END) || is_next(t, AVERAGE)) &&
+	    may_be_sizes(l->number[l->count - 2], l->number[l->count - 1], unit))
 		return false;
 	set(out, unit);
 	if (unit == &unit_pound && is_next(t, UNIT) && t->at->unit->kind == UNIT_CAN &&

@@ -36,7 +36,10 @@
  * eighths; half a gallon is 0.5 GAL), "6/10 CAN", "6/10# CAN" (or six of the shape #10?), "12.000
  * CT", "1.000 G", "1,000 CT" (or a thousand?), "1,5 LB" (a list?), "L" (litre, or large?), "#5" (a
  * can, or pounds?), "12-16 OZ", "5-6#", "2/8-10 LB" (ranges: with a dash, the first number must be
- * the larger one, or be 1 before at least 10), "16/20 LB", "80/20 LB" (shrimps; beef), "4/CASE"
+ * the larger one, or be 1 before at least 10), "16/20 LB", "80/20 LB" (shrimps; beef),
+ * "16/20 CT", "9/11 LB", "14/16 OZ" (sizes, or packs? whole numbers from seven on, the second
+ * larger by at most a half and by at most 10, with nothing behind; but 12 and 24 of what is no
+ * pound are packs), "4/1 G", "5G PAIL" (grams, or gallons?), "4/CASE"
  * (four cases, or in one?), "16/LB", "1 1/2 LB", "6/1/2 GAL", "4/6", "12", "1/500", "0/5 LB", "2.5
  * CT", "10 LB UP", "10 GR" (grams, grains, gross), "48 SZ", "1 BU", "1/6 BBL", "ASST", "9x13x2 EA"
  * (inches?). */
@@ -51,6 +54,7 @@
 /* An ordered unit holds count x each x factor of the base unit: "g", "ml" or "each". */
 struct pack {
 	struct decimal count, each;
+	int counts; /* how many numbers make up count: 2 of 4/6/12 OZ */
 	const char *factor; /* decimal text; both live as long as the program */
 	const char *base_unit;
 };

@@ -184,10 +184,18 @@ static bool is_one_piece(const struct pack *p)
 	       strcmp(p->factor, "1") == 0;
 }
 
+/* A bottle is the innermost of a pack; a PK of 4/6/12 OZ may be the six. */
+static bool is_innermost(const struct unit *unit)
+{
+	return unit &&
+	       (unit->kind == UNIT_VESSEL || unit->kind == UNIT_CAN || unit->kind == UNIT_PORTION);
+}
+
 /* One of those that the pack has. Of pieces only if it has no other level. */
-static bool take_one_of(struct pack *p)
+static bool take_one_of(struct pack *p, const struct unit *unit)
 {
 	bool is_clear = !is_of_pieces(p) || (is_one(&p->each) && strcmp(p->factor, "1") == 0);
+	is_clear = is_clear && (p->counts < 2 || is_innermost(unit));
 	if (is_clear)
 		set_decimal(&p->count, "1");
 	return is_clear;
@@ -210,7 +218,7 @@ static bool take_ordered(struct settling *s)
 	case WHOLE:
 		return true;
 	case ONE_OF:
-		return take_one_of(p);
+		return take_one_of(p, s->unit);
 	case DOZEN:
 	case MEASURE:
 		if (s->uom == DOZEN && !is_of_pieces(p))
@@ -226,9 +234,31 @@ static bool take_ordered(struct settling *s)
 	}
 }
 
+static const char *dimension(const char *base_unit)
+{
+	return *base_unit == 'g' ? "weight" : *base_unit == 'm' ? "volume" : "count";
+}
+
+/* OZ of 4/1 GAL: one of the two is wrong. */
+static bool is_contradiction(const struct settling *s)
+{
+	const struct pack *p = &s->line->pack;
+	return s->uom == MEASURE && !is_one_piece(p) &&
+	       strcmp(s->unit->base_unit, p->base_unit) != 0;
+}
+
 static int settle_uom(struct settling *s)
 {
 	const struct line *l = s->line;
+	if (is_contradiction(s))
+		return plugin_fail(
+			s->fault, "bad_uom",
+			"uom \"%.*s\" is a %s, and pack_size \"%.*s\" a %s: mend the one that is "
+			"wrong "
+			"(FL OZ is the volume, OZ the weight), or write only one of them",
+			(int)l->uom.size, l->uom.data, dimension(s->unit->base_unit),
+			(int)text_shown(l->pack_size.data, l->pack_size.size, 40),
+			l->pack_size.data, dimension(l->pack.base_unit));
 	if (take_ordered(s))
 		return 0;
 	return plugin_fail(
@@ -252,9 +282,14 @@ static const struct unit *weight_unit(struct settling *s)
 										    : NULL;
 	if (l->weight_unit)
 		return l->weight_unit;
-	if (strcmp(l->pack.base_unit, "g") == 0)
-		return strspn(l->pack.factor, "01.") == strlen(l->pack.factor) ? kilogram
-									       : &unit_pound;
+	/* Of an ounce nobody weighs ten in a case, nor of a gram: the larger unit is a guess. */
+	if (strcmp(l->pack.base_unit, "g") == 0) {
+		bool metric = strspn(l->pack.factor, "01.") == strlen(l->pack.factor);
+		const struct unit *unit = metric ? kilogram : &unit_pound;
+		bool guessed = strcmp(l->pack.factor, unit->factor) != 0;
+		s->line->warns[LINE_POUNDS] = guessed && !metric;
+		return guessed && metric ? NULL : unit;
+	}
 	if (s->currency.size != 3 || memcmp(s->currency.data, "USD", 3) != 0)
 		return NULL;
 	s->line->warns[LINE_POUNDS] = true;
