@@ -38,7 +38,8 @@ enum {
 	"redis.call('EXPIRE', KEYS[1], 86400)\n"                                                   \
 	"local s = redis.call('HMGET', KEYS[1], 'row', 'probe', 'since', 'reason', 'prober')\n"    \
 	"local open = tonumber(s[1] or 0) >= " ROW " and 1 or 0\n"                                 \
-	"local wait = math.max(0, tonumber(s[2] or 0) - now, math.min(5000, tonumber(s[5] or 0) - now))\n"         \
+	"local wait = math.max(0, tonumber(s[2] or 0) - now, math.min(5000, tonumber(s[5] or 0) "  \
+	"- now))\n"                                                                                \
 	"return {open, wait, math.floor(tonumber(s[3] or now) / 1000), s[4] or '', " charged "}\n"
 
 /* ARGV[1]: how long a call may last. The last number: it may begin. */
@@ -56,10 +57,14 @@ static const char served_text[] = NOW
 	"redis.call('HINCRBY', KEYS[1], 'served', ARGV[1])\n"
 	"redis.call('HSET', KEYS[1], 'row', 0, 'pauses', 0, 'probe', 0, 'prober', 0)\n" ANSWER("0");
 
-/* ARGV[1]: a number at random below 1000, then the reason. The pauses of processes differ by as
- * much as a half. The last number: the item is to be charged. */
+/* The probe ended in neither. */
+static const char back_text[] = NOW "redis.call('HSET', KEYS[1], 'prober', 0)\n" ANSWER("0");
+
+/* ARGV[1]: a number at random below 1000, how many answers came before, and the reason. The pauses
+ * of processes differ by as much as a half. The last number: the item is to be charged. */
 static const char failed_text[] = NOW
-	"local dice, reason = string.match(ARGV[1], '(%d+) (.*)')\n"
+	"local dice, answers, reason = string.match(ARGV[1], '(%d+) (%d+) (.*)')\n"
+	"redis.call('HINCRBY', KEYS[1], 'served', answers)\n"
 	"local failed = redis.call('HINCRBY', KEYS[1], 'failed', 1)\n"
 	"local served = tonumber(redis.call('HGET', KEYS[1], 'served') or 0)\n"
 	"local row = redis.call('HINCRBY', KEYS[1], 'row', 1)\n"
@@ -79,8 +84,8 @@ static const char failed_text[] = NOW
 	"  redis.call('HSET', KEYS[1], 'probe', math.floor(now + pause * (0.75 + dice / 2000)))\n"
 	"end\n" ANSWER("charged");
 
-enum script { SCRIPT_LOOK, SCRIPT_SERVED, SCRIPT_FAILED, SCRIPTS };
-static const char *const texts[SCRIPTS] = {look_text, served_text, failed_text};
+enum script { SCRIPT_LOOK, SCRIPT_SERVED, SCRIPT_FAILED, SCRIPT_BACK, SCRIPTS };
+static const char *const texts[SCRIPTS] = {look_text, served_text, failed_text, back_text};
 
 /* ---- what there is ---- */
 
@@ -88,6 +93,7 @@ struct breaker {
 	struct breaker *next;
 	char name[MODEL_NAME_MAX + 1], key[MODEL_NAME_MAX + 32];
 	bool open;
+	bool probing;	   /* a call that was let through while it was open has not ended */
 	int64_t next_us;   /* while open: no look before */
 	int64_t probe_us;  /* while open: no call before, by anybody */
 	int64_t looked_us; /* 0: never */
@@ -246,6 +252,7 @@ static bool look(struct breakers *b, struct breaker *s, const struct model *m, i
 	snprintf(text, sizeof(text), "%" PRId64, m->timeout_ms + LEASE_MORE_MS);
 	s->looked_us = now_us;
 	granted = run(b, s, SCRIPT_LOOK, NULL, text, now_us);
+	s->probing |= s->open && granted != 0;
 	if (granted < 0 && s->open)
 		s->next_us = s->probe_us = now_us + BREAKER_LEAST_MS * 1000;
 	return granted != 0;
@@ -302,6 +309,7 @@ void breaker_served(struct breakers *b, const struct model *m, int64_t now_us)
 	if (!s->open && now_us - s->told_us < TELL_US)
 		return;
 	s->told_us = now_us;
+	s->probing = false;
 	snprintf(text, sizeof(text), "%" PRId64, s->served);
 	if (run(b, s, SCRIPT_SERVED, NULL, text, now_us) < 0)
 		served_alone(s);
@@ -312,21 +320,30 @@ bool breaker_failed(struct breakers *b, const struct model *m, const char *item,
 		    int64_t now_us)
 {
 	struct breaker *s = find_or_make(b, m);
-	char key[KEY_MAX], text[BREAKER_REASON_MAX + 16];
+	char key[KEY_MAX], text[BREAKER_REASON_MAX + 48];
 	int charged;
 
 	if (!s)
 		return false;
-	if (s->served > 0) { /* what came before it counts first */
-		s->told_us = 0;
-		s->served--;
-		breaker_served(b, m, now_us);
-	}
 	snprintf(s->why, sizeof(s->why), "%s", reason);
 	snprintf(key, sizeof(key), "weir:{model:%s}:failed:%s", m->name, item);
-	snprintf(text, sizeof(text), "%" PRId64 " %s", clock_backoff_us(999, 999, 0), s->why);
+	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %s", clock_backoff_us(999, 999, 0),
+		 s->served, s->why);
+	s->served = 0;
+	s->probing = false;
 	charged = run(b, s, SCRIPT_FAILED, key, text, now_us);
 	if (charged < 0)
 		failed_alone(s, now_us);
 	return charged > 0;
+}
+
+void breaker_given_back(struct breakers *b, const struct model *m, int64_t now_us)
+{
+	struct breaker *s = find(b, m);
+
+	if (!s || !s->probing)
+		return;
+	s->probing = false;
+	if (run(b, s, SCRIPT_BACK, NULL, "", now_us) < 0)
+		s->next_us = now_us + BREAKER_LEAST_MS * 1000;
 }

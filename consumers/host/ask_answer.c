@@ -44,7 +44,7 @@ static void add_usage(struct buffer *json, const struct ask *ask)
 {
 	const struct ask_past *past = &ask->past;
 	bool empty = json->size < 3; /* {} */
-	json->size--; /* the brace at its end */
+	json->size--;		     /* the brace at its end */
 	buffer_printf(json, "%s\"usage\":{\"ai_model\":", empty ? "" : ",");
 	buffer_add_json(json, (struct weir_text){ask->model->name, strlen(ask->model->name)});
 	add_counts(json, past);

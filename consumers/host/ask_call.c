@@ -11,7 +11,7 @@
 
 #define HOLD_MS 1000	       /* when the provider does not say how long */
 #define APART_US 2000000       /* over so long those come back that waited for an outage to end */
-#define LONG_TOKENS 4096	       /* of an answer, which every model can */
+#define LONG_TOKENS 4096       /* of an answer, which every model can */
 #define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	       /* then there may be memory for another request */
 #define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
@@ -24,19 +24,20 @@ static int64_t longer(int64_t limit)
 	return 4 * limit < most ? 4 * limit : most;
 }
 
-/* The models file's max_tokens goes before the template's, and nothing goes beyond it. Else one that
- * was cut is asked for again with more. */
+/* The models file's max_tokens goes before the template's, and nothing goes beyond it. Else one
+ * that was cut is asked for again with more. */
 static void set_limit(struct ask *ask)
 {
 	int64_t own = ask->model->max_tokens, most = template_max_tokens(ask->template);
-	ask->whose = own > 0 ? "the max_tokens of ai_model"
+	ask->whose = own > 0	? "the max_tokens of ai_model"
 		     : most > 0 ? "the max_tokens of the template"
 				: "what an answer may have where neither model nor template says";
 	ask->of = own > 0 ? ask->model->name : most > 0 ? template_name(ask->template) : "";
 	ask->limit = own > 0 ? own : most > 0 ? most : MODEL_MAX_TOKENS;
 	if (own == 0 && ask->past.bad > 0 && ask->past.cut) {
 		ask->limit = longer(ask->limit);
-		ask->whose = "more than that of the template or the preset, as the one before was cut";
+		ask->whose =
+			"more than that of the template or the preset, as the one before was cut";
 		ask->of = "";
 	}
 }
@@ -121,7 +122,8 @@ static void tell_limit(struct ask *ask)
 			  u->output, ask->limit);
 	else
 		weir_fail(&r->error, "cut_answer",
-			  "the answer was cut at %" PRId64 " tokens, %s%s%s: a larger max_tokens of "
+			  "the answer was cut at %" PRId64
+			  " tokens, %s%s%s: a larger max_tokens of "
 			  "ai_model %s in the models file lets it end",
 			  ask->limit, ask->whose, *ask->of ? " " : "", ask->of, ask->model->name);
 }
@@ -375,6 +377,7 @@ static bool may_call(struct asks *a, struct ask *ask, int64_t now)
 	}
 	if (pace_take(a->pace, m->model, ask->tokens, m->ready, now))
 		return true;
+	breaker_given_back(a->breakers, m->model, now);
 	m->again_us = pace_next_us(a->pace, m->model, now);
 	if (m->again_us <= now)
 		m->again_us = now + 1000;

@@ -50,6 +50,7 @@ static void end_calling(struct asks *a, struct ask *ask)
 	ask->call = NULL;
 	a->bytes -= ask->body.size;
 	buffer_release(&ask->body);
+	breaker_given_back(a->breakers, m->model, clock_us()); /* unless it was told of the end */
 	m->in_flight--;
 	if (m->again_us == INT64_MAX)
 		m->again_us = 0;

@@ -58,10 +58,6 @@ RETURN CASE
 	  OR n ~* '^[a-z]{2}' AND btrim(lower(n), left(lower(n), 1)) = '' THEN ''
 	ELSE n END;
 
--- What says nothing now is no other number of the same thing (weir.has_other_number()).
-UPDATE weir.vendor_item_mappings SET item_number = ''
- WHERE item_number <> '' AND weir.item_number(item_number) = '';
-
 -- ---- words ----
 
 -- Words that the comparison has to know, in the form that weir.words() gives them:
@@ -324,13 +320,6 @@ BEGIN
 	END IF;
 END $$;
 
--- Whether a number that a vendor has given to one description counts for another: 2 they are the
--- same; 1 they may be written of one thing, one of them shortened; 0 it does not.
-CREATE FUNCTION weir.number_counts(known_key text, key text) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN known_key = key THEN 2
-       ELSE least((weir.compare_keys(known_key, key)).verdict, 1) END;
-
 -- ---- finding ----
 
 -- What is known of lines: those without a mapping_id are still to be mapped. That a description is
@@ -340,9 +329,10 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	matches weir.line_match[];
 BEGIN
-	SELECT array_agg(ROW(v.vendor_id, coalesce(n.mapping_id, d.mapping_id),
-	                     coalesce(n.item_id, d.item_id), 'exact',
-	                     coalesce(n.needs_review, d.needs_review), NULL)::weir.line_match
+	SELECT array_agg(ROW(v.vendor_id, coalesce(e.mapping_id, n.mapping_id, d.mapping_id),
+	                     coalesce(e.item_id, n.item_id, d.item_id), 'exact',
+	                     coalesce(e.needs_review, n.needs_review, d.needs_review),
+	                     NULL)::weir.line_match
 	                 ORDER BY l.ordinality)
 	  INTO matches
 	  FROM unnest(lines) WITH ORDINALITY AS l
@@ -351,12 +341,20 @@ BEGIN
 	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
 	         FROM weir.vendor_item_mappings m
-	        CROSS JOIN LATERAL (SELECT CASE WHEN m.description = l.description THEN 2
-	              ELSE weir.number_counts(m.item_key, weir.item_key(l.description)) END AS counts
-	              OFFSET 0) c
 	        WHERE m.vendor_id = v.vendor_id AND m.item_number = g.item_number
-	          AND m.base_unit = l.base_unit AND m.item_number <> '' AND c.counts > 0
-	        ORDER BY c.counts DESC, m.mapping_id LIMIT 1) n ON true
+	          AND m.base_unit = l.base_unit AND m.item_number <> ''
+	          AND m.description = l.description
+	        ORDER BY m.mapping_id LIMIT 1) e ON true
+	  -- The same number, other words. One on the lines of more than twenty things is none of a thing.
+	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
+	         FROM (SELECT weir.item_key(l.description) AS key
+	                WHERE e.mapping_id IS NULL AND g.item_number <> '' OFFSET 0) q
+	        CROSS JOIN LATERAL (SELECT k.* FROM weir.vendor_item_mappings k
+	                WHERE k.vendor_id = v.vendor_id AND k.item_number = g.item_number
+	                  AND k.base_unit = l.base_unit AND k.item_number <> ''
+	                ORDER BY k.item_key <> q.key, k.mapping_id LIMIT 20) m
+	        WHERE m.item_key = q.key OR (weir.compare_keys(m.item_key, q.key)).verdict > 0
+	        ORDER BY m.item_key <> q.key, m.mapping_id LIMIT 1) n ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
 	         FROM weir.vendor_item_mappings m
 	        WHERE g.item_number = '' AND m.vendor_id = v.vendor_id
@@ -389,7 +387,8 @@ END $$;
 CREATE FUNCTION weir.has_other_number(vendor bigint, item bigint, number text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
 SELECT number <> '' AND EXISTS (SELECT FROM weir.vendor_item_mappings m
-        WHERE m.item_id = item AND m.vendor_id = vendor AND m.item_number NOT IN ('', number))
+        WHERE m.item_id = item AND m.vendor_id = vendor AND m.item_number <> number
+          AND weir.item_number(m.item_number) <> '') -- a ledger of before may hold such
 $$;
 
 -- What a line may be, of the items that are similar to it: the item, how it was found and why that is

@@ -51,5 +51,8 @@ void breaker_served(struct breakers *b, const struct model *m, int64_t now_us);
  * fault, and to be charged. */
 bool breaker_failed(struct breakers *b, const struct model *m, const char *item, const char *reason,
 		    int64_t now_us);
+/* A call that might have begun did not, or ended in neither: a limit was reached, or it was given
+ * up. Without a probe on the way it does nothing. */
+void breaker_given_back(struct breakers *b, const struct model *m, int64_t now_us);
 
 #endif
