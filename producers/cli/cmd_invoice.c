@@ -24,7 +24,8 @@ static const struct weir_option options[] = {
 	 .offset = AT(remap),
 	 .unit = "MAPPING=ITEM|new",
 	 .help = "The mapping, flagged or not, leads to that item, or to a new one of its own "
-		 "description. What was booked through it moves along. Several: 17=4,18=new."},
+		 "description (and number, where two of a vendor are called so). What was booked "
+		 "through it moves along. Several: 17=4,18=new."},
 	{.name = "vendor",
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(vendor),
@@ -158,7 +159,8 @@ const struct command command_invoice = {
 		"flagged, the other candidates, and what was booked through it.\n\n"
 		"--accept says that it is right. --remap leads it elsewhere, from now on and for\n"
 		"what was booked: transactions, quantities, prices and last purchases move with\n"
-		"it. An item of another base unit is refused: grams are never added to pieces.\n"
+		"it; an item that was made for it is removed when nothing is left there. An item\n"
+		"of another base unit is refused: grams are never added to pieces.\n"
 		"Remaps come first, then accepts, each in a transaction of its own; one that\n"
 		"fails does not keep the others from being done.\n\n"
 		"  weir invoice review alice\n"

@@ -23,18 +23,23 @@ DROP FUNCTION IF EXISTS weir.telling_words(text);
 
 -- ---- keys ----
 
--- weir.text_key() of a description, with the points of its numbers: 1.5 is neither 1/5 nor 15. They
--- are kept as a character that no text has (Unicode, "noncharacters").
+-- weir.text_key() of a description, with those marks that make another thing of it: the point of a
+-- number (1.5 is neither 1/5 nor 15), inches and feet behind one (6", 6'), and a plus behind a word
+-- (grade A+). They are kept as characters that no text has (Unicode, "noncharacters").
 CREATE FUNCTION weir.item_key(description text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN description ~ '\.[0-9]' THEN
-       replace(weir.text_key(regexp_replace(description, '(?<![[:alpha:]])\.(?=[0-9])', U&'\FDD0',
-                                            'g')), U&'\FDD0', '.')
+RETURN CASE WHEN description ~ '\.[0-9]|[[:alnum:]][+"\u2033\u201D''\u2032\u2019]' THEN
+       translate(weir.text_key(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+               description, '(?<![[:alpha:]])\.(?=[0-9])', U&'\FDD0', 'g'),
+               '(?<=[[:alnum:]])\+(?![[:alnum:]])', U&'\FDD1', 'g'),
+               '(?<=[0-9])["\u2033\u201D](?![[:alnum:]])', U&'\FDD2', 'g'),
+               '(?<=[0-9])[''\u2032\u2019](?![[:alnum:]])', U&'\FDD3', 'g')),
+               U&'\FDD0\FDD1\FDD2\FDD3', U&'.+"\0027')
        ELSE weir.text_key(description) END;
 
 UPDATE weir.inventory_items SET item_key = weir.item_key(description)
- WHERE description ~ '\.[0-9]' AND item_key <> weir.item_key(description);
+ WHERE description ~ '[.+"\u2033\u201D''\u2032\u2019]' AND item_key <> weir.item_key(description);
 UPDATE weir.vendor_item_mappings SET item_key = weir.item_key(description)
- WHERE description ~ '\.[0-9]' AND item_key <> weir.item_key(description);
+ WHERE description ~ '[.+"\u2033\u201D''\u2032\u2019]' AND item_key <> weir.item_key(description);
 
 -- An item number as its vendor gave it, or '' for what stands there because something has to: zeros,
 -- one letter or (four times and more) one digit repeated, punctuation, a number that a spreadsheet
@@ -140,7 +145,7 @@ RETURN CASE name
 -- British spelling. What may be two words is not here: wht (white, wheat), brd (bread, breaded), blk.
 CREATE FUNCTION weir.word_written(w text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce('{
-	"w": "with", "wo": "without", "wout": "without",
+	"\"": "inch", "''": "foot", "w": "with", "wo": "without", "wout": "without",
 	"lg": "large", "lrg": "large", "sm": "small", "sml": "small", "jmb": "jumbo", "jmbo": "jumbo",
 	"chkn": "chicken", "chckn": "chicken", "chix": "chicken", "trky": "turkey", "prk": "pork",
 	"shrmp": "shrimp", "slmn": "salmon", "saus": "sausage", "bcn": "bacon",
@@ -509,3 +514,94 @@ SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
   JOIN weir.vendor_item_mappings m USING (mapping_id)
   JOIN weir.inventory_items i USING (item_id)
 $$;
+
+-- ---- review ----
+
+-- The item that a mapping has led to, if it was made for it and nothing leads there any more; unless
+-- something of the user's own refers to it.
+CREATE FUNCTION weir.remove_unused(m weir.vendor_item_mappings) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM weir.inventory_items i
+	 WHERE i.item_id = m.item_id AND m.match = 'new'
+	   AND NOT EXISTS (SELECT FROM weir.vendor_item_mappings k WHERE k.item_id = m.item_id)
+	   AND NOT EXISTS (SELECT FROM weir.inventory_transactions t WHERE t.item_id = m.item_id);
+EXCEPTION WHEN integrity_constraint_violation THEN
+	NULL;
+END $$;
+
+-- The item that a mapping is to lead to. NULL: there is none as yet.
+CREATE FUNCTION weir.choose_item(m weir.vendor_item_mappings, item bigint)
+RETURNS weir.inventory_items LANGUAGE plpgsql AS $$
+DECLARE
+	target weir.inventory_items;
+BEGIN
+	SELECT * INTO target FROM weir.inventory_items i WHERE i.user_id = m.user_id
+	   AND CASE WHEN item IS NULL THEN i.base_unit = m.base_unit AND i.item_key = m.item_key
+	            ELSE i.item_id = item END;
+	IF target.item_id IS NULL AND item IS NOT NULL THEN
+		RAISE EXCEPTION 'there is no item %', item USING ERRCODE = 'WE002';
+	END IF;
+	IF target.base_unit <> m.base_unit THEN
+		RAISE EXCEPTION 'item % is counted in %, and what came through mapping % in %', item,
+		      target.base_unit, m.mapping_id, m.base_unit USING ERRCODE = 'WE002';
+	END IF;
+	RETURN target;
+END $$;
+
+-- Makes a mapping's item of its own, or gets it. Where another number of its vendor leads to the one
+-- of that description, the item's name has the number, too.
+CREATE FUNCTION weir.take_own_item(m weir.vendor_item_mappings) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	target weir.inventory_items := weir.choose_item(m, NULL);
+	other weir.vendor_item_mappings := m;
+BEGIN
+	IF target.item_id IS NULL THEN
+		RETURN weir.make_item(m.user_id, m.base_unit, m.item_key, m.description, NULL);
+	END IF;
+	IF m.item_number = '' OR NOT EXISTS (
+	       SELECT FROM weir.vendor_item_mappings k WHERE k.item_id = target.item_id
+	          AND k.vendor_id = m.vendor_id AND k.item_key = m.item_key
+	          AND k.item_number NOT IN ('', m.item_number)) THEN
+		RETURN target.item_id;
+	END IF;
+	other.description := format('%s (no. %s)', m.description, m.item_number);
+	other.item_key := weir.item_key(other.description);
+	target := weir.choose_item(other, NULL);
+	RETURN coalesce(target.item_id, weir.make_item(m.user_id, m.base_unit, other.item_key,
+	        other.description, NULL));
+END $$;
+
+-- The mapping leads to this item (NULL: to one of its own), and all that came through it moves along.
+-- Returns the item.
+CREATE OR REPLACE FUNCTION weir.remap_mapping(of_user text, mapping bigint, item bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	m weir.vendor_item_mappings;
+	target bigint;
+BEGIN
+	PERFORM weir.hold_inventories(ARRAY[of_user], ARRAY[of_user]);
+	SELECT * INTO m FROM weir.vendor_item_mappings k
+	 WHERE k.user_id = of_user AND k.mapping_id = mapping;
+	IF m.mapping_id IS NULL THEN
+		RAISE EXCEPTION 'there is no mapping %', mapping USING ERRCODE = 'WE002';
+	END IF;
+	target := CASE WHEN item IS NULL THEN weir.take_own_item(m)
+	          ELSE (weir.choose_item(m, item)).item_id END;
+	UPDATE weir.vendor_item_mappings k
+	   SET item_id = target, needs_review = false, reviewed_at = now()
+	 WHERE k.user_id = of_user AND k.mapping_id = mapping;
+	IF target <> m.item_id THEN
+		WITH moved AS (
+			UPDATE weir.inventory_transactions t SET item_id = target
+			 WHERE t.user_id = of_user AND t.item_id = m.item_id AND t.mapping_id = mapping
+			RETURNING t.invoice_id, t.line)
+		UPDATE weir.price_history h SET item_id = target FROM moved
+		 WHERE h.user_id = of_user AND h.invoice_id = moved.invoice_id AND h.line = moved.line;
+		PERFORM weir.recount_item(of_user, m.item_id);
+		PERFORM weir.recount_item(of_user, target);
+		PERFORM weir.remove_unused(m);
+	END IF;
+	RETURN target;
+END $$;

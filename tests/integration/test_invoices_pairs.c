@@ -156,9 +156,15 @@ static void keys(void)
 {
 	static const struct {
 		const char *text, *key;
-	} rows[] = {{"Hose 1/2 in.", "hose 1 2 in"}, {"Hose 1.5 IN", "hose 1.5 in"},
-		    {"Hose .5", "hose .5"},	     {"No.5 can, 2.0 LB.", "no 5 can 2.0 lb"},
-		    {"Beef 80/20", "beef 80 20"},    {"1.2.3", "1.2.3"}};
+	} rows[] = {{"Hose 1/2 in.", "hose 1 2 in"},
+		    {"Hose 1.5 IN", "hose 1.5 in"},
+		    {"Hose .5", "hose .5"},
+		    {"No.5 can, 2.0 LB.", "no 5 can 2.0 lb"},
+		    {"Beef 80/20", "beef 80 20"},
+		    {"Grade A+ Beef", "grade a+ beef"},
+		    {"Salt+Vinegar", "salt vinegar"},
+		    {"6\" plate", "6\" plate"},
+		    {"1.2.3", "1.2.3"}};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const char *seen = sql_text("SELECT weir.item_key('%s')", rows[i].text);
 		EXPECT(strcmp(seen, rows[i].key) == 0, "%s: %s", rows[i].text, seen);

@@ -1,5 +1,6 @@
 /* What a person is shown of mappings and decides on them, and what a report says of invoices. The
  * rows are written in SQL, so that every state can be had. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -312,6 +313,138 @@ static void some_remaps_are_refused(void)
 	expect_text(others, digest("bob"));
 }
 
+/* ---- what bookings have put in doubt ---- */
+
+/* One line of an invoice of carol's. */
+static void book_line(const char *invoice, const char *vendor, const char *number,
+		      const char *description)
+{
+	sql_text("SELECT count(*) FROM weir.book_invoices(ARRAY[1], ARRAY['carol'], ARRAY['%s'],"
+		 " ARRAY[json_build_object('vendor_name', '%s', 'invoice_number', '1',"
+		 "  'invoice_date', '2026-01-01', 'currency', 'USD', 'fuzzy_auto', 0.85,"
+		 "  'fuzzy_review', 0.6, 'failed_items', '[]'::json, 'warnings', '[]'::json, "
+		 "'lines',"
+		 "  json_build_array(json_build_object('line', 1, 'item_number', '%s', "
+		 "'description',"
+		 "   '%s', 'quantity', '1', 'unit_price', '2', 'credit', false, 'pack_count', '1',"
+		 "   'pack_each', '1', 'unit_factor', '1', 'base_unit', 'each')))::text])",
+		 invoice, vendor, number, description);
+}
+
+/* Of carol's mappings: item, match, whether it is flagged, and why. */
+static void expect_found(const char *invoice, const char *wanted)
+{
+	expect_text(wanted, sql_text("SELECT concat_ws(', ', i.description, m.match,"
+				     " m.needs_review, m.reason)"
+				     " FROM weir.inventory_transactions AS t"
+				     " JOIN weir.vendor_item_mappings AS m USING (mapping_id)"
+				     " JOIN weir.inventory_items AS i ON i.item_id = t.item_id"
+				     " WHERE t.user_id = 'carol' AND invoice_id = '%s'",
+				     invoice));
+}
+
+static int64_t mapping_of(const char *invoice)
+{
+	return sql("SELECT mapping_id FROM weir.inventory_transactions WHERE user_id = 'carol'"
+		   " AND invoice_id = '%s'",
+		   invoice);
+}
+
+static int64_t item_of(const char *invoice)
+{
+	return sql("SELECT item_id FROM weir.inventory_transactions WHERE user_id = 'carol'"
+		   " AND invoice_id = '%s'",
+		   invoice);
+}
+
+static __attribute__((format(printf, 2, 3))) const struct outcome *settle(const char *option,
+									  const char *fmt, ...)
+{
+	char value[64];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof value, fmt, ap);
+	va_end(ap);
+	return expect_done(run(NULL, "weir", "invoice", "review", "carol", option, value, NULL), 0);
+}
+
+static int64_t count_items(void)
+{
+	return sql("SELECT count(*) FROM weir.inventory_items WHERE user_id = 'carol'");
+}
+
+/* The item that was made for a line is removed when the line turns out to be another one, and stays
+ * where something else leads to it. */
+static void made_in_doubt(void)
+{
+	book_line("i1", "Acme", "", "BUTTER SOLID SALTED USDA AA");
+	book_line("i2", "Other", "", "BUTTER SOLID UNSALTED USDA AA");
+	expect_found("i2", "BUTTER SOLID UNSALTED USDA AA, new, t, other words: salted | unsalted");
+	book_line("i3", "Third", "", "Butter solid, unsalted, USDA AA");
+	expect_found("i3", "BUTTER SOLID UNSALTED USDA AA, exact, t, the item is in doubt itself");
+	EXPECT_INT(count_items(), 2);
+	settle("--remap", "%lld=%lld", (long long)mapping_of("i3"), (long long)item_of("i1"));
+	EXPECT_INT(count_items(), 2);
+	EXPECT_INT(item_of("i3"), item_of("i1"));
+	settle("--remap", "%lld=%lld", (long long)mapping_of("i2"), (long long)item_of("i1"));
+	EXPECT_INT(count_items(), 1);
+	EXPECT_INT(sql("SELECT quantity FROM weir.inventory_items WHERE user_id = 'carol'"), 3);
+	book_line("i4", "Other", "", "BUTTER SOLID UNSALTED USDA AA");
+	expect_found("i4", "BUTTER SOLID SALTED USDA AA, new, f, other words: salted | unsalted");
+}
+
+static void accepted_as_new(void)
+{
+	book_line("i1", "Acme", "", "BUTTER SOLID SALTED USDA AA");
+	book_line("i2", "Other", "", "BUTTER SOLID UNSALTED USDA AA");
+	settle("--accept", "%lld", (long long)mapping_of("i2"));
+	book_line("i3", "Third", "", "BUTTER SOLID UNSALTED USDA AA");
+	expect_found("i3", "BUTTER SOLID UNSALTED USDA AA, exact, f");
+}
+
+/* Back and forth: each line finds what the number was for it. */
+static void number_used_again(void)
+{
+	book_line("i1", "Acme", "5551", "MILK WHOLE GALLON");
+	book_line("i2", "Acme", "5551", "BLEACH GERMICIDAL ULTRA");
+	expect_found("i2", "BLEACH GERMICIDAL ULTRA, new, t, "
+			   "the number was used before: MILK WHOLE GALLON");
+	book_line("i3", "Acme", "5551", "WHOLE MILK GALLON");
+	book_line("i4", "Acme", "5551", "BLEACH GERMICIDAL");
+	EXPECT_INT(item_of("i3"), item_of("i1"));
+	EXPECT_INT(mapping_of("i4"), mapping_of("i2"));
+	EXPECT_INT(count_items(), 2);
+	settle("--remap", "%lld=%lld", (long long)mapping_of("i2"), (long long)item_of("i1"));
+	EXPECT_INT(count_items(), 1);
+	book_line("i5", "Acme", "5551", "BLEACH GERMICIDAL ULTRA");
+	EXPECT_INT(item_of("i5"), item_of("i1"));
+}
+
+/* A vendor says that these are two things; the same words are one until somebody says otherwise. */
+static void another_number(void)
+{
+	static const char why[] = "the vendor has another number for this";
+	char wanted[160];
+	book_line("i1", "Acme", "10", "Nitrile Gloves Powder Free Blue");
+	book_line("i2", "Acme", "11", "Gloves Nitrile Powder Free Blue");
+	snprintf(wanted, sizeof wanted, "Gloves Nitrile Powder Free Blue, new, t, %s", why);
+	expect_found("i2", wanted);
+	book_line("i3", "Acme", "12", "Nitrile Gloves Powder Free Blue");
+	snprintf(wanted, sizeof wanted, "Nitrile Gloves Powder Free Blue, exact, t, %s", why);
+	expect_found("i3", wanted);
+	settle("--remap", "%lld=new", (long long)mapping_of("i3"));
+	settle("--remap", "%lld=new", (long long)mapping_of("i3")); /* changes nothing */
+	EXPECT(item_of("i3") != item_of("i1"), "it is still the same item");
+	EXPECT_INT(count_items(), 3);
+	book_line("i4", "Acme", "12", "Nitrile Gloves Powder Free Blue");
+	EXPECT_INT(item_of("i4"), item_of("i3"));
+	book_line("i5", "Other", "10", "Gloves, Nitrile - Powder Free, Blue");
+	EXPECT(sql("SELECT needs_review::int4 FROM weir.vendor_item_mappings WHERE mapping_id = "
+		   "%lld",
+		   (long long)mapping_of("i5")) == 1,
+	       "it may be any of two");
+}
+
 /* One that fails does not keep the others from being done, and remaps come first. */
 static void several_at_once(void)
 {
@@ -491,6 +624,10 @@ void add_review_suite(void)
 	CU_add_test(s, "a mapping leads to another item", mapping_leads_to_another_item);
 	CU_add_test(s, "a mapping leads to a new item", mapping_leads_to_a_new_item);
 	CU_add_test(s, "some remaps are refused", some_remaps_are_refused);
+	CU_add_test(s, "an item that was made in doubt", made_in_doubt);
+	CU_add_test(s, "a new item is accepted", accepted_as_new);
+	CU_add_test(s, "an item number is used again", number_used_again);
+	CU_add_test(s, "another number of the same vendor", another_number);
 	CU_add_test(s, "several decisions at once", several_at_once);
 	CU_add_test(s, "garbage is refused", garbage_is_refused);
 	CU_add_test(s, "a report adds up invoices", report_adds_up_invoices);
