@@ -348,8 +348,7 @@ BEGIN
 	         FROM weir.vendor_item_mappings m
 	        WHERE m.vendor_id = v.vendor_id AND m.item_number = g.item_number
 	          AND m.base_unit = l.base_unit AND m.item_number <> ''
-	          AND m.description = l.description
-	        ORDER BY m.mapping_id LIMIT 1) e ON true
+	          AND m.description = l.description LIMIT 1) e ON true -- of one key there is one
 	  -- The same number, other words. One on the lines of more than twenty things is none of a thing.
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
 	         FROM (SELECT weir.item_key(l.description) AS key
