@@ -69,7 +69,7 @@ RETURN CASE
 --   silent    say nothing;
 --   measures  are measured against each other, and so are colors: what stands first is first;
 --   before    stand for what comes behind them (without egg), behind for what is before (tail off);
---   turning   make another thing of what the others say;
+--   turning   make another thing of what the others say, as words of un-, non-, -less and -free do;
 --   turned    pairs that are two things in the two orders;
 --   spelled   are right as they are, so that two of them are two words, however near: those of
 --             invoices that have another one near them, as sliced has spiced.
@@ -84,8 +84,12 @@ RETURN CASE name
 	WHEN 'before' THEN '{with,without,no,non,not,low,less,reduced,high,zero,x,xx,extra,super,half,
 	double,imitation,mock,artificial,for,from,semi,ultra,un,in}'
 	WHEN 'behind' THEN '{free,on,off,out,added,only,removed,flavored,flavor,style,type,substitute}'
-	WHEN 'turning' THEN '{free,less,no,non,not,without,off,out,low,reduced,zero,x,xx,xxx,extra,
-	imitation,substitute,alternative,artificial,mock,faux,vegan,replacer,un,half,double,mini,for}'
+	WHEN 'turning' THEN '{free,less,no,non,not,with,without,off,out,low,reduced,high,zero,x,xx,xxx,extra,
+	imitation,substitute,alternative,artificial,mock,faux,vegan,replacer,un,half,double,mini,for,
+	xxs,xs,s,m,l,xl,xxl,xxxl,small,medium,large,jumbo,giant,colossal,petite,a,aa,aaa,
+	organic,decaf,diet,light,regular,sweet,sf,gf,salted,sweetened,raw,cooked,fresh,frozen,
+	dri,dried,smoked,whole,skim,boneless,skinless,seedless,pitted,peeled,kosher,halal,empti,
+	return}'
 	WHEN 'turned' THEN '{chocolate milk,cheese pizza,butter cooki,butter cream,ice water,egg white,
 	egg yolk,fish oil,milk rice,cake pan,pan sauce,pot roast,cup cake}'
 	WHEN 'spelled' THEN '{
@@ -270,6 +274,19 @@ BEGIN
 	          AND (a[i] || ' ' || a[i + 1] = ANY (turned) OR b[j] || ' ' || b[j + 1] = ANY (turned)));
 END $$;
 
+-- Whether one of these words, where only one of two descriptions has it, makes another thing of it.
+CREATE FUNCTION weir.turns(words text[]) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN words && weir.word_list('turning')
+    OR EXISTS (SELECT FROM unnest(words) AS w WHERE w ~ '^(un|non)[a-z]{3}|[a-z]{3}(less|free)$');
+
+-- Whether the one goes on where the other has been cut off: before words that do not turn what it says,
+-- or in the middle of a word (of which "a" of "aa" is none).
+CREATE FUNCTION weir.goes_on(short text, long text, turned boolean) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN length(short) >= 10 AND starts_with(long, short)
+   AND (NOT turned OR substr(long, length(short) + 1, 1) <> ' '
+        AND regexp_replace(short, '^.* ', '') <> ALL (weir.word_list('turning')));
+
 -- How two keys compare, word by word: 3 each word of one has its twin in the other; 2 so they have if
 -- what may be an abbreviation or a slip is one; 1 one of them only has more words, none of which
 -- turns what the others say; 0 they are two things. unlike: what has no twin, of one | of the other.
@@ -313,10 +330,10 @@ BEGIN
 		place := least(cardinality(a), cardinality(b));
 		verdict := CASE
 			WHEN (a_left = '{}' OR b_left = '{}')
-			     AND NOT (a_left || b_left && weir.word_list('turning'))
+			     AND NOT weir.turns(a_left || b_left)
 			     AND (place > 1 OR greatest(cardinality(a), cardinality(b)) <= 2) THEN 1
-			WHEN length(a_key) >= 10 AND starts_with(b_key, a_key)
-			  OR length(b_key) >= 10 AND starts_with(a_key, b_key) THEN 1
+			WHEN weir.goes_on(a_key, b_key, weir.turns(a_left || b_left))
+			  OR weir.goes_on(b_key, a_key, weir.turns(a_left || b_left)) THEN 1
 			ELSE 0 END;
 	END IF;
 	IF verdict > 0 AND NOT weir.is_same_order(a, b) THEN

@@ -341,10 +341,20 @@ static bool is_in_order(const struct words_lists *lists, const struct words *a,
 
 /* ---- all of it ---- */
 
+/* unsalted, nonfat, boneless, sugarfree */
+static bool is_formed_to_turn(const char *word)
+{
+	size_t n = strlen(word);
+	return (n >= 5 && strncmp(word, "un", 2) == 0) ||
+	       (n >= 6 && strncmp(word, "non", 3) == 0) ||
+	       (n >= 7 && (strcmp(word + n - 4, "less") == 0 || strcmp(word + n - 4, "free") == 0));
+}
+
 static bool has_turning(const struct words_lists *lists, const struct words *w)
 {
 	for (int i = 0; i < w->count; i++)
-		if (w->twin[i] < 0 && is_in(lists, TURNING, w->word[i]))
+		if (w->twin[i] < 0 &&
+		    (is_in(lists, TURNING, w->word[i]) || is_formed_to_turn(w->word[i])))
 			return true;
 	return false;
 }
@@ -360,11 +370,16 @@ static bool is_shortened(const struct words_lists *lists, const struct words *a,
 	return !has_turning(lists, a) && !has_turning(lists, b) && (least > 1 || most <= 2);
 }
 
-/* One is the beginning of the other. */
-static bool is_beginning(const char *a, const char *b)
+/* One is the beginning of the other: before words that do not turn it, or cut in the middle of a
+ * word, of which "a" of "aa" is none. */
+static bool is_beginning(const struct words_lists *lists, const char *a, const char *b, bool turned)
 {
-	size_t n = strlen(a), m = strlen(b);
-	return (n >= 10 && strncmp(a, b, n) == 0) || (m >= 10 && strncmp(a, b, m) == 0);
+	const char *part = strlen(a) < strlen(b) ? a : b, *whole = part == a ? b : a;
+	size_t n = strlen(part);
+	const char *last = strrchr(part, ' ');
+	if (n < 10 || strncmp(part, whole, n) != 0)
+		return false;
+	return !turned || (whole[n] != ' ' && !is_in(lists, TURNING, last ? last + 1 : part));
 }
 
 enum words_verdict words_compare(const struct words_lists *lists, const char *a_key,
@@ -377,8 +392,9 @@ enum words_verdict words_compare(const struct words_lists *lists, const char *a_
 	pair_equal(&a, &b);
 	if (!is_joined(&a, &b))
 		verdict = pair_alike(lists, &a, &b);
+	bool turned = has_turning(lists, &a) || has_turning(lists, &b);
 	if (!is_joined(&a, &b) && count_single(&a) + count_single(&b) > 0)
-		verdict = is_shortened(lists, &a, &b) || is_beginning(a_key, b_key)
+		verdict = is_shortened(lists, &a, &b) || is_beginning(lists, a_key, b_key, turned)
 				  ? WORDS_SHORTENED
 				  : WORDS_APART;
 	return is_in_order(lists, &a, &b) ? verdict : WORDS_APART;
