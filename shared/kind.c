@@ -222,8 +222,7 @@ static bool is_null(const struct weir_map *map, const struct weir_field *f, unsi
 	       map_text(map, f->name, &text) == 0 && null_mark_is(text.data, text.size);
 }
 
-static int fail_null(const struct weir_field *f, const struct weir_map *map,
-		     struct weir_error *err)
+static int fail_null(const struct weir_field *f, const struct weir_map *map, struct weir_error *err)
 {
 	struct weir_text text;
 	if (map_text(map, f->name, &text) < 0)
@@ -346,23 +345,70 @@ int kind_check_parameters(const struct weir_plugin *p, const struct weir_map *co
 	return 0;
 }
 
+static int fail_spelling(const struct weir_plugin *p, struct weir_text key, const char *within,
+			 const char *meant, struct weir_error *err)
+{
+	return weir_fail(err, "bad_payload",
+			 "there is \"%s%.*s\", which %s does not read: it reads %s%s", within,
+			 key.size < KEY_SHOWN ? (int)key.size : KEY_SHOWN, key.data, p->kind,
+			 within, meant);
+}
+
+/* Of a map within the payload: the rows of the table that begin with `within`. */
+static int check_within(const struct weir_plugin *p, const struct weir_map *map, const char *within,
+			struct weir_error *err)
+{
+	size_t n = strlen(within);
+	struct weir_text key;
+	for (size_t i = 0; map_key(map, i, &key) == 0; i++) {
+		const char *meant = NULL;
+		bool known = false;
+		for (const struct weir_field *f = p->about->payload; f->name; f++) {
+			if (strncmp(f->name, within, n) != 0)
+				continue;
+			known |= text_is(key, f->name + n);
+			if (nearest_is_spelt(key, f->name + n))
+				meant = f->name + n;
+		}
+		if (meant && !known && map_type(map, meant) == 0 && key_says(map, key))
+			return fail_spelling(p, key, within, meant, err);
+	}
+	return 0;
+}
+
+/* The maps in an array of the payload, or the one map. */
+static int check_inner(const struct weir_plugin *p, const struct weir_map *map,
+		       const struct weir_field *field, struct weir_error *err)
+{
+	const struct weir_map *inner;
+	char within[80];
+	size_t count = 0;
+	if (map_map(map, field->name, &inner) == 0) {
+		snprintf(within, sizeof within, "%s.", field->name);
+		return check_within(p, inner, within, err);
+	}
+	snprintf(within, sizeof within, "%s[].", field->name);
+	if (map_count(map, field->name, &count) < 0)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (map_entry(map, field->name, i, &inner) == 0 &&
+		    check_within(p, inner, within, err) < 0)
+			return -1;
+	return 0;
+}
+
 int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 			const struct weir_item *item, struct weir_error *err)
 {
 	const struct weir_map *map = kind_input(item);
 	const struct template *template = NULL;
-	struct weir_text key;
-	if (!p->about || find_template(p, llm, item, &template) != HERE)
+	if (!p->about || !p->about->payload || find_template(p, llm, item, &template) != HERE)
 		return 0;
-	for (size_t i = 0; map_key(map, i, &key) == 0; i++) {
-		const struct weir_field *meant = 
-			find_meant(p->about->payload, key, nearest_is_spelt);
-		if (meant && map_type(map, meant->name) == 0 && key_says(map, key))
-			return weir_fail(err, "bad_payload",
-					 "there is \"%.*s\", which %s does not read: it reads %s",
-					 key.size < KEY_SHOWN ? (int)key.size : KEY_SHOWN, key.data,
-					 p->kind, meant->name);
-	}
+	if (check_within(p, map, "", err) < 0)
+		return -1;
+	for (const struct weir_field *f = p->about->payload; f->name; f++)
+		if (kind_is_key(f) && check_inner(p, map, f, err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -25,7 +25,8 @@ int kind_check(const struct weir_plugin *p, const struct llm *llm, const struct 
 
 /* For submit, after kind_check(): a key of the payload that differs from a field of the kind only
  * in case, or by blanks, "_" and "-", where that field itself is not there, is meant for it, and
- * would be passed over. bad_payload, naming both. Not asked of items that a template is read for.
+ * would be passed over; within its maps and arrays of maps as well. bad_payload, naming both. Not
+ * asked of items that a template is read for.
  */
 int kind_check_spelling(const struct weir_plugin *p, const struct llm *llm,
 			const struct weir_item *item, struct weir_error *err) WEIR_MUST_CHECK;
