@@ -110,7 +110,7 @@ void answer_visible(struct weir_text text, struct buffer *out, bool *open)
 struct rewriting {
 	const char *at, *end;
 	struct buffer *out;
-	bool pair; /* a key and a colon of the outermost object have been seen */
+	bool pair; /* a key in quotes has been seen, or one with its colon */
 	unsigned depth;
 	struct {
 		char close;
@@ -273,6 +273,7 @@ static bool write_item(struct rewriting *r, bool *done)
 		buffer_add_char(r->out, ',');
 	r->levels[r->depth - 1].any = true;
 	if (r->levels[r->depth - 1].close == '}') {
+		r->pair |= is_text(r);
 		if (!write_key(r))
 			return false;
 		skip_blanks(r);

@@ -40,7 +40,7 @@ struct answer_scan {
 enum scanned {
 	SCANNED_END,
 	SCANNED_OBJECT,
-	SCANNED_BROKEN, /* it has a key and a colon, but is no object */
+	SCANNED_BROKEN, /* it begins with a key, but is no object */
 	SCANNED_CUT,	/* the same, as the text ends within it */
 	SCANNED_TANGLED /* there is no end to it: it is given up */
 };

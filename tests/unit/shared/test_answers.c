@@ -128,6 +128,8 @@ static const struct {
 	{D "\nCorrected: {\"label\": \"good\", \"score\": ", NULL,
 	 "it ends before the object does"},
 	{D "\nCorrected: {\"label\": \"good\" \"score\": 0.5}", NULL, "is not JSON"},
+	{D "\nCorrected: {\"\"label\": \"good\", \"score\": 0.5}", NULL, "is not JSON"},
+	{"{" A "}", GOOD, NULL},
 	{A "\n{\"note\": \"done\"}", GOOD, NULL},
 	{"{\"note\": \"begin\"}\n" A, GOOD, NULL},
 	/* JSON that is none, with one meaning. */
