@@ -139,7 +139,7 @@ static void a_consumer_stops_in_a_pause(void)
 static void suspects_hear_of_a_pause(void)
 {
 	int items;
-	struct job *job = slow_job("suspects", 12, 1500);
+	struct job *job = slow_job("suspects", 12, 6000); /* longer than a kill takes */
 	start_slow(0, "0");
 	calls_go_on();
 	for (int i = 1; i <= 2; i++) {
