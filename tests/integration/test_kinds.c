@@ -60,12 +60,14 @@ static void refused_by_a_later_stage(void)
 		    "\"record_id\":\"1\"}\n");
 	const struct outcome *o =
 		run(NULL, "weir", "submit", "content", ITEMS, "--job", "k", "--stage", "content",
-		    "--stage", "sentiment", "--context", "model_key=document_metadata", LOCAL);
+		    "--stage", "sentiment", "--context", "model_key=document_metadata", "--context",
+		    "ai_model=local", "--plugin-dir", REAL_PLUGINS, NULL);
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "stage 2: table_name is \"pages\"");
 	write_items("{\"custom_id\":\"a\",\"text\":\"  \"}\n");
 	o = run(NULL, "weir", "submit", "content", ITEMS, "--job", "k", "--stage", "content",
-		"--stage", "sentiment", "--context", "model_key=document_metadata", LOCAL);
+		"--stage", "sentiment", "--context", "model_key=document_metadata", "--context",
+		"ai_model=local", "--plugin-dir", REAL_PLUGINS, NULL);
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "stage 2: it has nothing that sentiment reads");
 }
