@@ -44,7 +44,7 @@ static const char script[] =
 	"{'match': {'contains': 'reject it', 'path': 'line'},"
 	"  'do': {'line': 'errored', 'status': 400}},"
 	"{'match': {'contains': 'reject it'}, 'do': {'status': 400}},"
-	"{'match': {'contains': 'again and again'}, 'do': {'status': 500}},"
+	"{'match': {'contains': 'again and again'}, 'do': {'status': 409}},"
 	"{'match': {'contains': 'answer badly'}, 'do': {'answer': 'I would rather not.'}},"
 	"{'match': {'every': 29}, 'do': {'status': 500}},"
 	"{'match': {'every': 31}, 'do': {'status': 429, 'headers': {'retry-after': '0.3'}}},"
