@@ -116,15 +116,15 @@ static void refused(void)
 	expect_refused("ai_model=local", "idea.title", "idea.script",
 		       "written by a language model");
 	expect_refused("ai_model=clod", "idea.title", "idea.script", "claude");
-	expect_refused("ai_model=claude", "idea", NULL, "--stage idea.title");
-	expect_refused("ai_model=claude", "idea.poem", NULL, "--stage idea.title");
-	expect_refused("ai_model=claude", "idea.script", NULL, "what the step title has made");
+	expect_refused("ai_model=claude", "idea", NULL, "is not there, or blank");
+	expect_refused("ai_model=claude", "idea.poem", NULL, "is not there, or blank");
+	expect_refused("ai_model=claude", "idea.script", NULL, "is not there, or blank");
 	FILE *f = fopen(IDEAS, "w");
 	if (!EXPECT(f != NULL, "cannot write " IDEAS))
 		return;
 	fprintf(f, "{\"custom_id\":\"a\",\"idea\":\"\"}\n");
 	fclose(f);
-	expect_refused("ai_model=claude", "idea.title", NULL, "idea must be a text");
+	expect_refused("ai_model=claude", "idea.title", NULL, "lacks idea, a text");
 }
 
 void add_idea_suite(void);
