@@ -226,35 +226,48 @@ static void parts_of(const struct model *m, const struct usage *u, struct part o
 	memcpy(out, parts, sizeof(parts));
 }
 
-const char *model_cost_gap(const struct model *m, const struct usage *u)
+/* NULL: *sum is what all of them cost; else why nobody knows it. */
+static const char *add_up(const struct part parts[PARTS], int64_t *sum)
+{
+	int64_t cost;
+
+	*sum = 0;
+	for (size_t i = 0; i < PARTS; i++) {
+		if (parts[i].tokens < 0)
+			return "one of its counts of tokens is below zero";
+		if (parts[i].price == PRICE_UNKNOWN && (parts[i].always || parts[i].tokens > 0))
+			return parts[i].gap;
+		if (parts[i].tokens == 0)
+			continue;
+		if (__builtin_mul_overflow(parts[i].tokens, parts[i].price, &cost) ||
+		    __builtin_add_overflow(*sum, cost, sum))
+			return "its cost is more than can be held";
+	}
+	return NULL;
+}
+
+static const char *cost_of(const struct model *m, const struct usage *u, int64_t *cost)
 {
 	struct part parts[PARTS];
 
 	if (u->fault != NULL)
 		return u->fault;
 	parts_of(m, u, parts);
-	for (size_t i = 0; i < PARTS; i++)
-		if (parts[i].price == PRICE_UNKNOWN && (parts[i].always || parts[i].tokens > 0))
-			return parts[i].gap;
-	return NULL;
+	return add_up(parts, cost);
+}
+
+const char *model_cost_gap(const struct model *m, const struct usage *u)
+{
+	int64_t cost;
+
+	return cost_of(m, u, &cost);
 }
 
 int64_t model_cost(const struct model *m, const struct usage *u)
 {
-	struct part parts[PARTS];
-	int64_t sum = 0, cost;
+	int64_t cost;
 
-	if (model_cost_gap(m, u) != NULL)
-		return COST_UNKNOWN;
-	parts_of(m, u, parts);
-	for (size_t i = 0; i < PARTS; i++) {
-		if (parts[i].tokens <= 0)
-			continue;
-		if (__builtin_mul_overflow(parts[i].tokens, parts[i].price, &cost) ||
-		    __builtin_add_overflow(sum, cost, &sum))
-			return INT64_MAX;
-	}
-	return sum;
+	return cost_of(m, u, &cost) == NULL ? cost : COST_UNKNOWN;
 }
 
 void model_cost_text(int64_t cost, char out[COST_TEXT_MAX])

@@ -140,8 +140,8 @@ const struct model *models_at(const struct models *m, size_t i);
 const struct model *models_find(const struct models *m, struct weir_text name,
 				struct weir_error *err);
 
-/* What an answer cost, in 10^-12 of the currency, capped at INT64_MAX; or COST_UNKNOWN, and then
- * model_cost_gap() says why, in a constant text. */
+/* What an answer cost, in 10^-12 of the currency; or COST_UNKNOWN, and then model_cost_gap() says why,
+ * in a constant text. What does not fit (9.2 million of the currency) is not known either. */
 #define COST_UNKNOWN INT64_C(-1)
 int64_t model_cost(const struct model *m, const struct usage *u);
 const char *model_cost_gap(const struct model *m, const struct usage *u); /* NULL: it is known */

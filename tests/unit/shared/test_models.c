@@ -480,9 +480,8 @@ static void costs(void)
 		{1000000, 5000000, 123, 0, 123000000, "0.000123"},
 		{1, 0, 1, 0, 1, "0.000000000001"},
 		{150000, 600000, 1, 1, 750000, "0.00000075"},
-		{1000000, 0, -5, 0, 0, "0"},
-		{1000000000000, 0, 1000000000, 0, INT64_MAX, "9223372.036854775807"},
-		{1000000000000, 1000000000000, 9000000, 9000000, INT64_MAX, "9223372.036854775807"},
+		{INT64_MAX, 0, 1, 0, INT64_MAX, "9223372.036854775807"},
+		{INT64_MAX, 1, 1, 0, INT64_MAX, "9223372.036854775807"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -495,6 +494,33 @@ static void costs(void)
 		CU_ASSERT_EQUAL(model_cost(&x, &u), rows[i].cost);
 		model_cost_text(rows[i].cost, text);
 		CU_ASSERT_STRING_EQUAL(text, rows[i].text);
+	}
+}
+
+/* A cost that no number here can be is not known: neither the largest there is, nor 0. */
+static void costs_beyond(void)
+{
+	static const struct {
+		int64_t input_price, output_price, input, output;
+		const char *gap;
+	} rows[] = {
+		{1000000000000, 0, 1000000000, 0, "its cost is more than can be held"},
+		{1000000000000, 1000000000000, 9000000, 9000000,
+		 "its cost is more than can be held"},
+		{INT64_MAX, 1, 1, 1, "its cost is more than can be held"},
+		{1000000, 0, -5, 0, "one of its counts of tokens is below zero"},
+		{1000000, 1000000, 7, -1, "one of its counts of tokens is below zero"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct model x = {.input_price = rows[i].input_price,
+					.output_price = rows[i].output_price};
+		const struct usage u = {.input = rows[i].input, .output = rows[i].output};
+		const char *gap = model_cost_gap(&x, &u);
+
+		CU_ASSERT_EQUAL(model_cost(&x, &u), COST_UNKNOWN);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(gap);
+		CU_ASSERT_STRING_EQUAL(gap, rows[i].gap);
 	}
 }
 
@@ -703,6 +729,7 @@ void add_models_suite(void)
 	CU_ADD_TEST(suite, key_files);
 	CU_ADD_TEST(suite, bad_key_files);
 	CU_ADD_TEST(suite, costs);
+	CU_ADD_TEST(suite, costs_beyond);
 	CU_ADD_TEST(suite, kinds_of_tokens);
 	CU_ADD_TEST(suite, only_what_is_there_needs_a_price);
 	CU_ADD_TEST(suite, prices_are_exact);
