@@ -274,7 +274,10 @@ static int fail_duplicate(struct weir_text id, struct where first, struct where 
 {
 	struct weir_error why;
 	int size = id.size < NAME_SHOWN ? (int)id.size : NAME_SHOWN;
-	if (first.line == 0)
+	if (first.line == 0 && !first.record_id.data)
+		weir_fail(&why, "duplicate", "the job has the custom_id %.*s already", size,
+			  id.data);
+	else if (first.line == 0)
 		weir_fail(&why, "duplicate", "%.*s has the custom_id %.*s already",
 			  shown(first.record_id), first.record_id.data, size, id.data);
 	else if (first.file.data && !same_text(first.file, second.file))
@@ -342,11 +345,11 @@ static int ask_for_ids(struct submission *s, const struct entry *entries, int n,
 	return ledger_query(s->plan.ledger, find_ids, &s->params, true, out, err);
 }
 
-/* The insert met a custom_id that the job has already: which, and where did it stand? */
+/* The insert met a row that stands already, as err says. If that is a custom_id of the job: which, and
+ * where did it stand? Else it stays what the ledger said. */
 static int explain_duplicate(struct submission *s, struct weir_error *err)
 {
 	PGresult *r = NULL;
-	int rc = -1;
 	if (ask_for_ids(s, s->sent, s->sent_size, &r, err) < 0)
 		return -1;
 	if (PQntuples(r) > 0) {
@@ -356,7 +359,7 @@ static int explain_duplicate(struct submission *s, struct weir_error *err)
 			       e ? where_of(e) : (struct where){0}, err);
 	}
 	PQclear(r);
-	return rc;
+	return -1;
 }
 
 /* Of what find_ids has found; -1: it is not among it. */
@@ -411,6 +414,7 @@ static int explain_ended(struct submission *s, struct weir_error *err)
 			 s->plan.job->job_id);
 }
 
+/* err: what the ledger said; it is that still where nothing more is known. */
 static int explain_failure(struct submission *s, struct weir_error *err)
 {
 	struct weir_error ignored;
@@ -471,6 +475,12 @@ static entry_column *const columns[] = {col_id,	     col_table,	  col_record,
 
 #define COLUMNS (sizeof columns / sizeof *columns - 1)
 
+/* 0, which is none, where the ledger has no room for it. */
+static int32_t line_of(const struct entry *e)
+{
+	return e->line <= INT32_MAX ? (int32_t)e->line : 0;
+}
+
 static int send_items(struct submission *s, struct weir_error *err)
 {
 	struct params *p = &s->params;
@@ -480,7 +490,7 @@ static int send_items(struct submission *s, struct weir_error *err)
 	params_int(p, (int32_t)first_ordinal(s));
 	params_array(p, TYPE_INT4, (size_t)s->size);
 	for (int i = 0; i < s->size; i++)
-		params_add_int(p, (int32_t)(s->entries[i].line & INT32_MAX));
+		params_add_int(p, line_of(&s->entries[i]));
 	params_array_end(p);
 	for (size_t c = 0; c < COLUMNS + s->plan.id_hash; c++) {
 		params_array(p, TYPE_TEXT, (size_t)s->size);
