@@ -121,8 +121,8 @@ const struct weir_option request_options[] = {
 	 .offset = AT(skip_bad),
 	 .unit = "FILE",
 	 .help = "Write faulty records to this file and go on, instead of stopping at the first. "
-		 "Of items of several CSV rows all rows, below the header, to be mended and "
-		 "submitted."},
+		 "Of items of several CSV rows all rows, below the header, and of rows of the "
+		 "database JSON Lines, to be mended and submitted."},
 	{.name = "wait",
 	 .type = WEIR_OPTION_FLAG,
 	 .offset = AT(wait),

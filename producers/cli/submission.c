@@ -69,7 +69,7 @@ static const char read_batch[] =
 	" WHERE job_id = $1 AND stage = 1 AND ordinal >= $2 AND ordinal < $2 + $3 ORDER BY ordinal";
 
 static const char find_ids[] =
-	"SELECT custom_id, coalesce(line, 0)::int8, record_id, ordinal FROM weir.items"
+	"SELECT custom_id, coalesce(line, 0)::int8, record_id, ordinal, table_name FROM weir.items"
 	" WHERE job_id = $1 AND stage = 1 AND ordinal < $2 AND custom_id = ANY ($3::text[])";
 
 /* ---- entries ---- */
@@ -152,8 +152,8 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 	if (!s)
 		return weir_fail_memory(err);
 	s->plan = *plan;
-	if (checker_init(&s->checker, plan->plugins, plan->llm, plan->job->job_id, plan->job->stages,
-			 err) < 0) {
+	if (checker_init(&s->checker, plan->plugins, plan->llm, plan->job->job_id,
+			 plan->job->stages, err) < 0) {
 		free(s);
 		return -1;
 	}
@@ -190,19 +190,39 @@ bool submission_pending(const struct submission *s) { return s->size > 0; }
 #define SHOWN 200   /* bytes of a file's name in an error */
 #define SAID_MAX 20 /* skipped records of which it is said why */
 
-static int shown(struct weir_text file) { return file.size < SHOWN ? (int)file.size : SHOWN; }
+/* Where a record stands: in a file, on a line; or it is a file, which its record_id names, or a row
+ * of the database, which both names tell. */
+struct where {
+	uint64_t line;
+	struct weir_text file, table_name, record_id;
+};
 
-static int at_line(uint64_t line, struct weir_text file, const struct weir_error *why,
-		   struct weir_error *err)
+static struct where where_of(const struct entry *e)
 {
-	if (file.data && line)
-		return weir_fail(err, why->code, "%.*s: line %" PRIu64 ": %s", shown(file),
-				 file.data, line, why->text);
-	if (file.data)
-		return weir_fail(err, why->code, "%.*s: %s", shown(file), file.data, why->text);
-	if (line == 0)
-		return weir_fail(err, why->code, "%s", why->text);
-	return weir_fail(err, why->code, "line %" PRIu64 ": %s", line, why->text);
+	return (struct where){e->line, e->file, e->table_name, e->record_id};
+}
+
+static struct where where_of_record(const struct source_record *r)
+{
+	return (struct where){r->line, r->file, r->table_name, r->record_id};
+}
+
+static int shown(struct weir_text text) { return text.size < SHOWN ? (int)text.size : SHOWN; }
+
+static int at(struct where w, const struct weir_error *why, struct weir_error *err)
+{
+	if (w.file.data && w.line)
+		return weir_fail(err, why->code, "%.*s: line %" PRIu64 ": %s", shown(w.file),
+				 w.file.data, w.line, why->text);
+	if (w.file.data)
+		return weir_fail(err, why->code, "%.*s: %s", shown(w.file), w.file.data, why->text);
+	if (w.line)
+		return weir_fail(err, why->code, "line %" PRIu64 ": %s", w.line, why->text);
+	if (w.table_name.data && w.record_id.data)
+		return weir_fail(err, why->code, "%.*s %.*s: %s", shown(w.table_name),
+				 w.table_name.data, shown(w.record_id), w.record_id.data,
+				 why->text);
+	return weir_fail(err, why->code, "%s", why->text);
 }
 
 static bool write_line(FILE *out, struct weir_text line)
@@ -258,17 +278,6 @@ static const struct entry *find_entry(const struct entry *entries, int n, struct
 
 #define NAME_SHOWN 100 /* bytes of a custom_id */
 
-/* Where a record stands: in a file, on a line; or it is a file, which its record_id names. */
-struct where {
-	uint64_t line;
-	struct weir_text file, record_id;
-};
-
-static struct where where_of(const struct entry *e)
-{
-	return (struct where){e->line, e->file, e->record_id};
-}
-
 static int fail_duplicate(struct weir_text id, struct where first, struct where second,
 			  struct weir_error *err)
 {
@@ -278,8 +287,9 @@ static int fail_duplicate(struct weir_text id, struct where first, struct where 
 		weir_fail(&why, "duplicate", "the job has the custom_id %.*s already", size,
 			  id.data);
 	else if (first.line == 0)
-		weir_fail(&why, "duplicate", "%.*s has the custom_id %.*s already",
-			  shown(first.record_id), first.record_id.data, size, id.data);
+		weir_fail(&why, "duplicate", "%.*s %.*s has the custom_id %.*s already",
+			  shown(first.table_name), first.table_name.data, shown(first.record_id),
+			  first.record_id.data, size, id.data);
 	else if (first.file.data && !same_text(first.file, second.file))
 		weir_fail(&why, "duplicate",
 			  "custom_id %.*s stands on line %" PRIu64 " of %.*s already", size,
@@ -287,7 +297,7 @@ static int fail_duplicate(struct weir_text id, struct where first, struct where 
 	else
 		weir_fail(&why, "duplicate", "custom_id %.*s stands on line %" PRIu64 " already",
 			  size, id.data, first.line);
-	return at_line(second.line, second.file, &why, err);
+	return at(second, &why, err);
 }
 
 /* What the operator calls it. */
@@ -330,7 +340,8 @@ static struct weir_text find_place(const struct submission *s, int64_t ordinal)
 static struct where where_of_row(const struct submission *s, const PGresult *r, int row)
 {
 	uint64_t line = (uint64_t)ledger_big(r, row, 1);
-	return (struct where){line, find_place(s, ledger_int(r, row, 3)), ledger_text(r, row, 2)};
+	return (struct where){line, find_place(s, ledger_int(r, row, 3)), ledger_text(r, row, 4),
+			      ledger_text(r, row, 2)};
 }
 
 static int ask_for_ids(struct submission *s, const struct entry *entries, int n, PGresult **out,
@@ -568,7 +579,7 @@ static int fail_different(const struct submission *s, const struct entry *e, con
 		  s->plan.job->job_id, what,
 		  name_of(e).size < NAME_SHOWN ? (int)name_of(e).size : NAME_SHOWN,
 		  name_of(e).data);
-	return at_line(e->line, e->file, &why, err);
+	return at(where_of(e), &why, err);
 }
 
 static int compare_entry(const struct submission *s, const struct entry *e, const PGresult *r,
@@ -649,9 +660,8 @@ static int check_record(struct submission *s, const struct source_record *r,
 {
 	struct weir_error why;
 	if (twin)
-		return fail_duplicate(name_of(twin), where_of(twin),
-				      (struct where){r->line, r->file, r->record_id}, err);
-	return checker_check(&s->checker, r, &why) < 0 ? at_line(r->line, r->file, &why, err) : 0;
+		return fail_duplicate(name_of(twin), where_of(twin), where_of_record(r), err);
+	return checker_check(&s->checker, r, &why) < 0 ? at(where_of_record(r), &why, err) : 0;
 }
 
 int submission_add(struct submission *s, const struct source_record *record, struct weir_error *err)
@@ -663,7 +673,7 @@ int submission_add(struct submission *s, const struct source_record *record, str
 	s->header = record->header;
 	int rc = name_record(s, &r, hashed, &why);
 	if (rc < 0) {
-		at_line(r.line, r.file, &why, err);
+		at(where_of_record(&r), &why, err);
 	} else {
 		twin = find_entry(s->entries, s->size, r.custom_id);
 		rc = check_record(s, &r, twin, err);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source.h"
+#include "record.h"
 #include "weir/ledger.h"
 
 #define FETCH "FETCH 500 FROM weir_source"
@@ -13,6 +13,7 @@ struct source {
 	bool open; /* the cursor of *queries */
 	PGresult *rows;
 	int row;
+	struct buffer raw;
 };
 
 static void close_source(struct source *s)
@@ -21,6 +22,7 @@ static void close_source(struct source *s)
 		return;
 	PQclear(s->rows);
 	ledger_close(s->ledger);
+	buffer_release(&s->raw);
 	free(s);
 }
 
@@ -83,6 +85,33 @@ static int fetch(struct source *s, struct weir_error *err)
 	return 0;
 }
 
+static void add_name(struct buffer *out, const char *key, struct weir_text name)
+{
+	if (!name.data)
+		return;
+	buffer_printf(out, "%c\"%s\":", out->size ? ',' : '{', key);
+	buffer_add_json(out, name);
+}
+
+/* The row as JSON Lines, which can be mended and submitted. What PostgreSQL made of it is valid
+ * JSON; what is no object in it is left out. */
+static struct weir_text write_row(struct buffer *out, const struct source_record *record)
+{
+	static const char blanks[] = " \t\r\n";
+	const char *inside = record->payload.data ? record->payload.data : "";
+	inside += strspn(inside, blanks);
+	inside = *inside == '{' ? inside + 1 : "}";
+	buffer_reset(out);
+	add_name(out, "custom_id", record->custom_id);
+	add_name(out, "table_name", record->table_name);
+	add_name(out, "record_id", record->record_id);
+	if (inside[strspn(inside, blanks)] != '}' || out->size == 0)
+		buffer_add_char(out, out->size ? ',' : '{');
+	buffer_add_text(out, inside);
+	const char *text = buffer_text(out);
+	return (struct weir_text){text, text ? out->size : 0};
+}
+
 static enum source_status next(struct source *s, struct source_record *record,
 			       struct weir_error *err)
 {
@@ -91,14 +120,13 @@ static enum source_status next(struct source *s, struct source_record *record,
 		if (more <= 0)
 			return more < 0 ? SOURCE_FAILED : SOURCE_END;
 	}
-	struct weir_text payload = ledger_text(s->rows, s->row, 3);
 	*record = (struct source_record){.table_name = ledger_text(s->rows, s->row, 0),
 					 .record_id = ledger_text(s->rows, s->row, 1),
 					 .custom_id = ledger_text(s->rows, s->row, 2),
-					 .payload = payload,
-					 .raw = payload};
+					 .payload = ledger_text(s->rows, s->row, 3)};
+	record->raw = write_row(&s->raw, record);
 	s->row++;
-	return SOURCE_RECORD;
+	return record->raw.data ? SOURCE_RECORD : record_no_memory(err);
 }
 
 const struct source_kind source_postgres = {

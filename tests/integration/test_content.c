@@ -125,10 +125,10 @@ static void one_id_for_two(void)
 	document("c.md", "---\ncustom_id: first\n---\n");
 	const struct outcome *o = submit(DOCS, "ai_model=local", NULL, NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "guide/a.md: c.md has the custom_id first already");
+	EXPECT_PART(o->err, "guide/a.md: file c.md has the custom_id first already");
 	o = submit(DOCS, "ai_model=local", "--batch-size", "1");
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "guide/a.md: c.md has the custom_id first already");
+	EXPECT_PART(o->err, "guide/a.md: file c.md has the custom_id first already");
 }
 
 static void several_paths(void)

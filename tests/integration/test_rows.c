@@ -301,7 +301,7 @@ static void faulty_files(void)
 	const struct outcome *o =
 		run(NULL, "weir", "submit", "lines", FOLDER, "--job", "twice", NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "more/2.json: a.json has the custom_id i_2 already");
+	EXPECT_PART(o->err, "more/2.json: file a.json has the custom_id i_2 already");
 	write_file(FOLDER "/a.json", "[]");
 	write_file(FOLDER "/b.json", "{\"invoice\":{}}");
 	EXPECT_PART(submit(FOLDER, NULL, NULL)->err, "no items in " FOLDER "/a.json");

@@ -408,7 +408,7 @@ static struct job *with_bad_lines(void)
 	return job;
 }
 
-static void expect_skipped(void)
+static void expect_skipped(const char *part)
 {
 	char text[1024] = "";
 	FILE *f = fopen(SKIPPED, "r");
@@ -416,9 +416,10 @@ static void expect_skipped(void)
 		text[fread(text, 1, sizeof text - 1, f)] = '\0';
 		fclose(f);
 	}
-	EXPECT_PART(text, "no json\n{\"custom_id\":\"x\",\"key\":\"k\"}\n"
-			  "{\"custom_id\":\"item_00002\"");
+	EXPECT_PART(text, part);
 }
+
+#define BAD_LINES "no json\n{\"custom_id\":\"x\",\"key\":\"k\"}\n{\"custom_id\":\"item_00002\""
 
 static void bad_lines_are_skipped(void)
 {
@@ -428,7 +429,7 @@ static void bad_lines_are_skipped(void)
 	EXPECT_PART(o->out, "skipped     3 bad records");
 	EXPECT_PART(o->err, "skipped: line 11: not valid JSON");
 	EXPECT_PART(o->err, "custom_id item_00002 stands on line");
-	expect_skipped();
+	expect_skipped(BAD_LINES);
 	start(NULL, "weir-relay", NULL);
 	start(NULL, "weir-consumer", "sum", NULL);
 	finish(job);
@@ -442,7 +443,7 @@ static void skipping_again_changes_nothing(void)
 	const struct outcome *o = submit(job, "--skip-bad", SKIPPED);
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
 	EXPECT_PART(o->out, "there already");
-	expect_skipped();
+	expect_skipped(BAD_LINES);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.items"), 47);
 }
 
@@ -494,6 +495,45 @@ static void a_row_that_is_gone(void)
 	EXPECT_INT(redis_count("rows", "success"), 49);
 	EXPECT_INT(redis_count("rows", "failed"), 1);
 	queue_await_size("weir.sentiment", 0);
+}
+
+static const struct outcome *submit_rows(const char *job, const char *option, const char *value)
+{
+	return run(NULL, "weir", "submit", "sentiment", "--from", "db", "--job", job, "--context",
+		   "model_key=sentiment", "--context", "ai_model=local", "--plugin-dir",
+		   REAL_PLUGINS, option, value, NULL);
+}
+
+/* A row of the database has no line: its table and id name it. What is written out is submitted
+ * like any other JSON Lines, once it is mended. */
+static void rows_without_text(void)
+{
+	sql_text("INSERT INTO news_articles (id, title, summary) VALUES (1, 'Profit rises', ''),"
+		 " (2, E' \\n', NULL), (3, 'Shares fall', NULL)");
+	sql_text("INSERT INTO reddit_posts (id) VALUES (4)");
+	EXPECT_INT(run(NULL, "weir", "init", "--plugin-dir", REAL_PLUGINS, NULL)->status, 0);
+	const struct outcome *o = submit_rows("blank", NULL, NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, "weir: news_articles 2: it has nothing that sentiment reads");
+	o = submit_rows("blank", "--skip-bad", SKIPPED);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_PART(o->err, "weir: skipped: reddit_posts 4: it has nothing");
+	EXPECT_PART(o->out, "skipped     2 bad records");
+	expect_skipped("{\"custom_id\":\"news_id_2\",\"table_name\":\"news_articles\","
+		       "\"record_id\":\"2\",\"text_type\" : \"news\"");
+	EXPECT(strcmp(sql_text("SELECT string_agg(custom_id, ',' ORDER BY ordinal) FROM "
+			       "batch_items"),
+		      "news_id_1,news_id_3") == 0,
+	       "items: %s", sql_text("SELECT string_agg(custom_id, ',') FROM batch_items"));
+	run(NULL, "/bin/sed", "-i", "s/\"title\" : [^,]*/\"title\": \"Profit rises\"/", SKIPPED,
+	    NULL);
+	o = run(NULL, "weir", "submit", "sentiment", SKIPPED, "--job", "mended", "--context",
+		"model_key=sentiment", "--context", "ai_model=local", "--plugin-dir", REAL_PLUGINS,
+		NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(*) FROM batch_mapping WHERE table_name || record_id IN"
+		       " ('news_articles2', 'reddit_posts4')"),
+		   2);
 }
 
 /* A statement writes a row once, so this takes more of them than a flush has. */
@@ -570,6 +610,7 @@ void add_submit_suite(void)
 	CU_add_test(s, "skipping again changes nothing", skipping_again_changes_nothing);
 	CU_add_test(s, "from standard input", from_standard_input);
 	CU_add_test(s, "a row that is gone fails its item alone", a_row_that_is_gone);
+	CU_add_test(s, "rows without text are named and left out", rows_without_text);
 	CU_add_test(s, "300 items that name one row", one_row_for_many_items);
 	CU_add_test(s, "a job that has ended, again: Redis stays as it is", a_job_that_has_ended);
 }
