@@ -163,10 +163,9 @@ CREATE FUNCTION weir.read_heads(pos integer[], user_id text[], invoice_id text[]
                                 lines weir.invoice_line[], charges weir.invoice_charge[])
 RETURNS weir.invoice_head[] LANGUAGE sql AS $$
 SELECT array_agg(ROW(u.pos, u.user_id, u.invoice_id, i.vendor_name, weir.text_key(i.vendor_name), NULL,
-                     i.invoice_number, i.invoice_date, i.currency,
-                     CASE WHEN c.credit AND i.invoice_total > 0 THEN -i.invoice_total
-                          ELSE i.invoice_total END, coalesce(c.credit, false),
-                     coalesce(i.refuse_duplicates, false), NULL)::weir.invoice_head
+                     i.invoice_number, i.invoice_date, i.currency, i.invoice_total,
+                     coalesce(c.credit, false), coalesce(i.refuse_duplicates, false),
+                     NULL)::weir.invoice_head
                  ORDER BY u.user_id COLLATE "C", u.invoice_id COLLATE "C", u.pos)
   FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
  CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(vendor_name text, invoice_number text,
@@ -371,8 +370,14 @@ SELECT sum(b.amount), 0.5 * c.coin * count(*) FILTER (WHERE b.amount <> round(b.
  GROUP BY c.coin
 $$;
 
--- What a person is told of an invoice as a whole.
-CREATE FUNCTION weir.invoice_warnings(h weir.invoice_head, total numeric, difference numeric)
+-- The total of an invoice with its sign. Of credit notes many are written without one: below zero is meant,
+-- unless they come to more than zero (a discount that is taken back, a fee that is kept).
+CREATE FUNCTION weir.signed_total(h weir.invoice_head, booked numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN h.credit AND h.total > 0 AND coalesce(booked, 0) <= 0 THEN -h.total ELSE h.total END;
+
+-- What a person is told of an invoice as a whole: `billed` is its own total.
+CREATE FUNCTION weir.invoice_warnings(h weir.invoice_head, billed numeric, total numeric, difference numeric)
 RETURNS json LANGUAGE sql STABLE AS $$
 SELECT coalesce(json_agg(json_build_object('line', NULL, 'description', NULL, 'warning', w.warning,
                                            'warning_class', w.class)), '[]')
@@ -380,7 +385,7 @@ SELECT coalesce(json_agg(json_build_object('line', NULL, 'description', NULL, 'w
                       h.duplicate_of) AS warning, 'duplicate_invoice' AS class
          WHERE h.duplicate_of IS NOT NULL
         UNION ALL
-        SELECT format('invoice_total is %s, and what is booked comes to %s: a difference of %s', h.total,
+        SELECT format('invoice_total is %s, and what is booked comes to %s: a difference of %s', billed,
                       total, difference), 'invoice_total_differs'
          WHERE difference IS NOT NULL) w
 $$;
@@ -475,12 +480,14 @@ c AS (
 a AS (
 	SELECT h.pos, h AS head, coalesce(s.booked, 0) AS booked, coalesce(s.refused, 0) AS refused,
 	       coalesce(c.booked, 0) AS charged, coalesce(c.refused, 0) AS uncharged, c.amount, c.faults,
-	       b.total, CASE WHEN abs(b.total - h.total) > b.tolerance THEN b.total - h.total END AS difference
+	       t.billed, b.total,
+	       CASE WHEN abs(b.total - t.billed) > b.tolerance THEN b.total - t.billed END AS difference
 	  FROM unnest(heads) h
 	  LEFT JOIN s ON s.pos = h.pos
 	  LEFT JOIN c ON c.pos = h.pos
 	  LEFT JOIN LATERAL weir.invoice_sum(h.user_id, h.invoice_id, h.currency) b
-	         ON h.total IS NOT NULL)
+	         ON h.total IS NOT NULL
+	 CROSS JOIN LATERAL (SELECT weir.signed_total(h, b.total) AS billed) t)
 SELECT a.pos, CASE WHEN (a.head).refuse
 	THEN weir.refused_result(a.head, a.booked + a.refused + a.charged + a.uncharged, h.failed_items,
 	                         h.failed_omitted, h.warnings, h.warnings_omitted)
@@ -494,7 +501,7 @@ SELECT a.pos, CASE WHEN (a.head).refuse
 	'inventory_items_updated', coalesce(s.items - s.created, 0),
 	'exact_matches', coalesce(s.exact, 0), 'fuzzy_matches', coalesce(s.fuzzy, 0),
 	'total_cost', coalesce(s.cost, 0)::text, 'charges_processed', a.charged,
-	'charges_total', coalesce(a.amount, 0)::text, 'invoice_total', (a.head).total::text,
+	'charges_total', coalesce(a.amount, 0)::text, 'invoice_total', a.billed::text,
 	'invoice_total_difference', a.difference::text, 'duplicate_of', (a.head).duplicate_of,
 	'currency', h.currency,
 	'price_increases', coalesce(s.increases, 0), 'price_decreases', coalesce(s.decreases, 0),
@@ -508,7 +515,7 @@ SELECT a.pos, CASE WHEN (a.head).refuse
 	                UNION ALL SELECT json_array_elements(a.faults)) AS x(f)) END,
 	'failed_items_omitted', h.failed_omitted + greatest(a.refused - 1000, 0)
 	                        + greatest(a.uncharged - 1000, 0),
-	'warnings', weir.join_lists(h.warnings, weir.invoice_warnings(a.head, a.total, a.difference)),
+	'warnings', weir.join_lists(h.warnings, weir.invoice_warnings(a.head, a.billed, a.total, a.difference)),
 	'warnings_omitted', h.warnings_omitted,
 	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6)) END,
 	a.booked + a.charged = 0

@@ -187,6 +187,13 @@ static void totals(void)
 		{"4.00", LINE("Tea", "3", "1.33", ""), "partial_success", "-0.01"},
 		{"-4.00", LINE("Tea", "-3", "1.333", ",\"credit_note\":true"), "success", "null"},
 		{"4.00", LINE("Tea", "-3", "1.333", ",\"credit_note\":true"), "success", "null"},
+		/* a discount that is taken back, and a fee that is kept */
+		{"12.00", LINE("Early pay discount", "-1", "-12", ",\"credit_note\":true"),
+		 "success", "null"},
+		{"3.00", LINE("Restocking fee", "1", "3", ",\"credit_note\":true"), "success",
+		 "null"},
+		{"-3.00", LINE("Restocking fee", "1", "3", ",\"credit_note\":true"),
+		 "partial_success", "6.00"},
 		{"4.00", LINE("Tea", "3", "1.33", ",\"extended_price\":\"4.00\""), "success",
 		 "null"},
 	};
@@ -210,7 +217,7 @@ static void totals(void)
 	}
 	EXPECT_INT(sql("SELECT count(*) FROM weir.invoices WHERE currency = 'USD'"
 		       " AND invoice_date = '2025-03-14'"),
-		   6);
+		   9);
 	const struct outcome *o = run(NULL, "weir", "report", "total-1", NULL);
 	EXPECT_PART(o->out, "odd        1 not of their invoice_total, 0 booked under");
 }

@@ -215,11 +215,22 @@ out:
 	reference_close(ref);
 }
 
+/* Each that is not is named, with what is said of it. */
+static void expect_success(void)
+{
+	PGresult *r = sql_rows(
+		"SELECT custom_id || ': ' || coalesce(result::text, 'no result') FROM weir.results"
+		" JOIN weir.items USING (job_id, stage, ordinal)"
+		" WHERE result->>'status' IS DISTINCT FROM 'success' ORDER BY 1 LIMIT 5");
+	for (int i = 0; i < PQntuples(r); i++)
+		EXPECT(false, "no success: %s", PQgetvalue(r, i, 0));
+	PQclear(r);
+}
+
 static void expect_all_booked(void)
 {
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE status <> 1"), 0);
-	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE result->>'status' <> 'success'"),
-		   0);
+	expect_success();
 	EXPECT_INT(sql("SELECT count(*) FROM weir.invoices WHERE duplicate_of IS NULL"), INVOICES);
 	EXPECT_INT(sql("SELECT count(*) FROM (SELECT user_id, invoice_id FROM weir.invoices EXCEPT"
 		       " (SELECT user_id, invoice_id FROM weir.inventory_transactions UNION"
