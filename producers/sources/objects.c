@@ -4,14 +4,18 @@
 
 /* ---- where a value ends ---- */
 
+/* Lines that are left open are looked behind, each of them, for the end of an object; not where
+ * more than this are open at a time, so that no byte is passed more often. Items are less deep. */
+#define OPEN_MAX 32
+
 /* Walks over a value, byte by byte, without understanding more than strings and brackets. */
 struct walk_state {
-	int depth;
+	int depth, depth_max; /* 0: any */
 	bool in_string, escaped;
 	char before; /* the last character that is no white space */
 };
 
-enum step { GOES_ON, ENDS, BROKEN };
+enum step { GOES_ON, ENDS, BROKEN, TOO_DEEP };
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -46,14 +50,18 @@ static enum step step(struct walk_state *w, char c)
 	w->before = c;
 	w->in_string = c == '"';
 	w->depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+	if (w->depth_max && w->depth > w->depth_max)
+		return TOO_DEEP;
 	return w->depth == 0 && !w->in_string ? ENDS : GOES_ON;
 }
 
 /* Finds the end of the value (an object, an array or a string) that begins at the position. LINE:
- * it has *size bytes. END: it has none, and *size is what was looked at. */
-static enum input_status find_value(struct input *in, size_t *size, struct weir_error *err)
+ * it has *size bytes. END: it has none; TOO_LONG: nor is that known, as it is longer than an item
+ * may be, or deeper than depth_max. *size is what was looked at. */
+static enum input_status find_value(struct input *in, int depth_max, size_t *size,
+				    struct weir_error *err)
 {
-	struct walk_state w = {.depth = 0};
+	struct walk_state w = {.depth_max = depth_max};
 	size_t at = 0;
 
 	for (;;) {
@@ -63,7 +71,7 @@ static enum input_status find_value(struct input *in, size_t *size, struct weir_
 			enum step is = step(&w, data[at]);
 
 			*size = at + 1;
-			if (*size > SOURCE_LINE_MAX)
+			if (*size > SOURCE_LINE_MAX || is == TOO_DEEP)
 				return INPUT_TOO_LONG;
 			if (is != GOES_ON)
 				return is == ENDS ? INPUT_LINE : INPUT_END;
@@ -141,12 +149,11 @@ static int check_behind(struct input *in, size_t end, bool *good, struct weir_er
 	return 0;
 }
 
-/* The line is no object. Is one there that ends before the line does, or behind it? LINE: it takes
- * *size bytes. */
+/* Is there an object that ends before the line does, or behind it? LINE: it takes *size bytes. */
 static enum input_status find_other(struct input *in, size_t *size, struct weir_error *err)
 {
 	bool good;
-	enum input_status found = find_value(in, size, err);
+	enum input_status found = find_value(in, OPEN_MAX, size, err);
 
 	if (found != INPUT_LINE)
 		return found;
@@ -172,11 +179,19 @@ static enum source_status take_other(struct objects *s, size_t size, struct sour
 	enum input_status found =
 		input_data(&s->input)[0] == '{' ? find_other(&s->input, &other, &why) : INPUT_END;
 
-	if (found == INPUT_LINE && other != size)
+	s->no_line = found == INPUT_LINE && other != size;
+	if (s->no_line)
 		return take(s, other, record, err);
 	if (found == INPUT_FAILED) {
 		*err = why;
 		return SOURCE_FAILED;
+	}
+	if (found == INPUT_TOO_LONG && other > size) {
+		why = *err;
+		weir_fail(err, why.code,
+			  "%.400s (one that goes on in the next lines may have 1 MiB, and be %d "
+			  "deep)",
+			  why.text, OPEN_MAX);
 	}
 	record->raw = record_without_end(input_data(&s->input), size);
 	input_skip(&s->input, size);
@@ -190,22 +205,19 @@ static enum source_status take_long(struct objects *s, struct source_record *rec
 	size_t size;
 	enum input_status found = find_other(&s->input, &size, err);
 
-	if (found == INPUT_LINE)
+	s->no_line = found == INPUT_LINE;
+	if (s->no_line)
 		return take(s, size, record, err);
 	return found == INPUT_FAILED ? SOURCE_FAILED : too_long(s, record, err);
 }
 
-static enum source_status next_object(struct objects *s, struct source_record *record,
-				      struct weir_error *err)
+static enum source_status next_line(struct objects *s, struct source_record *record,
+				    struct weir_error *err)
 {
 	enum source_status status;
 	struct weir_text line;
 	size_t end;
-	char c;
 
-	if (skip_blanks(&s->input, &c, err) < 0)
-		return SOURCE_FAILED;
-	record->line = s->input.line;
 	switch (input_find_line(&s->input, 0, &end, err)) {
 	case INPUT_FAILED:
 		return SOURCE_FAILED;
@@ -223,6 +235,31 @@ static enum source_status next_object(struct objects *s, struct source_record *r
 		return take_other(s, end, record, err);
 	input_skip(&s->input, end);
 	return status;
+}
+
+/* An object is looked for by lines, as most are one, or by its brackets if the last one was none: a
+ * line of many objects is not read again for each. */
+static enum source_status next_object(struct objects *s, struct source_record *record,
+				      struct weir_error *err)
+{
+	size_t size;
+	char c;
+
+	if (skip_blanks(&s->input, &c, err) < 0)
+		return SOURCE_FAILED;
+	record->line = s->input.line;
+	if (s->no_line && c == '{') {
+		switch (find_other(&s->input, &size, err)) {
+		case INPUT_LINE:
+			return take(s, size, record, err);
+		case INPUT_FAILED:
+			return SOURCE_FAILED;
+		default:
+			break;
+		}
+	}
+	s->no_line = false;
+	return next_line(s, record, err);
 }
 
 /* ---- an array ---- */
@@ -265,7 +302,7 @@ static enum source_status no_object(struct objects *s, char c, struct source_rec
 			return SOURCE_FAILED;
 		return record_bad(record, err, "an element of the array is no object");
 	}
-	found = find_value(&s->input, &size, err);
+	found = find_value(&s->input, 0, &size, err);
 	if (found == INPUT_FAILED)
 		return SOURCE_FAILED;
 	if (found != INPUT_LINE)
@@ -286,7 +323,7 @@ static enum source_status take_element(struct objects *s, char c, struct source_
 	s->behind_one = true;
 	if (c != '{')
 		return no_object(s, c, record, err);
-	switch (find_value(&s->input, &size, err)) {
+	switch (find_value(&s->input, 0, &size, err)) {
 	case INPUT_FAILED:
 		return SOURCE_FAILED;
 	case INPUT_TOO_LONG:
@@ -406,7 +443,7 @@ enum input_status objects_alone(struct objects *s, struct weir_text *text, struc
 		return INPUT_FAILED;
 	if (c != '{')
 		return INPUT_END;
-	switch (find_value(&s->input, &size, err)) {
+	switch (find_value(&s->input, 0, &size, err)) {
 	case INPUT_FAILED:
 		return INPUT_FAILED;
 	case INPUT_TOO_LONG:

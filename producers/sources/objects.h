@@ -11,6 +11,7 @@ struct objects {
 	struct input input;
 	struct object object;
 	bool begun; /* what stands first has been looked at */
+	bool no_line; /* the last object was more than a line, or less */
 	bool in_array;
 	bool behind_one;     /* in the array, behind an element */
 	uint64_t array_line; /* where it begins, or began */

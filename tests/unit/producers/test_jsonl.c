@@ -403,6 +403,71 @@ static void depth(void)
 	free(text);
 }
 
+/* Objects and lists in one another, a line each, around an item. */
+static void begin_nested(int deep)
+{
+	static const char inner[] = "[\n";
+	char text[400] = "{\"custom_id\":1,\"a\":\n";
+
+	for (int i = 1; i < deep; i++)
+		strcat(text, inner);
+	for (int i = 1; i < deep; i++)
+		strcat(text, "]\n");
+	begin(strcat(text, "}\n"));
+}
+
+static void depth_over_lines(void)
+{
+	begin_nested(32);
+	good();
+	finish();
+	begin_nested(33);
+	bad(1, "unexpected token near end of file (one that goes on in the next lines may have "
+	       "1 MiB, and be 32 deep)");
+	CU_ASSERT(is(record.raw, "{\"custom_id\":1,\"a\":"));
+	for (uint64_t line = 2; line <= 66; line++)
+		bad(line, "");
+	finish();
+}
+
+/* Were each record looked for through all that is left, this would take minutes. */
+static void much_of_the_same(void)
+{
+	enum { SIZE = 128 * 1024 };
+	static const struct {
+		const char *text;
+		enum source_status all;
+	} rows[] = {
+		{"{\"custom_id\":1}", SOURCE_RECORD},
+		{"{\"custom_id\":1} ", SOURCE_RECORD},
+		{"{\"custom_id\":\n1}", SOURCE_RECORD},
+		{"{,}", SOURCE_BAD},
+		{"{}", SOURCE_BAD},
+		{"{,\n", SOURCE_BAD},
+		{"{\"a\":\n", SOURCE_BAD},
+		{"{\"a\":[\n", SOURCE_BAD},
+		{"{\"a\":[{},\n", SOURCE_BAD},
+		{"{\"\n", SOURCE_BAD},
+		{"{\n", SOURCE_BAD},
+		{"{\"a\":{}\n", SOURCE_BAD},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t size = strlen(rows[i].text), n = SIZE / size, seen = 0;
+		char *text = malloc(n * size);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+		for (size_t at = 0; at < n; at++)
+			memcpy(text + at * size, rows[i].text, size);
+		begin_bytes(text, n * size);
+		while (seen < n && source_jsonl.next(s, &record, &err) == rows[i].all)
+			seen++;
+		CU_ASSERT_EQUAL(seen, n);
+		finish();
+		free(text);
+	}
+}
+
 /* A line of exactly the bound, its newline included, is taken; one byte more is not. */
 static void long_lines(void)
 {
@@ -503,6 +568,8 @@ void add_jsonl_suite(void)
 	CU_add_test(suite, "a long array", long_array);
 	CU_add_test(suite, "NUL byte", nul_byte);
 	CU_add_test(suite, "depth", depth);
+	CU_add_test(suite, "depth over lines", depth_over_lines);
+	CU_add_test(suite, "much of the same", much_of_the_same);
 	CU_add_test(suite, "long lines", long_lines);
 	CU_add_test(suite, "goes on behind bad lines", goes_on_behind_bad_lines);
 	CU_add_test(suite, "read error", read_error);
