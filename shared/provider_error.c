@@ -62,6 +62,16 @@ static void take_number(const json_t *object, struct told *out)
 	}
 }
 
+/* OpenRouter's: errors of a provider behind it name that, and those of its moderation why. A key
+ * for the provider that is the caller's own (is_byok) is no trouble of theirs.
+ * openrouter.ai/docs/api-reference/errors; OpenRouterTeam/ai-sdk-provider#24. */
+static void take_metadata(const json_t *metadata, struct told *out)
+{
+	out->flagged |= json_object_get(metadata, "flagged_input") != NULL;
+	out->upstream |= *json_text_of(metadata, "provider_name") &&
+			 !json_is_true(json_object_get(metadata, "is_byok"));
+}
+
 static void take(const json_t *value, struct told *out, int depth);
 
 static void take_object(const json_t *object, struct told *out, int depth)
@@ -84,6 +94,7 @@ static void take_object(const json_t *object, struct told *out, int depth)
 	if (!*out->message)
 		out->message = first_text(object, messages);
 	take_number(object, out);
+	take_metadata(json_object_get(object, "metadata"), out);
 	json_array_foreach(json_object_get(object, "details"), i, detail)
 	{
 		if (!*out->wait)

@@ -93,6 +93,8 @@ struct told {
 	const char *type, *code, *message;
 	const char *wait; /* "2s": not before */
 	char number[24];  /* code, where it is a number */
+	bool upstream;	  /* of a server behind, with the key and the bill of whoever runs this one */
+	bool flagged;	  /* the request was held back for what it says */
 };
 
 /* Where root tells of an error: the value that says more, or NULL. failed: the response is no

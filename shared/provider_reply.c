@@ -191,6 +191,11 @@ static const struct {
 	{"api key not valid", {REPLY_STOP, false, "bad_key"}}, /* Gemini: a 400 */
 	/* More than a minute's limit in one request. */
 	{"request too large for", {REPLY_REFUSED, false, "bad_request"}},
+	/* Azure API Management: a 403 with Retry-After. learn.microsoft.com, quota policy */
+	{"out of call volume quota", {REPLY_THROTTLED, true, "rate_limited"}},
+	{"out of bandwidth quota", {REPLY_THROTTLED, true, "rate_limited"}},
+	/* Cloudflare AI Gateway: a 400 for what is away behind it. cloudflare/ai#436 */
+	{"failed to get response from provider", {REPLY_RETRY, false, "provider_error"}},
 };
 
 static const struct {
@@ -267,7 +272,7 @@ static struct meaning meaning_of_status(int status)
 	return (struct meaning){REPLY_RETRY, false, "provider_error"};
 }
 
-static struct meaning meaning_of(const struct told *t)
+static struct meaning meaning_of_words(const struct told *t)
 {
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
 		if (strcasestr(t->message, phrases[i].phrase))
@@ -277,7 +282,29 @@ static struct meaning meaning_of(const struct told *t)
 		if (is_word(t, words[i].word))
 			return words[i].meaning;
 	}
+	if (t->flagged)
+		return (struct meaning){REPLY_REFUSED, false, "bad_request"};
 	return meaning_of_status(status_of(t));
+}
+
+/* one-api and its kin say so of any error of a server behind them, and repeat its status. */
+static bool is_upstream(const struct told *t)
+{
+	return t->upstream || is_word(t, "upstream_error");
+}
+
+/* A 5xx is an outage: what it says within is about a call that the caller did not make, and no
+ * reason to stop a job, or to fail an item. Nor are the key, the bill and the models of a server
+ * behind a gateway. But a limit is one wherever it is told. */
+static struct meaning meaning_of(const struct told *t, int http)
+{
+	struct meaning m = meaning_of_words(t);
+
+	if (http / 100 == 5 && (m.kind == REPLY_STOP || m.kind == REPLY_REFUSED))
+		return meaning_of_status(http);
+	if (m.kind == REPLY_STOP && is_upstream(t))
+		return (struct meaning){REPLY_RETRY, false, "provider_error"};
+	return m;
 }
 
 /* x-should-retry. "No" to a rate limit is a limit that does not fill again by itself. An overload
@@ -383,8 +410,7 @@ static int64_t error_wait_ms(const struct told *t, const struct http_response *r
 	return ms > 0 ? ms : 0;
 }
 
-/* A gateway's own status may hide the one of the server behind it, which the error names; but a
- * bill, a key and a limit are never hidden by one. */
+/* A gateway's own status may hide the one of the server behind it, which the error names. */
 static int status_of_both(int http, int named)
 {
 	if (http == 0 || named == 0)
@@ -400,7 +426,7 @@ void reply_of_error(const struct model *m, int status, const json_t *error,
 
 	error_take(error, &t);
 	t.status = status_of_both(status, t.status);
-	meaning = meaning_of(&t);
+	meaning = meaning_of(&t, status);
 	obey(r, &meaning);
 	out->kind = meaning.kind;
 	out->fleet = meaning.fleet && meaning.kind == REPLY_THROTTLED;

@@ -9,6 +9,12 @@
 #define ERROR(type, message) "{'type':'error','error':{'type':'" type "','message':'" message "'}}"
 #define CODE(code, message)                                                                        \
 	"{'error':{'message':'" message "','type':'x','param':null,'code':'" code "'}}"
+#define UPSTREAM_401                                                                               \
+	"{'error':{'message':'Provider returned error','code':401,'metadata':{'raw':"              \
+	"'authentication_error','provider_name':'Anthropic','isErrorUpstreamFault':true}}}"
+#define NGINX(title)                                                                               \
+	"<html>\r\n<head><title>" title "</title></head>\r\n<body>\r\n<center><h1>" title          \
+	"</h1></center>\r\n<hr><center>nginx</center>\r\n"
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT|"
 
 static const struct error_case {
@@ -94,6 +100,96 @@ static const struct error_case {
 	 0, false, "bad_request", "Extra"},
 	{&gpt, 400, "", "{'error':{'code':'json_validate_failed','message':'m'}}", REPLY_RETRY, 0,
 	 false, "bad_answer", "json_validate_failed"},
+
+	/* a 5xx is an outage, whatever it names */
+	{&gpt, 500, "", UPSTREAM_401, REPLY_RETRY, 0, false, "provider_error",
+	 "HTTP 500 401: Provider returned error"},
+	{&gpt, 502, "", "{'error':{'message':'upstream returned 401','code':401}}", REPLY_RETRY, 0,
+	 false, "provider_error", "upstream returned 401"},
+	{&gpt, 502, "", "{'error':{'message':'m','code':'403'}}", REPLY_RETRY, 0, false,
+	 "provider_error", "HTTP 502 403: m"},
+	{&gpt, 503, "", "{'error':{'message':'m','code':404}}", REPLY_THROTTLED, 0, false,
+	 "overloaded", "HTTP 503 404: m"},
+	{&gpt, 504, "", "{'error':{'message':'m','code':402}}", REPLY_RETRY, 0, false,
+	 "provider_timeout", "m"},
+	{&gpt, 500, "", "{'error':{'message':'m','code':400}}", REPLY_RETRY, 0, false,
+	 "provider_error", "m"},
+	{&gpt, 500, "", CODE("invalid_api_key", "Incorrect key"), REPLY_RETRY, 0, false,
+	 "provider_error", "invalid_api_key: Incorrect key"},
+	{&gpt, 500, "", CODE("insufficient_quota", "You exceeded your current quota"), REPLY_RETRY,
+	 0, false, "provider_error", "insufficient_quota"},
+	{&gpt, 500, "", CODE("model_not_found", "no such model"), REPLY_RETRY, 0, false,
+	 "provider_error", "no such model"},
+	{&claude, 500, "", ERROR("authentication_error", "invalid x-api-key"), REPLY_RETRY, 0,
+	 false, "provider_error", "invalid x-api-key"},
+	{&claude, 529, "", ERROR("permission_error", "no"), REPLY_THROTTLED, 0, false, "overloaded",
+	 "no"},
+	/* LiteLLM, pull request 38318: no branch for the provider, so a bad key is a 500 */
+	{&gpt, 500, "",
+	 "{'error':{'message':'litellm.APIConnectionError: MinimaxException - {\\'http_code\\':"
+	 "\\'401\\'}','type':null,'param':null,'code':'500'}}",
+	 REPLY_RETRY, 0, false, "provider_error", "MinimaxException"},
+	/* Azure API Management: its own failure, and its quota policy */
+	{&gpt, 500, "", "{'statusCode':500,'message':'Internal server error','activityId':'a'}",
+	 REPLY_RETRY, 0, false, "provider_error", "HTTP 500 500: Internal server error"},
+	{&gpt, 503, "", "{'statusCode':401,'message':'Unauthorized'}", REPLY_THROTTLED, 0, false,
+	 "overloaded", "HTTP 503 401: Unauthorized"},
+	{&gpt, 403, "Retry-After: 60|",
+	 "{'statusCode':403,'message':'Out of call volume quota. Quota will be replenished in "
+	 "00:01:00.'}",
+	 REPLY_THROTTLED, 60000, true, "rate_limited", "Out of call volume quota"},
+	{&gpt, 401, "", "{'statusCode':401,'message':'Access denied due to invalid subscription'}",
+	 REPLY_STOP, 0, false, "bad_key", "Access denied"},
+	/* Cloudflare: its pages as JSON, and its AI Gateway (cloudflare/ai#436; changelog of
+	 * 2026-10-05: rejected credentials of Unified Billing are a 503) */
+	{&gpt, 502, "",
+	 "{'type':'https://developers.cloudflare.com/error-502/','title':'Error 502: Bad gateway',"
+	 "'status':502}",
+	 REPLY_RETRY, 0, false, "provider_error", "Bad gateway"},
+	{&gpt, 400, "",
+	 "{'success':false,'result':[],'messages':[],'error':[{'code':2005,'message':'Failed to "
+	 "get response from provider'}]}",
+	 REPLY_RETRY, 0, false, "provider_error", "2005: Failed to get response"},
+	{&gpt, 503, "", "{'success':false,'errors':[{'code':2009,'message':'Unauthorized'}]}",
+	 REPLY_THROTTLED, 0, false, "overloaded", "2009: Unauthorized"},
+	{&gpt, 401, "", "{'success':false,'errors':[{'code':2009,'message':'Unauthorized'}]}",
+	 REPLY_STOP, 0, false, "bad_key", "2009: Unauthorized"},
+	/* nginx names nothing but its own status */
+	{&gpt, 502, "", NGINX("502 Bad Gateway"), REPLY_RETRY, 0, false, "provider_error",
+	 "502 Bad Gateway"},
+	{&gpt, 503, "", NGINX("401 Authorization Required"), REPLY_THROTTLED, 0, false,
+	 "overloaded", "401 Authorization Required"},
+	{&gpt, 401, "", NGINX("401 Authorization Required"), REPLY_STOP, 0, false, "bad_key",
+	 "401 Authorization Required"},
+
+	/* a key, a bill and a model of the server behind a gateway are not the caller's: OpenRouter
+	 * (OpenRouterTeam/ai-sdk-provider#24, its errors), one-api and its kin */
+	{&gpt, 401, "", UPSTREAM_401, REPLY_RETRY, 0, false, "provider_error", "HTTP 401 401: "},
+	{&gpt, 200, "", UPSTREAM_401, REPLY_RETRY, 0, false, "provider_error", "Provider returned"},
+	{&gpt, 200, "",
+	 "{'error':{'message':'Provider returned error','code':401,'metadata':{'raw':'x',"
+	 "'provider_name':'Anthropic','is_byok':true}}}",
+	 REPLY_STOP, 0, false, "bad_key", "Provider returned error"},
+	{&gpt, 200, "", "{'error':{'message':'User not found.','code':401}}", REPLY_STOP, 0, false,
+	 "bad_key", "User not found."},
+	{&gpt, 402, "", "{'error':{'message':'Insufficient credits','code':402}}", REPLY_STOP, 0,
+	 false, "billing", "Insufficient credits"},
+	{&gpt, 403, "",
+	 "{'error':{'message':'m','code':403,'metadata':{'reasons':['violence'],'flagged_input':"
+	 "'..','provider_name':'OpenAI','model_slug':'s'}}}",
+	 REPLY_REFUSED, 0, false, "bad_request", "m"},
+	{&gpt, 200, "",
+	 "{'error':{'message':'m','code':429,'metadata':{'raw':'r','provider_name':'BaseTen'}}}",
+	 REPLY_THROTTLED, 0, true, "rate_limited", "m"},
+	{&gpt, 400, "",
+	 "{'error':{'message':'m','code':400,'metadata':{'raw':'r','provider_name':'Crucible'}}}",
+	 REPLY_REFUSED, 0, false, "bad_request", "m"},
+	{&gpt, 401, "",
+	 "{'error':{'message':'bad response status code 401','type':'upstream_error','param':'401',"
+	 "'code':'bad_response_status_code'}}",
+	 REPLY_RETRY, 0, false, "provider_error", "bad response status code 401"},
+	{&gpt, 502, "", "{'error':{'message':'Not Found','type':'upstream_error','code':502}}",
+	 REPLY_RETRY, 0, false, "provider_error", "Not Found"},
 
 	/* what is no JSON is named as what it is */
 	{&gpt, 200, "", "<!doctype html><html><head><title> Open WebUI </title>", REPLY_RETRY, 0,
