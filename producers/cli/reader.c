@@ -57,14 +57,13 @@ static bool is_of_files(const struct source_kind *kind)
 	return kind == &source_markdown || kind == &source_json;
 }
 
-/* Of a kind whose items are many lines long, a JSON file is one item; else it is JSON Lines. */
-static const struct source_kind *kind_of_name(const char *file, bool rows)
+/* What has no name of any, as standard input has none, is JSON Lines. */
+static const struct source_kind *kind_of_name(const char *file)
 {
-	if (is_markdown_name(file))
-		return &source_markdown;
-	if (rows && is_json_name(file))
-		return &source_json;
-	return is_csv_name(file) ? &source_csv : &source_jsonl;
+	for (size_t i = 0; i < FORMATS; i++)
+		if (formats[i].is_name(file))
+			return formats[i].kind;
+	return &source_jsonl;
 }
 
 static int fail_mixed(const char *folder, const size_t counts[FORMATS], struct weir_error *err)
@@ -112,24 +111,37 @@ static int kind_of(const struct reader_plan *plan, char *file, bool rows,
 {
 	if (is_folder(file))
 		return kind_of_folder(plan, file, rows, kind, err);
-	*kind = kind_of_name(file, rows);
+	*kind = kind_of_name(file);
 	return 0;
 }
 
+/* JSON beside JSON Lines is read as such. NULL: the two are not one input. */
+static const struct source_kind *common(const struct source_kind *a, const struct source_kind *b)
+{
+	if (a == b)
+		return a;
+	return (a == &source_json && b == &source_jsonl) ||
+			       (a == &source_jsonl && b == &source_json)
+		       ? &source_jsonl
+		       : NULL;
+}
+
 /* All of them have to be of one format. */
-static int check_others(const struct reader *r, bool rows, struct weir_error *err)
+static int check_others(struct reader *r, bool rows, struct weir_error *err)
 {
 	const struct source_kind *kind = NULL;
 	const struct reader_plan *plan = r->plan;
 	for (size_t i = 1; i < plan->file_count; i++) {
 		if (kind_of(plan, plan->files[i], rows, &kind, err) < 0)
 			return -1;
-		if (kind != r->format)
+		kind = common(r->format, kind);
+		if (!kind)
 			return weir_fail(
 				err, "usage",
 				"%.200s: by its %s that is no %s (--format %s takes it for it)",
 				plan->files[i], is_folder(plan->files[i]) ? "files" : "name",
 				format_of(r->format)->what, r->format->name);
+		r->format = kind;
 	}
 	return 0;
 }
@@ -355,8 +367,7 @@ static bool has_folder(const struct reader_plan *plan)
 bool reader_reads(const struct reader *r, const char *file)
 {
 	struct stat is, in;
-	if (is_of_files(r->format) ? kind_of_name(file, true) == r->format
-				   : has_folder(r->plan) && wanted_names(r)(file))
+	if (has_folder(r->plan) && wanted_names(r)(file))
 		return true;
 	if (stat(file, &is) < 0)
 		return false;

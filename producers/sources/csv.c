@@ -432,6 +432,24 @@ static enum source_status pass_sep_line(struct csv *s, size_t *first, size_t *si
 	return find_header(s, first, size, err);
 }
 
+/* JSON that is called CSV: a brace or bracket, and what stands behind it in an object or array. */
+static enum source_status check_json(struct csv *s, size_t size, struct weir_error *err)
+{
+	struct weir_text line = record_without_end(input_data(&s->input), size);
+	size_t at = 1;
+
+	if (line.size == 0 || (*line.data != '{' && *line.data != '['))
+		return SOURCE_RECORD;
+	while (at < line.size && strchr(" \t\r\n", line.data[at]))
+		at++;
+	if (at < line.size && !strchr("\"{[]}", line.data[at]))
+		return SOURCE_RECORD;
+	weir_fail(err, "bad_header",
+		  "that is JSON and no CSV: give it a name in .json or .jsonl, or say --format "
+		  "jsonl");
+	return SOURCE_FAILED;
+}
+
 static enum source_status take_header(struct csv *s, struct weir_error *err)
 {
 	struct source_record record = {0};
@@ -440,11 +458,15 @@ static enum source_status take_header(struct csv *s, struct weir_error *err)
 
 	if (status == SOURCE_RECORD)
 		status = pass_sep_line(s, &first, &size, err);
+	if (status == SOURCE_RECORD)
+		status = check_json(s, size, err);
 	if (status != SOURCE_RECORD)
 		return status;
 	record.line = s->input.line;
 	record.raw = record_without_end(input_data(&s->input), size);
 	bool ends_in_lf = input_data(&s->input)[size - 1] == '\n';
+	if (check_characters(&record, err) != SOURCE_RECORD)
+		return SOURCE_FAILED;
 	if (!s->separator && find_separator(s, &record, err) < 0)
 		return SOURCE_FAILED;
 	if (take_record(s, first, size, &record, &count, err) != SOURCE_RECORD)

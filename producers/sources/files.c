@@ -143,8 +143,7 @@ static enum source_status load(struct files *f, size_t *size, struct weir_error 
 	enum source_status status = files_open_one(f, &in, err);
 	if (status != SOURCE_RECORD)
 		return status;
-	if (read_all(in, f->text, size, &why) < 0 ||
-	    magic_check(f->text, *size < MAGIC_BYTES ? *size : MAGIC_BYTES, false, &why) < 0)
+	if (read_all(in, f->text, size, &why) < 0 || magic_check(f->text, *size, false, &why) < 0)
 		status = strcmp(why.code, "out_of_memory") == 0 ? record_no_memory(err)
 								: files_bad(f, 0, why.text, err);
 	else if (*size > SOURCE_LINE_MAX)
@@ -202,7 +201,7 @@ enum source_status files_next(struct files *f, struct source_record *record, str
 
 enum source_status files_empty(const struct files *f, struct weir_error *err)
 {
-	weir_fail(err, "empty", "no items in %.300s", f->walk.path);
+	weir_fail(err, "empty", "no items in %.300s (--allow-empty takes it)", f->walk.path);
 	return SOURCE_BAD;
 }
 

@@ -15,6 +15,7 @@
 #define UTF32(order) "save it as UTF-8, or: iconv -f UTF-32" order " -t UTF-8 FILE"
 #define SHEET "save the sheet as \"CSV UTF-8\" and give that"
 #define EXPORT "export it as CSV or JSON Lines and give that"
+#define PACK "unpack it first (gzip and zstd are read)"
 
 /* When the bytes mean it: always; where records are wanted, since a document may begin so; if what
  * stands behind them is no text, since the bytes alone are letters. */
@@ -49,6 +50,10 @@ static const struct magic {
 	{0, BYTES("\x04\x22\x4D\x18"), "lz4 data", "unpack it first: unlz4 FILE", ALWAYS},
 	{0, BYTES("\xFF\x06\x00\x00sNaPpY"), "snappy data", "unpack it first", ALWAYS},
 	{0, BYTES("\x1F\x9D"), "data of compress (.Z)", "unpack it first: uncompress FILE", ALWAYS},
+	{0, BYTES("\x78\x01"), "zlib data", PACK, BINARY},
+	{0, BYTES("\x78\x9C"), "zlib data", PACK, BINARY},
+	{0, BYTES("\x78\xDA"), "zlib data", PACK, BINARY},
+	{0, BYTES("\x37\xA4\x30\xEC"), "a dictionary of zstd", "give the data", ALWAYS},
 	{0, BYTES("Rar!\x1A\x07"), "a rar archive", "unpack it first", BINARY},
 	{257, BYTES("ustar"), "a tar archive", "unpack it first (tar xf FILE) and give the files",
 	 BINARY},
@@ -62,6 +67,8 @@ static const struct magic {
 	{0, BYTES("SQLite format 3\0"), "an SQLite database", EXPORT, ALWAYS},
 	{0, BYTES("PGDMP"), "a dump of PostgreSQL", EXPORT, BINARY},
 	{0, BYTES("\x80\x04\x95"), "a pickle of Python", EXPORT, ALWAYS},
+	{0, BYTES("\x80\x05\x95"), "a pickle of Python", EXPORT, ALWAYS},
+	{0, BYTES("\x93NUMPY"), "an array of NumPy", EXPORT, ALWAYS},
 	{0, BYTES("%PDF-"), "a PDF", "take its text out first: pdftotext FILE", ALWAYS},
 	{0, BYTES("{\\rtf"), "an RTF document", "save it as plain text in UTF-8", ALWAYS},
 	{0, BYTES("\x89PNG\r\n\x1A\n"), "a picture (PNG)", "give text", ALWAYS},
@@ -78,6 +85,15 @@ static const struct magic {
 	{0, BYTES("version https://git-lfs"), "a pointer of Git LFS and not the file",
 	 "fetch it: git lfs pull", ALWAYS},
 	{0, BYTES("%YAML"), "YAML", "give JSON, JSON Lines or CSV", RECORDS},
+	{0, BYTES("--\n-- PostgreSQL"), "a dump of PostgreSQL", EXPORT, RECORDS},
+	{0, BYTES("-- MySQL dump"), "a dump of MySQL", EXPORT, RECORDS},
+	{0, BYTES("-- MariaDB dump"), "a dump of MariaDB", EXPORT, RECORDS},
+	{0, BYTES("/*M!999999"), "a dump of MariaDB", EXPORT, RECORDS},
+	{0, BYTES("-- phpMyAdmin SQL"), "a dump of MySQL", EXPORT, RECORDS},
+	{0, BYTES("PRAGMA foreign_keys"), "a dump of SQLite", EXPORT, RECORDS},
+	{0, BYTES("BEGIN TRANSACTION;"), "a dump of a database", EXPORT, RECORDS},
+	{0, BYTES("CREATE TABLE "), "SQL", EXPORT, RECORDS},
+	{0, BYTES("INSERT INTO "), "SQL", EXPORT, RECORDS},
 #undef BYTES
 };
 
@@ -108,6 +124,18 @@ static int check_zip(const char *data, size_t size, struct weir_error *err)
 	return refuse("a zip archive", "unzip it first and give the files", err);
 }
 
+/* The low halves of line ends and commas in a text of other letters: zeros at every second byte
+ * alone, in what is no UTF-8. */
+static int check_zeros(const char *data, size_t size, struct weir_error *err)
+{
+	size_t zeros[2] = {0, 0};
+	for (size_t i = 0; i < size; i++)
+		zeros[i % 2] += data[i] == '\0';
+	if (zeros[0] + zeros[1] < 2 || (zeros[0] && zeros[1]) || utf8_valid(data, size) + 4 > size)
+		return 0;
+	return refuse("UTF-16", zeros[1] ? UTF16("LE") : UTF16("BE"), err);
+}
+
 /* Without a byte order mark: the first characters of JSON and CSV are ASCII. */
 static int check_wide(const char *data, size_t size, struct weir_error *err)
 {
@@ -124,7 +152,7 @@ static int check_wide(const char *data, size_t size, struct weir_error *err)
 		return refuse("UTF-16", UTF16("LE"), err);
 	if (zero[0] && !zero[1] && zero[2] && !zero[3])
 		return refuse("UTF-16", UTF16("BE"), err);
-	return 0;
+	return check_zeros(data, size, err);
 }
 
 static bool begins(const char *c, const char *end, const char *word)
@@ -133,29 +161,101 @@ static bool begins(const char *c, const char *end, const char *word)
 	return (size_t)(end - c) >= n && strncasecmp(c, word, n) == 0;
 }
 
-/* Text that holds no records. */
-static int check_text(const char *data, size_t size, struct weir_error *err)
+/* ---- text ---- */
+
+/* Over a byte order mark, blanks and comments: what says something. */
+static const char *skip_aside(const char *c, const char *end)
 {
-	const char *end = data + size, *c = data;
-	if (size >= 3 && memcmp(c, "\xEF\xBB\xBF", 3) == 0)
+	const char *over;
+	if (end - c >= 3 && memcmp(c, "\xEF\xBB\xBF", 3) == 0)
 		c += 3;
-	while (c < end && isspace((unsigned char)*c))
-		c++;
+	for (;;) {
+		while (c < end && isspace((unsigned char)*c))
+			c++;
+		over = begins(c, end, "<!--") ? memmem(c, (size_t)(end - c), "-->", 3) : NULL;
+		if (!over)
+			return c;
+		c = over + 3;
+	}
+}
+
+enum page { NO_PAGE, HTML_PAGE, XML_PAGE };
+
+/* What a page of HTML or a document of XML begins with, and Markdown with HTML in it does not. */
+static enum page page_of(const char *c, const char *end)
+{
+	static const struct {
+		const char *begins;
+		enum page is;
+	} pages[] = {{"<!doctype html", HTML_PAGE},
+		     {"<html", HTML_PAGE},
+		     {"<head", HTML_PAGE},
+		     {"<body", HTML_PAGE},
+		     {"<?xml", XML_PAGE},
+		     {"<!doctype", XML_PAGE},
+		     {"<rss", XML_PAGE},
+		     {"<feed", XML_PAGE},
+		     {"<urlset", XML_PAGE},
+		     {"<opml", XML_PAGE}};
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+		const char *behind = c + strlen(pages[i].begins);
+		if (!begins(c, end, pages[i].begins) ||
+		    (behind < end && !strchr(" \t\r\n/>", *behind)))
+			continue;
+		return holds(c, (size_t)(end - c), "<html") ? HTML_PAGE : pages[i].is;
+	}
+	return NO_PAGE;
+}
+
+/* Its first key tells. Source: nbformat 4, whose writers sort keys; Colab puts nbformat first. */
+static bool is_notebook(const char *c, const char *end)
+{
+	if (c == end || *c != '{')
+		return false;
+	for (c++; c < end && isspace((unsigned char)*c); c++)
+		;
+	return (begins(c, end, "\"cells\"") || begins(c, end, "\"nbformat\"")) &&
+	       (holds(c, (size_t)(end - c), "\"cell_type\"") ||
+		holds(c, (size_t)(end - c), "\"nbformat_minor\""));
+}
+
+static int check_document(const char *c, const char *end, struct weir_error *err)
+{
+	enum page page = page_of(c, end);
+	if (page == HTML_PAGE)
+		return refuse("a page of HTML and no Markdown document",
+			      "pandoc -f html -t markdown FILE", err);
+	if (page == XML_PAGE)
+		return refuse("XML and no Markdown document", "give its text as Markdown", err);
+	return 0;
+}
+
+static int check_records(const char *c, const char *end, struct weir_error *err)
+{
+	enum page page = page_of(c, end);
 	if (begins(c, end, "---\n") || begins(c, end, "---\r") || begins(c, end, "--- "))
 		return refuse("YAML, or a Markdown document with front matter",
 			      "give JSON, JSON Lines or CSV; a document is --format markdown", err);
 	if (begins(c, end, "<?xml") && holds(c, (size_t)(end - c), "Workbook"))
 		return refuse("an Excel workbook as XML", SHEET, err);
-	if (begins(c, end, "<?xml"))
-		return refuse("XML", "give JSON, JSON Lines or CSV", err);
-	if (begins(c, end, "<!doctype") || begins(c, end, "<html") || begins(c, end, "<head") ||
-	    begins(c, end, "<body") || begins(c, end, "<table"))
+	if (page == HTML_PAGE || begins(c, end, "<table"))
 		return refuse("HTML (a page that says why there is no file? or a sheet that was "
 			      "exported as HTML)",
 			      "give JSON, JSON Lines or CSV", err);
+	if (page == XML_PAGE)
+		return refuse("XML", "give JSON, JSON Lines or CSV", err);
 	if (end - c >= 2 && *c == '<' && (isalpha((unsigned char)c[1]) || c[1] == '!'))
 		return refuse("XML or HTML", "give JSON, JSON Lines or CSV", err);
 	return 0;
+}
+
+/* Text that holds none of what is wanted. */
+static int check_text(const char *data, size_t size, bool of_records, struct weir_error *err)
+{
+	const char *end = data + size, *c = skip_aside(data, end);
+	if (is_notebook(c, end))
+		return refuse("a notebook of Jupyter", "jupyter nbconvert --to markdown FILE", err);
+	return of_records ? check_records(c, end, err) : check_document(c, end, err);
 }
 
 static bool is_text(const char *data, size_t size)
@@ -182,5 +282,5 @@ int magic_check(const char *data, size_t size, bool of_records, struct weir_erro
 	}
 	if (check_zip(data, size, err) < 0 || check_wide(data, size, err) < 0)
 		return -1;
-	return of_records ? check_text(data, size, err) : 0;
+	return check_text(data, size, of_records, err);
 }

@@ -1,7 +1,6 @@
 /* Markdown documents: one file is one record. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "files.h"
 #include "weir/front.h"
@@ -138,21 +137,40 @@ static enum source_status make_record(struct source *s, const struct front_matte
 	return SOURCE_RECORD;
 }
 
-/* A page of HTML by its first bytes has no Markdown in it. */
-static enum source_status check_page(const struct source *s, struct weir_text text,
+static size_t skip_blanks(struct weir_text text, size_t at)
+{
+	while (at < text.size && text.data[at] && strchr(" \t\r\n", text.data[at]))
+		at++;
+	return at;
+}
+
+/* Objects and arrays, up to the end: front matter in JSON has a text behind it. */
+static bool is_json(struct weir_text text)
+{
+	json_error_t fault;
+	size_t at = skip_blanks(text, 0);
+	if (at == text.size)
+		return false;
+	while (at < text.size) {
+		json_t *value =
+			json_loadb(text.data + at, text.size - at, JSON_DISABLE_EOF_CHECK, &fault);
+		if (!value)
+			return false;
+		json_decref(value);
+		at = skip_blanks(text, at + (size_t)fault.position);
+	}
+	return true;
+}
+
+static enum source_status check_json(const struct source *s, struct weir_text text,
 				     struct weir_error *err)
 {
-	static const char *const begins[] = {"<!doctype html", "<html"};
-	size_t at = 0;
-	while (at < text.size && strchr(" \t\r\n", text.data[at]) && text.data[at])
-		at++;
-	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
-		size_t n = strlen(begins[i]);
-		if (text.size - at >= n && strncasecmp(text.data + at, begins[i], n) == 0)
-			return files_bad(&s->files, 0,
-					 "that is a page of HTML and no Markdown document", err);
-	}
-	return SOURCE_RECORD;
+	if (!is_json(text))
+		return SOURCE_RECORD;
+	return files_bad(&s->files, 0,
+			 "that is JSON and no Markdown document (which has a text behind its front "
+			 "matter): items are --format json",
+			 err);
 }
 
 static enum source_status markdown_next(struct source *s, struct source_record *record,
@@ -165,7 +183,7 @@ static enum source_status markdown_next(struct source *s, struct source_record *
 	buffer_reset(&s->context);
 	buffer_reset(&s->payload);
 	if (status == SOURCE_RECORD)
-		status = check_page(s, text, err);
+		status = check_json(s, text, err);
 	if (status == SOURCE_RECORD)
 		status = divide(s, text, &front, err);
 	return status == SOURCE_RECORD ? make_record(s, &front, record, err) : status;

@@ -145,8 +145,8 @@ static enum source_status take_field(struct object *o, size_t number, struct wei
 	return SOURCE_RECORD;
 }
 
-/* Which field a key names, or FIELDS; and then which it was meant for. A key with escapes is compared
- * as what it means. */
+/* Which field a key names, or FIELDS; and then which it was meant for. A key with escapes is
+ * compared as what it means. */
 static int find_field(struct weir_text written, size_t *number, const char **meant)
 {
 	struct buffer room = BUFFER_INIT;
@@ -193,8 +193,8 @@ static enum source_status take_member(struct object *o, const struct member *m,
 	if (find_field(m->key, &number, &meant) < 0)
 		return record_no_memory(err);
 	if (meant)
-		return record_bad(record, err, "%.*s: did you mean %s?", shown(m->key),
-				  m->key.data, meant);
+		return record_bad(record, err, "%.*s: did you mean %s?", shown(m->key), m->key.data,
+				  meant);
 	if (number < FIELDS)
 		return take_field(o, number, m->value, record, err);
 	o->has_id |= text_says(m->key, "\"id\"");
@@ -278,7 +278,8 @@ static const char *hint(const json_error_t *fault, struct weir_text json)
 	if (strstr(fault->text, "premature end of input") && is_in_string(json))
 		return " (a text has no end in this line: a line break in it is written \\n)";
 	if (json.size > 0 && isalpha((unsigned char)*json.data))
-		return " (an object a line is needed; CSV is --format csv)";
+		return " (an object a line is needed; CSV is --format csv, a document --format "
+		       "markdown)";
 	return "";
 }
 

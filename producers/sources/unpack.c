@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { BLOCK = 64 * 1024 };
 
@@ -45,7 +46,7 @@ struct gzip {
 
 static bool gzip_begins(const char *data, size_t size)
 {
-	return size >= 3 && memcmp(data, "\x1F\x8B\x08", 3) == 0;
+	return size >= 2 && memcmp(data, "\x1F\x8B\x08", size < 3 ? size : 3) == 0;
 }
 
 static int gzip_open(struct unpack *u, struct weir_error *err)
@@ -142,6 +143,28 @@ static int zstd_open(struct unpack *u, struct weir_error *err)
 	return 0;
 }
 
+static int zstd_failed(const struct unpack *u, size_t rc, struct weir_error *err)
+{
+	switch (ZSTD_getErrorCode(rc)) {
+	case ZSTD_error_memory_allocation:
+		return weir_fail_memory(err);
+	case ZSTD_error_dictionary_wrong:
+		return weir_fail(
+			err, "read_failed",
+			"the zstd data was packed with a dictionary: unpack it first, with "
+			"that (unzstd -D DICTIONARY FILE)");
+	case ZSTD_error_frameParameter_windowTooLarge:
+		return weir_fail(
+			err, "read_failed",
+			"the zstd data takes a window of more than 128 MiB: unpack it first "
+			"(unzstd --long=31 FILE)");
+	case ZSTD_error_prefix_unknown:
+		return damaged(u, "something else stands behind it", err);
+	default:
+		return damaged(u, ZSTD_getErrorName(rc), err);
+	}
+}
+
 /* The window that a frame asks for is at most 128 MiB: the library's own bound. */
 static int zstd_step(struct unpack *u, char *data, size_t room, size_t *size,
 		     struct weir_error *err)
@@ -154,7 +177,7 @@ static int zstd_step(struct unpack *u, char *data, size_t room, size_t *size,
 		return 0;
 	size_t rc = ZSTD_decompressStream(z->context, &out, &in);
 	if (ZSTD_isError(rc))
-		return damaged(u, ZSTD_getErrorName(rc), err);
+		return zstd_failed(u, rc, err);
 	u->at = in.pos;
 	*size = out.pos;
 	z->wants = rc;

@@ -205,6 +205,10 @@ static void headers(void)
 	refuse_header("custom_id,\"a\n", "line 1: the quote that opens field 2 is not closed");
 	refuse_header("custom_id,\xE9\n",
 		      "line 1: byte 11 of the record, 0xe9, is not valid UTF-8");
+	refuse_header("\xE9\"x\n", "line 1: byte 1 of the record, 0xe9, is not valid UTF-8");
+	refuse_header("{\"custom_id\":\"a\",\"b\":1}\n", "that is JSON and no CSV");
+	refuse_header("\n[\n  {\"custom_id\":\"a\"}\n]\n", "that is JSON and no CSV");
+	refuse_header("[a],b\n", "no column custom_id in \"[a],b\"");
 }
 
 static void nothing(void)

@@ -189,7 +189,7 @@ static void nothing_in_a_file(void)
 		file("a.json", texts[i]);
 		begin("a.json", NULL);
 		bad("a.json", NULL);
-		CU_ASSERT_STRING_EQUAL(err.text, "no items in a.json");
+		CU_ASSERT_STRING_EQUAL(err.text, "no items in a.json (--allow-empty takes it)");
 		finish();
 		CU_ASSERT_EQUAL_FATAL(source_json_open(paths, 1, true, &s, &err), 0);
 		finish();

@@ -186,6 +186,10 @@ static void faulty(void)
 	refuse("---\ncustom_id:\n---\n", "a.md:2: ", "custom_id");
 	refuse("+++\na = 1\n\n[context.x]\n[custom_id]\n+++\n", "a.md:5: ", "custom_id");
 	refuse("a\nb\n\xC3(\n", "a.md:3: ", "UTF-8");
+	refuse("{\"a\": 1}\n", "a.md: ", "that is JSON and no Markdown document");
+	refuse("\n[1, 2]\n[]\n", "a.md: ", "that is JSON and no Markdown document");
+	refuse("{\"a\": 1}\n{\"a\": 2}\n", "a.md: ", "that is JSON and no Markdown document");
+	refuse("<?xml version=\"1.0\"?>\n<a/>\n", "a.md: ", "that is XML and no Markdown document");
 }
 
 static void sizes(void)

@@ -222,6 +222,19 @@ static const struct {
 	{BYTES("---\n- custom_id: a\n"), "YAML"},
 	{BYTES("%YAML 1.2\n"), "YAML"},
 	{BYTES("version https://git-lfs.github.com/spec/v1\noid"), "git lfs pull"},
+	{BYTES("\x78\x9C\xAB\x56\x4A\x2E"), "zlib data: unpack it first"},
+	{BYTES("\x37\xA4\x30\xEC\x01\x02"), "a dictionary of zstd"},
+	/* Two lines of Chinese, and a comma. */
+	{BYTES("\x07\x68\x98\x98,\0\x2F\x66\n\0\x07\x68\x98\x98,\0\x2F\x66\n\0"),
+	 "iconv -f UTF-16LE -t UTF-8"},
+	{BYTES("\x68\x07\x98\x98\0,\x66\x2F\0\n"), "iconv -f UTF-16BE -t UTF-8"},
+	{BYTES("<!-- made by hand -->\n<?xml version=\"1.0\"?>\n<!DOCTYPE html>\n<html>"), "HTML"},
+	{BYTES("--\n-- PostgreSQL database dump\n--\n"), "a dump of PostgreSQL: export it"},
+	{BYTES("-- MySQL dump 10.13  Distrib 8.0\n"), "a dump of MySQL"},
+	{BYTES("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n"), "a dump of SQLite"},
+	{BYTES("{\n \"cells\": [\n  {\n   \"cell_type\": \"markdown\""),
+	 "a notebook of Jupyter: jupyter nbconvert"},
+	{BYTES("{\"nbformat\":4,\"nbformat_minor\":0,\"metadata\":{}"), "a notebook of Jupyter"},
 #undef BYTES
 };
 
@@ -254,6 +267,27 @@ static void text_is_text(void)
 	/* Documents may begin like records that are none. */
 	CU_ASSERT_EQUAL(magic_check("---\ntitle: x\n---\n", 17, false, &err), 0);
 	CU_ASSERT_EQUAL(magic_check("<h1>x</h1>", 10, false, &err), 0);
+	CU_ASSERT_EQUAL(magic_check("<header>x</header>", 18, false, &err), 0);
+	CU_ASSERT_EQUAL(magic_check("<!-- x -->\n# T\n", 15, false, &err), 0);
+	CU_ASSERT_EQUAL(magic_check("{\"cells\":1}", 11, true, &err), 0);
+}
+
+/* As a whole they are no document, whatever stands before them. */
+static void no_documents(void)
+{
+	static const char *const texts[] = {
+		"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\">\n<html>",
+		"<?xml version=\"1.0\"?>\n<html xmlns=\"http://www.w3.org/1999/xhtml\">",
+		"\xEF\xBB\xBF\n<head><title>x</title></head>",
+		"<!-- a\n-->\n<body>x</body>",
+		"<?xml version=\"1.0\"?><rss version=\"2.0\"></rss>",
+		"<!DOCTYPE article>\n<article/>",
+		"<feed xmlns=\"http://www.w3.org/2005/Atom\">",
+		"{\"cells\": [{\"cell_type\": \"code\"}]}"};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		CU_ASSERT_EQUAL(magic_check(texts[i], strlen(texts[i]), false, &err), -1);
+		CU_ASSERT_STRING_EQUAL(err.code, "not_readable");
+	}
 }
 
 void add_unpack_suite(void);
@@ -271,4 +305,5 @@ void add_unpack_suite(void)
 	CU_add_test(suite, "failing allocations", failing_allocations);
 	CU_add_test(suite, "what is none of ours is named", named);
 	CU_add_test(suite, "text is text", text_is_text);
+	CU_add_test(suite, "what is no document", no_documents);
 }
