@@ -1,11 +1,11 @@
 /* What providers say that they counted, brought into one form.
  *
- * Sources: anthropic-sdk-python, types/usage.py and cache_creation.py (input_tokens are those beside
- * the cache); openai-openapi, openapi.yaml, CompletionUsage (cached ones are of the prompt, reasoning
- * of the completion); api-docs.deepseek.com, Context Caching (prompt_cache_hit_tokens); docs.x.ai,
- * Reasoning (total_tokens = prompt + completion + reasoning); ai.google.dev, OpenAI compatibility
- * (thoughts are in total_tokens alone); openrouter.ai/docs, Usage Accounting, and docs.litellm.ai,
- * Prompt Caching (cache writes). */
+ * Sources: anthropic-sdk-python, types/usage.py and cache_creation.py (input_tokens are those
+ * beside the cache); openai-openapi, openapi.yaml, CompletionUsage (cached ones are of the prompt,
+ * reasoning of the completion); api-docs.deepseek.com, Context Caching (prompt_cache_hit_tokens);
+ * docs.x.ai, Reasoning (total_tokens = prompt + completion + reasoning); ai.google.dev, OpenAI
+ * compatibility (thoughts are in total_tokens alone); openrouter.ai/docs, Usage Accounting, and
+ * docs.litellm.ai, Prompt Caching (cache writes). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,55 @@
 
 #define COUNT_MAX (INT32_MAX * 1e3)
 
-/* One place where a count may stand: a key, in the object or in one within it. */
+/* What is counted, and where that may stand: a key, in the object or in one within it. */
+enum part { INPUT, OUTPUT, CACHED, WRITTEN, WRITTEN_1H, WRITTEN_5M, REASONING, TOTAL, PARTS };
+
+#define PLACES 7 /* with one that is empty, behind the last */
+
 struct place {
 	const char *within, *key; /* within NULL: in the object itself */
+};
+
+static const struct place of_messages[PARTS][PLACES] = {
+	[INPUT] = {{NULL, "input_tokens"}},
+	[OUTPUT] = {{NULL, "output_tokens"}},
+	[CACHED] = {{NULL, "cache_read_input_tokens"}},
+	[WRITTEN] = {{NULL, "cache_creation_input_tokens"}},
+	[WRITTEN_1H] = {{"cache_creation", "ephemeral_1h_input_tokens"}},
+	[WRITTEN_5M] = {{"cache_creation", "ephemeral_5m_input_tokens"}},
+	[REASONING] = {{"output_tokens_details", "thinking_tokens"},
+		       {"output_tokens_details", "reasoning_tokens"}},
+};
+
+/* Behind OpenAI's names those of other APIs, behind which some servers put this one: Ollama,
+ * Gemini, Bedrock, Cohere. */
+static const struct place of_completions[PARTS][PLACES] = {
+	[INPUT] = {{NULL, "prompt_tokens"},
+		   {NULL, "input_tokens"},
+		   {NULL, "prompt_eval_count"},
+		   {NULL, "promptTokenCount"},
+		   {NULL, "inputTokens"},
+		   {"billed_units", "input_tokens"}},
+	[OUTPUT] = {{NULL, "completion_tokens"},
+		    {NULL, "output_tokens"},
+		    {NULL, "eval_count"},
+		    {NULL, "candidatesTokenCount"},
+		    {NULL, "outputTokens"},
+		    {"billed_units", "output_tokens"}},
+	[CACHED] = {{"prompt_tokens_details", "cached_tokens"},
+		    {"input_tokens_details", "cached_tokens"},
+		    {NULL, "prompt_cache_hit_tokens"},
+		    {NULL, "cached_tokens"},
+		    {NULL, "cache_read_input_tokens"}},
+	[WRITTEN] = {{"prompt_tokens_details", "cache_write_tokens"},
+		     {"prompt_tokens_details", "cache_creation_tokens"},
+		     {NULL, "cache_creation_input_tokens"}},
+	[WRITTEN_1H] = {{"cache_creation", "ephemeral_1h_input_tokens"}},
+	[REASONING] = {{"completion_tokens_details", "reasoning_tokens"},
+		       {"output_tokens_details", "reasoning_tokens"},
+		       {NULL, "reasoning_tokens"},
+		       {NULL, "thoughtsTokenCount"}},
+	[TOTAL] = {{NULL, "total_tokens"}, {NULL, "totalTokenCount"}, {NULL, "totalTokens"}},
 };
 
 static const json_t *find(const json_t *usage, const struct place *p)
@@ -39,27 +85,30 @@ static double number_of(const json_t *value)
 	return strtod(text, NULL);
 }
 
-/* The first of the places, which {NULL, NULL} ends, that has one. True: it has, or a fault. */
-static bool count(const json_t *usage, const struct place *places, int64_t *out, const char **fault)
+struct counts {
+	int64_t n[PARTS];
+	bool told[PARTS]; /* or faulty */
+};
+
+/* Of each part, the first of its places that has a number. */
+static void count(const json_t *usage, const struct place parts[PARTS][PLACES], struct counts *out,
+		  const char **fault)
 {
-	const json_t *value = NULL;
-	double number;
+	*out = (struct counts){.n = {0}};
+	for (size_t i = 0; i < PARTS; i++) {
+		const json_t *value = NULL;
+		double number;
 
-	*out = 0;
-	for (; places->key && !value; places++)
-		value = find(usage, places);
-	if (!value)
-		return false;
-	number = number_of(value);
-	if (!(number >= 0 && number <= COUNT_MAX && floor(number) == number))
-		*fault = "a count of the usage is no number of tokens";
-	else
-		*out = (int64_t)number;
-	return true;
+		for (const struct place *p = parts[i]; p->key && !value; p++)
+			value = find(usage, p);
+		out->told[i] = value != NULL;
+		number = value ? number_of(value) : 0;
+		if (number >= 0 && number <= COUNT_MAX && floor(number) == number)
+			out->n[i] = (int64_t)number;
+		else
+			*fault = "a count of the usage is no number of tokens";
+	}
 }
-
-#define COUNT(usage, out, fault, ...)                                                              \
-	count(usage, (const struct place[]){__VA_ARGS__, {NULL, NULL}}, out, fault)
 
 static bool is_there(const json_t *usage, struct usage *out)
 {
@@ -67,6 +116,16 @@ static bool is_there(const json_t *usage, struct usage *out)
 	if (!json_is_object(usage))
 		out->fault = "the response has no usage";
 	return !out->fault;
+}
+
+static void take(const struct counts *c, struct usage *out)
+{
+	out->input = c->n[INPUT];
+	out->output = c->n[OUTPUT];
+	out->cached = c->n[CACHED];
+	out->written = c->n[WRITTEN];
+	out->written_1h = c->n[WRITTEN_1H];
+	out->reasoning = c->n[REASONING];
 }
 
 /* Where nothing was read, nothing was counted. */
@@ -78,30 +137,26 @@ static void expect_input(struct usage *out)
 
 void usage_of_messages(const json_t *usage, struct usage *out)
 {
-	const char **fault = &out->fault;
-	int64_t written = 0, minutes = 0;
-	bool told, input, output;
+	struct counts c;
+	int64_t parts;
+	bool told;
 
 	if (!is_there(usage, out))
 		return;
-	input = COUNT(usage, &out->input, fault, {NULL, "input_tokens"});
-	output = COUNT(usage, &out->output, fault, {NULL, "output_tokens"});
-	if (!input || !output)
-		*fault = "the usage lacks input_tokens or output_tokens";
-	COUNT(usage, &out->cached, fault, {NULL, "cache_read_input_tokens"});
-	COUNT(usage, &written, fault, {NULL, "cache_creation_input_tokens"});
-	COUNT(usage, &out->written_1h, fault, {"cache_creation", "ephemeral_1h_input_tokens"});
-	told = COUNT(usage, &minutes, fault, {"cache_creation", "ephemeral_5m_input_tokens"});
-	COUNT(usage, &out->reasoning, fault, {"output_tokens_details", "thinking_tokens"},
-	      {"output_tokens_details", "reasoning_tokens"});
-	told &= minutes + out->written_1h > 0; /* both are known to be 0 where the sum is not */
-	if (out->written_1h > written || (told && minutes + out->written_1h != written))
-		*fault = "what was written to the cache is not the sum of its parts";
-	else
-		out->written = written - out->written_1h;
+	count(usage, of_messages, &c, &out->fault);
+	take(&c, out);
+	if (!c.told[INPUT] || !c.told[OUTPUT])
+		out->fault = "the usage lacks input_tokens or output_tokens";
+	parts = c.n[WRITTEN_5M] + c.n[WRITTEN_1H];
+	told = c.told[WRITTEN_5M] && parts > 0; /* both are known to be 0 where the sum is not */
+	out->written -= out->written_1h;
+	if (out->written < 0 || (told && parts != c.n[WRITTEN])) {
+		out->fault = "what was written to the cache is not the sum of its parts";
+		out->written = 0;
+	}
 	if (out->reasoning > out->output)
-		*fault = "the usage has more reasoning tokens than output_tokens";
-	out->input += out->cached + written;
+		out->fault = "the usage has more reasoning tokens than output_tokens";
+	out->input += c.n[CACHED] + c.n[WRITTEN];
 	expect_input(out);
 }
 
@@ -130,13 +185,9 @@ static bool is_of_messages(const json_t *usage)
 		json_object_get(usage, "cache_creation_input_tokens"));
 }
 
-/* The names of other APIs, behind which some servers put this one: Ollama, Gemini, Bedrock, Cohere.
- */
 void usage_of_completions(const json_t *usage, struct usage *out)
 {
-	const char **fault = &out->fault;
-	int64_t total = 0;
-	bool has_total, input, output;
+	struct counts c;
 
 	if (is_of_messages(usage)) {
 		usage_of_messages(usage, out);
@@ -144,32 +195,14 @@ void usage_of_completions(const json_t *usage, struct usage *out)
 	}
 	if (!is_there(usage, out))
 		return;
-	input = COUNT(usage, &out->input, fault, {NULL, "prompt_tokens"}, {NULL, "input_tokens"},
-		      {NULL, "prompt_eval_count"}, {NULL, "promptTokenCount"},
-		      {NULL, "inputTokens"}, {"billed_units", "input_tokens"});
-	output = COUNT(usage, &out->output, fault, {NULL, "completion_tokens"},
-		       {NULL, "output_tokens"}, {NULL, "eval_count"},
-		       {NULL, "candidatesTokenCount"}, {NULL, "outputTokens"},
-		       {"billed_units", "output_tokens"});
-	if (!input || !output)
-		*fault = "the usage lacks prompt_tokens or completion_tokens";
-	COUNT(usage, &out->cached, fault, {"prompt_tokens_details", "cached_tokens"},
-	      {"input_tokens_details", "cached_tokens"}, {NULL, "prompt_cache_hit_tokens"},
-	      {NULL, "cached_tokens"}, {NULL, "cache_read_input_tokens"});
-	COUNT(usage, &out->written, fault, {"prompt_tokens_details", "cache_write_tokens"},
-	      {"prompt_tokens_details", "cache_creation_tokens"},
-	      {NULL, "cache_creation_input_tokens"});
-	COUNT(usage, &out->written_1h, fault, {"cache_creation", "ephemeral_1h_input_tokens"});
-	COUNT(usage, &out->reasoning, fault, {"completion_tokens_details", "reasoning_tokens"},
-	      {"output_tokens_details", "reasoning_tokens"}, {NULL, "reasoning_tokens"},
-	      {NULL, "thoughtsTokenCount"});
-	has_total = COUNT(usage, &total, fault, {NULL, "total_tokens"}, {NULL, "totalTokenCount"},
-			  {NULL, "totalTokens"}) &&
-		    total > 0;
+	count(usage, of_completions, &c, &out->fault);
+	take(&c, out);
+	if (!c.told[INPUT] || !c.told[OUTPUT])
+		out->fault = "the usage lacks prompt_tokens or completion_tokens";
 	if (out->written_1h > out->written || out->cached + out->written > out->input)
-		*fault = "the usage has more cached tokens than prompt_tokens";
-	out->written -= *fault ? 0 : out->written_1h;
-	if (!*fault)
-		add_reasoning(out, has_total, total);
+		out->fault = "the usage has more cached tokens than prompt_tokens";
+	out->written -= out->fault ? 0 : out->written_1h;
+	if (!out->fault)
+		add_reasoning(out, c.n[TOTAL] > 0, c.n[TOTAL]);
 	expect_input(out);
 }
