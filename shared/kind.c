@@ -27,24 +27,26 @@ bool kind_is_key(const struct weir_field *field) { return !strpbrk(field->name, 
 
 /* ---- telling ---- */
 
-static const struct {
-	unsigned types;
-	const char *name;
-} type_names[] = {
-	{WEIR_IS_TEXT, "a text"},	 {WEIR_IS_NUMBER, "a number"},
-	{WEIR_IS_INTEGER, "an integer"}, {WEIR_IS_REAL, "a number"},
-	{WEIR_IS_FLAG, "true or false"}, {WEIR_IS_MAP, "an object"},
-	{WEIR_IS_LIST, "an array"},	 {WEIR_IS_BYTES, "bytes"},
+const struct kind_type kind_types[] = {
+	{WEIR_IS_TEXT, "a text", "text"},
+	{WEIR_IS_NUMBER, "a number", NULL},
+	{WEIR_IS_INTEGER, "an integer", "integer"},
+	{WEIR_IS_REAL, "a number", "real"},
+	{WEIR_IS_FLAG, "true or false", "boolean"},
+	{WEIR_IS_MAP, "an object", "object"},
+	{WEIR_IS_LIST, "an array", "array"},
+	{WEIR_IS_BYTES, "bytes", "bytes"},
+	{0, NULL, NULL},
 };
 
 void kind_list_types(struct buffer *out, unsigned types)
 {
 	const char *between = "";
-	for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
-		if ((types & type_names[i].types) != type_names[i].types)
+	for (const struct kind_type *t = kind_types; t->types; t++) {
+		if ((types & t->types) != t->types)
 			continue;
-		types &= ~type_names[i].types;
-		buffer_printf(out, "%s%s", between, type_names[i].name);
+		types &= ~t->types;
+		buffer_printf(out, "%s%s", between, t->told);
 		between = " or ";
 	}
 }

@@ -125,18 +125,11 @@ void kind_write_text(const struct weir_plugin *p, struct buffer *out)
 
 static void write_types(unsigned types, struct buffer *out)
 {
-	static const struct {
-		unsigned type;
-		const char *name;
-	} names[] = {{WEIR_IS_TEXT, "text"},  {WEIR_IS_INTEGER, "integer"},
-		     {WEIR_IS_REAL, "real"},  {WEIR_IS_FLAG, "boolean"},
-		     {WEIR_IS_MAP, "object"}, {WEIR_IS_LIST, "array"},
-		     {WEIR_IS_BYTES, "bytes"}};
 	json_key(out, "types");
 	buffer_add_char(out, '[');
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (!types || (types & names[i].type))
-			buffer_printf(out, "\"%s\",", names[i].name);
+	for (const struct kind_type *t = kind_types; t->types; t++)
+		if (t->json && (!types || (types & t->types)))
+			buffer_printf(out, "\"%s\",", t->json);
 	json_close(out, ']');
 }
 

@@ -49,6 +49,12 @@ const struct weir_map *kind_input(const struct weir_item *item);
 /* Whether a row of weir_about is one of the map's own keys, and not of what is within. */
 bool kind_is_key(const struct weir_field *field);
 
+/* What types are called: to people, and in JSON. {0} ends them. */
+extern const struct kind_type {
+	unsigned types;
+	const char *told, *json; /* json NULL: it is several of the others */
+} kind_types[];
+
 /* Appends "a text or an object". */
 void kind_list_types(struct buffer *out, unsigned types);
 
