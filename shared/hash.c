@@ -13,6 +13,14 @@ static wide add(wide hash, struct weir_text text)
 	return hash;
 }
 
+uint32_t hash_short(struct weir_text text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < text.size; i++)
+		hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
 void hash_texts(struct weir_text one, struct weir_text other, char out[HASH_SIZE])
 {
 	wide basis = ((wide)0x6c62272e07bb0142 << 64) + 0x62b821756295c58d;

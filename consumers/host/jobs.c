@@ -3,14 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static size_t bucket_of(struct weir_text id)
-{
-	uint32_t hash = 2166136261u;
-	for (size_t i = 0; i < id.size; i++)
-		hash = (hash ^ (unsigned char)id.data[i]) * 16777619u;
-	return hash % JOB_BUCKETS;
-}
+#include "weir/hash.h"
+
+static size_t bucket_of(struct weir_text id) { return hash_short(id) % JOB_BUCKETS; }
 
 static bool is(const struct job *job, struct weir_text id)
 {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "magic.h"
+#include "weir/hash.h"
 #include "weir/message.h"
 #include "weir/utf8.h"
 
@@ -66,15 +67,6 @@ static void tidy(const char *from, char *path)
 	*to = '\0';
 }
 
-/* FNV-1a, 64 bits, folded. Source: IETF draft-eastlake-fnv. */
-static uint32_t hash_path(const char *path)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	for (; *path; path++)
-		h = (h ^ (unsigned char)*path) * UINT64_C(0x100000001b3);
-	return (uint32_t)(h ^ h >> 32);
-}
-
 /* The path itself where that is a name already: NAME.md. Else the end of it, which says most, and a
  * hash, so that a/b.md and a-b.md are two. */
 void files_add_name(const struct files *f, struct source_record *record, struct buffer *out)
@@ -99,7 +91,7 @@ void files_add_name(const struct files *f, struct source_record *record, struct 
 		memmove(out->data, out->data + over, out->size - over);
 		out->size -= over;
 	}
-	buffer_printf(out, "-%08x", hash_path(path));
+	buffer_printf(out, "-%08x", hash_short((struct weir_text){path, strlen(path)}));
 }
 
 /* ---- a file ---- */

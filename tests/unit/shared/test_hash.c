@@ -25,8 +25,27 @@ static void known_values(void)
 	}
 }
 
+/* Of the 64 bits in fnv_test.go, golden64a. */
+static void short_ones(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t hash;
+	} rows64[] = {
+		{"", UINT64_C(0xcbf29ce484222325)},
+		{"a", UINT64_C(0xaf63dc4c8601ec8c)},
+		{"ab", UINT64_C(0x089c4407b545986a)},
+		{"abc", UINT64_C(0xe71fa2190541574b)},
+	};
+	for (size_t i = 0; i < sizeof rows64 / sizeof *rows64; i++)
+		CU_ASSERT_EQUAL(hash_short((struct weir_text){rows64[i].text,
+							      strlen(rows64[i].text)}),
+				(uint32_t)(rows64[i].hash ^ rows64[i].hash >> 32));
+}
+
 void add_hash_suite(void)
 {
 	CU_pSuite s = CU_add_suite("hashes", NULL, NULL);
 	CU_add_test(s, "known values", known_values);
+	CU_add_test(s, "short ones", short_ones);
 }
