@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "weir/utf8.h"
+
 #define DEPTH_MAX 32
 #define STEPS_EACH 16 /* of each character of the text, */
 #define STEPS_FREE 65536
@@ -139,24 +141,17 @@ static const char *comment_end(const struct rewriting *r)
 	return end != NULL ? end + 2 : r->end;
 }
 
+/* Blanks, and comments as JavaScript, C and Python have them. */
 static void skip_blanks(struct rewriting *r)
 {
-	static const char *const wide[] = {"\xC2\xA0",	   "\xE2\x80\x8B", "\xEF\xBB\xBF",
-					   "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE3\x80\x80"};
-
-	while (r->at < r->end) {
-		const char *from = r->at;
-
-		if (strchr(" \t\r\n", *r->at) != NULL && *r->at != '\0')
-			r->at++;
-		else if (*r->at == '#' || is(r, "//"))
+	for (const char *from = NULL; r->at < r->end && r->at != from;) {
+		from = r->at;
+		if (*r->at == '#' || is(r, "//"))
 			r->at = line_end(r);
 		else if (is(r, "/*"))
 			r->at = comment_end(r);
-		for (size_t i = 0; r->at == from && i < sizeof(wide) / sizeof(wide[0]); i++)
-			r->at += is(r, wide[i]) ? strlen(wide[i]) : 0;
-		if (r->at == from)
-			return;
+		else
+			r->at += utf8_blank_step(r->at, (size_t)(r->end - r->at));
 	}
 }
 

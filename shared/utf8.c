@@ -3,10 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static bool continues(unsigned char c)
-{
-	return (c & 0xC0) == 0x80;
-}
+static bool continues(unsigned char c) { return (c & 0xC0) == 0x80; }
 
 /* The second byte carries the rules against overlong forms, surrogates and too large values. */
 static bool second_fits(unsigned char first, unsigned char second)
@@ -79,24 +76,31 @@ size_t utf8_valid(const char *text, size_t size)
 	return at;
 }
 
-/* Sorted. */
+/* Sorted. A blank stands at an end of a text for nothing; the others may be a part of what is
+ * beside them there, as the variation selector behind an emoji is. */
 static const struct range {
 	uint32_t first, last;
+	bool blank;
 } invisible[] = {
-	{0x0000, 0x0020},   {0x007F, 0x00A0},	{0x00AD, 0x00AD},   {0x034F, 0x034F},
-	{0x061C, 0x061C},   {0x115F, 0x1160},	{0x1680, 0x1680},   {0x17B4, 0x17B5},
-	{0x180B, 0x180F},   {0x2000, 0x200F},	{0x2028, 0x202F},   {0x205F, 0x206F},
-	{0x2800, 0x2800},   {0x3000, 0x3000},	{0x3164, 0x3164},   {0xFE00, 0xFE0F},
-	{0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},	{0xFFF0, 0xFFF8},   {0x1BCA0, 0x1BCA3},
-	{0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+	{0x0000, 0x0008, false},   {0x0009, 0x000D, true},    {0x000E, 0x001F, false},
+	{0x0020, 0x0020, true},	   {0x007F, 0x0084, false},   {0x0085, 0x0085, true},
+	{0x0086, 0x009F, false},   {0x00A0, 0x00A0, true},    {0x00AD, 0x00AD, false},
+	{0x034F, 0x034F, false},   {0x061C, 0x061C, false},   {0x115F, 0x1160, false},
+	{0x1680, 0x1680, true},	   {0x17B4, 0x17B5, false},   {0x180B, 0x180F, false},
+	{0x2000, 0x200F, true},	   {0x2028, 0x2029, true},    {0x202A, 0x202E, false},
+	{0x202F, 0x202F, true},	   {0x205F, 0x2060, true},    {0x2061, 0x206F, false},
+	{0x2800, 0x2800, false},   {0x3000, 0x3000, true},    {0x3164, 0x3164, false},
+	{0xFE00, 0xFE0F, false},   {0xFEFF, 0xFEFF, true},    {0xFFA0, 0xFFA0, false},
+	{0xFFF0, 0xFFF8, false},   {0x1BCA0, 0x1BCA3, false}, {0x1D173, 0x1D17A, false},
+	{0xE0000, 0xE0FFF, false},
 };
 
-static bool is_invisible(uint32_t c)
+static const struct range *find_invisible(uint32_t c)
 {
 	for (size_t i = 0; i < sizeof(invisible) / sizeof(*invisible); i++)
 		if (c <= invisible[i].last)
-			return c >= invisible[i].first;
-	return false;
+			return c >= invisible[i].first ? &invisible[i] : NULL;
+	return NULL;
 }
 
 /* length as utf8_step() says it. */
@@ -116,8 +120,34 @@ bool utf8_is_blank(const char *text, size_t size)
 
 	for (size_t at = 0; at < size; at += step) {
 		step = utf8_step(text + at, size - at);
-		if (step == 0 || !is_invisible(decode((const unsigned char *)text + at, step)))
+		if (step == 0 || !find_invisible(decode((const unsigned char *)text + at, step)))
 			return false;
 	}
 	return true;
+}
+
+size_t utf8_blank_step(const char *text, size_t size)
+{
+	size_t step = utf8_step(text, size);
+	const struct range *found =
+		step > 0 ? find_invisible(decode((const unsigned char *)text, step)) : NULL;
+
+	return found && found->blank ? step : 0;
+}
+
+struct weir_text utf8_trim(struct weir_text text)
+{
+	size_t n;
+
+	while ((n = utf8_blank_step(text.data, text.size)) > 0) {
+		text.data += n;
+		text.size -= n;
+	}
+	for (n = 1; n <= 3 && n <= text.size;) {
+		bool blank = utf8_blank_step(text.data + text.size - n, n) == n;
+
+		text.size -= blank ? n : 0;
+		n = blank ? 1 : n + 1;
+	}
+	return text;
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "blank.h"
 #include "weir/utf8.h"
 
 /* ---- where a record ends ---- */
@@ -355,7 +354,7 @@ static int take_columns(struct csv *s, size_t count, struct weir_text line, stru
 	if (!buffer_reserve(&s->names, line.size))
 		return weir_fail_memory(err);
 	for (size_t i = 0; i < count; i++) {
-		if (add_column(s, blank_trim(s->cells[i]), err) < 0)
+		if (add_column(s, utf8_trim(s->cells[i]), err) < 0)
 			return -1;
 	}
 	if (buffer_failed(&s->keys) || buffer_failed(&s->names) || buffer_failed(&s->header))
@@ -374,7 +373,7 @@ static bool has_id_with(struct csv *s, char separator, const struct source_recor
 	if (take_apart(s, record, &count, &ignored) != SOURCE_RECORD)
 		return false;
 	for (size_t i = 0; i < count && i < CSV_COLUMNS_MAX; i++)
-		found |= text_says(blank_trim(s->cells[i]), "custom_id");
+		found |= text_says(utf8_trim(s->cells[i]), "custom_id");
 	return found;
 }
 
@@ -504,7 +503,7 @@ static enum source_status check_fields(const struct csv *s, size_t count,
 	if (count != s->count)
 		return record_bad(record, err, "%zu fields, where the header has %zu columns",
 				  count, s->count);
-	if (text_says(blank_trim(s->cells[s->id]), "custom_id"))
+	if (text_says(utf8_trim(s->cells[s->id]), "custom_id"))
 		return record_bad(record, err,
 				  "the header line stands here again: were files joined?");
 	return SOURCE_RECORD;

@@ -3,9 +3,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "blank.h"
 #include "sha256.h"
 #include "weir/message.h"
+#include "weir/utf8.h"
 
 #define PREFIX "sha256-"
 
@@ -25,7 +25,7 @@ int natural_check(struct weir_text id, bool hash, struct weir_error *err)
 		return 0;
 	if (id.size == 0)
 		return weir_fail(err, "bad_name", "custom_id is empty");
-	if (blank_trim(id).size != id.size)
+	if (utf8_trim(id).size != id.size)
 		return weir_fail(
 			err, "bad_name",
 			"custom_id \"%.*s\": there is a blank at its begin or end, and with "

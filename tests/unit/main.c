@@ -54,6 +54,7 @@
 	X(topology) \
 	X(tx) \
 	X(unpack) \
+	X(utf8) \
 	X(work) \
 	X(yaml)
 

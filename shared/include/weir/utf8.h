@@ -4,7 +4,8 @@
 #define WEIR_UTF8_H
 
 #include <stdbool.h>
-#include <stddef.h>
+
+#include "weir/plugin.h"
 
 /* Bytes of the character that stands at text (size bytes remain): 1 to 4, or 0 when what stands
  * there is no whole, valid character. */
@@ -17,5 +18,11 @@ size_t utf8_valid(const char *text, size_t size);
  * made to be invisible. Source: Unicode 15, PropList.txt (White_Space) and
  * DerivedCoreProperties.txt (Default_Ignorable_Code_Point); and U+2800, the Braille blank. */
 bool utf8_is_blank(const char *text, size_t size);
+
+/* Bytes of the blank that stands at text: white space, and what has no width and is of nothing beside
+ * it (U+200B to U+200F, U+2060, U+FEFF). 0: none. */
+size_t utf8_blank_step(const char *text, size_t size);
+/* Without the blanks at both ends. */
+struct weir_text utf8_trim(struct weir_text text);
 
 #endif

@@ -148,6 +148,7 @@ static const struct {
 	 "0.5}",
 	 GOOD, NULL},
 	{"{\"label\"\xC2\xA0:\xC2\xA0\"good\", \"score\": 0.5}", GOOD, NULL},
+	{"{\"label\"\xE2\x80\xAF:\xE2\x80\x89\"good\",\xE2\x81\xA0 \"score\":\v0.5}", GOOD, NULL},
 	{"{\"label\": \"good\", \"score\": 0.5, \"why\": \"one\ntwo\tthree\"}",
 	 "{\"label\":\"good\",\"score\":0.5,\"why\":\"one\\ntwo\\tthree\"}", NULL},
 	{"{\"label\": \"good\", \"score\": 0.5, \"why\": \"it\\'s\"}",
@@ -435,6 +436,9 @@ static void tangled(void)
 {
 	static const char *const parts[] = {
 		"{",
+		"[",
+		"\"{",
+		"```",
 		"{{",
 		"{\"a\":",
 		"{\"a\":[",

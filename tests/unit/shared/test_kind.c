@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "weir/kind.h"
-#include "weir/utf8.h"
 
 void add_kind_suite(void);
 
@@ -135,6 +134,8 @@ static const struct {
 	 "title is only \" [Removed] \", which stands for no text: leave the item out"},
 	{"{\"id\":1,\"title\":\"NaN\",\"text\":\"\\\\N\"}",
 	 "title is only \"NaN\", which stands for no text: leave the item out"},
+	{"{\"id\":1,\"title\":\"\xC2\xA0null\xE2\x80\x8B\"}",
+	 "title is only \"\xC2\xA0null\xE2\x80\x8B\", which stands for no text: leave the item out"},
 	{"{\"id\":1,\"title\":\"#N/A\",\"text\":\"x\"}", NULL},
 	{"{\"id\":1,\"title\":\"[removed] why?\"}", NULL},
 	{"{\"id\":\"NA\",\"title\":\"x\",\"at\":\"NA\"}", NULL},
@@ -414,46 +415,6 @@ static void templates(void)
 	close_llm();
 }
 
-/* ---- blank ---- */
-
-static void blanks(void)
-{
-	static const char *const blank[] = {"",
-					    " ",
-					    "\t\r\n\v\f",
-					    "\x1F\x7F",
-					    "\xC2\x85",
-					    "\xC2\xA0",
-					    "\xC2\xAD",
-					    "\xE1\x9A\x80",
-					    "\xE2\x80\x80",
-					    "\xE2\x80\x8D",
-					    "\xE2\x80\xAE",
-					    "\xE2\x81\xA0",
-					    "\xE2\xA0\x80",
-					    "\xE3\x80\x80",
-					    "\xE3\x85\xA4",
-					    "\xEF\xB8\x8F",
-					    "\xEF\xBB\xBF",
-					    "\xF3\xA0\x81\xBF"};
-	static const char *const seen[] = {".",
-					   "  x",
-					   "\xC3\xA4",
-					   "\xE2\x80\x90",
-					   "\xE2\x80\xA6",
-					   "\xE2\x9C\x93",
-					   "\xF0\x9F\x91\x8D",
-					   "\xCC\x81",
-					   "\xEF\xBF\xBD",
-					   "\xE2\xA0\x81"};
-	for (size_t i = 0; i < sizeof(blank) / sizeof(*blank); i++)
-		CU_ASSERT_TRUE(utf8_is_blank(blank[i], strlen(blank[i])));
-	for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
-		CU_ASSERT_FALSE(utf8_is_blank(seen[i], strlen(seen[i])));
-	CU_ASSERT_TRUE(utf8_is_blank("\0 ", 2));
-	CU_ASSERT_FALSE(utf8_is_blank("\xC2", 1)); /* no character at all */
-}
-
 void add_kind_suite(void)
 {
 	CU_pSuite s = CU_add_suite_with_setup_and_teardown("kind", NULL, NULL, begin, NULL);
@@ -466,5 +427,4 @@ void add_kind_suite(void)
 	CU_add_test(s, "templates say what is read", templates);
 	CU_add_test(s, "names that are spelt otherwise", spelling);
 	CU_add_test(s, "parameters that are spelt otherwise", parameters_spelt);
-	CU_add_test(s, "what is blank", blanks);
 }
