@@ -9,7 +9,8 @@
 static struct cause *find(struct causes *c, const char *event, const char *where, const char *code)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (strcmp(c->list[i].event, event) == 0 && strcmp(c->list[i].where, where) == 0 &&
+		if (strcmp(c->list[i].event, event) == 0 &&
+		    strncmp(c->list[i].where, where, sizeof c->list[i].where - 1) == 0 &&
 		    strcmp(c->list[i].why.code, code) == 0)
 			return &c->list[i];
 	return NULL;

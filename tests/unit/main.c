@@ -9,6 +9,7 @@
 	X(analyzer) \
 	X(answers) \
 	X(buffer) \
+	X(causes) \
 	X(clock) \
 	X(content) \
 	X(csv) \

@@ -1,42 +1,14 @@
 #include <CUnit/CUnit.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "weir/log.h"
 
 void add_log_suite(void);
-
-/* Standard error, for as long as a test looks at what is written there. */
-struct capture {
-	int saved, reader;
-	char text[8192];
-	ssize_t size; /* what one read(2) gave */
-};
-
-static void capture_start(struct capture *c)
-{
-	int ends[2];
-
-	CU_ASSERT_FATAL(pipe(ends) == 0);
-	CU_ASSERT_FATAL(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
-	c->reader = ends[0];
-	c->saved = dup(STDERR_FILENO);
-	dup2(ends[1], STDERR_FILENO);
-	close(ends[1]);
-}
-
-static void capture_end(struct capture *c)
-{
-	c->size = read(c->reader, c->text, sizeof(c->text) - 1);
-	c->text[c->size > 0 ? c->size : 0] = '\0';
-	dup2(c->saved, STDERR_FILENO);
-	close(c->saved);
-	close(c->reader);
-}
 
 static const char *written(struct capture *c, const char *value)
 {

@@ -1,9 +1,9 @@
 #include <CUnit/CUnit.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "weir/log.h"
 #include "weir/settings.h"
 
@@ -143,31 +143,22 @@ static void a_bad_log_level(void)
 }
 
 /* Writes a line of each level; returns how many were written. */
-static int lines_written(void)
+static size_t lines_written(void)
 {
-	char text[4096];
-	int ends[2], lines = 0, saved = dup(STDERR_FILENO);
+	struct capture c;
 
-	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	dup2(ends[1], STDERR_FILENO);
+	capture_start(&c);
 	for (enum log_level level = LOG_DEBUG; level <= LOG_ERROR; level++)
 		log_event(level, "line", "n=%d", (int)level);
-	dup2(saved, STDERR_FILENO);
-	close(saved);
-	close(ends[1]);
-	ssize_t n = read(ends[0], text, sizeof(text));
-	close(ends[0]);
-	for (ssize_t i = 0; i < n; i++)
-		lines += text[i] == '\n';
-	return lines;
+	capture_end(&c);
+	return capture_lines(&c);
 }
 
 static void sets_the_log_level(void)
 {
 	static const char *const words[] = {"error", "warn", "info", "debug"};
 
-	for (int i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		setenv("WEIR_LOG_LEVEL", words[i], 1);
 		parse();
 		CU_ASSERT_EQUAL(settings_check(&s, 0, &err), 0);
