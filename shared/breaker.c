@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "model_list.h"
 #include "redis_script.h"
 #include "weir/clock.h"
 #include "weir/log.h"
@@ -60,28 +61,37 @@ static const char served_text[] = NOW
 /* The probe ended in neither. */
 static const char back_text[] = NOW "redis.call('HSET', KEYS[1], 'prober', 0)\n" ANSWER("0");
 
-/* ARGV[1]: a number at random below 1000, how many answers came before, and the reason. The pauses
- * of processes differ by as much as a half. The last number: the item is to be charged. */
+/* ARGV[1]: a number at random below 1000, for how many milliseconds an outage charges nobody, how
+ * many answers came before, and the reason. The pauses of processes differ by as much as a half.
+ *
+ * The item's key: how many calls had been served and had failed when it failed last, and whether it
+ * was found to be at fault itself. What such an item does tells nothing about the provider, and so
+ * does not open the breaker. The last number: the item is to be charged. */
 static const char failed_text[] = NOW
-	"local dice, answers, reason = string.match(ARGV[1], '(%d+) (%d+) (.*)')\n"
-	"redis.call('HINCRBY', KEYS[1], 'served', answers)\n"
+	"local dice, patience, answers, reason = string.match(ARGV[1], '(%d+) (%d+) (%d+) (.*)')\n"
+	"local served = redis.call('HINCRBY', KEYS[1], 'served', answers)\n"
 	"local failed = redis.call('HINCRBY', KEYS[1], 'failed', 1)\n"
-	"local served = tonumber(redis.call('HGET', KEYS[1], 'served') or 0)\n"
-	"local row = redis.call('HINCRBY', KEYS[1], 'row', 1)\n"
-	"if row == 1 then redis.call('HSET', KEYS[1], 'since', now) end\n"
-	"redis.call('HSET', KEYS[1], 'reason', reason, 'prober', 0)\n"
-	"local charged = 0\n"
-	"local was = redis.call('GET', KEYS[2])\n"
-	"if was then\n"
-	"  local s, f = string.match(was, '(%d+) (%d+)')\n"
+	"local h = redis.call('HMGET', KEYS[1], 'row', 'since', 'probe')\n"
+	"local row, since, probe = tonumber(h[1] or 0), tonumber(h[2] or now), tonumber(h[3] or 0)\n"
+	"local s, f, own = string.match(redis.call('GET', KEYS[2]) or '', '(%d+) (%d+) (%d)')\n"
+	"own = tonumber(own or 0)\n"
+	"if s and row < " ROW " then\n"
 	"  local ds, df = served - s, failed - f - 1\n"
-	"  if ds > 0 and df * 4 <= ds then charged = 1 end\n"
+	"  if ds > 0 and df * 4 <= ds then own = 1 end\n"
 	"end\n"
-	"redis.call('SET', KEYS[2], string.format('%d %d', served, failed), 'EX', 86400)\n"
-	"if row >= " ROW " and tonumber(redis.call('HGET', KEYS[1], 'probe') or 0) <= now then\n"
-	"  local n = redis.call('HINCRBY', KEYS[1], 'pauses', 1)\n"
-	"  local pause = math.min(1000 * 2 ^ math.min(n - 1, 10), 30000)\n"
-	"  redis.call('HSET', KEYS[1], 'probe', math.floor(now + pause * (0.75 + dice / 2000)))\n"
+	"redis.call('SET', KEYS[2], string.format('%d %d %d', served, failed, own), 'EX', 86400)\n"
+	"local charged = own\n"
+	"if own == 0 or row >= " ROW " then\n"
+	"  row = row + 1\n"
+	"  if row <= " ROW " then since = now end\n"
+	"  redis.call('HSET', KEYS[1], 'row', row, 'since', since, 'reason', reason, 'prober', 0)\n"
+	"  charged = 0\n"
+	"  if row > " ROW " and now - since >= tonumber(patience) then charged = 1 end\n"
+	"  if row >= " ROW " and probe <= now then\n"
+	"    local n = redis.call('HINCRBY', KEYS[1], 'pauses', 1)\n"
+	"    local pause = math.min(1000 * 2 ^ math.min(n - 1, 10), 30000)\n"
+	"    redis.call('HSET', KEYS[1], 'probe', math.floor(now + pause * (0.75 + dice / 2000)))\n"
+	"  end\n"
 	"end\n" ANSWER("charged");
 
 enum script { SCRIPT_LOOK, SCRIPT_SERVED, SCRIPT_FAILED, SCRIPT_BACK, SCRIPTS };
@@ -90,8 +100,8 @@ static const char *const texts[SCRIPTS] = {look_text, served_text, failed_text, 
 /* ---- what there is ---- */
 
 struct breaker {
-	struct breaker *next;
-	char name[MODEL_NAME_MAX + 1], key[MODEL_NAME_MAX + 32];
+	struct model_entry entry;
+	char key[MODEL_NAME_MAX + 32];
 	bool open;
 	bool probing;	   /* a call that was let through while it was open has not ended */
 	int64_t next_us;   /* while open: no look before */
@@ -107,7 +117,7 @@ struct breakers {
 	struct redis_address address;
 	struct redis_link link;
 	struct redis_script scripts[SCRIPTS];
-	struct breaker *first;
+	struct model_entry *models;
 };
 
 int breakers_open(const char *redis_url, int timeout_ms, struct breakers **out,
@@ -122,9 +132,7 @@ int breakers_open(const char *redis_url, int timeout_ms, struct breakers **out,
 		free(b);
 		return -1;
 	}
-	b->link.address = &b->address;
-	b->link.timeout.tv_sec = timeout_ms / 1000;
-	b->link.timeout.tv_usec = timeout_ms % 1000 * 1000;
+	redis_link_init(&b->link, &b->address, timeout_ms);
 	for (size_t i = 0; i < SCRIPTS; i++)
 		b->scripts[i].text = texts[i];
 	*out = b;
@@ -133,14 +141,9 @@ int breakers_open(const char *redis_url, int timeout_ms, struct breakers **out,
 
 void breakers_close(struct breakers *b)
 {
-	struct breaker *s;
-
 	if (!b)
 		return;
-	while ((s = b->first)) {
-		b->first = s->next;
-		free(s);
-	}
+	model_entries_free(b->models);
 	redis_link_close(&b->link);
 	redis_address_release(&b->address);
 	free(b);
@@ -148,11 +151,7 @@ void breakers_close(struct breakers *b)
 
 static struct breaker *find(const struct breakers *b, const struct model *m)
 {
-	struct breaker *s = b->first;
-
-	while (s && strcmp(s->name, m->name) != 0)
-		s = s->next;
-	return s;
+	return (struct breaker *)model_entry_find(b->models, m);
 }
 
 /* NULL: memory is short, and then nothing is held back. */
@@ -162,13 +161,9 @@ static struct breaker *find_or_make(struct breakers *b, const struct model *m)
 
 	if (s)
 		return s;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return NULL;
-	memcpy(s->name, m->name, sizeof(s->name));
-	snprintf(s->key, sizeof(s->key), "weir:{model:%s}:breaker", m->name);
-	s->next = b->first;
-	b->first = s;
+	s = (struct breaker *)model_entry_make(&b->models, m, sizeof(*s));
+	if (s)
+		snprintf(s->key, sizeof(s->key), "weir:{model:%s}:breaker", m->name);
 	return s;
 }
 
@@ -181,9 +176,9 @@ static void set_open(struct breaker *s, bool open)
 		return;
 	s->open = open;
 	if (open)
-		log_event(LOG_WARN, "model_away", "model=%s error=\"%s\"", s->name, s->why);
+		log_event(LOG_WARN, "model_away", "model=%s error=\"%s\"", s->entry.name, s->why);
 	else
-		log_event(LOG_INFO, "model_back", "model=%s", s->name);
+		log_event(LOG_INFO, "model_back", "model=%s", s->entry.name);
 }
 
 static bool read_answer(const redisReply *r)
@@ -223,15 +218,19 @@ static int run(struct breakers *b, struct breaker *s, enum script script, const 
 
 /* ---- while Redis is away ---- */
 
-static void failed_alone(struct breaker *s, int64_t now_us)
+static bool failed_alone(struct breaker *s, const struct model *m, int64_t now_us)
 {
-	if (s->row++ == 0)
-		s->since = clock_wall_us() / 1000000;
+	int64_t now = clock_wall_us() / 1000000;
+	bool charged = s->row >= BREAKER_FAILURES && (now - s->since) * 1000 >= m->outage_ms;
+
+	if (s->row++ < BREAKER_FAILURES)
+		s->since = now;
 	if (s->row < BREAKER_FAILURES || now_us < s->next_us)
-		return;
+		return charged;
 	s->next_us = s->probe_us = now_us + clock_backoff_us(BREAKER_LEAST_MS * 1000,
 							     BREAKER_MOST_MS * 1000, s->pauses++);
 	set_open(s, true);
+	return charged;
 }
 
 static void served_alone(struct breaker *s)
@@ -320,21 +319,19 @@ bool breaker_failed(struct breakers *b, const struct model *m, const char *item,
 		    int64_t now_us)
 {
 	struct breaker *s = find_or_make(b, m);
-	char key[KEY_MAX], text[BREAKER_REASON_MAX + 48];
+	char key[KEY_MAX], text[BREAKER_REASON_MAX + 72];
 	int charged;
 
 	if (!s)
 		return false;
 	snprintf(s->why, sizeof(s->why), "%s", reason);
 	snprintf(key, sizeof(key), "weir:{model:%s}:failed:%s", m->name, item);
-	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %s", clock_backoff_us(999, 999, 0),
-		 s->served, s->why);
+	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %s",
+		 clock_backoff_us(999, 999, 0), m->outage_ms, s->served, s->why);
 	s->served = 0;
 	s->probing = false;
 	charged = run(b, s, SCRIPT_FAILED, key, text, now_us);
-	if (charged < 0)
-		failed_alone(s, now_us);
-	return charged > 0;
+	return charged < 0 ? failed_alone(s, m, now_us) : charged > 0;
 }
 
 void breaker_given_back(struct breakers *b, const struct model *m, int64_t now_us)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_list.h"
 #include "pace_bucket.h"
 #include "weir/clock.h"
 
@@ -30,8 +31,7 @@ enum {
 
 /* One model's pace in this process. */
 struct paced {
-	struct paced *next;
-	char name[MODEL_NAME_MAX + 1];
+	struct model_entry entry;
 	struct bucket bucket;
 
 	struct amounts block; /* borrowed and not yet begun */
@@ -54,7 +54,7 @@ struct paced {
 
 struct pace {
 	struct buckets buckets;
-	struct paced *models;
+	struct model_entry *models;
 };
 
 int pace_open(const char *redis_url, int timeout_ms, const char *holder, struct pace **out,
@@ -75,25 +75,16 @@ int pace_open(const char *redis_url, int timeout_ms, const char *holder, struct 
 
 void pace_close(struct pace *p)
 {
-	struct paced *s;
-
 	if (!p)
 		return;
-	while ((s = p->models)) {
-		p->models = s->next;
-		free(s);
-	}
+	model_entries_free(p->models);
 	buckets_close(&p->buckets);
 	free(p);
 }
 
 static struct paced *find(const struct pace *p, const struct model *m)
 {
-	struct paced *s = p->models;
-
-	while (s && strcmp(s->name, m->name) != 0)
-		s = s->next;
-	return s;
+	return (struct paced *)model_entry_find(p->models, m);
 }
 
 static struct paced *find_or_make(struct pace *p, const struct model *m)
@@ -102,14 +93,11 @@ static struct paced *find_or_make(struct pace *p, const struct model *m)
 
 	if (s)
 		return s;
-	s = calloc(1, sizeof(*s));
+	s = (struct paced *)model_entry_make(&p->models, m, sizeof(*s));
 	if (!s)
 		return NULL;
-	memcpy(s->name, m->name, sizeof(s->name));
 	s->bucket = bucket_of(m);
 	s->average_input = s->average_output = -1;
-	s->next = p->models;
-	p->models = s;
 	return s;
 }
 
@@ -127,7 +115,8 @@ static bool is_limited(const struct model *m)
 /* Before there is an answer, its output is taken for a quarter of what it may be at most. */
 static struct amounts call_amounts(const struct paced *s, const struct model *m, int64_t input)
 {
-	double output = s->average_output >= 0 ? s->average_output : (double)(m->max_tokens ? m->max_tokens : MODEL_MAX_TOKENS) / 4;
+	int64_t most = m->max_tokens ? m->max_tokens : MODEL_MAX_TOKENS;
+	double output = s->average_output >= 0 ? s->average_output : (double)most / 4;
 
 	return (struct amounts){{1, (double)input, output}};
 }

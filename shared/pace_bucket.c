@@ -101,9 +101,7 @@ int buckets_open(struct buckets *b, const char *url, int timeout_ms, struct weir
 	b->address.port = 6379;
 	if (redis_address_parse(&b->address, url, err) < 0)
 		return -1;
-	b->link.address = &b->address;
-	b->link.timeout.tv_sec = timeout_ms / 1000;
-	b->link.timeout.tv_usec = timeout_ms % 1000 * 1000;
+	redis_link_init(&b->link, &b->address, timeout_ms);
 	for (size_t i = 0; i < BUCKET_SCRIPTS; i++)
 		b->scripts[i].text = script_texts[i];
 	return 0;

@@ -137,9 +137,7 @@ int progress_open(const char *url, int timeout_ms, struct progress **out, struct
 		progress_close(p);
 		return -1;
 	}
-	p->commands.address = &p->address;
-	p->commands.timeout.tv_sec = timeout_ms / 1000;
-	p->commands.timeout.tv_usec = timeout_ms % 1000 * 1000;
+	redis_link_init(&p->commands, &p->address, timeout_ms);
 	p->live = p->commands;
 	for (size_t i = 0; i < SCRIPTS; i++)
 		p->scripts[i].text = script_texts[i];

@@ -238,6 +238,13 @@ static enum outcome exchange(redisContext *context, const struct redis_command *
 	return REFUSED;
 }
 
+void redis_link_init(struct redis_link *l, const struct redis_address *a, int timeout_ms)
+{
+	*l = (struct redis_link){
+		.address = a,
+		.timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000}};
+}
+
 void redis_link_close(struct redis_link *l)
 {
 	if (l->context)

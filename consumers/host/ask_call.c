@@ -160,20 +160,27 @@ static int64_t away_us(const struct asks *a, const struct model *m, int64_t leas
 	return us + clock_backoff_us(APART_US / 2, APART_US, 0);
 }
 
+/* Why it waits, or has failed: while the provider is away, with since when. */
+static void tell_away(const struct ask *ask, struct weir_error *why)
+{
+	const char *away = breaker_reason(ask->asks->breakers, ask->model);
+	if (*away)
+		weir_fail(why, "provider_away", "the provider of ai_model %s fails %s",
+			  ask->model->name, away);
+}
+
 /* Put off, uncharged: the provider is at fault, as far as anybody can tell. */
 static void put_off_one(struct ask *ask, const struct weir_error *why, int64_t least_us)
 {
 	struct asks *a = ask->asks;
-	const struct model *m = ask->model;
-	const char *away = breaker_reason(a->breakers, m);
+	int64_t us = away_us(a, ask->model, least_us);
 	struct weir_error text = *why;
-	if (*away)
-		weir_fail(&text, "provider_away", "the provider of ai_model %s fails %s", m->name,
-			  away);
-	work_defer(a->consumer, ask_end(ask), away_us(a, m, least_us), text.code, text.text);
+	tell_away(ask, &text);
+	work_defer(a->consumer, ask_end(ask), us, text.code, text.text);
 }
 
-static bool is_own_fault(struct ask *ask)
+/* Also what has failed for longer than outages are waited for. */
+static bool is_charged(struct ask *ask)
 {
 	const struct weir_item *item = &ask->one->message.item;
 	char name[128];
@@ -198,10 +205,12 @@ static void end_retry(struct ask *ask)
 {
 	struct weir_error why = ask->reply.error;
 	int64_t after_ms = ask->reply.after_ms;
-	if (may_be_outage(why.code) && !is_own_fault(ask))
+	if (may_be_outage(why.code) && !is_charged(ask)) {
 		put_off_one(ask, &why, work_pause_us(ask->one, after_ms));
-	else
-		work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
+		return;
+	}
+	tell_away(ask, &why);
+	work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
 }
 
 static void end_throttled(struct ask *ask)
@@ -212,7 +221,7 @@ static void end_throttled(struct ask *ask)
 	if (ask->reply.fleet)
 		pace_hold(a->pace, ask->model, ms, clock_us());
 	else if (strcmp(why.code, "out_of_memory") != 0)
-		is_own_fault(ask);
+		is_charged(ask);
 	int64_t us = work_pause_us(ask->one, ms);
 	if (ask->reply.fleet)
 		work_defer(a->consumer, ask_end(ask), us, why.code, why.text);

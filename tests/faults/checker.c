@@ -66,7 +66,10 @@ static void note_end(struct ends *e, int i, const PGresult *r)
 
 static PGresult *items_of(const struct order *o, struct ends *e)
 {
-	PGresult *r = sql_rows("SELECT i.custom_id, r.status, r.error_class, r.attempts, i.ordinal"
+	/* Who fails while the breaker is open is told so; it depends on the neighbours. */
+	PGresult *r = sql_rows("SELECT i.custom_id, r.status,"
+			       " replace(r.error_class, 'provider_away', 'provider_error'),"
+			       " r.attempts, i.ordinal"
 			       " FROM weir.items i LEFT JOIN weir.results r"
 			       "  USING (job_id, stage, ordinal)"
 			       " WHERE i.job_id = '%s' AND i.stage = %d ORDER BY i.ordinal",

@@ -56,7 +56,7 @@ struct promise load_promise(const struct load *l, const struct order *o, int ord
 const char *promise_failure(const struct promise *p)
 {
 	static const char *const failures[][2] = {
-		[RETRY_ALWAYS] = {"asked_to_fail", "provider_conflict"},
+		[RETRY_ALWAYS] = {"asked_to_fail", "provider_error"},
 		[REJECTED] = {"asked_to_fail", "bad_request"},
 		[BAD_ROW] = {"store", "store"},
 		[BAD_ANSWER] = {NULL, "bad_answer"},

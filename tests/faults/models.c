@@ -17,12 +17,13 @@ static struct {
 
 /* ---- the provider ---- */
 
-/* No call may time out because its consumer was frozen: what an item comes to is promised. */
+/* No call may time out because its consumer was frozen: what an item comes to is promised. Items
+ * that always fail may be all that is left at the end. */
 static const char text[] =
 	"  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, timeout: 10s,"
-	" max_in_flight: 16}\n"
+	" max_in_flight: 16, outage_wait: 10s}\n"
 	"  gpt: {provider: openai, base_url: $URL, key_env: FAKE_KEY, timeout: 10s,"
-	" max_in_flight: 16}\n"
+	" max_in_flight: 16, outage_wait: 10s}\n"
 	"  claude-batch: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, mode: batch, "
 	"batch:"
 	" {wait: 200ms, requests: 150, poll_least: 100ms, poll_most: 500ms, adopt_wait: 2s}}\n"
@@ -44,7 +45,7 @@ static const char script[] =
 	"{'match': {'contains': 'reject it', 'path': 'line'},"
 	"  'do': {'line': 'errored', 'status': 400}},"
 	"{'match': {'contains': 'reject it'}, 'do': {'status': 400}},"
-	"{'match': {'contains': 'again and again'}, 'do': {'status': 409}},"
+	"{'match': {'contains': 'again and again'}, 'do': {'status': 500}},"
 	"{'match': {'contains': 'answer badly'}, 'do': {'answer': 'I would rather not.'}},"
 	"{'match': {'every': 29}, 'do': {'status': 500}},"
 	"{'match': {'every': 31}, 'do': {'status': 429, 'headers': {'retry-after': '0.3'}}},"

@@ -10,6 +10,7 @@
 	X(progress) \
 	X(http) \
 	X(pace) \
+	X(breaker) \
 	X(flow) \
 	X(submit) \
 	X(rows) \

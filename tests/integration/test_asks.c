@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "asked.h"
+#include "weir/breaker.h"
 
 #define TITLES "You write titles."
 
@@ -284,6 +285,24 @@ static void poisoned(void)
 		await_ended(job_submit(asked_job(id, "ai_model=claude", 3)));
 	}
 	EXPECT_INT(sql("SELECT attempts FROM batch_items WHERE status = 'failed'"), 2);
+	stop_all();
+}
+
+/* What is alone and always fails is waited for, and then ends, with what it waited for. */
+static void poisoned_alone(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " outage_wait: 1s}\n");
+	fake_script("{'rules': [{'match': {}, 'do': {'status': 500}}]}");
+	struct job *job = job_submit(asked_job("alone", "ai_model=claude", 1));
+	limit_attempts(job, 2);
+	asked_begin();
+	await_ended(job);
+	EXPECT_INT(sql("SELECT attempts FROM batch_items WHERE status = 'failed'"), 2);
+	EXPECT_PART(sql_text("SELECT error_class || ' ' || error FROM batch_items"),
+		    "provider_away the provider of ai_model claude fails since ");
+	EXPECT(asked_items(job, NULL, NULL)[0].calls > BREAKER_FAILURES,
+	       "it was charged before the breaker opened");
 	stop_all();
 }
 
@@ -655,6 +674,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "pages come as answers", pages_of_200);
 	CU_add_test(s, "errors come as answers", errors_of_200);
 	CU_add_test(s, "one item always fails", poisoned);
+	CU_add_test(s, "one item always fails and is alone", poisoned_alone);
 	s = FAKE_SUITE("a model answers badly");
 	CU_add_test(s, "the request is refused", refused);
 	CU_add_test(s, "words, and is told", repaired_text);

@@ -8,12 +8,15 @@
  *
  * What a server cannot do now (5xx, a page of a gateway, a connection that ends, silence) may be
  * its own trouble or the item's. An item that failed so is remembered with how many calls of the
- * model had been answered and had failed by then. When it fails again, it is charged only if
- * meanwhile the provider has answered others, and four times as often as it failed them: so an
- * outage charges nobody however long it lasts, and an item that always fails while others are
- * served does end.
+ * model had been answered and had failed by then. When it fails again, and meanwhile the provider
+ * has answered others, four times as often as it failed them, it is at fault itself: this failure
+ * and those that follow are charged, and say nothing about the provider.
  *
- * While Redis is away each process knows only of its own calls, and charges nothing. A round trip
+ * While it is open nobody is charged, for as long as the model's outage_wait; then whoever fails
+ * is, so that an item which is alone and always fails does end. With thousands of items this ends
+ * none of them, as one call at a time asks, and each time another item's.
+ *
+ * While Redis is away each process knows only of its own calls. A round trip
  * blocks for at most the connection's timeout. SIGPIPE must be ignored. */
 #ifndef WEIR_BREAKER_H
 #define WEIR_BREAKER_H
@@ -47,8 +50,7 @@ const char *breaker_reason(struct breakers *b, const struct model *m);
 
 /* A call was answered, in whatever way that tells that the provider works. */
 void breaker_served(struct breakers *b, const struct model *m, int64_t now_us);
-/* A call failed. item: a name of the item's own, the same at each try. True: it is the item's own
- * fault, and to be charged. */
+/* A call failed. item: a name of the item's own, the same at each try. True: it is to be charged. */
 bool breaker_failed(struct breakers *b, const struct model *m, const char *item, const char *reason,
 		    int64_t now_us);
 /* A call that might have begun did not, or ended in neither: a limit was reached, or it was given

@@ -24,6 +24,8 @@
  *         extra: {top_p: 0.9}             # more fields of the body, as they are; none of those that
  *                                         # weir writes itself
  *         timeout: 120s                   # of a call, from its start to the last byte
+ *         outage_wait: 30m                # while it serves nobody, failures charge no item for so
+ *                                         # long; then each counts as an attempt
  *         input_price: 1.00               # per million tokens, in any one currency
  *         output_price: 5.00
  *         cached_input_price: 0.10        # of input tokens read from the provider's cache
@@ -91,6 +93,7 @@ struct model {
 	/* Of a minute, in the whole fleet; 0: no limit. */
 	int64_t requests, input_tokens, output_tokens;
 	int64_t max_in_flight, timeout_ms;
+	int64_t outage_ms; /* see breaker.h */
 	int64_t max_tokens; /* of an answer; 0: the template's, or MODEL_MAX_TOKENS */
 
 	/* What is said in a call, where it is given. */

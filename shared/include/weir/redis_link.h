@@ -39,6 +39,9 @@ int redis_address_parse(struct redis_address *a, const char *url,
 			struct weir_error *err) WEIR_MUST_CHECK;
 void redis_address_release(struct redis_address *a);
 
+/* Does not connect yet. The address outlives it. */
+void redis_link_init(struct redis_link *l, const struct redis_address *a, int timeout_ms);
+
 /* Arguments are not copied. */
 void redis_command_add(struct redis_command *c, const char *data, size_t size);
 void redis_command_text(struct redis_command *c, const char *text);
