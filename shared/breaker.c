@@ -28,6 +28,9 @@ enum {
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 #define ROW TEXT(BREAKER_FAILURES)
+#define LEAST TEXT(BREAKER_LEAST_MS)
+#define MOST TEXT(BREAKER_MOST_MS)
+#define LATE TEXT(BREAKER_LATE_MS)
 
 #define NOW                                                                                        \
 	"local t = redis.call('TIME')\n"                                                           \
@@ -85,11 +88,11 @@ static const char failed_text[] = NOW
 	"  row = row + 1\n"
 	"  if row <= " ROW " then since = now end\n"
 	"  redis.call('HSET', KEYS[1], 'row', row, 'since', since, 'reason', reason, 'prober', 0)\n"
-	"  charged = 0\n"
-	"  if row > " ROW " and now - since >= tonumber(patience) then charged = 1 end\n"
+	"  charged = row > " ROW " and now - since >= tonumber(patience) and 1 or 0\n"
 	"  if row >= " ROW " and probe <= now then\n"
 	"    local n = redis.call('HINCRBY', KEYS[1], 'pauses', 1)\n"
-	"    local pause = math.min(1000 * 2 ^ math.min(n - 1, 10), 30000)\n"
+	"    local pause = math.min(" LEAST " * 2 ^ math.min(n - 1, 10), " MOST ")\n"
+	"    if charged == 1 then pause = " LATE " end\n"
 	"    redis.call('HSET', KEYS[1], 'probe', math.floor(now + pause * (0.75 + dice / 2000)))\n"
 	"  end\n"
 	"end\n" ANSWER("charged");
@@ -227,8 +230,10 @@ static bool failed_alone(struct breaker *s, const struct model *m, int64_t now_u
 		s->since = now;
 	if (s->row < BREAKER_FAILURES || now_us < s->next_us)
 		return charged;
-	s->next_us = s->probe_us = now_us + clock_backoff_us(BREAKER_LEAST_MS * 1000,
-							     BREAKER_MOST_MS * 1000, s->pauses++);
+	s->next_us = s->probe_us =
+		now_us + (charged ? BREAKER_LATE_MS * 1000
+				  : clock_backoff_us(BREAKER_LEAST_MS * 1000,
+						     BREAKER_MOST_MS * 1000, s->pauses++));
 	set_open(s, true);
 	return charged;
 }
@@ -280,6 +285,19 @@ int64_t breaker_probe_us(const struct breakers *b, const struct model *m)
 	const struct breaker *s = find(b, m);
 
 	return s && s->open ? s->probe_us : 0;
+}
+
+int64_t breaker_away_us(const struct breakers *b, const struct model *m, int64_t now_us)
+{
+	const struct breaker *s = find(b, m);
+	int64_t age_us, most_us = INT64_C(1000) * BREAKER_MOST_MS;
+
+	if (!s || !s->open)
+		return 0;
+	age_us = clock_wall_us() - s->since * 1000000;
+	if (age_us > most_us)
+		age_us = most_us;
+	return s->probe_us - now_us > age_us ? s->probe_us - now_us : age_us;
 }
 
 const char *breaker_reason(struct breakers *b, const struct model *m)

@@ -154,7 +154,7 @@ static void end_answer(struct ask *ask)
 /* Not before the provider is asked again, where it is away. */
 static int64_t away_us(const struct asks *a, const struct model *m, int64_t least_us)
 {
-	int64_t us = breaker_probe_us(a->breakers, m) - clock_us();
+	int64_t us = breaker_away_us(a->breakers, m, clock_us());
 	if (us < least_us)
 		us = least_us;
 	return us + clock_backoff_us(APART_US / 2, APART_US, 0);

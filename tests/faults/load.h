@@ -9,7 +9,7 @@
 #define BATCH_SIZE 100
 #define MAX_ATTEMPTS 3
 #define INVOICE_FAMILIES 2 /* of other users each, with the same ids */
-#define MAX_ASKS 9	   /* of items that ask a model: its provider fails at random, too */
+#define MAX_ASKS 6	   /* of items that ask a model: its provider fails at random, too */
 
 enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW, BAD_ANSWER, BAD_INVOICE };
 

@@ -21,9 +21,9 @@ static struct {
  * that always fail may be all that is left at the end. */
 static const char text[] =
 	"  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, timeout: 10s,"
-	" max_in_flight: 16, outage_wait: 10s}\n"
+	" max_in_flight: 16, outage_wait: 5s}\n"
 	"  gpt: {provider: openai, base_url: $URL, key_env: FAKE_KEY, timeout: 10s,"
-	" max_in_flight: 16, outage_wait: 10s}\n"
+	" max_in_flight: 16, outage_wait: 5s}\n"
 	"  claude-batch: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY, mode: batch, "
 	"batch:"
 	" {wait: 200ms, requests: 150, poll_least: 100ms, poll_most: 500ms, adopt_wait: 2s}}\n"

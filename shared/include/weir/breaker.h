@@ -13,8 +13,9 @@
  * and those that follow are charged, and say nothing about the provider.
  *
  * While it is open nobody is charged, for as long as the model's outage_wait; then whoever fails
- * is, so that an item which is alone and always fails does end. With thousands of items this ends
- * none of them, as one call at a time asks, and each time another item's.
+ * is, and the pauses are BREAKER_LATE_MS: so items that are alone and always fail do end. Since one
+ * call at a time asks, and each time another item's, what has many items comes through an outage
+ * of hours all the same.
  *
  * While Redis is away each process knows only of its own calls. A round trip
  * blocks for at most the connection's timeout. SIGPIPE must be ignored. */
@@ -29,6 +30,7 @@
 #define BREAKER_FAILURES 5
 #define BREAKER_LEAST_MS 1000
 #define BREAKER_MOST_MS 30000
+#define BREAKER_LATE_MS 2000
 #define BREAKER_REASON_MAX 160
 
 struct breakers;
@@ -45,6 +47,9 @@ bool breaker_may_call(struct breakers *b, const struct model *m, int64_t now_us)
  */
 int64_t breaker_next_us(const struct breakers *b, const struct model *m);
 int64_t breaker_probe_us(const struct breakers *b, const struct model *m);
+/* How long to stay away for whoever waits for its end: until the next call of the fleet, and as
+ * long as it lasts already, up to BREAKER_MOST_MS, since they may be millions. 0: it is closed. */
+int64_t breaker_away_us(const struct breakers *b, const struct model *m, int64_t now_us);
 /* "since 19:40:05 UTC: HTTP 502 ..." while it is open, else "". Valid until the next call. */
 const char *breaker_reason(struct breakers *b, const struct model *m);
 
