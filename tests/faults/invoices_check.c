@@ -38,7 +38,9 @@ static const char found[] =
 	"CREATE INDEX ON found (invoice_id, line);"
 	"ANALYZE found";
 
-/* The price before a purchase, and the newest purchase of an item, each looked for anew. */
+/* The price before a purchase, and the newest purchase of an item, each looked for anew. What was
+ * free has no price. */
+#define BOUGHT(T) T ".kind = 'purchase' AND " T ".unit_price > 0"
 static const char recounts[] =
 	"CREATE TEMP TABLE prices AS SELECT t.user_id, t.invoice_id, t.line, t.item_id,"
 	" t.vendor_id, t.currency, t.invoice_date, t.unit_price, t.pack_units,"
@@ -48,11 +50,11 @@ static const char recounts[] =
 	" t.unit_price * b.pack_units > b.unit_price * t.pack_units AS is_more"
 	" FROM found AS t LEFT JOIN LATERAL (SELECT * FROM found AS e"
 	"  WHERE e.item_id = t.item_id AND e.vendor_id = t.vendor_id AND e.currency = t.currency"
-	"   AND e.invoice_date < t.invoice_date AND e.kind = 'purchase'"
+	"   AND e.invoice_date < t.invoice_date AND " BOUGHT("e")
 	"  ORDER BY e.invoice_date DESC, e.invoice_id COLLATE \"C\" DESC, e.line DESC LIMIT 1) AS b"
-	"  ON true WHERE t.kind = 'purchase';"
+	"  ON true WHERE " BOUGHT("t") ";"
 	"CREATE TEMP TABLE newest AS SELECT DISTINCT ON (item_id) item_id, invoice_date,"
-	" invoice_id, line, unit_price, currency, pack_units FROM found WHERE kind = 'purchase'"
+	" invoice_id, line, unit_price, currency, pack_units FROM found AS t WHERE " BOUGHT("t")
 	" ORDER BY item_id, invoice_date DESC, invoice_id COLLATE \"C\" DESC, line DESC";
 
 /* What the result of each item is to say. */
