@@ -115,15 +115,16 @@ static int kind_of(const struct reader_plan *plan, char *file, bool rows,
 	return 0;
 }
 
-/* JSON beside JSON Lines is read as such. NULL: the two are not one input. */
-static const struct source_kind *common(const struct source_kind *a, const struct source_kind *b)
+/* JSON beside JSON Lines is read as such, where items are no files of their own. NULL: the two are
+ * not one input. */
+static const struct source_kind *common(const struct source_kind *a, const struct source_kind *b,
+					bool rows)
 {
+	bool json = (a == &source_json && b == &source_jsonl) ||
+		    (a == &source_jsonl && b == &source_json);
 	if (a == b)
 		return a;
-	return (a == &source_json && b == &source_jsonl) ||
-			       (a == &source_jsonl && b == &source_json)
-		       ? &source_jsonl
-		       : NULL;
+	return json && !rows ? &source_jsonl : NULL;
 }
 
 /* All of them have to be of one format. */
@@ -134,7 +135,7 @@ static int check_others(struct reader *r, bool rows, struct weir_error *err)
 	for (size_t i = 1; i < plan->file_count; i++) {
 		if (kind_of(plan, plan->files[i], rows, &kind, err) < 0)
 			return -1;
-		kind = common(r->format, kind);
+		kind = common(r->format, kind, rows);
 		if (!kind)
 			return weir_fail(
 				err, "usage",
