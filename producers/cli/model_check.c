@@ -136,24 +136,31 @@ static void ask_one(struct checking *c, size_t i)
 
 /* ---- telling ---- */
 
-static void add(char *out, size_t room, const char *fmt, ...) WEIR_FORMAT(3, 4);
+static void say(struct model_finding *f, const char *fmt, ...) WEIR_FORMAT(2, 3);
+static void advise(struct model_finding *f, const char *fmt, ...) WEIR_FORMAT(2, 3);
 
-static void add(char *out, size_t room, const char *fmt, ...)
+/* Behind what is told already. */
+static void say(struct model_finding *f, const char *fmt, ...)
 {
-	size_t size = strlen(out);
+	size_t size = strlen(f->text);
 	va_list args;
 	va_start(args, fmt);
-	vsnprintf(out + size, room - size, fmt, args);
+	vsnprintf(f->text + size, sizeof f->text - size, fmt, args);
 	va_end(args);
 }
 
-#define TELL(F, ...) add((F)->text, sizeof(F)->text, __VA_ARGS__)
-#define ADVISE(F, ...) add((F)->advice, sizeof(F)->advice, __VA_ARGS__)
+static void advise(struct model_finding *f, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(f->advice, sizeof f->advice, fmt, args);
+	va_end(args);
+}
 
 /* METHOD's address; the key is in a header, which is not looked at. */
 static void tell_url(struct model_finding *f, const struct model *m, const char *path)
 {
-	TELL(f, "%s%s%s%s", m->base_url, path, m->query ? "?" : "", m->query ? m->query : "");
+	say(f, "%s%s%s%s", m->base_url, path, m->query ? "?" : "", m->query ? m->query : "");
 }
 
 static const char *call_path(const struct model *m)
@@ -170,21 +177,21 @@ static void tell_names(struct model_finding *f, const struct buffer *names, cons
 	for (size_t at = 0; at < names->size; at += strlen(names->data + at) + 1)
 		nearest_try(&nearest, names->data + at);
 	if (*nearest.name) {
-		TELL(f, "%s", nearest.name);
+		say(f, "%s", nearest.name);
 		told = 1;
 	}
 	for (size_t at = 0; at < names->size; at += strlen(names->data + at) + 1) {
 		if (strcmp(names->data + at, nearest.name) == 0)
 			continue;
 		if (told < NAMES_TOLD)
-			TELL(f, "%s%.80s", told++ ? ", " : "", names->data + at);
+			say(f, "%s%.80s", told++ ? ", " : "", names->data + at);
 		else
 			rest++;
 	}
 	if (told == 0)
-		TELL(f, "none");
+		say(f, "none");
 	if (rest > 0)
-		TELL(f, ", and %zu more", rest);
+		say(f, ", and %zu more", rest);
 }
 
 /* Vendors whose lists do not hold all that they answer to: Azure lists base models, and calls name
@@ -192,7 +199,7 @@ static void tell_names(struct model_finding *f, const struct buffer *names, cons
 static bool lists_all(const struct model *m)
 {
 	static const char *const others[] = {".azure.com", "/openai/deployments/",
-					    "api.fireworks.ai"};
+					     "api.fireworks.ai"};
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		if (strstr(m->base_url, others[i]))
 			return false;
@@ -203,19 +210,19 @@ static void tell_listed(const struct place *p, const struct asking *one, const s
 			struct model_finding *f)
 {
 	if (m->key)
-		TELL(f, ": reachable, %s",
-		     p->open.listed ? "key not tried (its list of models is open to all)"
-				    : "key accepted");
+		say(f, ": reachable, %s",
+		    p->open.listed ? "key not tried (its list of models is open to all)"
+				   : "key accepted");
 	else
-		TELL(f, ": reachable");
+		say(f, ": reachable");
 	if (provider_has_model(&p->list.names, m->model) || one->status == 200) {
-		TELL(f, ", model is there");
+		say(f, ", model is there");
 		return;
 	}
 	f->level = lists_all(m) ? LEVEL_FAIL : LEVEL_WARN;
-	TELL(f, ", but the server has no model %s; it has: ", m->model);
+	say(f, ", but the server has no model %s; it has: ", m->model);
 	tell_names(f, &p->list.names, m->model);
-	ADVISE(f, "%s",
+	advise(f, "%s",
 	       lists_all(m) ? "mend `model` in the models file"
 			    : "not all that can be called is in its list");
 }
@@ -223,16 +230,16 @@ static void tell_listed(const struct place *p, const struct asking *one, const s
 static void tell_no_list(const struct place *p, const struct model *m, struct model_finding *f)
 {
 	f->level = p->below.listed ? LEVEL_FAIL : LEVEL_WARN;
-	TELL(f, ": reachable, but no list of models is at ");
+	say(f, ": reachable, but no list of models is at ");
 	tell_url(f, m, "/models");
-	TELL(f, " (%s), so %s; calls go to ", p->list.why.error.text,
-	     m->key ? "neither key nor model was checked" : "the model was not checked");
+	say(f, " (%s), so %s; calls go to ", p->list.why.error.text,
+	    m->key ? "neither key nor model was checked" : "the model was not checked");
 	tell_url(f, m, call_path(m));
 	if (p->below.listed)
-		ADVISE(f, "there is one at %s/models: write base_url: %s", p->versioned_url,
+		advise(f, "there is one at %s/models: write base_url: %s", p->versioned_url,
 		       p->versioned_url);
 	else
-		ADVISE(f, "no fault where that address is right");
+		advise(f, "no fault where that address is right");
 }
 
 /* Nothing that a server says is a surprise to whoever waits for it, but for these. */
@@ -241,22 +248,22 @@ static void tell_failed(const struct place *p, const struct model *m, struct mod
 	const struct asking *a = &p->list;
 	f->level = LEVEL_FAIL;
 	if (a->status == 0) {
-		TELL(f, ": not reachable: %s", a->why.error.text);
-		ADVISE(f, "is it running, and is base_url right?");
+		say(f, ": not reachable: %s", a->why.error.text);
+		advise(f, "is it running, and is base_url right?");
 	} else if (a->status == 401) {
-		TELL(f,
-		     m->key ? ": reachable, but the key is not accepted: %s"
-			    : ": reachable, but it wants a key: %s",
-		     a->why.error.text);
-		ADVISE(f, "mend key_env or key_file in the models file, or what they name");
+		say(f,
+		    m->key ? ": reachable, but the key is not accepted: %s"
+			   : ": reachable, but it wants a key: %s",
+		    a->why.error.text);
+		advise(f, "mend key_env or key_file in the models file, or what they name");
 	} else if (a->status / 100 == 3) {
-		TELL(f, ": it leads elsewhere: HTTP %d %s", a->status, a->location);
-		ADVISE(f, "write that address as base_url: calls are not led on");
+		say(f, ": it leads elsewhere: HTTP %d %s", a->status, a->location);
+		advise(f, "write that address as base_url: calls are not led on");
 	} else {
 		f->level = LEVEL_WARN;
-		TELL(f, ": reachable, but its list of models could not be read: %s",
-		     a->why.error.text);
-		ADVISE(f, "calls go to %s%s", m->base_url, call_path(m));
+		say(f, ": reachable, but its list of models could not be read: %s",
+		    a->why.error.text);
+		advise(f, "calls go to %s%s", m->base_url, call_path(m));
 	}
 }
 
@@ -265,10 +272,10 @@ static void tell(struct checking *c, size_t i, struct model_finding *f)
 	const struct model *m = models_at(c->models, i);
 	const struct place *p = place_of(c, m);
 	*f = (struct model_finding){.level = LEVEL_OK};
-	TELL(f, "%s: %s at ", m->name, m->model);
+	say(f, "%s: %s at ", m->name, m->model);
 	tell_url(f, m, "");
-	TELL(f, "%s%s", m->mode == MODEL_BATCH ? ", in batches" : "",
-	     m->key ? "" : ", without a key");
+	say(f, "%s%s", m->mode == MODEL_BATCH ? ", in batches" : "",
+	    m->key ? "" : ", without a key");
 	if (p->list.listed)
 		tell_listed(p, &c->ones[i], m, f);
 	else if (strcmp(p->list.why.error.code, "no_list") == 0)

@@ -352,6 +352,7 @@ void report_release(struct report *r)
 /* ---- checking ---- */
 
 /* Two numbers that must be the same. */
+/* left NULL ends a list of them. */
 struct equation {
 	bool applies;
 	const char *left, *right;
@@ -359,17 +360,14 @@ struct equation {
 };
 
 /* of: "" or "stage 2: " */
-static void check(const struct equation *e, size_t n, const char *of, struct buffer *differences)
+static void check(const struct equation *e, const char *of, struct buffer *differences)
 {
-	for (; n > 0; n--, e++)
+	for (; e->left; e++)
 		if (e->applies && e->a != e->b)
 			buffer_printf(differences, "%s%s%s is %" PRId64 ", but %s is %" PRId64,
 				      differences->size > 0 ? "; " : "", of, e->left, e->a,
 				      e->right, e->b);
 }
-
-#define CHECK(EQUATIONS, OF, DIFFERENCES)                                                          \
-	check(EQUATIONS, sizeof(EQUATIONS) / sizeof *(EQUATIONS), OF, DIFFERENCES)
 
 static void check_stage(const struct report_stage *s, const char *of, struct buffer *differences)
 {
@@ -392,8 +390,9 @@ static void check_stage(const struct report_stage *s, const char *of, struct buf
 		 v->failed},
 		{s->ended, "the stage's cancelled_count", "that of its results", s->told_cancelled,
 		 v->cancelled},
+		{.left = NULL},
 	};
-	CHECK(equations, of, differences);
+	check(equations, of, differences);
 	if (!*v->kind)
 		buffer_printf(differences, "%sstage %" PRId64 " has rows, but is none of the job's",
 			      differences->size > 0 ? "; " : "", v->stage);
@@ -451,8 +450,9 @@ void report_check(struct report *r)
 		 s->failed},
 		{s->ended, "the job's cancelled_count", "that of its results", s->told_cancelled,
 		 s->cancelled},
+		{.left = NULL},
 	};
-	CHECK(equations, "", &r->differences);
+	check(equations, "", &r->differences);
 	s->consistent = r->differences.size == 0;
 }
 
