@@ -252,10 +252,15 @@ size_t fold_piece(struct cursor *cursor, char out[FOLD_MAX])
 	size_t size = 0, cut = 0;
 	const unsigned char *after_cut = cursor->at;
 	while (cursor->at < cursor->end && size < FOLD_MAX - STEP_MAX) {
-		if (is_plain(*cursor->at))
-			out[size++] = (char)*cursor->at++;
-		else
+		unsigned char c = *cursor->at;
+		if (is_plain(c)) {
+			out[size++] = (char)c;
+			cursor->at++;
+			if (c != ' ')
+				continue;
+		} else {
 			size = fold_one(cursor, out, size);
+		}
 		if (size > 0 && out[size - 1] == ' ') {
 			cut = size;
 			after_cut = cursor->at;

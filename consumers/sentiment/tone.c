@@ -223,8 +223,8 @@ static void take_back(struct sentence *sentence, size_t words)
 }
 
 /*
- * The longest phrase that ends with the word `id`, or NULL; `before` is how many of its words stand
- * before that one.
+ * The longest phrase that ends with the word `id`, which does end one, or NULL; `before` is how
+ * many of its words stand before that one.
  */
 static const struct lexicon_phrase *match_phrase(struct sentence *sentence, unsigned id,
 						 size_t *before)
@@ -232,8 +232,6 @@ static const struct lexicon_phrase *match_phrase(struct sentence *sentence, unsi
 	size_t reach = 0, most = sentence->words - sentence->unbroken;
 	uint16_t words[2 * PHRASE_WORDS - 1] = {0}; /* the phrase, in the middle of zeros */
 	uint16_t *last = words + PHRASE_WORDS - 1;
-	if (!lexicon_word(id)->ends_phrase)
-		return NULL;
 	if (most > PHRASE_WORDS - 1)
 		most = PHRASE_WORDS - 1;
 	*last = (uint16_t)id;
@@ -266,7 +264,8 @@ static void add_token(struct sentence *sentence, enum sentiment_view view, unsig
 	struct row row = {found->role, false, found->hundredths / 100.0};
 	struct trace trace = {.id = (uint16_t)id};
 	size_t before = 0;
-	const struct lexicon_phrase *phrase = match_phrase(sentence, id, &before);
+	const struct lexicon_phrase *phrase =
+		found->ends_phrase ? match_phrase(sentence, id, &before) : NULL;
 	if (phrase) {
 		row = (struct row){phrase->role, true, phrase->hundredths / 100.0};
 		market = phrase->market;
