@@ -27,13 +27,13 @@ static void add_count(struct buffer *json, const char *name, int64_t count)
 static void add_counts(struct buffer *json, const struct ask_past *past)
 {
 	const struct usage *u = &past->usage;
-	char cost[COST_TEXT_MAX];
-	model_cost_text(past->cost, cost);
+	char cost[COST_TEXT_MAX] = "\"unknown\"";
+	if (past->cost != COST_UNKNOWN && past->cost_unknown < past->calls)
+		model_cost_text(past->cost, cost);
 	add_count(json, "calls", past->calls);
 	add_count(json, "input_tokens", u->input);
 	add_count(json, "output_tokens", u->output);
-	buffer_printf(json, ",\"cost\":%s",
-		      past->cost_unknown == past->calls ? "\"unknown\"" : cost);
+	buffer_printf(json, ",\"cost\":%s", cost);
 	add_count(json, "cached_input_tokens", u->cached);
 	add_count(json, "cache_write_tokens", u->written);
 	add_count(json, "cache_write_1h_tokens", u->written_1h);
@@ -127,8 +127,9 @@ static void add_to_past(struct ask *ask)
 	past->usage_unknown += r->usage.fault != NULL;
 	past->cost_unknown += cost == COST_UNKNOWN;
 	usage_add(&past->usage, &r->usage);
-	if (cost != COST_UNKNOWN && __builtin_add_overflow(past->cost, cost, &past->cost))
-		past->cost = INT64_MAX; /* absurd counts of tokens */
+	if (cost != COST_UNKNOWN && (past->cost == COST_UNKNOWN ||
+				     __builtin_add_overflow(past->cost, cost, &past->cost)))
+		past->cost = COST_UNKNOWN; /* more than can be held */
 	past->error = r->error;
 	past->cut = strcmp(r->error.code, "cut_answer") == 0;
 	free(past->answer);

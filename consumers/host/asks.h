@@ -39,7 +39,8 @@ struct ask_past {
 	bool calling; /* nobody else is calling for it, and now we may */
 	size_t bad;   /* answers of this round that were of no use */
 	bool cut;     /* the last of them was cut at a limit of ours */
-	/* Of all answers so far: how many, what was counted, and what is known of the cost. */
+	/* Of all answers so far: how many, what was counted, and what is known of the cost;
+	 * COST_UNKNOWN where that is more than can be held. */
 	int64_t calls, usage_unknown, cost_unknown, cost;
 	struct usage usage;
 	char *answer; /* the good one, or else the last bad one; NULL: none */

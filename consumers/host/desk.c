@@ -179,7 +179,8 @@ static const char sql_look[] =
 	" CROSS JOIN LATERAL (SELECT count(a.answer) AS calls,"
 	"    count(a.answer) FILTER (WHERE NOT a.usage_known) AS usage_unknown,"
 	"    count(a.answer) FILTER (WHERE a.cost IS NULL) AS cost_unknown,"
-	"    (least(coalesce(sum(a.cost), 0), 9223372) * 1000000000000)::int8 AS cost,"
+	"    CASE WHEN sum(a.cost) > 9223372 THEN -1" /* COST_UNKNOWN: it does not fit */
+	"     ELSE (coalesce(sum(a.cost), 0) * 1000000000000)::int8 END AS cost,"
 	"    coalesce(sum(a.input_tokens), 0)::int8 AS input,"
 	"    coalesce(sum(a.cached_input_tokens), 0)::int8 AS cached,"
 	"    coalesce(sum(a.cache_write_tokens), 0)::int8 AS written,"

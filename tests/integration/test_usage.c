@@ -132,30 +132,70 @@ static void without_a_price(void)
 	EXPECT_PART(o->out, ", cost 0\n");
 }
 
+/* What is more than can be held is not known: of one answer, or of two of an item. */
+static void beyond_any_sum(void)
+{
+	static const char all[] = ", 'usage': {'prompt_tokens': 2147483647000,"
+				  " 'completion_tokens': 0}";
+	struct buffer b = BUFFER_INIT;
+	prepare();
+	models_write("  dear: {provider: openai, base_url: $URL, key_env: FAKE_KEY, input_price: 4,"
+		     " output_price: 0}\n"
+		     "  dearest: {provider: openai, base_url: $URL, key_env: FAKE_KEY,"
+		     " input_price: 5, output_price: 0}\n");
+	buffer_printf(
+		&b,
+		"{'rules': [{'match': {'contains': 'amount 1000,', 'model': 'dear', 'times': 1},"
+		" 'do': {'status': 200, 'body': {'choices': [{'message': {'content': '{}'},"
+		" 'finish_reason': 'stop'}]%s}}}, {'match': {}, 'do': {'status': 200, "
+		"'body': " OPENAI("%s") "}}]}",
+		all, all);
+	fake_script("%s", buffer_text(&b));
+	buffer_release(&b);
+	ask("dear", "ai_model=dear", 2);
+	ask("dearest", "ai_model=dearest", 1);
+	EXPECT_PART(sql_text("SELECT string_agg(result->'usage'->>'cost', ' ' ORDER BY ordinal)"
+			     " FROM batch_items WHERE job_id = 'dear'"),
+		    "unknown 8589934.588");
+	EXPECT_PART(sql_text("SELECT string_agg(result->'usage'->>'cost', ' ' ORDER BY ordinal)"
+			     " FROM batch_items WHERE job_id = 'dearest'"),
+		    "unknown");
+	EXPECT_INT(sql("SELECT count(*) FROM batch_answers WHERE job_id = 'dearest'"
+		       " AND cost IS NULL"),
+		   1);
+	const struct outcome *o = run(NULL, "weir", "report", "dear", NULL);
+	EXPECT_PART(o->out, ", cost 25769803.764\n");
+	o = run(NULL, "weir", "report", "dearest", NULL);
+	EXPECT_PART(o->out, ", cost unknown\n");
+}
+
 /* The same of a remote batch. */
 static void in_batches(void)
 {
-	models_write("  batched:\n    provider: anthropic\n    base_url: $URL\n"
-		     "    key_env: FAKE_KEY\n    input_price: 0.5\n    output_price: 2.5\n"
-		     "    mode: batch\n    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms}\n"
-		     "  bare:\n    provider: openai\n    base_url: $URL\n    key_env: FAKE_KEY\n"
-		     "    mode: batch\n    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms}\n");
+	models_write(
+		"  batched:\n    provider: anthropic\n    base_url: $URL\n"
+		"    key_env: FAKE_KEY\n    input_price: 0.5\n    output_price: 2.5\n"
+		"    mode: batch\n    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms}\n"
+		"  bare:\n    provider: openai\n    base_url: $URL\n    key_env: FAKE_KEY\n"
+		"    mode: batch\n    batch: {wait: 50ms, poll_least: 50ms, poll_most: 100ms}\n");
 	fake_script("{'rules': [{'match': {'path': 'line', 'model': 'batched'},"
 		    " 'do': {'usage_form': 'anthropic_cached'}},"
 		    " {'match': {'path': 'line'}, 'do': {'usage_form': 'missing'}}]}");
 	ask("batched", "ai_model=batched", 3);
 	ask("bare", "ai_model=bare", 3);
-	EXPECT_INT(sql("SELECT count(*) FROM batch_answers WHERE job_id = 'batched'"
-		       " AND remote_batch_id IS NOT NULL AND cached_input_tokens > 0"
-		       " AND cache_write_tokens > 0 AND cache_write_1h_tokens > 0"
-		       " AND cost * 1000000 = 0.5 * (input_tokens - cached_input_tokens"
-		       "  - cache_write_tokens - cache_write_1h_tokens) + 0.05 * cached_input_tokens"
-		       "  + 0.625 * cache_write_tokens + 1 * cache_write_1h_tokens"
-		       "  + 2.5 * output_tokens"),
-		   3);
-	EXPECT_INT(sql("SELECT count(*) FROM batch_answers WHERE job_id = 'bare'"
-		       " AND remote_batch_id IS NOT NULL AND cost IS NULL AND input_tokens IS NULL"),
-		   3);
+	EXPECT_INT(
+		sql("SELECT count(*) FROM batch_answers WHERE job_id = 'batched'"
+		    " AND remote_batch_id IS NOT NULL AND cached_input_tokens > 0"
+		    " AND cache_write_tokens > 0 AND cache_write_1h_tokens > 0"
+		    " AND cost * 1000000 = 0.5 * (input_tokens - cached_input_tokens"
+		    "  - cache_write_tokens - cache_write_1h_tokens) + 0.05 * cached_input_tokens"
+		    "  + 0.625 * cache_write_tokens + 1 * cache_write_1h_tokens"
+		    "  + 2.5 * output_tokens"),
+		3);
+	EXPECT_INT(
+		sql("SELECT count(*) FROM batch_answers WHERE job_id = 'bare'"
+		    " AND remote_batch_id IS NOT NULL AND cost IS NULL AND input_tokens IS NULL"),
+		3);
 }
 
 static int told(const struct process *p, const char *text)
@@ -200,6 +240,7 @@ void add_usage_suite(void)
 	CU_add_test(s, "each kind of tokens", each_kind_of_tokens);
 	CU_add_test(s, "by Anthropic's rule", by_anthropics_rule);
 	CU_add_test(s, "without a price", without_a_price);
+	CU_add_test(s, "beyond any sum", beyond_any_sum);
 	CU_add_test(s, "in remote batches", in_batches);
 	CU_add_test(s, "told once a cause", told_once_a_cause);
 }
