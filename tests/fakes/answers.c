@@ -363,22 +363,8 @@ static const struct answer_form {
 	{.name = "prose", .text = "The text is quite positive, I would say.", .source = "any"},
 };
 
-static const struct answer_form *form_of(json_t *rule)
-{
-	const char *name = json_string_value(json_object_get(rule, "answer_form"));
-	for (size_t i = 0; name && i < sizeof forms / sizeof *forms; i++)
-		if (strcmp(forms[i].name, name) == 0)
-			return &forms[i];
-	return NULL;
-}
-
-const char *answer_form_name(size_t i, const char **source)
-{
-	if (i >= sizeof forms / sizeof *forms)
-		return NULL;
-	*source = forms[i].source;
-	return forms[i].name;
-}
+const struct form_list answer_forms = {"answer_form", forms, sizeof forms / sizeof *forms,
+				       sizeof *forms, offsetof(struct answer_form, source)};
 
 /* What is no JSON stays as it is. */
 static void write_oddly(struct buffer *out, const char *answer, const struct odd *odd)
@@ -393,7 +379,7 @@ static void write_oddly(struct buffer *out, const char *answer, const struct odd
 
 void answer_said(json_t *rule, json_t *words, const char *answer, struct buffer *out)
 {
-	const struct answer_form *f = form_of(rule);
+	const struct answer_form *f = form_of(&answer_forms, rule);
 	if (f && f->odd)
 		write_oddly(out, answer, f->odd);
 	else if (f && f->text)
@@ -404,14 +390,14 @@ void answer_said(json_t *rule, json_t *words, const char *answer, struct buffer 
 
 const char *answer_stop(json_t *rule)
 {
-	const struct answer_form *f = form_of(rule);
+	const struct answer_form *f = form_of(&answer_forms, rule);
 	return f ? f->stop : NULL;
 }
 
 /* Whether the form has the text elsewhere than in its usual place. */
 void answer_place(enum vendor vendor, json_t *rule, json_t *words, json_t *response)
 {
-	const struct answer_form *f = form_of(rule);
+	const struct answer_form *f = form_of(&answer_forms, rule);
 	const char *pattern = !f ? NULL : vendor == OPENAI ? f->openai : f->anthropic;
 	json_t *placed = pattern ? filled_json(pattern, words) : NULL;
 	if (!placed)

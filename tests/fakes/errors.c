@@ -537,26 +537,13 @@ static const struct error_form {
 	{"reset", BROKEN, NULL, NULL, "", "the connection ends"},
 };
 
-static const struct error_form *find(const char *name)
-{
-	for (size_t i = 0; name && i < sizeof forms / sizeof *forms; i++)
-		if (strcmp(forms[i].name, name) == 0)
-			return &forms[i];
-	return NULL;
-}
-
-const char *error_form_name(size_t i, const char **source)
-{
-	if (i >= sizeof forms / sizeof *forms)
-		return NULL;
-	*source = forms[i].source;
-	return forms[i].name;
-}
+const struct form_list error_forms = {"error_form", forms, sizeof forms / sizeof *forms,
+				      sizeof *forms, offsetof(struct error_form, source)};
 
 /* Whether there is an answer in it, which was made then. */
 bool error_is_done(const char *name)
 {
-	const struct error_form *f = find(name);
+	const struct error_form *f = form_named(&error_forms, name);
 	return f && strstr(f->body, "$RESPONSE");
 }
 
@@ -578,7 +565,7 @@ static void add_header_lines(struct reply *r, const char *lines, json_t *words)
 
 bool error_place(struct reply *r, const char *name, json_t *words)
 {
-	const struct error_form *f = find(name);
+	const struct error_form *f = form_named(&error_forms, name);
 	if (!f)
 		return false;
 	r->status = f->status > 0 ? f->status : 0;

@@ -254,16 +254,20 @@ json_t *filled_json(const char *pattern, json_t *words); /* NULL: it came to non
 void word_set(json_t *words, const char *name, const char *data, size_t size);
 void word_set_number(json_t *words, const char *name, int64_t value);
 
-/* ---- forms.c, and the tables of forms: the nth name with its source, NULL behind the last ---- */
+/* ---- forms.c, and the tables of forms, in whose rows the name is first ---- */
 
-const char *answer_form_name(size_t i, const char **source);
-const char *usage_form_name(size_t i, const char **source);
-const char *shape_name(size_t i, const char **source);
-const char *error_form_name(size_t i, const char **source);
-const char *wire_name(size_t i, const char **source);
-const char *line_form_name(size_t i, const char **source);
-const char *file_form_name(size_t i, const char **source);
-const char *models_form_name(size_t i, const char **source);
+struct form_list {
+	const char *kind; /* what names one of them, in a script */
+	const void *rows;
+	size_t count, size, source; /* of rows, of one, and where in it is told who writes so */
+};
+
+extern const struct form_list answer_forms, usage_forms, shape_forms, error_forms, wire_forms,
+	line_forms, file_forms, models_forms;
+
+/* The row of that name, or that the object names under the kind; NULL: there is none. */
+const void *form_named(const struct form_list *list, const char *name);
+const void *form_of(const struct form_list *list, const json_t *object);
 const char *forms_unknown(json_t *json); /* a name that no table has; NULL: none */
 void forms_get(struct call *c);
 

@@ -3,35 +3,36 @@
 
 #include "fake.h"
 
-static const struct kind {
-	const char *name;
-	const char *(*nth)(size_t i, const char **source);
-} kinds[] = {
-	{"answer_form", answer_form_name},
-	{"usage_form", usage_form_name},
-	{"shape", shape_name},
-	{"error_form", error_form_name},
-	{"wire", wire_name},
-	{"line_form", line_form_name},
-	{"file_form", file_form_name},
-	{"models_form", models_form_name},
-};
+static const struct form_list *const lists[] = {&answer_forms, &usage_forms, &shape_forms,
+						&error_forms,  &wire_forms,  &line_forms,
+						&file_forms,   &models_forms};
 
-static const struct kind *kind_of(const char *name)
+#define LISTS (sizeof lists / sizeof *lists)
+
+static const char *text_at(const struct form_list *list, size_t i, size_t at)
 {
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return &kinds[i];
+	return *(const char *const *)((const char *)list->rows + i * list->size + at);
+}
+
+const void *form_named(const struct form_list *list, const char *name)
+{
+	for (size_t i = 0; name && i < list->count; i++)
+		if (strcmp(text_at(list, i, 0), name) == 0)
+			return (const char *)list->rows + i * list->size;
 	return NULL;
 }
 
-static bool has_name(const struct kind *k, const char *wanted)
+const void *form_of(const struct form_list *list, const json_t *object)
 {
-	const char *name, *source;
-	for (size_t i = 0; (name = k->nth(i, &source)) != NULL; i++)
-		if (strcmp(name, wanted) == 0)
-			return true;
-	return false;
+	return form_named(list, json_string_value(json_object_get(object, list->kind)));
+}
+
+static const struct form_list *list_of(const char *kind)
+{
+	for (size_t i = 0; i < LISTS; i++)
+		if (strcmp(lists[i]->kind, kind) == 0)
+			return lists[i];
+	return NULL;
 }
 
 /* At any depth: what is called as a kind of forms must name one. */
@@ -42,28 +43,29 @@ const char *forms_unknown(json_t *json)
 	json_t *value;
 	json_object_foreach(json, name, value)
 	{
-		const struct kind *k = kind_of(name);
+		const struct form_list *list = list_of(name);
 		const char *text = json_string_value(value);
 		if (!unknown)
-			unknown = k && text && !has_name(k, text) ? text : forms_unknown(value);
+			unknown = list && text && !form_named(list, text) ? text
+									  : forms_unknown(value);
 	}
 	json_array_foreach(json, i, value) { unknown = unknown ? unknown : forms_unknown(value); }
 	return unknown;
 }
 
-static json_t *names_of(const struct kind *k)
+static json_t *names_of(const struct form_list *list)
 {
-	const char *name, *source;
 	json_t *all = json_object();
-	for (size_t i = 0; (name = k->nth(i, &source)) != NULL; i++)
-		json_object_set_new(all, name, json_string(source));
+	for (size_t i = 0; i < list->count; i++)
+		json_object_set_new(all, text_at(list, i, 0),
+				    json_string(text_at(list, i, list->source)));
 	return all;
 }
 
 void forms_get(struct call *c)
 {
 	json_t *all = json_object();
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		json_object_set_new(all, kinds[i].name, names_of(&kinds[i]));
+	for (size_t i = 0; i < LISTS; i++)
+		json_object_set_new(all, lists[i]->kind, names_of(lists[i]));
 	reply_json(c, all);
 }

@@ -69,22 +69,8 @@ static const struct line_form {
 	{"fields_more", NULL, "{'queued_ms': 5}", "{'queued_ms': 5}", "a vendor's new field"},
 };
 
-const char *line_form_name(size_t i, const char **source)
-{
-	if (i >= sizeof forms / sizeof *forms)
-		return NULL;
-	*source = forms[i].source;
-	return forms[i].name;
-}
-
-static const struct line_form *form_of(json_t *rule)
-{
-	const char *name = json_string_value(json_object_get(rule, "line_form"));
-	for (size_t i = 0; name && i < sizeof forms / sizeof *forms; i++)
-		if (strcmp(forms[i].name, name) == 0)
-			return &forms[i];
-	return NULL;
-}
+const struct form_list line_forms = {"line_form", forms, sizeof forms / sizeof *forms,
+				     sizeof *forms, offsetof(struct line_form, source)};
 
 static void set_json(json_t *words, const char *name, json_t *json)
 {
@@ -111,7 +97,7 @@ static void set_patched(enum vendor vendor, const struct line_form *f, json_t *w
 
 char *line_formed(enum vendor vendor, json_t *rule, json_t *words, char *result, char *other)
 {
-	const struct line_form *f = form_of(rule);
+	const struct line_form *f = form_of(&line_forms, rule);
 	struct buffer out = BUFFER_INIT;
 	json_t *line = f ? json_loads(result, 0, NULL) : NULL;
 	if (line) {
@@ -184,7 +170,7 @@ static const struct file_form {
 	const char *name;
 	void (*turn)(struct buffer *file);
 	const char *source;
-} file_forms[] = {
+} turns[] = {
 	{"byte_order_mark", add_mark, "servers on Windows"},
 	{"crlf", end_crlf, "servers on Windows"},
 	{"cr", end_cr, "gateways"},
@@ -198,18 +184,12 @@ static const struct file_form {
 	{"empty", lose_all, "a file that is not written yet"},
 };
 
-const char *file_form_name(size_t i, const char **source)
-{
-	if (i >= sizeof file_forms / sizeof *file_forms)
-		return NULL;
-	*source = file_forms[i].source;
-	return file_forms[i].name;
-}
+const struct form_list file_forms = {"file_form", turns, sizeof turns / sizeof *turns,
+				     sizeof *turns, offsetof(struct file_form, source)};
 
 void file_formed(struct buffer *file)
 {
-	const char *name = json_string_value(json_object_get(script_part("batch"), "file_form"));
-	for (size_t i = 0; name && i < sizeof file_forms / sizeof *file_forms; i++)
-		if (strcmp(file_forms[i].name, name) == 0)
-			file_forms[i].turn(file);
+	const struct file_form *f = form_of(&file_forms, script_part("batch"));
+	if (f)
+		f->turn(file);
 }

@@ -48,23 +48,15 @@ static const struct models_form {
 	{"empty", "{'object': 'list', 'data': []}", "", "servers with nothing loaded"},
 };
 
-const char *models_form_name(size_t i, const char **source)
-{
-	if (i >= sizeof forms / sizeof *forms)
-		return NULL;
-	*source = forms[i].source;
-	return forms[i].name;
-}
+const struct form_list models_forms = {"models_form", forms, sizeof forms / sizeof *forms,
+				       sizeof *forms, offsetof(struct models_form, source)};
 
-static const struct models_form *form_of(const struct call *c)
+static const struct models_form *wanted(const struct call *c)
 {
 	const char *name = json_string_value(json_object_get(c->rule, "models_form"));
 	name = name ? name : json_string_value(script_part("models_form"));
 	name = name ? name : c->route->vendor == ANTHROPIC ? "anthropic" : "openai";
-	size_t i = 0;
-	while (i + 1 < sizeof forms / sizeof *forms && strcmp(forms[i].name, name) != 0)
-		i++;
-	return &forms[i];
+	return form_named(&models_forms, name);
 }
 
 static json_t *names(void)
@@ -81,7 +73,7 @@ static void set_name(json_t *words, const char *word, json_t *name)
 void models_list(struct call *c)
 {
 	size_t i;
-	const struct models_form *f = form_of(c);
+	const struct models_form *f = wanted(c);
 	json_t *name, *all = names(), *words = json_object();
 	struct buffer list = BUFFER_INIT;
 	json_array_foreach(all, i, name)
@@ -103,7 +95,7 @@ void models_list(struct call *c)
 void models_get(struct call *c)
 {
 	size_t i;
-	const struct models_form *f = form_of(c);
+	const struct models_form *f = wanted(c);
 	json_t *name, *all = names(), *words = json_object();
 	reply_error(c, 404, "The model '%s' does not exist", c->id);
 	json_array_foreach(all, i, name)

@@ -141,7 +141,7 @@ static void forget_limits(void)
 	}
 }
 
-static const char *form_of(json_t *rule, struct limit *l)
+static const char *limit_form_of(json_t *rule, struct limit *l)
 {
 	static const char *const all[] = {"seconds", "float", "ms", "date", "none"};
 	const char *form = json_string_value(json_object_get(rule, "form"));
@@ -177,7 +177,7 @@ static bool admits(struct call *c, json_t *rule, struct limit *l)
 	size_t size = (size_t)(most < 1 ? 1 : most > MINUTE_MAX ? MINUTE_MAX : most);
 	int64_t *oldest = &l->at[l->count % size];
 	if (l->count >= size && *oldest + window > c->began_ms) {
-		refuse(c, form_of(rule, l), *oldest + window - c->began_ms);
+		refuse(c, limit_form_of(rule, l), *oldest + window - c->began_ms);
 		return false;
 	}
 	*oldest = c->began_ms;

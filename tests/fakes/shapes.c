@@ -196,32 +196,18 @@ static const struct shape {
 	 "ollama docs/api.md: it streams unless told not to", "application/x-ndjson"},
 };
 
-const char *shape_name(size_t i, const char **source)
-{
-	if (i >= sizeof shapes / sizeof *shapes)
-		return NULL;
-	*source = shapes[i].source;
-	return shapes[i].name;
-}
-
-static const struct shape *shape_of(json_t *rule)
-{
-	const char *name = json_string_value(json_object_get(rule, "shape"));
-	for (size_t i = 0; name && i < sizeof shapes / sizeof *shapes; i++)
-		if (strcmp(shapes[i].name, name) == 0)
-			return &shapes[i];
-	return NULL;
-}
+const struct form_list shape_forms = {"shape", shapes, sizeof shapes / sizeof *shapes,
+				      sizeof *shapes, offsetof(struct shape, source)};
 
 json_t *shape_json(json_t *rule, json_t *words)
 {
-	const struct shape *s = shape_of(rule);
+	const struct shape *s = form_of(&shape_forms, rule);
 	return s && !s->type ? filled_json(s->body, words) : NULL;
 }
 
 void shape_place(struct reply *r, json_t *rule, json_t *words)
 {
-	const struct shape *s = shape_of(rule);
+	const struct shape *s = form_of(&shape_forms, rule);
 	if (!s)
 		return;
 	buffer_reset(&r->body);

@@ -163,22 +163,8 @@ static const struct usage_form {
 	 "Bedrock Converse TokenUsage"},
 };
 
-static const struct usage_form *form_of(json_t *rule)
-{
-	const char *name = json_string_value(json_object_get(rule, "usage_form"));
-	for (size_t i = 0; name && i < sizeof forms / sizeof *forms; i++)
-		if (strcmp(forms[i].name, name) == 0)
-			return &forms[i];
-	return NULL;
-}
-
-const char *usage_form_name(size_t i, const char **source)
-{
-	if (i >= sizeof forms / sizeof *forms)
-		return NULL;
-	*source = forms[i].source;
-	return forms[i].name;
-}
+const struct form_list usage_forms = {"usage_form", forms, sizeof forms / sizeof *forms,
+				      sizeof *forms, offsetof(struct usage_form, source)};
 
 void usage_words(json_t *words, int64_t in, int64_t out)
 {
@@ -206,7 +192,7 @@ void usage_words(json_t *words, int64_t in, int64_t out)
 
 void usage_place(json_t *rule, json_t *words, json_t *response)
 {
-	const struct usage_form *f = form_of(rule);
+	const struct usage_form *f = form_of(&usage_forms, rule);
 	if (f && !f->usage)
 		json_object_del(response, "usage");
 	else if (f)
@@ -215,6 +201,6 @@ void usage_place(json_t *rule, json_t *words, json_t *response)
 
 json_t *usage_truth(json_t *rule, json_t *words)
 {
-	const struct usage_form *f = form_of(rule);
+	const struct usage_form *f = form_of(&usage_forms, rule);
 	return !f ? NULL : f->truth ? filled_json(f->truth, words) : json_null();
 }

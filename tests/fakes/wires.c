@@ -123,26 +123,12 @@ static const struct wire {
 	{"type_empty", NULL, NULL, "", NULL, WHOLE, "gateways"},
 };
 
-const char *wire_name(size_t i, const char **source)
-{
-	if (i >= sizeof wires / sizeof *wires)
-		return NULL;
-	*source = wires[i].source;
-	return wires[i].name;
-}
-
-static const struct wire *wire_of(json_t *rule)
-{
-	const char *name = json_string_value(json_object_get(rule, "wire"));
-	for (size_t i = 0; name && i < sizeof wires / sizeof *wires; i++)
-		if (strcmp(wires[i].name, name) == 0)
-			return &wires[i];
-	return NULL;
-}
+const struct form_list wire_forms = {"wire", wires, sizeof wires / sizeof *wires, sizeof *wires,
+				     offsetof(struct wire, source)};
 
 void wire_place(struct reply *r, json_t *rule)
 {
-	const struct wire *w = wire_of(rule);
+	const struct wire *w = form_of(&wire_forms, rule);
 	if (!w)
 		return;
 	if (w->header)
