@@ -16,35 +16,27 @@ struct invoices {
 	int64_t charges, duplicates, differences;
 };
 
-#define COUNT(NAME, FIELD_NAME) FIELD(FIELD_COUNT, struct invoices, NAME, FIELD_NAME)
-
 static const struct field fields[] = {
-	COUNT("success", success),
-	COUNT("partial_success", partial_success),
-	COUNT("failed", failed),
-	COUNT("items_processed", items_processed),
-	COUNT("items_failed", items_failed),
-	COUNT("inventory_items_created", created),
-	COUNT("inventory_items_updated", updated),
-	COUNT("exact_matches", exact),
-	COUNT("fuzzy_matches", fuzzy),
-	COUNT("review", review),
-	COUNT("warnings", warnings),
-	COUNT("price_increases", increases),
-	COUNT("price_decreases", decreases),
-	COUNT("charges_processed", charges),
-	COUNT("duplicates", duplicates),
-	COUNT("invoice_total_differences", differences),
+	FIELD(FIELD_COUNT, struct invoices, "success", success),
+	FIELD(FIELD_COUNT, struct invoices, "partial_success", partial_success),
+	FIELD(FIELD_COUNT, struct invoices, "failed", failed),
+	FIELD(FIELD_COUNT, struct invoices, "items_processed", items_processed),
+	FIELD(FIELD_COUNT, struct invoices, "items_failed", items_failed),
+	FIELD(FIELD_COUNT, struct invoices, "inventory_items_created", created),
+	FIELD(FIELD_COUNT, struct invoices, "inventory_items_updated", updated),
+	FIELD(FIELD_COUNT, struct invoices, "exact_matches", exact),
+	FIELD(FIELD_COUNT, struct invoices, "fuzzy_matches", fuzzy),
+	FIELD(FIELD_COUNT, struct invoices, "review", review),
+	FIELD(FIELD_COUNT, struct invoices, "warnings", warnings),
+	FIELD(FIELD_COUNT, struct invoices, "price_increases", increases),
+	FIELD(FIELD_COUNT, struct invoices, "price_decreases", decreases),
+	FIELD(FIELD_COUNT, struct invoices, "charges_processed", charges),
+	FIELD(FIELD_COUNT, struct invoices, "duplicates", duplicates),
+	FIELD(FIELD_COUNT, struct invoices, "invoice_total_differences", differences),
 	{.type = FIELD_END},
 };
 
-#define SUM(NAME) " coalesce(sum(" NAME "), 0)::int8 AS " NAME ","
-/* With what a list had no room for. */
-#define LENGTH(NAME)                                                                               \
-	" (coalesce(sum(json_array_length(" NAME ")), 0) + coalesce(sum(" NAME "_omitted), 0))"    \
-	"::int8 AS " NAME ","
-
-/* Each result is parsed once. */
+/* Each result is parsed once. Lists are counted with what they had no room for. */
 static const char add_up[] =
 	"WITH x AS MATERIALIZED (SELECT r.status = 2 AS lost, d.* FROM weir.results r"
 	"  CROSS JOIN LATERAL json_to_record(coalesce(r.result, '{}')) AS d(status text,"
@@ -68,35 +60,31 @@ static const char add_up[] =
 	" SELECT count(*) FILTER (WHERE lost) AS failed,"
 	" count(*) FILTER (WHERE NOT lost AND status = 'partial_success') AS partial_success,"
 	" count(*) FILTER (WHERE NOT lost AND status IS DISTINCT FROM 'partial_success')"
-	"  AS success," SUM("items_processed") SUM("items_failed") SUM(
-		"inventory_items_created") SUM("inventory_items_updated") SUM("exact_matches")
-		SUM("fuzzy_matches") SUM("price_increases") SUM("price_decreases") SUM(
-			"charges_processed") " count(duplicate_of) AS duplicates,"
-					     " count(invoice_total_difference) AS "
-					     "invoice_total_differences," LENGTH("review") LENGTH(
-						     "warnings") " (SELECT "
-								 "jsonb_object_agg(currency, "
-								 "total::text) FROM cost)::text AS "
-								 "total_cost,"
-								 " (SELECT string_agg(total || ' ' "
-								 "|| currency, ', ' ORDER BY "
-								 "currency) FROM cost)"
-								 "  AS cost_text,"
-								 " (SELECT "
-								 "jsonb_object_agg(currency, "
-								 "total::text) FROM charge)::text "
-								 "AS charges_total,"
-								 " (SELECT string_agg(total || ' ' "
-								 "|| currency, ', ' ORDER BY "
-								 "currency) FROM charge)"
-								 "  AS charges_text,"
-								 " (SELECT jsonb_object_agg(name, "
-								 "lines) FROM class)::text AS "
-								 "failed_items_by_class,"
-								 " (SELECT string_agg(name || ' ' "
-								 "|| lines, ', ' ORDER BY lines "
-								 "DESC, name) FROM class)"
-								 "  AS class_text FROM x";
+	"  AS success,"
+	" coalesce(sum(items_processed), 0)::int8 AS items_processed,"
+	" coalesce(sum(items_failed), 0)::int8 AS items_failed,"
+	" coalesce(sum(inventory_items_created), 0)::int8 AS inventory_items_created,"
+	" coalesce(sum(inventory_items_updated), 0)::int8 AS inventory_items_updated,"
+	" coalesce(sum(exact_matches), 0)::int8 AS exact_matches,"
+	" coalesce(sum(fuzzy_matches), 0)::int8 AS fuzzy_matches,"
+	" coalesce(sum(price_increases), 0)::int8 AS price_increases,"
+	" coalesce(sum(price_decreases), 0)::int8 AS price_decreases,"
+	" coalesce(sum(charges_processed), 0)::int8 AS charges_processed,"
+	" count(duplicate_of) AS duplicates,"
+	" count(invoice_total_difference) AS invoice_total_differences,"
+	" (coalesce(sum(json_array_length(review)), 0) + coalesce(sum(review_omitted), 0))::int8"
+	"  AS review,"
+	" (coalesce(sum(json_array_length(warnings)), 0)"
+	"  + coalesce(sum(warnings_omitted), 0))::int8 AS warnings,"
+	" (SELECT jsonb_object_agg(currency, total::text) FROM cost)::text AS total_cost,"
+	" (SELECT string_agg(total || ' ' || currency, ', ' ORDER BY currency) FROM cost)"
+	"  AS cost_text,"
+	" (SELECT jsonb_object_agg(currency, total::text) FROM charge)::text AS charges_total,"
+	" (SELECT string_agg(total || ' ' || currency, ', ' ORDER BY currency) FROM charge)"
+	"  AS charges_text,"
+	" (SELECT jsonb_object_agg(name, lines) FROM class)::text AS failed_items_by_class,"
+	" (SELECT string_agg(name || ' ' || lines, ', ' ORDER BY lines DESC, name) FROM class)"
+	"  AS class_text FROM x";
 
 static bool has_invoices(const struct report *r)
 {
