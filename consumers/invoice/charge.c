@@ -1,5 +1,6 @@
 #include "charge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define WORD_MOST 32
@@ -205,6 +206,15 @@ const char *charge_name(enum charge charge)
 		"tip",	   "rounding",	     "other",
 	};
 	return names[charge];
+}
+
+const char *charge_names(char out[CHARGE_NAMES_SIZE])
+{
+	size_t n = 0;
+	for (int i = 0; i < CHARGES; i++)
+		n += (size_t)snprintf(out + n, CHARGE_NAMES_SIZE - n, "%s%s", i ? ", " : "",
+				      charge_name((enum charge)i));
+	return out;
 }
 
 bool charge_of_type(struct weir_text type, enum charge *out)

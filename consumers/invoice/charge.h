@@ -24,12 +24,13 @@ enum charge {
 	CHARGES
 };
 
-/* The names that line_type has for them, from CHARGE_NONE, "item", on; all in one text. */
+#define CHARGE_NAMES_SIZE 160
+
+/* The name that line_type has for it; CHARGE_NONE is "item". */
 const char *charge_name(enum charge charge);
-#define CHARGE_NAMES                                                                               \
-	"item, fuel_surcharge, freight, delivery, tax, deposit, deposit_return, discount, "        \
-	"credit, "                                                                                 \
-	"fee, tip, rounding, other"
+
+/* All of them, with commas between. Returns out. */
+const char *charge_names(char out[CHARGE_NAMES_SIZE]);
 
 /* What a line_type says; letter case does not matter, and blanks and hyphens are as good as _.
  * False: there is no such type. */

@@ -49,19 +49,6 @@ static int read_names(struct invoice *inv, const struct weir_map *head, struct w
 	return 0;
 }
 
-/* usd is USD. */
-static bool is_currency(struct invoice *inv, struct weir_text text)
-{
-	for (size_t i = 0; i < text.size && text.size == 3; i++) {
-		char c = text.data[i];
-		inv->currency[i] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-		if (inv->currency[i] < 'A' || inv->currency[i] > 'Z')
-			return false;
-	}
-	inv->head.currency = (struct weir_text){inv->currency, 3};
-	return text.size == 3;
-}
-
 static int read_currency(struct invoice *inv, const struct weir_map *head, struct weir_error *err)
 {
 	static const char rule[] = "three letters such as USD";
@@ -69,9 +56,11 @@ static int read_currency(struct invoice *inv, const struct weir_map *head, struc
 	enum field field = field_text(inv->host, head, "currency", 3, &text);
 	if (field == FIELD_ABSENT)
 		return fail_head(err, field, "currency", rule);
-	if (field == FIELD_BAD || !is_currency(inv, text))
+	inv->head.currency = field == FIELD_TEXT ? currency_find(text) : NULL;
+	if (!inv->head.currency)
 		return plugin_fail_value(err, "bad_payload",
-					 "invoice.currency must be three letters such as USD",
+					 "invoice.currency must be the code of a currency (ISO 4217), "
+					 "such as USD",
 					 text);
 	return 0;
 }
@@ -391,7 +380,8 @@ void invoice_write(const struct invoice *inv, const struct invoice_rules *rules,
 	add_text(out, "vendor_name", inv->vendor_name);
 	add_text(out, "invoice_number", inv->invoice_number);
 	add_text(out, "invoice_date", inv->invoice_date);
-	add_text(out, "currency", inv->head.currency);
+	add_text(out, "currency", text_of(inv->head.currency->code));
+	out_count(out, "places", inv->head.currency->places);
 	add_decimal(out, "invoice_total", inv->has_total ? &inv->total : NULL);
 	out_flag(out, "refuse_duplicates", rules->refuse_duplicates);
 	add_percent(out, "fuzzy_auto", rules->automatic);
@@ -459,7 +449,7 @@ void invoice_write_failed(const struct invoice *inv, struct invoice_lists *lists
 	add_decimal(out, "invoice_total", inv->has_total ? &inv->total : NULL);
 	out_raw(out, "invoice_total_difference", "null", 4);
 	out_raw(out, "duplicate_of", "null", 4);
-	add_text(out, "currency", inv->head.currency);
+	add_text(out, "currency", text_of(inv->head.currency->code));
 	out_raw(out, "review", "[]", 2);
 	out_count(out, "review_omitted", 0);
 	write_lists(out, lists);

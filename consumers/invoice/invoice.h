@@ -31,7 +31,7 @@ struct invoice {
 	bool has_total;
 	struct weir_error date_fault; /* code "": the date is good. Else every line is bad */
 	char user_digits[FIELD_DIGITS], number_digits[FIELD_DIGITS], date_digits[FIELD_DIGITS];
-	char date[DAY_TEXT], currency[4];
+	char date[DAY_TEXT];
 };
 
 /* Reads all but the lines. In a later stage the invoice is the input. 0, or -1 with err: what is

@@ -70,6 +70,13 @@ static int check_name(const struct reader *r)
 	return 0;
 }
 
+static int fail_type(const struct reader *r, struct weir_text type)
+{
+	char names[CHARGE_NAMES_SIZE], why[CHARGE_NAMES_SIZE + 16];
+	snprintf(why, sizeof why, "is none of %s", charge_names(names));
+	return fail_field(r, "bad_line_type", "line_type", type, why);
+}
+
 /* What line_type says; or else the category; or else the whole description. */
 static int read_charge(const struct reader *r)
 {
@@ -82,8 +89,7 @@ static int read_charge(const struct reader *r)
 		return 0;
 	}
 	if (field != FIELD_ABSENT)
-		return fail_field(r, "bad_line_type", "line_type", type,
-				  "is none of " CHARGE_NAMES);
+		return fail_type(r, type);
 	tell(line, charge_of_category(line->category), TOLD_BY_CATEGORY);
 	if (line->charge != CHARGE_NONE)
 		return 0;
@@ -181,6 +187,9 @@ static int read_weight(const struct reader *r)
 	} else if (read_figure(r, "bad_weight", "weight", &line->weight) < 0) {
 		return -1;
 	}
+	if (line->weight.sign < 0 && !line->credit)
+		return fail_field(r, "bad_weight", "weight", text_of(&line->weight),
+				  "is below zero, and the line is not marked credit_note");
 	if (line->weight.sign < 0)
 		decimal_negate(&line->weight);
 	return 0;

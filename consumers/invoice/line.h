@@ -3,6 +3,7 @@
 #define INVOICE_LINE_H
 
 #include "charge.h"
+#include "currency.h"
 #include "field.h"
 #include "pack.h"
 #include "unit.h"
@@ -51,7 +52,7 @@ struct line {
 /* What the lines of an invoice have in common. */
 struct line_head {
 	bool credit_note;
-	struct weir_text currency;
+	const struct currency *currency;
 };
 
 /* Reads a line, a map of line_items. 0, or -1: the line is bad, and fault says why; its code is the

@@ -229,7 +229,7 @@ static const struct weir_field payload[] = {
 	{"invoice.vendor_name", WEIR_IS_TEXT, WEIR_REQUIRED, "the supplier"},
 	{"invoice.invoice_number", NAMES, WEIR_REQUIRED, "the supplier's"},
 	{"invoice.invoice_date", WEIR_IS_TEXT, WEIR_REQUIRED, "YYYY-MM-DD"},
-	{"invoice.currency", WEIR_IS_TEXT, WEIR_REQUIRED, "three capital letters"},
+	{"invoice.currency", WEIR_IS_TEXT, WEIR_REQUIRED, "its code, USD"},
 	{"invoice.invoice_total", NUMBERS, WEIR_OPTIONAL, "what its lines have to come to"},
 	{"invoice.credit_note", FLAGS, WEIR_OPTIONAL, "of all lines; preset false"},
 	{"line_items", WEIR_IS_LIST, WEIR_REQUIRED, "the lines; in CSV a row each"},

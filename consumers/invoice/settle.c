@@ -15,7 +15,7 @@ enum uom { WHOLE, ONE_OF, DOZEN, MEASURE, BOX, COUNT, UNKNOWN };
 
 struct settling {
 	struct line *line;
-	struct weir_text currency;
+	const struct currency *currency;
 	struct weir_error *fault;
 	enum uom uom;
 	const struct unit *unit; /* of the uom; NULL: none */
@@ -49,22 +49,11 @@ static void set_decimal(struct decimal *out, const char *text)
 	(void)decimal_read(out, text, strlen(text));
 }
 
-/* The currencies whose smallest coin is one. Source: ISO 4217, list one (2024), minor unit 0. */
-static bool has_coins(struct weir_text currency)
-{
-	static const char without[] = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF "
-				      "XOF XPF";
-	for (const char *at = without; *at; at += 3 + (at[3] == ' '))
-		if (currency.size == 3 && memcmp(at, currency.data, 3) == 0)
-			return false;
-	return true;
-}
-
 /* Half of the last place that a price was printed with; JSON numbers lose zeros at the end. */
-static bool half_place(struct decimal *out, const struct decimal *price, bool coins)
+static bool half_place(struct decimal *out, const struct decimal *price, size_t least)
 {
 	char text[] = "0.00000000000";
-	size_t point = strcspn(price->text, "."), least = coins ? 2 : 0;
+	size_t point = strcspn(price->text, ".");
 	size_t places = price->size > point ? price->size - point - 1 : 0;
 	if (places < least)
 		places = least;
@@ -77,11 +66,11 @@ static bool half_place(struct decimal *out, const struct decimal *price, bool co
 }
 
 static bool explains(const struct amount *difference, const struct decimal *quantity,
-		     const struct line *l, bool coins)
+		     const struct line *l, size_t coin_places)
 {
 	struct decimal half, percent;
 	struct amount most, share;
-	if (!half_place(&half, &l->unit_price, coins))
+	if (!half_place(&half, &l->unit_price, coin_places))
 		return false;
 	set_decimal(&percent, "0.01");
 	amount_product(&most, quantity, &half);
@@ -93,17 +82,18 @@ static bool explains(const struct amount *difference, const struct decimal *quan
 static enum agreement agrees(const struct settling *s, const struct decimal *quantity)
 {
 	const struct line *l = s->line;
+	static const char *const coins[CURRENCY_PLACES_MOST + 1] = {"1", "0.1", "0.01", "0.001",
+								    "0.0001"};
 	struct decimal coin;
 	struct amount difference, extended, least;
-	bool coins = has_coins(s->currency);
-	set_decimal(&coin, coins ? "0.01" : "1");
+	set_decimal(&coin, coins[s->currency->places]);
 	amount_of(&least, &coin);
 	amount_of(&extended, &l->extended);
 	amount_product(&difference, quantity, &l->unit_price);
 	amount_subtract(&difference, &extended);
 	if (amount_compare(&difference, &least) < 0)
 		return YES;
-	return explains(&difference, quantity, l, coins) ? ROUNDED : NO;
+	return explains(&difference, quantity, l, (size_t)s->currency->places) ? ROUNDED : NO;
 }
 
 /* With the sign of the quantity. */
@@ -290,7 +280,7 @@ static const struct unit *weight_unit(struct settling *s)
 		s->line->warns[LINE_POUNDS] = guessed && !metric;
 		return guessed && metric ? NULL : unit;
 	}
-	if (s->currency.size != 3 || memcmp(s->currency.data, "USD", 3) != 0)
+	if (strcmp(s->currency->code, "USD") != 0)
 		return NULL;
 	s->line->warns[LINE_POUNDS] = true;
 	return &unit_pound;
@@ -406,7 +396,7 @@ static int choose(struct settling *s, enum basis *out)
 	return 0;
 }
 
-int line_settle(struct line *line, struct weir_text currency, struct weir_error *fault)
+int line_settle(struct line *line, const struct currency *currency, struct weir_error *fault)
 {
 	struct settling s = {.line = line, .currency = currency, .fault = fault};
 	enum basis basis;
@@ -423,7 +413,7 @@ int line_settle(struct line *line, struct weir_text currency, struct weir_error 
 	return settle_uom(&s);
 }
 
-int charge_settle(struct line *line, struct weir_text currency, struct weir_error *fault)
+int charge_settle(struct line *line, const struct currency *currency, struct weir_error *fault)
 {
 	if (!line->has_extended)
 		return 0;

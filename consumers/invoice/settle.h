@@ -28,8 +28,8 @@
  *             a bad line, with its figures
  *
  * Vendors round to the smallest coin, up, down or to the nearest: so products may differ by less
- * than one from extended_price (of currencies without coins, by less than 1: ISO 4217). Many print
- * a price with two places that has more: a difference of at most half of the price's last place for
+ * than one of it from extended_price (0.01 of most currencies; 1, 0.001 or 0.0001 of others:
+ * currency.h). Many print a price with two places that has more: a difference of at most half of the price's last place for
  * each unit, and of at most a percent, is told as a warning. What is billed is extended_price. */
 #ifndef INVOICE_SETTLE_H
 #define INVOICE_SETTLE_H
@@ -38,9 +38,9 @@
 
 /* The line has been read, its pack as pack_size says. 0, or -1 with fault: bad_total, bad_uom,
  * bad_weight, ambiguous_weight. */
-int line_settle(struct line *line, struct weir_text currency, struct weir_error *fault);
+int line_settle(struct line *line, const struct currency *currency, struct weir_error *fault);
 
 /* Of a charge: whether extended_price, where it is given, is quantity x unit_price. */
-int charge_settle(struct line *line, struct weir_text currency, struct weir_error *fault);
+int charge_settle(struct line *line, const struct currency *currency, struct weir_error *fault);
 
 #endif

@@ -234,14 +234,17 @@ $$;
 CREATE FUNCTION weir.map_lines(lines weir.invoice_line[], INOUT matches weir.line_match[])
 LANGUAGE plpgsql AS $$
 DECLARE
+	l weir.invoice_line;
+	n integer := 0;
 	vendor bigint;
 BEGIN
-	FOR n IN 1 .. cardinality(lines) LOOP
+	FOREACH l IN ARRAY lines LOOP
+		n := n + 1;
 		CONTINUE WHEN matches[n].mapping_id IS NOT NULL;
-		vendor := weir.take_vendor(lines[n].user_id, lines[n].vendor_key, lines[n].vendor_name);
-		matches[n] := (weir.find_items(lines[n:n]))[1];
+		vendor := weir.take_vendor(l.user_id, l.vendor_key, l.vendor_name);
+		matches[n] := (weir.find_items(ARRAY[l]))[1];
 		CONTINUE WHEN matches[n].mapping_id IS NOT NULL;
-		matches[n] := weir.map_line(lines[n], vendor);
+		matches[n] := weir.map_line(l, vendor);
 	END LOOP;
 END $$;
 
@@ -387,37 +390,6 @@ BEGIN
 			PERFORM pg_advisory_xact_lock_shared(key);
 		END IF;
 	END LOOP;
-END $$;
-
--- Takes the user's inventories, and finds or makes the item of each line.
-CREATE FUNCTION weir.map_all(lines weir.invoice_line[]) RETURNS weir.line_match[]
-LANGUAGE plpgsql AS $$
-DECLARE
-	users text[] := (SELECT array_agg(DISTINCT l.user_id) FROM unnest(lines) l);
-	alone text[];
-	matches weir.line_match[];
-	part weir.line_match[];
-BEGIN
-	BEGIN
-		PERFORM weir.hold_inventories(users, '{}');
-		FOR n IN 1 .. cardinality(lines) BY 500 LOOP
-			matches := matches || weir.find_items(lines[n:n + 499]);
-		END LOOP;
-		SELECT array_agg(DISTINCT l.user_id) INTO alone FROM unnest(lines, matches) l
-		 WHERE l.mapping_id IS NULL;
-		IF alone IS NULL THEN
-			RETURN matches;
-		END IF;
-		RAISE EXCEPTION USING ERRCODE = 'WE003'; -- gives back what is held
-	EXCEPTION WHEN SQLSTATE 'WE003' THEN
-		PERFORM weir.hold_inventories(users, alone);
-	END;
-	matches := NULL;
-	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
-		part := weir.find_items(lines[n:n + 499]);
-		matches := matches || weir.do_safely('map', lines[n:n + 499], part);
-	END LOOP;
-	RETURN matches;
 END $$;
 
 -- An item that was made for a line which in the end is not booked is not left behind, nor what leads

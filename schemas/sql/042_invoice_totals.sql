@@ -34,10 +34,16 @@ CREATE TABLE weir.invoice_charges (
 -- One row an invoice that is booked. Of those with one number of a vendor the first is itself, and the
 -- others are duplicates of it; credit notes are counted apart, as many have the number of the invoice that
 -- they are about. So two that are booked at the same time wait for each other here.
+--
+-- A vendor is known here by its name without its legal form, which is written on one invoice and left out
+-- on the next: "Acme Foods" may be two vendors of weir.vendors, each with its own items and prices, but an
+-- invoice of both with one number has been booked twice. The date does not count: an invoice that is
+-- issued again has a new one. Who begins anew with 1 each year is told for nothing, with the other date.
 CREATE TABLE weir.invoices (
 	user_id        text COLLATE "C" NOT NULL,
 	invoice_id     text COLLATE "C" NOT NULL, -- the item's custom_id
 	vendor_id      bigint NOT NULL,
+	company_key    text COLLATE "C" NOT NULL, -- weir.company_key() of the vendor's name
 	number_key     text COLLATE "C" NOT NULL, -- weir.number_key() of the number
 	credit         boolean NOT NULL,          -- all of its lines are credits
 	invoice_number text NOT NULL,             -- as it was first written
@@ -48,27 +54,56 @@ CREATE TABLE weir.invoices (
 	PRIMARY KEY (invoice_id, user_id)
 );
 
-CREATE UNIQUE INDEX invoices_by_number ON weir.invoices (vendor_id, number_key, credit)
+CREATE UNIQUE INDEX invoices_by_number ON weir.invoices (number_key, company_key, credit, user_id)
 	WHERE duplicate_of IS NULL;
 
--- What numbers of one invoice have in common, however they are typed: INV-0042, "inv 42" and Inv42.
-CREATE FUNCTION weir.number_key(number text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (SELECT string_agg(coalesce(nullif(ltrim(w[1], '0'), ''), '0'), ' ' ORDER BY n)
-          FROM regexp_matches(weir.text_key(number), '[0-9]+|[^0-9 ]+', 'g') WITH ORDINALITY AS m(w, n));
+-- What numbers of one invoice have in common, however they are typed: INV-0042, "Invoice no. 42", #42 and
+-- "42 (copy)". Words before and behind that only say that it is a number, or another print, do not count;
+-- any other word does: VF-42 is not 42. Letters and digits are words of their own, without zeros in front.
+CREATE FUNCTION weir.number_key(number text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+WITH k AS (
+	SELECT string_agg(coalesce(nullif(ltrim(w[1], '0'), ''), '0'), ' ' ORDER BY n) AS key
+	  FROM regexp_matches(weir.text_key(number), '[0-9]+|[^0-9 ]+', 'g') WITH ORDINALITY AS m(w, n))
+SELECT regexp_replace(regexp_replace(key,
+       '^((inv|invoices?|invno|invoiceno|invnum|no|nr|num|number|nbr|numero|nummer|n|bill|billno|doc|docno|'
+       'document|ref|reference|rechnung|rechnungsnummer|rechnungsnr|rechnungs|rg|rgnr|facture|fact|fac|'
+       'factura|fattura|faktura|fra|nota) )+(?=.*[0-9])', ''),
+       '^(.*[0-9].*?)( (copy|copies|duplicate|dup|reprint|reprinted|reissued?|kopie|duplikat|copia|copie|'
+       'duplicata|duplicado))+$', '\1') FROM k
+$$;
+
+-- What the names of one company have in common: not letter case, punctuation, blanks, accents, "and",
+-- an article in front, or its legal form, in whatever country, abbreviated or not.
+CREATE FUNCTION weir.company_key(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+WITH k AS (
+	SELECT regexp_replace(regexp_replace(weir.text_key(regexp_replace(normalize(name, NFKD),
+	               '[\u0300-\u036F''\u2019]', '', 'g')), '\m(.) (?=.\M)', '\1', 'g'),
+	       '(?<=.) (and|und|et|och|og) (?=.)', ' ', 'g') AS key)
+SELECT replace(coalesce(nullif(regexp_replace(regexp_replace(key, '^(the|pt|ooo|oao|zao) ', ''),
+       '( (inc|incorporated|incorporation|corp|corporation|co|company|companies|cos|llc|lc|ltd|limited|llp|'
+       'lp|lllp|pllc|pc|plc|gmbh|mbh|ggmbh|ag|kg|kgaa|ohg|ug|gbr|ek|ev|eg|se|haftungsbeschrankt|sa|sas|sasu|'
+       'sarl|eurl|sci|snc|scs|srl|srls|spa|sapa|sl|slu|sau|cv|decv|sadecv|ltda|eireli|lda|bv|nv|bvba|vof|'
+       'de cv|de rl|cvba|ab|hb|kb|as|asa|ans|aps|oy|oyj|ky|hf|ehf|pty|proprietary|pte|pvt|private|bhd|sdn|'
+       'berhad|tbk|kk|doo|ood|eood|sro|zoo|spzoo|kft|zrt|nyrt|ou|sia|uab|jsc|pjsc|cjsc|fze|fzco|wll))+$', ''),
+       ''),
+       key), ' ', '') FROM k
+$$;
 
 -- Those that are booked already.
-INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, number_key, credit, invoice_number, invoice_date,
-       currency, duplicate_of, booked_at)
-SELECT i.user_id, i.invoice_id, i.vendor_id, i.number_key, i.credit, i.invoice_number, i.invoice_date,
-       i.currency, nullif(first_value(i.invoice_id) OVER (PARTITION BY i.vendor_id, i.number_key, i.credit
-                                                          ORDER BY i.booked_at, i.invoice_id),
-                          i.invoice_id), i.booked_at
-  FROM (SELECT t.user_id, t.invoice_id, min(t.vendor_id) AS vendor_id,
-               weir.number_key(min(t.invoice_number)) AS number_key,
-               bool_and(t.kind = 'credit') AS credit, min(t.invoice_number) AS invoice_number,
-               min(t.invoice_date) AS invoice_date, min(t.currency) AS currency,
-               min(t.booked_at) AS booked_at
-          FROM weir.inventory_transactions t GROUP BY t.user_id, t.invoice_id) i;
+INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, company_key, number_key, credit, invoice_number,
+       invoice_date, currency, duplicate_of, booked_at)
+SELECT i.user_id, i.invoice_id, i.vendor_id, i.company_key, i.number_key, i.credit, i.invoice_number,
+       i.invoice_date, i.currency,
+       nullif(first_value(i.invoice_id) OVER (PARTITION BY i.user_id, i.company_key, i.number_key, i.credit
+                                              ORDER BY i.booked_at, i.invoice_id), i.invoice_id),
+       i.booked_at
+  FROM (SELECT t.*, weir.company_key(v.name) AS company_key, weir.number_key(t.invoice_number) AS number_key
+          FROM (SELECT t.user_id, t.invoice_id, min(t.vendor_id) AS vendor_id,
+                       bool_and(t.kind = 'credit') AS credit, min(t.invoice_number) AS invoice_number,
+                       min(t.invoice_date) AS invoice_date, min(t.currency) AS currency,
+                       min(t.booked_at) AS booked_at
+                  FROM weir.inventory_transactions t GROUP BY t.user_id, t.invoice_id) t
+          JOIN weir.vendors v USING (vendor_id)) i;
 
 -- What was free was a price, and is none any more.
 DO $$
@@ -100,10 +135,12 @@ CREATE TYPE weir.invoice_head AS (
 	invoice_number text,
 	invoice_date   date,
 	currency       text COLLATE "C",
+	places         integer, -- of the currency's smallest coin; NULL: not given, nor is a total
 	total          numeric, -- NULL: not given
 	credit         boolean,
 	refuse         boolean, -- a duplicate is refused; once registered: this one is
-	duplicate_of   text COLLATE "C" -- NULL: it is none
+	duplicate_of   text COLLATE "C", -- NULL: it is none
+	other          text -- how that one is written, where it is otherwise: ", dated 2024-03-01"
 );
 
 CREATE TYPE weir.invoice_charge AS (
@@ -163,13 +200,14 @@ CREATE FUNCTION weir.read_heads(pos integer[], user_id text[], invoice_id text[]
                                 lines weir.invoice_line[], charges weir.invoice_charge[])
 RETURNS weir.invoice_head[] LANGUAGE sql AS $$
 SELECT array_agg(ROW(u.pos, u.user_id, u.invoice_id, i.vendor_name, weir.text_key(i.vendor_name), NULL,
-                     i.invoice_number, i.invoice_date, i.currency, i.invoice_total,
-                     coalesce(c.credit, false), coalesce(i.refuse_duplicates, false),
+                     i.invoice_number, i.invoice_date, i.currency, i.places, i.invoice_total,
+                     coalesce(c.credit, false), coalesce(i.refuse_duplicates, false), NULL,
                      NULL)::weir.invoice_head
                  ORDER BY u.user_id COLLATE "C", u.invoice_id COLLATE "C", u.pos)
   FROM unnest(pos, user_id, invoice_id, invoice) AS u(pos, user_id, invoice_id, invoice)
  CROSS JOIN LATERAL json_to_record(u.invoice::json) AS i(vendor_name text, invoice_number text,
-       invoice_date date, currency text, invoice_total numeric, refuse_duplicates boolean)
+       invoice_date date, currency text, places integer, invoice_total numeric,
+       refuse_duplicates boolean)
   LEFT JOIN (SELECT l.pos, bool_and(l.credit) AS credit
                FROM (SELECT x.pos, x.credit FROM unnest(lines) x
                      UNION ALL SELECT y.pos, y.credit FROM unnest(charges) y) l
@@ -182,30 +220,59 @@ $$;
 CREATE FUNCTION weir.find_vendors(heads weir.invoice_head[]) RETURNS weir.invoice_head[]
 LANGUAGE sql STABLE AS $$
 SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, v.vendor_id,
-                     h.invoice_number, h.invoice_date, h.currency, h.total, h.credit, h.refuse,
-                     h.duplicate_of)::weir.invoice_head ORDER BY h.n)
+                     h.invoice_number, h.invoice_date, h.currency, h.places, h.total, h.credit,
+                     h.refuse, h.duplicate_of, h.other)::weir.invoice_head ORDER BY h.n)
   FROM unnest(heads) WITH ORDINALITY AS h(pos, user_id, invoice_id, vendor_name, vendor_key, vendor_id,
-       invoice_number, invoice_date, currency, total, credit, refuse, duplicate_of, n)
+       invoice_number, invoice_date, currency, places, total, credit, refuse, duplicate_of, other, n)
   LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
         WHERE w.user_id = h.user_id AND w.vendor_key = h.vendor_key LIMIT 1) v ON true
 $$;
 
--- Makes the vendors of invoices that have no goods, which mapping does not see. Seldom: so their users'
--- inventories are simply held alone, all that the flush needs, before anything else is.
-CREATE FUNCTION weir.take_vendors(heads weir.invoice_head[], lines weir.invoice_line[]) RETURNS void
+-- What is known of lines.
+CREATE FUNCTION weir.find_all(lines weir.invoice_line[]) RETURNS weir.line_match[]
 LANGUAGE plpgsql AS $$
 DECLARE
-	users text[] := (SELECT array_agg(h.user_id) FROM unnest(heads) h);
-	missing weir.invoice_head[];
+	matches weir.line_match[] := '{}';
+BEGIN
+	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
+		matches := matches || weir.find_items(lines[n:n + 499]);
+	END LOOP;
+	RETURN matches;
+END $$;
+
+-- Takes the users' inventories, alone where a vendor or a line is new, before anything else is waited for;
+-- and finds what is known of the lines.
+CREATE FUNCTION weir.take_inventories(heads weir.invoice_head[], lines weir.invoice_line[])
+RETURNS weir.line_match[] LANGUAGE plpgsql AS $$
+DECLARE
+	users text[] := ARRAY(SELECT h.user_id FROM unnest(heads) h
+	                      UNION SELECT l.user_id FROM unnest(lines) l);
+	alone text[];
+	matches weir.line_match[];
+BEGIN
+	BEGIN
+		PERFORM weir.hold_inventories(users, '{}');
+		matches := weir.find_all(lines);
+		alone := ARRAY(
+			SELECT l.user_id FROM unnest(lines, matches) l WHERE l.mapping_id IS NULL
+			UNION
+			SELECT h.user_id FROM unnest(weir.find_vendors(heads)) h WHERE h.vendor_id IS NULL);
+		IF alone = '{}' THEN
+			RETURN matches;
+		END IF;
+		RAISE EXCEPTION USING ERRCODE = 'WE003'; -- gives back what is held
+	EXCEPTION WHEN SQLSTATE 'WE003' THEN
+		PERFORM weir.hold_inventories(users, alone);
+	END;
+	RETURN weir.find_all(lines);
+END $$;
+
+-- Makes the vendors that are not there.
+CREATE FUNCTION weir.take_vendors(heads weir.invoice_head[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
 	h weir.invoice_head;
 BEGIN
-	SELECT array_agg(m) INTO missing FROM unnest(weir.find_vendors(heads)) m
-	 WHERE m.vendor_id IS NULL AND NOT EXISTS (SELECT FROM unnest(lines) l WHERE l.pos = m.pos);
-	IF missing IS NULL THEN
-		RETURN;
-	END IF;
-	PERFORM weir.hold_inventories(users, users);
-	FOREACH h IN ARRAY missing LOOP
+	FOR h IN SELECT * FROM unnest(weir.find_vendors(heads)) m WHERE m.vendor_id IS NULL LOOP
 		BEGIN
 			PERFORM weir.take_vendor(h.user_id, h.vendor_key, h.vendor_name);
 		EXCEPTION WHEN OTHERS OR assert_failure THEN
@@ -216,37 +283,73 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- How the first one of a duplicate is written, where it is otherwise.
+CREATE FUNCTION weir.other_invoice(first weir.invoices, vendor text, number text, day date) RETURNS text
+LANGUAGE sql STABLE AS $$
+SELECT concat(', there as ' || nullif(first.invoice_number, number),
+              ', of ' || (SELECT v.name FROM weir.vendors v
+                           WHERE v.vendor_id = first.vendor_id AND v.vendor_key <> weir.text_key(vendor)),
+              ', dated ' || nullif(first.invoice_date, day))
+$$;
+
 -- Writes them down, in one order for everybody, and finds out of which other one each is a duplicate.
--- What is refused for that is not written; what was written before is not refused.
+-- What is refused for that is not written; what was written before is not refused. From here on nobody
+-- else books lines of these invoices, so that no line is booked as goods here, and there as a charge.
 CREATE FUNCTION weir.register_invoices(INOUT heads weir.invoice_head[]) LANGUAGE plpgsql AS $$
 BEGIN
 	heads := weir.find_vendors(heads);
-	INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, number_key, credit, invoice_number,
-	       invoice_date, currency)
-	SELECT h.user_id, h.invoice_id, h.vendor_id, weir.number_key(h.invoice_number), h.credit,
-	       h.invoice_number, h.invoice_date, h.currency
+	INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, company_key, number_key, credit,
+	       invoice_number, invoice_date, currency)
+	SELECT h.user_id, h.invoice_id, h.vendor_id, weir.company_key(h.vendor_name),
+	       weir.number_key(h.invoice_number), h.credit, h.invoice_number, h.invoice_date, h.currency
 	  FROM unnest(heads) h WHERE h.vendor_id IS NOT NULL
-	 ORDER BY 3, 4, 5, 2
+	 ORDER BY 5, 4, 6, 1, 2
 	ON CONFLICT DO NOTHING;
 	SELECT array_agg(ROW(h.pos, h.user_id, h.invoice_id, h.vendor_name, h.vendor_key, h.vendor_id,
-	                     h.invoice_number, h.invoice_date, h.currency, h.total, h.credit,
-	                     h.refuse AND o.invoice_id IS NULL AND f.invoice_id IS NOT NULL,
-	                     CASE WHEN o.invoice_id IS NULL THEN f.invoice_id
-	                          ELSE o.duplicate_of END)::weir.invoice_head ORDER BY h.n)
+	                     h.invoice_number, h.invoice_date, h.currency, h.places, h.total, h.credit,
+	                     h.refuse AND o.invoice_id IS NULL AND (f.i).invoice_id IS NOT NULL,
+	                     (f.i).invoice_id, weir.other_invoice(f.i, h.vendor_name, h.invoice_number,
+	                                                          h.invoice_date))
+	                 ::weir.invoice_head ORDER BY h.n)
 	  INTO heads
 	  FROM unnest(heads) WITH ORDINALITY AS h(pos, user_id, invoice_id, vendor_name, vendor_key,
-	       vendor_id, invoice_number, invoice_date, currency, total, credit, refuse, duplicate_of, n)
+	       vendor_id, invoice_number, invoice_date, currency, places, total, credit, refuse, duplicate_of,
+	       other, n)
 	  LEFT JOIN LATERAL (SELECT i.* FROM weir.invoices i WHERE i.invoice_id = h.invoice_id
 	        AND i.user_id = h.user_id LIMIT 1) o ON true
-	  LEFT JOIN LATERAL (SELECT i.invoice_id FROM weir.invoices i WHERE o.invoice_id IS NULL
-	        AND i.vendor_id = h.vendor_id AND i.number_key = weir.number_key(h.invoice_number)
-	        AND i.credit = h.credit AND i.duplicate_of IS NULL LIMIT 1) f ON true;
-	INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, number_key, credit, invoice_number,
-	       invoice_date, currency, duplicate_of)
-	SELECT h.user_id, h.invoice_id, h.vendor_id, weir.number_key(h.invoice_number), h.credit,
-	       h.invoice_number, h.invoice_date, h.currency, h.duplicate_of
+	  LEFT JOIN LATERAL (
+	       SELECT i FROM weir.invoices i WHERE i.invoice_id = o.duplicate_of AND i.user_id = o.user_id
+	       UNION ALL
+	       SELECT i FROM weir.invoices i
+	        WHERE o.invoice_id IS NULL AND i.number_key = weir.number_key(h.invoice_number)
+	          AND i.company_key = weir.company_key(h.vendor_name) AND i.credit = h.credit
+	          AND i.user_id = h.user_id AND i.duplicate_of IS NULL
+	       LIMIT 1) f ON true;
+	INSERT INTO weir.invoices (user_id, invoice_id, vendor_id, company_key, number_key, credit,
+	       invoice_number, invoice_date, currency, duplicate_of)
+	SELECT h.user_id, h.invoice_id, h.vendor_id, weir.company_key(h.vendor_name),
+	       weir.number_key(h.invoice_number), h.credit, h.invoice_number, h.invoice_date, h.currency,
+	       h.duplicate_of
 	  FROM unnest(heads) h WHERE h.duplicate_of IS NOT NULL AND NOT h.refuse
+	 ORDER BY 1, 2
 	ON CONFLICT DO NOTHING;
+	PERFORM FROM unnest(heads) h CROSS JOIN LATERAL (SELECT FROM weir.invoices i
+	         WHERE i.invoice_id = h.invoice_id AND i.user_id = h.user_id FOR NO KEY UPDATE) i;
+END $$;
+
+-- Finds or makes the items of those lines that are not known.
+CREATE FUNCTION weir.map_new(lines weir.invoice_line[], known weir.line_match[])
+RETURNS weir.line_match[] LANGUAGE plpgsql AS $$
+DECLARE
+	matches weir.line_match[] := '{}';
+BEGIN
+	IF NOT EXISTS (SELECT FROM unnest(known) m WHERE m.mapping_id IS NULL) THEN
+		RETURN known;
+	END IF;
+	FOR n IN 1 .. cardinality(lines) BY 500 LOOP
+		matches := matches || weir.do_safely('map', lines[n:n + 499], known[n:n + 499]);
+	END LOOP;
+	RETURN matches;
 END $$;
 
 -- ---- writing ----
@@ -267,8 +370,9 @@ BEGIN
 		SELECT l.user_id, l.invoice_id, l.line, CASE WHEN l.credit THEN 'credit' ELSE 'purchase' END,
 		       l.vendor_id, l.item_id, l.mapping_id, l.match, l.invoice_number, l.invoice_date,
 		       l.currency, l.description, l.quantity, l.unit_price,
-		       coalesce(l.total, l.quantity * l.unit_price), l.pack_size, l.pack_units, l.quantity * l.pack_units,
-		       round(l.unit_price / l.pack_units, 10), l.ordered, l.weight, l.uom
+		       coalesce(l.total, l.quantity * l.unit_price), l.pack_size, l.pack_units,
+		       l.quantity * l.pack_units, round(l.unit_price / l.pack_units, 10),
+		       l.ordered, l.weight, l.uom
 		  FROM unnest(lines, matches) AS l
 		  LEFT JOIN LATERAL (SELECT x.line FROM weir.invoice_charges x
 		         WHERE x.user_id = l.user_id AND x.invoice_id = l.invoice_id AND x.line = l.line
@@ -355,19 +459,16 @@ SELECT json_agg(json_build_object('line', l.line, 'description', l.description,
 $$;
 
 -- What stands booked of an invoice: its sum, and how far that may be from what was billed: the vendor
--- rounds each product to the smallest coin, up or down.
-CREATE FUNCTION weir.invoice_sum(of_user text, invoice text, in_currency text)
+-- rounds each product to the smallest coin, which has so many places, up or down.
+CREATE FUNCTION weir.invoice_sum(of_user text, invoice text, places integer)
 RETURNS TABLE (total numeric, tolerance numeric) LANGUAGE sql STABLE AS $$
-SELECT sum(b.amount), 0.5 * c.coin * count(*) FILTER (WHERE b.amount <> round(b.amount, c.places))
+SELECT sum(b.amount),
+       0.5 * 10::numeric ^ -places * count(*) FILTER (WHERE b.amount <> round(b.amount, places))
   FROM (SELECT t.total_cost AS amount FROM weir.inventory_transactions t
          WHERE t.user_id = of_user AND t.invoice_id = invoice
         UNION ALL
         SELECT x.amount FROM weir.invoice_charges x
          WHERE x.user_id = of_user AND x.invoice_id = invoice) b
- CROSS JOIN (SELECT CASE WHEN w THEN 1 ELSE 0.01 END AS coin, CASE WHEN w THEN 0 ELSE 2 END AS places
-               FROM (SELECT in_currency IN ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW',
-                            'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF')) AS k(w)) c
- GROUP BY c.coin
 $$;
 
 -- The total of an invoice with its sign. Of credit notes many are written without one: below zero is meant,
@@ -377,12 +478,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN h.credit AND h.total > 0 AND coalesce(booked, 0) <= 0 THEN -h.total ELSE h.total END;
 
 -- What a person is told of an invoice as a whole: `billed` is its own total.
-CREATE FUNCTION weir.invoice_warnings(h weir.invoice_head, billed numeric, total numeric, difference numeric)
+CREATE FUNCTION weir.invoice_warnings(h weir.invoice_head, billed numeric, total numeric,
+                                      difference numeric)
 RETURNS json LANGUAGE sql STABLE AS $$
 SELECT coalesce(json_agg(json_build_object('line', NULL, 'description', NULL, 'warning', w.warning,
                                            'warning_class', w.class)), '[]')
-  FROM (SELECT format('invoice %s of %s is booked as "%s" as well', h.invoice_number, h.vendor_name,
-                      h.duplicate_of) AS warning, 'duplicate_invoice' AS class
+  FROM (SELECT format('invoice %s of %s is booked as "%s" as well%s', h.invoice_number, h.vendor_name,
+                      h.duplicate_of, h.other) AS warning, 'duplicate_invoice' AS class
          WHERE h.duplicate_of IS NOT NULL
         UNION ALL
         SELECT format('invoice_total is %s, and what is booked comes to %s: a difference of %s', billed,
@@ -411,8 +513,9 @@ SELECT json_build_object(
 	'duplicate_of', h.duplicate_of, 'currency', h.currency, 'price_increases', 0,
 	'price_decreases', 0, 'review', '[]'::json, 'review_omitted', 0,
 	'failed_items', weir.join_lists(failed, json_build_array(json_build_object('line', NULL,
-	        'description', NULL, 'error', format('invoice %s of %s is booked as "%s" already, and '
-	        'invoice.duplicate is refuse', h.invoice_number, h.vendor_name, h.duplicate_of),
+	        'description', NULL, 'error', format('invoice %s of %s is booked as "%s" already%s, '
+	        'and invoice.duplicate is refuse', h.invoice_number, h.vendor_name, h.duplicate_of,
+	        h.other),
 	        'error_class', 'duplicate_invoice'))),
 	'failed_items_omitted', omitted + greatest(lines - 1, 0), 'warnings', warnings,
 	'warnings_omitted', warnings_omitted,
@@ -421,7 +524,6 @@ $$;
 
 -- What each invoice came to, from what stands in the tables now. It is refused when no line stands
 -- there.
-DROP FUNCTION IF EXISTS weir.invoice_results(integer[], text[], weir.invoice_line[], weir.line_match[]);
 CREATE FUNCTION weir.invoice_results(positions integer[], invoices text[], heads weir.invoice_head[],
                                      lines weir.invoice_line[], matches weir.line_match[],
                                      charges weir.invoice_charge[], charge_errors text[])
@@ -485,7 +587,7 @@ a AS (
 	  FROM unnest(heads) h
 	  LEFT JOIN s ON s.pos = h.pos
 	  LEFT JOIN c ON c.pos = h.pos
-	  LEFT JOIN LATERAL weir.invoice_sum(h.user_id, h.invoice_id, h.currency) b
+	  LEFT JOIN LATERAL weir.invoice_sum(h.user_id, h.invoice_id, h.places) b
 	         ON h.total IS NOT NULL
 	 CROSS JOIN LATERAL (SELECT weir.signed_total(h, b.total) AS billed) t)
 SELECT a.pos, CASE WHEN (a.head).refuse
@@ -515,7 +617,8 @@ SELECT a.pos, CASE WHEN (a.head).refuse
 	                UNION ALL SELECT json_array_elements(a.faults)) AS x(f)) END,
 	'failed_items_omitted', h.failed_omitted + greatest(a.refused - 1000, 0)
 	                        + greatest(a.uncharged - 1000, 0),
-	'warnings', weir.join_lists(h.warnings, weir.invoice_warnings(a.head, a.billed, a.total, a.difference)),
+	'warnings', weir.join_lists(h.warnings, weir.invoice_warnings(a.head, a.billed, a.total,
+	                                                              a.difference)),
 	'warnings_omitted', h.warnings_omitted,
 	'processing_time', round(extract(epoch FROM clock_timestamp() - now()), 6)) END,
 	a.booked + a.charged = 0
@@ -544,38 +647,54 @@ DECLARE
 	charges weir.invoice_charge[] := weir.read_charges(positions, user_ids, invoice_ids, invoices);
 	heads weir.invoice_head[] := weir.read_heads(positions, user_ids, invoice_ids, invoices, lines,
 	                                             charges);
-	matches weir.line_match[];
+	matches weir.line_match[] := weir.take_inventories(heads, lines);
 	errors text[];
 	refused_pos integer[];
-	left_lines weir.invoice_line[]; -- of those that are refused
-	left_matches weir.line_match[];
+	left_lines weir.invoice_line[]; -- of those that are refused: they are not mapped
 	left_charges weir.invoice_charge[];
 BEGIN
-	PERFORM weir.take_vendors(heads, lines);
-	matches := weir.map_all(lines);
+	PERFORM weir.take_vendors(heads);
 	heads := weir.register_invoices(heads);
-	SELECT array_agg(h.pos) INTO refused_pos FROM unnest(heads) h WHERE h.refuse;
-	IF refused_pos IS NOT NULL THEN
-		SELECT array_agg(lines[n] ORDER BY n) FILTER (WHERE NOT r),
-		       array_agg(matches[n] ORDER BY n) FILTER (WHERE NOT r),
-		       array_agg(lines[n] ORDER BY n) FILTER (WHERE r),
-		       array_agg(matches[n] ORDER BY n) FILTER (WHERE r)
-		  INTO lines, matches, left_lines, left_matches
-		  FROM (SELECT n, lines[n].pos = ANY (refused_pos) AS r
-		          FROM generate_subscripts(lines, 1) n) x;
-		SELECT coalesce(array_agg(c) FILTER (WHERE NOT c.pos = ANY (refused_pos)), '{}'),
-		       array_agg(c) FILTER (WHERE c.pos = ANY (refused_pos))
-		  INTO charges, left_charges FROM unnest(charges) c;
-		lines := coalesce(lines, '{}');
+	refused_pos := ARRAY(SELECT h.pos FROM unnest(heads) h WHERE h.refuse);
+	IF refused_pos <> '{}' THEN
+		left_lines := ARRAY(SELECT l FROM unnest(lines) l WHERE l.pos = ANY (refused_pos));
+		lines := ARRAY(SELECT l FROM unnest(lines) l WHERE l.pos <> ALL (refused_pos));
+		matches := weir.find_all(lines);
+		left_charges := ARRAY(SELECT c FROM unnest(charges) c WHERE c.pos = ANY (refused_pos));
+		charges := ARRAY(SELECT c FROM unnest(charges) c WHERE c.pos <> ALL (refused_pos));
 	END IF;
+	matches := weir.map_new(lines, matches);
 	-- From here on the prices and quantities of these items are ours, in the order of their keys.
 	PERFORM FROM (SELECT DISTINCT l.item_id FROM unnest(lines, matches) l
 	               WHERE l.item_id IS NOT NULL ORDER BY 1) u
 	       CROSS JOIN LATERAL (SELECT FROM weir.inventory_items i
 	               WHERE i.item_id = u.item_id FOR NO KEY UPDATE) i;
-	matches := weir.do_safely('book', lines, matches) || left_matches;
+	matches := weir.do_safely('book', lines, matches);
 	errors := weir.book_charges(charges, heads);
 	PERFORM weir.forget_items(matches);
 	RETURN QUERY SELECT * FROM weir.invoice_results(positions, invoices, heads, lines || left_lines,
 	                                                matches, charges || left_charges, errors);
 END $$;
+
+-- ---- callers of before ----
+
+-- One that was in book_invoices() as it was, when this took its place, goes on with these.
+
+CREATE OR REPLACE FUNCTION weir.map_all(lines weir.invoice_line[]) RETURNS weir.line_match[]
+LANGUAGE sql AS $$
+SELECT weir.map_new(lines, weir.take_inventories('{}', lines))
+$$;
+
+CREATE OR REPLACE FUNCTION weir.invoice_results(positions integer[], invoices text[],
+                                                lines weir.invoice_line[], matches weir.line_match[])
+RETURNS TABLE (pos integer, result json, refused boolean) LANGUAGE sql AS $$
+WITH g AS (
+	SELECT array_agg(u.pos) AS pos, array_agg(l.user_id) AS users, array_agg(l.invoice_id) AS ids,
+	       array_agg(u.invoice) AS invoices
+	  FROM unnest(positions, invoices) AS u(pos, invoice)
+	  JOIN (SELECT DISTINCT l.pos, l.user_id, l.invoice_id FROM unnest(lines) l) l USING (pos))
+SELECT r.* FROM g
+ CROSS JOIN LATERAL weir.invoice_results(positions, invoices,
+       weir.register_invoices(weir.read_heads(g.pos, g.users, g.ids, g.invoices, lines, '{}')),
+       lines, matches, '{}', '{}') r
+$$;

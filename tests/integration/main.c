@@ -40,6 +40,7 @@
 	X(invoice) \
 	X(invoices_fixture) \
 	X(invoices_property) \
+	X(invoices_numbers) \
 	X(invoices_order) \
 	X(invoices_pairs) \
 	X(invoices_together) \

@@ -13,6 +13,7 @@
 	X(clock) \
 	X(content) \
 	X(csv) \
+	X(currency) \
 	X(day) \
 	X(decimal) \
 	X(decisions) \

@@ -129,7 +129,7 @@ static void heads(void)
 	CU_ASSERT(is_text(invoice.vendor_name, "Valley Farms"));
 	CU_ASSERT(is_text(invoice.invoice_number, "77"));
 	CU_ASSERT(is_text(invoice.invoice_date, "2025-03-14"));
-	CU_ASSERT(is_text(invoice.head.currency, "USD"));
+	CU_ASSERT(strcmp(invoice.head.currency->code, "USD") == 0);
 	CU_ASSERT_EQUAL(invoice.count, 1);
 	CU_ASSERT_FALSE(invoice.head.credit_note);
 	CU_ASSERT(invoice_has_good_line(&invoice));
@@ -140,7 +140,7 @@ static void heads(void)
 				      "\"line_items\":[" GOOD "]}"),
 			      0);
 	CU_ASSERT(is_text(invoice.invoice_date, "2025-03-14"));
-	CU_ASSERT(is_text(invoice.head.currency, "EUR"));
+	CU_ASSERT(strcmp(invoice.head.currency->code, "EUR") == 0);
 	CU_ASSERT(invoice.has_total && invoice.head.credit_note);
 	CU_ASSERT_STRING_EQUAL(invoice.total.text, "-12");
 	CU_ASSERT_EQUAL_FATAL(read_at(2, OF_USER, "{\"input\":" WHOLE ",\"results\":{}}"), 0);
@@ -192,6 +192,8 @@ static void broken_heads(void)
 		{WITH("\"V\"", "1", "\"US1\"", ""), "such as USD"},
 		{WITH("\"V\"", "1", "\"\\u20ac\"", ""), "such as USD"},
 		{WITH("\"V\"", "1", "978", ""), "such as USD"},
+		{WITH("\"V\"", "1", "\"XXX\"", ""), "such as USD, not \"XXX\""},
+		{WITH("\"V\"", "1", "\"zzz\"", ""), "such as USD, not \"zzz\""},
 		{WITH("\"V\"", "1", "\"USD\"", ",\"credit_note\":\"maybe\""),
 		 "credit_note must be"},
 		{"{" HEAD "}", "lacks line_items"},
@@ -240,7 +242,7 @@ static void everything(void)
 		"{\"description\":\"Sales tax\",\"extended_price\":-2.5}]}");
 	expect(root,
 	       "{\"vendor_name\":\"Valley Farms\",\"invoice_number\":\"77\","
-	       "\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\",\"invoice_total\":null,"
+	       "\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\",\"places\":2,\"invoice_total\":null,"
 	       "\"refuse_duplicates\":"
 	       "false,\"fuzzy_auto\":0."
 	       "80000000000000004,"

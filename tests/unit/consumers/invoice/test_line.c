@@ -45,7 +45,7 @@ static int read_as(struct line *line, const char *text, bool credit_note, struct
 	if (rc < 0)
 		fprintf(stderr, "    %s: %s\n", text, err.text);
 	CU_ASSERT_EQUAL_FATAL(rc, 0);
-	const struct line_head head = {credit_note, {"USD", 3}};
+	const struct line_head head = {credit_note, currency_find((struct weir_text){"USD", 3})};
 	return line_read(line, &host, map, &head, fault);
 }
 
@@ -222,8 +222,7 @@ static void credit_lines(void)
 static void totals(void)
 {
 	static const char *const weights[] = {"27.43",	     "\"27.43\"",   "\" 27.43 LB \"",
-					      "\"27.43lb\"", "\"27.43 #\"", "\"27.43 Lbs.\"",
-					      "\"-27.43\"",  "-27.43"};
+					      "\"27.43lb\"", "\"27.43 #\"", "\"27.43 Lbs.\""};
 	for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
 		char text[300];
 		struct line line;
@@ -240,6 +239,23 @@ static void totals(void)
 		CU_ASSERT_STRING_EQUAL(line.ordered.text, "2");
 		CU_ASSERT_STRING_EQUAL(line.quantity.text, "27.43");
 		CU_ASSERT_STRING_EQUAL(line.pack.factor, "453.59237");
+	}
+}
+
+/* What goes back may have its weight with a minus, as its quantity has. */
+static void weights_of_credits(void)
+{
+	static const char *const weights[] = {"27.43", "-27.43", "\"-27.43 LB\"", "\"(27.43)\""};
+	for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+		char text[300];
+		struct line line;
+		snprintf(text, sizeof text,
+			 "{\"description\":\"x\",\"quantity\":-2,\"unit_price\":5.49,\"weight\":%s,"
+			 "\"extended_price\":\"-150.59\",\"pack_size\":\"2/12 LB\"}",
+			 weights[i]);
+		read_good(&line, text, true);
+		CU_ASSERT_STRING_EQUAL(line.weight.text, "27.43");
+		CU_ASSERT_STRING_EQUAL(line.quantity.text, "-27.43");
 	}
 }
 
@@ -318,6 +334,9 @@ static void bad_lines(void)
 		{LINE(",\"weight\":\"2 LB KG\""), "bad_weight", "is no weight such as"},
 		{LINE(",\"weight\":\"2 + LB\""), "bad_weight", "is no weight such as"},
 		{LINE(",\"weight\":true"), "bad_weight", "no decimal number"},
+		{LINE(",\"weight\":\"-5 LB\""), "bad_weight", "is below zero, and the line"},
+		{LINE(",\"weight\":\"(5.00)\""), "bad_weight", "is below zero, and the line"},
+		{LINE(",\"weight\":-0.5"), "bad_weight", "is below zero, and the line"},
 		{LINE(",\"weight\":2"), "ambiguous_weight", "give extended_price"},
 		{LINE(",\"uom\":1"), "bad_uom", "uom must be a text of at most 30"},
 		{LINE(",\"uom\":\"a\\u0000\""), "bad_uom", "control"},
@@ -334,8 +353,8 @@ static void no_object(void)
 {
 	struct line line;
 	struct weir_error fault;
-	CU_ASSERT_EQUAL(
-		line_read(&line, &host, NULL, &(struct line_head){false, {NULL, 0}}, &fault), -1);
+	CU_ASSERT_EQUAL(line_read(&line, &host, NULL, &(struct line_head){false, NULL}, &fault),
+			-1);
 	CU_ASSERT_STRING_EQUAL(fault.code, "bad_line");
 	CU_ASSERT(text_equals(line.description, NULL));
 }
@@ -379,6 +398,7 @@ void add_line_suite(void)
 	CU_add_test(s, "packs that are not understood", packs_that_are_not_understood);
 	CU_add_test(s, "credit lines", credit_lines);
 	CU_add_test(s, "totals, weights and units", totals);
+	CU_add_test(s, "weights of credits", weights_of_credits);
 	CU_add_test(s, "none of them", no_totals);
 	CU_add_test(s, "bad lines", bad_lines);
 	CU_add_test(s, "a line that is no object", no_object);
