@@ -7,7 +7,10 @@
 --  * an item number counts only for descriptions that its vendor may have written of one thing;
 --  * a vendor that gives two numbers says that these are two things;
 --  * descriptions are compared word by word. Where each has its twin on the other side, they are one
---    thing. Where one has none, they are two: such a line makes an item of its own.
+--    thing. Where one has none, they are two: such a line makes an item of its own;
+--  * words in another order are one thing where what names it stands together in both, and only words
+--    that describe it have moved ("Frozen sliced strawberries"), or where commas say what was turned
+--    ("Beans, green"). Else a word may have come to describe another one: "Fried chicken rice".
 
 ALTER TABLE weir.vendor_item_mappings ADD COLUMN reason text; -- why a person is to look at it
 
@@ -23,44 +26,99 @@ DROP FUNCTION IF EXISTS weir.telling_words(text);
 
 -- ---- keys ----
 
--- weir.text_key() of a description, with those marks that make another thing of it: the point of a
--- number (1.5 is neither 1/5 nor 15), inches and feet behind one (6", 6'), and a plus behind a word
--- (grade A+). They are kept as characters that no text has (Unicode, "noncharacters").
-CREATE FUNCTION weir.item_key(description text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN description ~ '\.[0-9]|[[:alnum:]][+"\u2033\u201D''\u2032\u2019]' THEN
-       translate(weir.text_key(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-               description, '(?<![[:alpha:]])\.(?=[0-9])', U&'\FDD0', 'g'),
-               '(?<=[[:alnum:]])\+(?![[:alnum:]])', U&'\FDD1', 'g'),
-               '(?<=[0-9])["\u2033\u201D](?![[:alnum:]])', U&'\FDD2', 'g'),
-               '(?<=[0-9])[''\u2032\u2019](?![[:alnum:]])', U&'\FDD3', 'g')),
-               U&'\FDD0\FDD1\FDD2\FDD3', U&'.+"\0027')
-       ELSE weir.text_key(description) END;
+-- weir.text_key() of a description, with those marks that make another thing of it: they are kept as
+-- characters that no text has (Unicode, "noncharacters"), while all others go.
+CREATE FUNCTION weir.item_key(description text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	marks CONSTANT text[] := ARRAY[
+		-- of a number: 1.5 is neither 1/5 nor 15, nor is 1,5; a comma of thousands goes
+		['(?<![[:alpha:]])[.](?=[0-9])', U&'\FDD0'],
+		['(?<=[0-9]),(?=[0-9]{1,2}(?![0-9])|[0-9]{4})', U&'\FDD1'],
+		-- before it: +/-5, -5, +5, <5, >5
+		['([+]/-|\u00B1) ?(?=[0-9\uFDD0])', U&'\FDD2'],
+		['(?<![^ (,;:/])[-\u2212](?=[0-9\uFDD0])', U&'\FDD3'],
+		['(?<![^ (,;:/])[+](?=[0-9\uFDD0])', U&'\FDD4'],
+		['[<\u2264] ?(?=[0-9\uFDD0])', U&'\FDD5'],
+		['[>\u2265] ?(?=[0-9\uFDD0])', U&'\FDD6'],
+		-- behind it: inches, feet, pounds
+		['(?<=[0-9]) ?(["\u2033\u201D]|''''|\u2032\u2032|\u2019\u2019)(?![a-wyzA-WYZ])', U&'\FDD7'],
+		['(?<=[0-9]) ?[''\u2032\u2019](?![a-wyzA-WYZ])', U&'\FDD8'],
+		['(?<=[0-9])#(?![0-9])', U&'\FDD9'],
+		-- behind a word, and behind a letter alone: grade A+, B-
+		['(?<=[[:alnum:]])[+](?![[:alnum:]])', U&'\FDD4'],
+		['(?<=\m[[:alpha:]])-(?![^ ),;:/])', U&'\FDD3']];
+	mark text[];
+	key text := description;
+BEGIN
+	IF key !~ ('[.,+][0-9]|[0-9[:alpha:]] ?[+"\u2033\u201D''\u2032\u2019#]'
+	           '|(^|[^0-9[:alpha:]])[-\u2212\u00B1<>\u2264\u2265] ?[.]?[0-9]|\m[[:alpha:]]-') THEN
+		RETURN weir.text_key(key);
+	END IF;
+	FOREACH mark SLICE 1 IN ARRAY marks LOOP
+		key := regexp_replace(key, mark[1], mark[2], 'g');
+	END LOOP;
+	RETURN translate(weir.text_key(key), U&'\FDD0\FDD1\FDD2\FDD3\FDD4\FDD5\FDD6\FDD7\FDD8\FDD9',
+	                 U&'.,\00B1-+<>"\0027#');
+END $$;
 
 UPDATE weir.inventory_items SET item_key = weir.item_key(description)
- WHERE description ~ '[.+"\u2033\u201D''\u2032\u2019]' AND item_key <> weir.item_key(description);
+ WHERE item_key <> weir.item_key(description);
 UPDATE weir.vendor_item_mappings SET item_key = weir.item_key(description)
- WHERE description ~ '[.+"\u2033\u201D''\u2032\u2019]' AND item_key <> weir.item_key(description);
+ WHERE item_key <> weir.item_key(description);
 
--- An item number as its vendor gave it, or '' for what stands there because something has to: zeros,
--- one letter or (four times and more) one digit repeated, punctuation, a number that a spreadsheet
--- has rounded (1.00734E+13), an error of one (#N/A), or a word for none. Most hold another digit than
--- 0, and are looked at no closer.
+-- What stands where an item number is wanted, and is none, without blanks and punctuation: for nothing,
+-- not known, see elsewhere, the like of it; what kind of a line it is, or how it is sold; a department; a
+-- check box; a spreadsheet's errors. Sources: the placeholders of point-of-sale and accounting programs,
+-- order guides of distributors, Microsoft's list of Excel's errors.
+CREATE FUNCTION weir.is_no_number(word text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN word = ANY ('{
+	na,nan,nil,nill,"null",none,nothing,empty,blank,void,undefined,unknown,unk,unkn,missing,nd,
+	no,not,yes,true,false,ok,on,off,
+	noitem,noitemnumber,noitemno,nonumber,nonum,nono,nocode,nosku,noid,noupc,noplu,nobarcode,nopart,
+	nopartnumber,notfound,notavailable,notapplicable,notassigned,notlisted,notonfile,notinsystem,
+	nonassigned,unassigned,unlisted,uncoded,nil1,inf,infinity,
+	tba,tbc,tbd,tbe,pending,later,new,newitem,open,openitem,old,same,sameasabove,ditto,dito,idem,
+	see,seenote,seenotes,seebelow,seeabove,seedesc,seedescription,seecomment,seecomments,seeattached,
+	seelist,seeinvoice,asnoted,asagreed,asabove,asbelow,perquote,quote,quoted,call,callin,
+	misc,miscellaneous,var,various,assorted,asst,assortment,other,others,general,generic,default,any,all,
+	mixed,special,specialorder,spo,splord,spord,sporder,so,sub,subs,subbed,replacement,
+	substitute,substitution,ns,nonstock,nonstockitem,nstk,nostock,instock,stock,stk,dropship,oos,
+	outofstock,backorder,
+	custom,manual,manualentry,handkey,handkeyed,keyed,writein,addon,extra,temp,temporary,test,dummy,
+	sample,samples,promo,promotion,free,nocharge,gratis,bonus,donation,swap,exchange,
+	cash,check,cheque,card,credit,debit,refund,return,returns,payment,paid,discount,rebate,allowance,
+	coupon,adj,adjust,adjustment,freight,delivery,shipping,handling,fuel,surcharge,fee,fees,charge,
+	charges,deposit,bottledeposit,kegdeposit,tax,vat,gst,hst,pst,service,labor,labour,rental,lease,
+	comment,comments,note,notes,memo,text,message,header,total,subtotal,
+	item,items,itemnumber,itemno,product,products,article,sku,upc,ean,gtin,plu,code,ref,reference,
+	number,num,part,partno,partnumber,description,desc,name,value,error,err,div0,spill,calc,getting,
+	produce,meat,meats,poultry,seafood,fish,dairy,deli,bakery,bread,grocery,groceries,dry,drygoods,
+	frozen,cooler,freezer,beverage,beverages,beer,wine,liquor,food,foods,paper,supplies,chemical,
+	chemicals,janitorial,equipment,smallwares,disposables,floral,retail,
+	catchweight,randomweight,weight,weighed,mkt,market,marketprice,bulk,loose,
+	ea,each,cs,case,cases,lb,lbs,oz,gal,ct,pk,pack,bx,box,pc,pcs,dz,doz,unit,units,
+	ohne,keine,kein,divers,diverse,diverses,verschiedenes,sonstiges,unbekannt,entfallt,
+	sans,aucun,aucune,inconnu,neant,sin,sincodigo,ninguno,ninguna,varios,desconocido,senza,nessuno,
+	geen,nvt,onbekend,ingen,sem,semcodigo,nenhum
+	}'::text[]);
+
+-- An item number as its vendor gave it, or '' for what stands there because something has to:
+--   one of those words, "see" followed by anything, one letter x, or one character repeated (two letters
+--   or more, four digits or more; zeros and punctuation always);
+--   what a spreadsheet makes of numbers too long for it (1.00734E+13, 1E13): in its exponent are two
+--   digits, since it writes out what has less, or there is a point or a plus;
+--   the digits in their order, as long as nobody counts so far by chance (12345678, 1234567890).
+-- Most hold another digit than 0, and no blank: these are looked at no closer than that.
 CREATE FUNCTION weir.item_number(n text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
 	WHEN n ~ '[1-9]' THEN CASE
-		WHEN n ~* '^[^0-9a-z]*[0-9]+([.,][0-9]+e[+-]?|e[+])[0-9]+[^0-9a-z]*$'
-		  OR btrim(n, left(n, 1)) = '' AND length(n) >= 4 THEN '' ELSE n END
-	WHEN n ~* ('^[\s!-/:-@[-`{-~\u2010-\u2015\u2212]*([0\s!-/:-@[-`{-~\u2010-\u2015\u2212]+|x'
-	     '|n[\s/.]*a|nan|n[io]l|null|none|nothing|empty|blank|undefined|not?[\s_-]*(item|number|num'
-	     '|no|code|sku|id|found|available|applicable|assigned|listed|on[\s_-]*file)'
-	     '|t[\s/.]*b[\s/.]*[acd]|unk|unkn|unknown|misc|miscellaneous|var|various|assorted|asst|others?'
-	     '|general|generic|special([\s_-]*order)?|spo|custom|manual|write[\s_-]*in|(open|new)([\s_-]*'
-	     'item)?|temp|temporary|test|dummy|samples?|promo|promotion|free|gratis|bonus|credit|debit'
-	     '|refund|returns?|discount|rebate|allowance|adj|adjustment|freight|delivery|shipping'
-	     '|handling|fuel|surcharge|fees?|charges?|(bottle[\s_-]*)?deposit|tax|vat|gst|service|labou?r'
-	     '|rental|comment|note|memo|text|items?|product|article|sku|upc|ean|code|ref|value)?'
-	     '[\s!-/:-@[-`{-~\u2010-\u2015\u2212]*$')
-	  OR n ~* '^[a-z]{2}' AND btrim(lower(n), left(lower(n), 1)) = '' THEN ''
+		WHEN n ~* ('^[^0-9a-z]*([0-9]+([.,][0-9]+e[+-]?|e[+])[0-9]+|[1-9]e[1-9][0-9]'
+		           '|0?12345678(90?)?)[^0-9a-z]*$|^[^0-9a-z]*see\s')
+		  OR n ~ '^[^0-9A-Za-z]*([1-9])(\1[^0-9A-Za-z]*){3,}$' THEN '' ELSE n END
+	WHEN n ~ '^[0\s!-/:-@[-`{-~\u2010-\u2015\u2212\u3003\uFF00-\uFF0F]*$'
+	  OR n ~* '^[^0-9a-z]*(x|([a-z])([^0-9a-z]*\2)+|see\s.*)[^0-9a-z]*$'
+	  OR weir.is_no_number(replace(regexp_replace(normalize(weir.text_key(n), NFKD),
+	                               '[\u0300-\u036F]', '', 'g'), ' ', '')) THEN ''
 	ELSE n END;
 
 -- ---- words ----
@@ -71,6 +129,9 @@ RETURN CASE
 --   before    stand for what comes behind them (without egg), behind for what is before (tail off);
 --   turning   make another thing of what the others say, as words of un-, non-, -less and -free do;
 --   turned    pairs that are two things in the two orders;
+--   describing  say of a thing what it is like, made of, or which one of its sort, and are never the
+--             thing beside another name; so do those of the lists above, and participles (sliced);
+--   units     go with a number;
 --   spelled   are right as they are, so that two of them are two words, however near: those of
 --             invoices that have another one near them, as sliced has spiced.
 CREATE FUNCTION weir.word_list(name text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -80,16 +141,29 @@ RETURN CASE name
 	super,extra,regular,petite,tall,short,long,wide,thin,thick,half,full,double,single,triple,
 	a,aa,aaa,b,c,d,e,f,g,h,i,j,k,n,o,p,q,r,t,u,v,y,z,first,second,third}'
 	WHEN 'colors' THEN '{black,blue,brown,clear,gold,golden,gray,green,orange,pink,purple,red,silver,
-	white,yellow,dark,light,sweet,sour,hot,cold,raw,cooked,fresh,frozen,dri,dried}'
+	white,yellow,dark,light,sweet,sour,hot,mild,spici,cold,raw,cooked,fresh,frozen,dri,dried}'
 	WHEN 'before' THEN '{with,without,no,non,not,low,less,reduced,high,zero,x,xx,extra,super,half,
-	double,imitation,mock,artificial,for,from,semi,ultra,un,in}'
+	double,imitation,mock,artificial,for,from,semi,ultra,un,in,-,+,<,>,±}'
 	WHEN 'behind' THEN '{free,on,off,out,added,only,removed,flavored,flavor,style,type,substitute}'
 	WHEN 'turning' THEN '{free,less,no,non,not,with,without,off,out,low,reduced,high,zero,x,xx,xxx,extra,
 	imitation,substitute,alternative,artificial,mock,faux,vegan,replacer,un,half,double,mini,for,
 	xxs,xs,s,m,l,xl,xxl,xxxl,small,medium,large,jumbo,giant,colossal,petite,a,aa,aaa,
 	organic,decaf,diet,light,regular,sweet,sf,gf,salted,sweetened,raw,cooked,fresh,frozen,
 	dri,dried,smoked,whole,skim,boneless,skinless,seedless,pitted,peeled,kosher,halal,empti,
-	return}'
+	return,-,+,<,>,±}'
+	WHEN 'describing' THEN '{organic,natural,kosher,halal,vegan,vegetarian,virgin,whole,ground,fine,
+	coarse,chunki,creami,smooth,crispi,crunchi,crisp,lean,heavi,plain,sharp,savori,tangi,juici,ripe,young,
+	mature,premium,fanci,choice,select,prime,deluxe,gourmet,classic,traditional,original,homestyle,
+	pure,real,genuine,authentic,domestic,local,instant,quick,ready,bulk,loose,liquid,granular,iqf,
+	lowfat,diet,decaf,sparkling,still,alcoholic,germicidal,antibacterial,disposable,reusable,
+	recyclable,compostable,biodegradable,washable,industrial,commercial,professional,flexible,rigid,
+	soft,hard,round,square,rectangular,oval,flat,straight,curli,nitrile,vinyl,latex,plastic,paper,foam,
+	steel,aluminum,wooden,cotton,all,purpose,grain,oven,whipping,baking,cooking,skim,italian,french,greek,
+	thai,swiss,american,mexican,spanish,german,danish,irish,english,indian,asian,atlantic,pacific,idaho,
+	cheddar,mozzarella,parmesan,provolone,feta,romano,gouda,brie,ricotta,romaine,iceberg,jasmine,basmati,
+	arborio,russet,roma,portobello,cremini,shiitake,granni,smith,fuji,gala,hass,jalapeno,habanero,
+	duti}'
+	WHEN 'units' THEN '{pound,ounce,inch,foot,count,gallon,each,quart,dozen,liter,g,kg,ml,cl,mm,cm,oz,pli}'
 	WHEN 'turned' THEN '{chocolate milk,cheese pizza,butter cooki,butter cream,ice water,egg white,
 	egg yolk,fish oil,milk rice,cake pan,pan sauce,pot roast,cup cake}'
 	WHEN 'spelled' THEN '{
@@ -149,7 +223,7 @@ RETURN CASE name
 -- British spelling. What may be two words is not here: wht (white, wheat), brd (bread, breaded), blk.
 CREATE FUNCTION weir.word_written(w text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce('{
-	"\"": "inch", "''": "foot", "w": "with", "wo": "without", "wout": "without",
+	"\"": "inch", "''": "foot", "#": "pound", "w": "with", "wo": "without", "wout": "without",
 	"lg": "large", "lrg": "large", "sm": "small", "sml": "small", "jmb": "jumbo", "jmbo": "jumbo",
 	"chkn": "chicken", "chckn": "chicken", "chix": "chicken", "trky": "turkey", "prk": "pork",
 	"shrmp": "shrimp", "slmn": "salmon", "saus": "sausage", "bcn": "bacon",
@@ -186,12 +260,14 @@ RETURN CASE WHEN w ~ '^[a-z]{3,}$' THEN
                                      '^(.+(?:sh|ch|ss|.[oxzi]))e$', '\1'), '^(.+[^aeiou])y$', '\1i')
        ELSE w END;
 
--- The words of a key, in their order. Digits are words of their own: 10oz is 10 oz. Those that say
--- nothing are left out.
+-- The words of a key, in their order. Digits are words of their own (10oz is 10 oz), and so are marks, but
+-- for the plus of A+. Those that say nothing are left out.
 CREATE FUNCTION weir.words(key text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT coalesce(array_agg(CASE WHEN w[1] ~ '^[0-9]*[.][0-9]+$' THEN trim_scale(w[1]::numeric)::text
+SELECT coalesce(array_agg(CASE WHEN w[1] ~ '^[0-9]*[.,][0-9]+$'
+                          THEN trim_scale(replace(w[1], ',', '.')::numeric)::text
                           ELSE weir.singular(weir.word_written(w[1])) END ORDER BY n), '{}')
-  FROM regexp_matches(replace(' ' || key || ' ', ' w o ', ' without '), '[0-9.]+|[^0-9. ]+', 'g')
+  FROM regexp_matches(replace(' ' || key || ' ', ' w o ', ' without '),
+                      '[0-9.,]+|[-\u00B1<>"''#]|[^-\u00B1<>"''#0-9., ]+', 'g')
        WITH ORDINALITY AS x(w, n) WHERE w[1] <> ALL (weir.word_list('silent'))
 $$;
 
@@ -287,10 +363,85 @@ RETURN length(short) >= 10 AND starts_with(long, short)
    AND (NOT turned OR substr(long, length(short) + 1, 1) <> ' '
         AND regexp_replace(short, '^.* ', '') <> ALL (weir.word_list('turning')));
 
+-- Which of some words describe a thing, and do not name it: with what stands between them and "with" or
+-- "free", which say something together.
+CREATE FUNCTION weir.are_describing(words text[]) RETURNS boolean[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT ARRAY(SELECT w ~ '[0-9]' OR w !~ '[[:alpha:]]' OR w ~ '^(un|non)[a-z]{3}|(..[^e]ed|less|free)$'
+                    OR w = ANY (weir.word_list('measures') || weir.word_list('colors')
+                                || weir.word_list('before') || weir.word_list('behind')
+                                || weir.word_list('describing') || weir.word_list('units'))
+                    OR coalesce(lag(w) OVER o = ANY (weir.word_list('before')), false)
+                    OR coalesce(lead(w) OVER o = ANY (weir.word_list('behind')), false)
+               FROM unnest(words) WITH ORDINALITY AS x(w, n) WINDOW o AS (ORDER BY n) ORDER BY n)
+$$;
+
+-- The words that name the thing; whether words that describe stand between them: then it may be two.
+CREATE FUNCTION weir.names_of(words text[], describing boolean[], OUT names text[], OUT apart boolean)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT array_agg(w ORDER BY n), max(n) - min(n) >= count(*)
+  FROM unnest(words, describing) WITH ORDINALITY AS x(w, d, n) WHERE NOT d
+$$;
+
+-- What it means that words stand in another order: 2 nothing; 1 maybe another thing; 0 surely one.
+CREATE FUNCTION weir.compare_order(a text[], b text[]) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	a_is boolean[] := weir.are_describing(a);
+	b_is boolean[] := weir.are_describing(b);
+	a_common text[] := weir.words_of(a, b);
+	b_common text[] := weir.words_of(b, a);
+	a_names record;
+	b_names record;
+BEGIN
+	IF NOT weir.is_same_order(a, b) THEN
+		RETURN 0;
+	END IF;
+	a_names := weir.names_of(a, a_is);
+	b_names := weir.names_of(b, b_is);
+	IF a_common = b_common OR (a_names.names IS NOT DISTINCT FROM b_names.names
+	   AND coalesce(a_names.apart OR b_names.apart, false) = false) THEN
+		RETURN 2;
+	END IF;
+	-- Two that describe have changed places around a name, and stand before other words now: hot beef,
+	-- mild sauce.
+	RETURN CASE WHEN EXISTS (
+		SELECT FROM generate_subscripts(a, 1) AS i, generate_subscripts(a, 1) AS j,
+		       LATERAL (SELECT array_position(b, a[i]) AS k, array_position(b, a[j]) AS l) AS p
+		 WHERE i < j AND p.l < p.k AND a_is[i] AND a_is[j]
+		   AND a[i + 1] IS DISTINCT FROM b[p.k + 1] AND a[j + 1] IS DISTINCT FROM b[p.l + 1]
+		   AND a[i] !~ '[0-9]' AND a[j] !~ '[0-9]' AND a[i] <> ALL (weir.word_list('units'))
+		   AND a[j] <> ALL (weir.word_list('units'))
+		   AND false = ANY (a_is[i:j]) AND false = ANY (b_is[p.l:p.k])) THEN 0 ELSE 1 END;
+END $$;
+
+-- The words of a description that are no numbers.
+CREATE FUNCTION weir.plain_words(description text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT ARRAY(SELECT w FROM unnest(weir.words(weir.item_key(description))) WITH ORDINALITY AS x(w, n)
+              WHERE w !~ '[0-9]' ORDER BY n)
+$$;
+
+-- Whether the one is cut by commas, brackets and the like into parts that are whole in the other:
+-- "Beans, green", "Bacon (applewood smoked), sliced"; numbers do not count. But not where all that is
+-- other is that two words have changed places: "Cake, vanilla, icing, chocolate".
+CREATE FUNCTION weir.is_turned_at_marks(a text, b text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT count(p.words) > 1
+   AND bool_and(strpos(' ' || array_to_string(weir.plain_words(b), ' ') || ' ', p.words) > 0)
+   AND (SELECT count(*) <> 2 OR max(n) - min(n) = 1
+          FROM unnest(weir.plain_words(a), weir.plain_words(b)) WITH ORDINALITY AS x(u, v, n)
+         WHERE u IS DISTINCT FROM v)
+  FROM regexp_split_to_table(a, '[;:()]|,(?![0-9])|(?<![0-9])/|/(?![0-9])|\s[-\u2013\u2014]\s') AS part
+ CROSS JOIN LATERAL (SELECT ' ' || array_to_string(weir.plain_words(part), ' ') || ' ' AS words) AS p
+ WHERE p.words <> '  '
+$$;
+
 -- How two keys compare, word by word: 3 each word of one has its twin in the other; 2 so they have if
 -- what may be an abbreviation or a slip is one; 1 one of them only has more words, none of which
--- turns what the others say; 0 they are two things. unlike: what has no twin, of one | of the other.
-CREATE FUNCTION weir.compare_keys(a_key text, b_key text, OUT verdict integer, OUT unlike text)
+-- turns what the others say; 0 they are two things. unlike: what has no twin, of one | of the other; moved:
+-- that it may be another thing in this order (of which the verdict knows nothing).
+CREATE FUNCTION weir.compare_keys(a_key text, b_key text, OUT verdict integer, OUT unlike text,
+                                  OUT moved boolean)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
 	a text[] := weir.words(a_key);
@@ -336,7 +487,9 @@ BEGIN
 			  OR weir.goes_on(b_key, a_key, weir.turns(a_left || b_left)) THEN 1
 			ELSE 0 END;
 	END IF;
-	IF verdict > 0 AND NOT weir.is_same_order(a, b) THEN
+	place := CASE WHEN verdict > 0 THEN weir.compare_order(a, b) END;
+	moved := place = 1;
+	IF place = 0 THEN
 		verdict := 0;
 		unlike := 'the order of the words';
 	END IF;
@@ -420,6 +573,7 @@ CREATE FUNCTION weir.find_similar(l weir.invoice_line, vendor bigint, number tex
 LANGUAGE plpgsql AS $$
 DECLARE
 	s record;
+	moved boolean;
 	sure integer := 0;
 	found json[] := '{}';
 BEGIN
@@ -436,7 +590,9 @@ BEGIN
 				ELSE 'other words: ' || s.unlike END);
 			CONTINUE;
 		END IF;
-		IF s.verdict = 3 AND s.similarity >= l.fuzzy_auto THEN
+		moved := s.moved AND NOT weir.is_turned_at_marks(s.description, l.description)
+		         AND NOT weir.is_turned_at_marks(l.description, s.description);
+		IF s.verdict = 3 AND s.similarity >= l.fuzzy_auto AND NOT moved THEN
 			sure := sure + 1;
 		ELSIF item_id IS NOT NULL THEN
 			CONTINUE;
@@ -444,14 +600,13 @@ BEGIN
 		CONTINUE WHEN sure > 1 OR (sure = 0 AND item_id IS NOT NULL);
 		item_id := s.item_id;
 		similarity := s.similarity;
+		reason := CASE WHEN moved THEN 'the same words in another order'
+		          ELSE 'nearly the same words' END;
 	END LOOP;
 	match := CASE WHEN sure = 1 THEN 'fuzzy_auto' WHEN item_id IS NOT NULL THEN 'fuzzy_review'
 	         ELSE 'new' END;
-	IF match = 'fuzzy_review' THEN
-		reason := CASE WHEN sure > 1 THEN 'several items are called so'
-		          ELSE 'nearly the same words' END;
-	ELSIF match = 'fuzzy_auto' THEN
-		reason := NULL;
+	IF sure > 0 THEN
+		reason := CASE WHEN sure > 1 THEN 'several items are called so' END;
 	END IF;
 	candidates := CASE WHEN reason IS NOT NULL THEN array_to_json(found[:5]) END;
 END $$;

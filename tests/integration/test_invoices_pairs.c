@@ -92,7 +92,7 @@ static void pairs(void)
 	int joined = (int)sql("SELECT count(*) FROM compared WHERE kind = 'S' AND joined");
 	printf("\n    of %d that are one, %d join at once, %d with a flag\n", same, at_once,
 	       joined - at_once);
-	EXPECT(at_once * 10 >= same * 7, "only %d of %d that are one join at once", at_once, same);
+	EXPECT(at_once * 10 >= same * 6, "only %d of %d that are one join at once", at_once, same);
 	EXPECT(joined >= same - 1, "only %d of %d that are one join", joined, same);
 	sql_text("DROP TABLE pairs, compared");
 }
@@ -102,19 +102,22 @@ static void pairs(void)
 /* What is written where something has to stand, and what is a number all the same. */
 static void numbers(void)
 {
-	static const char *const none[] = {"0",		  "00000",   "0-0",	"0.00",
-					   "N/A",	  "#N/A",    "n.a.",	"NA",
-					   "NONE",	  "none",    "(none)",	"NULL",
-					   "MISC",	  "Misc.",   "SPECIAL", "-",
-					   "--",	  "?",	     "???",	"*",
-					   "x",		  "XXX",     "zzzz",	"9999",
-					   "11111",	  "TBD",     "unknown", "VARIOUS",
-					   "OTHER",	  "SAMPLE",  "CREDIT",	"FREIGHT",
-					   "1.00734E+13", "1,5e12",  "1E+05",	"special order",
-					   "no number",	  "NO ITEM", "",	"SKU"};
+	/* clang-format off */
+	static const char *const none[] = {
+		"0", "00000", "0-0", "0.00", "N/A", "#N/A", "n.a.", "NA", "NONE", "none",
+		"(none)", "NULL", "MISC", "Misc.", "SPECIAL", "-", "--", "?", "???", "*", "x",
+		"XXX", "zzzz", "9999", "11111", "TBD", "unknown", "VARIOUS", "OTHER", "SAMPLE",
+		"CREDIT", "FREIGHT", "1.00734E+13", "1,5e12", "1E+05", "special order",
+		"no number", "NO ITEM", "", "SKU", "SUB", "SO", "S/O", "NS", "NON-STOCK",
+		"Non Stock Item", "PRODUCE", "CASH", "TRUE", "false", "SEE NOTE", "See Notes",
+		"see note 3", "SEE BELOW", "N.A.", "n / a", "1E13", "1.2E+12", "999999",
+		"99-99-99", "1234567890", "#REF!", "#DIV/0!", "n\303\251ant", "ohne",
+		"\357\274\256\357\274\217\357\274\241", "EA"};
 	static const char *const some[] = {
-		"1",   "7",	"22",  "100", "999", "0001", "5551",  "12E4",
-		"1E5", "A-100", "XX9", "ABC", "A",   "N100", "MISC2", "\xe5\x93\x81\xe7\x95\xaa"};
+		"1", "7", "22", "100", "999", "0001", "5551", "12E4", "1E5", "A-100", "XX9",
+		"ABC", "A", "N100", "MISC2", "12345", "SEE-100", "NS-1", "SO12", "99",
+		"\xe5\x93\x81\xe7\x95\xaa"};
+	/* clang-format on */
 	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
 		EXPECT(!*sql_text("SELECT weir.item_number('%s')", none[i]), "%s is a number",
 		       none[i]);
@@ -154,6 +157,9 @@ static void numbers_used_again(void)
 		{"SODA LEMON", "SODA LEMON NO SALT", 0},
 		{"EGGS GRADE A", "EGGS GRADE AA", 0},
 		{"CHERRIES PITTED", "CHERRIES WITH PITS", 0},
+		{"COFFEE GROUND DARK ROAST", "GROUND COFFEE DARK ROAST", 1},
+		{"BEEF HOT SAUCE MILD", "BEEF MILD SAUCE HOT", 0},
+		{"HEATER -5 C", "HEATER 5 C", 0},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		EXPECT(sql("SELECT ((weir.compare_keys(weir.item_key('%s'),"
@@ -174,9 +180,21 @@ static void keys(void)
 		    {"Grade A+ Beef", "grade a+ beef"},
 		    {"Salt+Vinegar", "salt vinegar"},
 		    {"6\" plate", "6\" plate"},
-		    {"1.2.3", "1.2.3"}};
+		    {"1.2.3", "1.2.3"},
+		    {"1,5 L", "1,5 l"},
+		    {"1,000 ct, 2", "1 000 ct 2"},
+		    {"5'6\" x", "5'6\" x"},
+		    {"5''", "5\""},
+		    {"-5 C, +5", "-5 c +5"},
+		    {"Beans - green -vine", "beans green vine"},
+		    {"+/- 5", "\u00B15"},
+		    {"\u00B15", "\u00B15"},
+		    {"<5 >= 6", "<5 6"},
+		    {"\u22655", ">5"},
+		    {"Grade B-, A-B", "grade b- a b"},
+		    {"50# #10", "50# 10"}};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const char *seen = sql_text("SELECT weir.item_key('%s')", rows[i].text);
+		const char *seen = sql_text("SELECT weir.item_key($a$%s$a$)", rows[i].text);
 		EXPECT(strcmp(seen, rows[i].key) == 0, "%s: %s", rows[i].text, seen);
 	}
 }

@@ -9,10 +9,22 @@
 #define WORDS 64     /* of a text */
 #define WORD_SIZE 48 /* bytes, with the zero behind it */
 
-enum list { SILENT, MEASURES, COLORS, BEFORE, BEHIND, TURNING, TURNED, SPELLED, LISTS };
+enum list {
+	SILENT,
+	MEASURES,
+	COLORS,
+	BEFORE,
+	BEHIND,
+	TURNING,
+	TURNED,
+	DESCRIBING,
+	UNITS,
+	SPELLED,
+	LISTS
+};
 
-static const char *const names[LISTS] = {"silent", "measures", "colors", "before",
-					 "behind", "turning",  "turned", "spelled"};
+static const char *const names[LISTS] = {"silent",  "measures", "colors",     "before", "behind",
+					 "turning", "turned",	"describing", "units",	"spelled"};
 
 struct words_lists {
 	char *text[LISTS]; /* ",word,word," */
@@ -339,7 +351,7 @@ static bool is_in_order(const struct words_lists *lists, const struct words *a,
 	return true;
 }
 
-/* ---- all of it ---- */
+/* ---- what describes, and what names ---- */
 
 /* unsalted, nonfat, boneless, sugarfree */
 static bool is_formed_to_turn(const char *word)
@@ -349,6 +361,97 @@ static bool is_formed_to_turn(const char *word)
 	       (n >= 6 && strncmp(word, "non", 3) == 0) ||
 	       (n >= 7 && (strcmp(word + n - 4, "less") == 0 || strcmp(word + n - 4, "free") == 0));
 }
+
+static bool is_participle(const char *word)
+{
+	size_t n = strlen(word);
+	return n >= 5 && ends(word, "ed") && word[n - 3] != 'e';
+}
+
+static bool describes(const struct words_lists *lists, const struct words *w, int i)
+{
+	static const enum list sorts[] = {MEASURES, COLORS, BEFORE, BEHIND, DESCRIBING, UNITS};
+	const char *word = w->word[i];
+	for (size_t k = 0; k < sizeof sorts / sizeof *sorts; k++)
+		if (is_in(lists, sorts[k], word))
+			return true;
+	return is_of_number(*word) || is_formed_to_turn(word) || is_participle(word) ||
+	       (i > 0 && is_in(lists, BEFORE, w->word[i - 1])) ||
+	       (i + 1 < w->count && is_in(lists, BEHIND, w->word[i + 1]));
+}
+
+/* From the one place to the other. */
+static bool has_name(const struct words_lists *lists, const struct words *w, int from, int to)
+{
+	for (int i = from; i <= to; i++)
+		if (!describes(lists, w, i))
+			return true;
+	return false;
+}
+
+static int next_name(const struct words_lists *lists, const struct words *w, int from)
+{
+	while (from < w->count && describes(lists, w, from))
+		from++;
+	return from;
+}
+
+/* The same names, one behind the other in both. */
+static bool is_one_thing(const struct words_lists *lists, const struct words *a,
+			 const struct words *b)
+{
+	int i = next_name(lists, a, 0), j = next_name(lists, b, 0);
+	while (i < a->count && j < b->count && strcmp(a->word[i], b->word[j]) == 0) {
+		int after_i = next_name(lists, a, i + 1), after_j = next_name(lists, b, j + 1);
+		if ((after_i < a->count && after_i > i + 1) ||
+		    (after_j < b->count && after_j > j + 1))
+			return false;
+		i = after_i;
+		j = after_j;
+	}
+	return i >= a->count && j >= b->count;
+}
+
+/* What both have comes in one order. */
+static bool is_common_in_order(const struct words *a, const struct words *b)
+{
+	int i = 0, j = 0;
+	for (;; i++, j++) {
+		while (i < a->count && find(b, a->word[i], 0) < 0)
+			i++;
+		while (j < b->count && find(a, b->word[j], 0) < 0)
+			j++;
+		if (i >= a->count || j >= b->count)
+			return i >= a->count && j >= b->count;
+		if (strcmp(a->word[i], b->word[j]) != 0)
+			return false;
+	}
+}
+
+/* A word that describes: where it stands in b, if it stands before another word there. -1: no. */
+static int moved_to(const struct words_lists *lists, const struct words *a, int i,
+		    const struct words *b)
+{
+	int k = find(b, a->word[i], 0);
+	bool counts = describes(lists, a, i) && !is_of_number(a->word[i][0]) &&
+		      !is_in(lists, UNITS, a->word[i]);
+	return counts && k >= 0 && strcmp(at(a, i + 1), at(b, k + 1)) != 0 ? k : -1;
+}
+
+/* Two that describe have changed places, and a name is between them. */
+static bool is_exchanged(const struct words_lists *lists, const struct words *a,
+			 const struct words *b)
+{
+	for (int i = 0; i < a->count; i++)
+		for (int j = i + 1; j < a->count; j++) {
+			int k = moved_to(lists, a, i, b), l = moved_to(lists, a, j, b);
+			if (l >= 0 && l < k && has_name(lists, a, i, j) && has_name(lists, b, l, k))
+				return true;
+		}
+	return false;
+}
+
+/* ---- all of it ---- */
 
 static bool has_turning(const struct words_lists *lists, const struct words *w)
 {
@@ -397,5 +500,11 @@ enum words_verdict words_compare(const struct words_lists *lists, const char *a_
 		verdict = is_shortened(lists, &a, &b) || is_beginning(lists, a_key, b_key, turned)
 				  ? WORDS_SHORTENED
 				  : WORDS_APART;
-	return is_in_order(lists, &a, &b) ? verdict : WORDS_APART;
+	if (!is_in_order(lists, &a, &b))
+		return WORDS_APART;
+	if (is_common_in_order(&a, &b) || is_one_thing(lists, &a, &b))
+		return verdict;
+	if (is_exchanged(lists, &a, &b))
+		return WORDS_APART;
+	return verdict == WORDS_SAME ? WORDS_LIKELY : verdict;
 }

@@ -1,6 +1,6 @@
 /* words.h: whether two descriptions are called the same, written from what README.md says of it, by
- * code of its own. Of weir it takes the lists of words. It knows no abbreviations: what it is given
- * has none. */
+ * code of its own. Of weir it takes the lists of words. It knows neither abbreviations nor commas:
+ * what it is given has none, or comes to the same without. */
 #ifndef WEIR_TEST_WORDS_H
 #define WEIR_TEST_WORDS_H
 
