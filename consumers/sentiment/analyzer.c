@@ -20,7 +20,8 @@ struct sentiment sentiment_score_as(enum sentiment_view view, const char *title,
 	if (body)
 		scan_text(&tone, body, body_size);
 	score = tone_score(&tone);
-	return (struct sentiment){.score = score, .label = label_of(score)};
+	return (struct sentiment){
+		.score = score, .label = label_of(score), .judged = tone_judged(&tone)};
 }
 
 struct sentiment sentiment_score_parts(const char *title, size_t title_size, const char *body,

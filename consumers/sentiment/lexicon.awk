@@ -84,8 +84,8 @@ BEGIN {
 	market = "false"
 	for (i = 1; i < 256; i++)
 		ordinal[sprintf("%c", i)] = i
-	count = split("negate lack carry boost contrast release limit more degree swear up down relief " \
-		"good bad since to apart unit native foreign", names, " ")
+	count = split("negate lack carry boost contrast release limit more degree swear up down lift relief " \
+		"good bad imposed since to apart unit native foreign", names, " ")
 	for (i = 1; i <= count; i++)
 		roles[names[i]] = "ROLE_" toupper(names[i])
 }

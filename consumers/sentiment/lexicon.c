@@ -90,7 +90,7 @@ static bool is_rated(unsigned id)
 {
 	unsigned role = lexicon_words[id].role;
 	return id && (role == ROLE_VALENCE || role == ROLE_DEGREE || role == ROLE_GOOD ||
-		      role == ROLE_BAD);
+		      role == ROLE_BAD || role == ROLE_IMPOSED);
 }
 
 static unsigned find_inflected(const struct word *word)

@@ -24,9 +24,11 @@ enum lexicon_role {
 	ROLE_SWEAR,    /* "damn": right before anything rated only its degree */
 	ROLE_UP,       /* more of something: "rises"; rated by what rises */
 	ROLE_DOWN,     /* less of something: "falls" */
+	ROLE_LIFT,     /* more of something, and the end of what is imposed: "lifts" */
 	ROLE_RELIEF,   /* something bad ends: "dismissed"; rated so only beside something bad */
 	ROLE_GOOD,     /* of which more is good: "profit" */
 	ROLE_BAD,      /* of which more is bad: "debt" */
+	ROLE_IMPOSED,  /* so is this, until it is lifted: "tariff" */
 	ROLE_SINCE,    /* what it was before follows: "from", "compared" */
 	ROLE_TO,       /* what it became follows: "to" */
 	ROLE_APART,    /* another matter follows: "as", "after" */

@@ -157,8 +157,8 @@ static void say(const struct state *s, struct weir_work work, const struct senti
 {
 	char json[96];
 	double score = round(found->score * 1e4) / 1e4;
-	int n = snprintf(json, sizeof json, "{\"sentiment_score\":%.4f,\"label\":\"%s\"}", score,
-			 found->label);
+	int n = snprintf(json, sizeof json, "{\"sentiment_score\":%.4f,\"label\":\"%s\"%s}", score,
+			 found->label, found->judged ? "" : ",\"judged\":false");
 	s->host->complete(s->host, work,
 			  &(struct weir_verdict){.outcome = WEIR_DONE,
 						 .result = {json, (size_t)n},
@@ -358,6 +358,8 @@ static const struct weir_field context[] = {
 static const struct weir_field results[] = {
 	{"sentiment_score", WEIR_IS_NUMBER, WEIR_REQUIRED, "-1 to 1"},
 	{"label", WEIR_IS_TEXT, WEIR_REQUIRED, "positive, neutral or negative"},
+	{"judged", WEIR_IS_FLAG, WEIR_OPTIONAL,
+	 "false where ai_model local knows no word of it, as in another language: it scores 0"},
 	{"usage", WEIR_IS_MAP, WEIR_OPTIONAL, "of a model: calls, tokens, cost"},
 	{0},
 };

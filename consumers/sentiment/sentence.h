@@ -13,14 +13,16 @@ enum { TRACES = 16 }; /* a power of two */
 struct trace {
 	uint16_t id;
 	uint8_t role;
+	uint8_t before; /* words of its phrase before this one */
 	double plain, capitals;
 };
 
 /* Something of which there can be more or less. */
 struct thing {
-	int sign;    /* 1: more of it is good; -1: bad; 0: there is none */
-	unsigned at; /* which word of the sentence */
-	bool used;   /* a movement of it has been rated */
+	int sign;     /* 1: more of it is good; -1: bad; 0: there is none */
+	unsigned at;  /* which word of the sentence */
+	bool used;    /* a movement of it has been rated */
+	bool imposed; /* to lift it ends it */
 };
 
 /* More or less of something that is still to come. */
@@ -29,6 +31,7 @@ struct movement {
 	double own; /* its valence, when nothing comes */
 	unsigned at;
 	bool open;
+	bool lifts;
 };
 
 struct figure {

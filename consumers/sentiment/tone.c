@@ -139,13 +139,13 @@ static void apply_trend(struct sentence *sentence, const struct row *row, const 
 	switch (row->role) {
 	case ROLE_UP:
 	case ROLE_DOWN:
-		trend_add_movement(sentence, row->role == ROLE_UP ? 1 : -1, row->number,
-				   row->phrase, word, trace);
+	case ROLE_LIFT:
+		trend_add_movement(sentence, row->role, row->number, row->phrase, word, trace);
 		break;
 	case ROLE_GOOD:
 	case ROLE_BAD:
-		trend_add_thing(sentence, row->role == ROLE_GOOD ? 1 : -1, row->number, word,
-				trace);
+	case ROLE_IMPOSED:
+		trend_add_thing(sentence, row->role, row->number, word, trace);
 		break;
 	case ROLE_RELIEF:
 		trend_add_relief(sentence, row->number, word, trace);
@@ -208,11 +208,15 @@ static void apply(struct sentence *sentence, const struct row *row, const struct
 	}
 }
 
-/* Take back what the first words of a phrase did on their own. */
+/* Take back what the first words of a phrase did on their own. A negation that begins before the
+ * phrase is one of it: "used to love" of "love this". */
 static void take_back(struct sentence *sentence, size_t words)
 {
 	for (unsigned before = 1; before <= words; before++) {
-		unsigned role = sentence_trace(sentence, before)->role;
+		const struct trace *trace = sentence_trace(sentence, before);
+		unsigned role = trace->role;
+		if (role == ROLE_NEGATE && before + trace->before > words)
+			continue;
 		sentence_take_back(sentence, sentence->words - before);
 		if (role == ROLE_NEGATE || role == ROLE_LACK)
 			sentence->negation_left = 0;
@@ -270,6 +274,7 @@ static void add_token(struct sentence *sentence, enum sentiment_view view, unsig
 		row = (struct row){phrase->role, true, phrase->hundredths / 100.0};
 		market = phrase->market;
 		take_back(sentence, before);
+		trace.before = (uint8_t)before;
 	}
 	adapt(view, market, &row);
 	trace.role = row.role;
@@ -290,6 +295,8 @@ static void count(struct tone *tone, const struct word *word, unsigned id)
 		tone->native += 1;
 	if (found->role == ROLE_FOREIGN)
 		tone->foreign += found->hundredths / 100.0;
+	else
+		tone->known += id && !word->is_number;
 }
 
 static unsigned less(unsigned left) { return left ? left - 1 : 0; }
@@ -317,6 +324,7 @@ void tone_add_symbol(struct tone *tone, unsigned id)
 	double valence = lexicon_word(id)->hundredths / 100.0 * sentence->weight;
 	sentence->plain += valence;
 	sentence->symbols += valence;
+	tone->known_symbols++;
 	end_clause(sentence);
 }
 
@@ -347,9 +355,19 @@ static double length_factor(double words)
 	return sqrt(TYPICAL_WORDS / passage) * (passage / fmax(words, passage));
 }
 
+static bool is_foreign(const struct tone *tone)
+{
+	return tone->foreign - NATIVE_WEIGHT * tone->native >= FOREIGN_LEAST;
+}
+
+bool tone_judged(const struct tone *tone)
+{
+	return tone->known_symbols > 0 || (tone->known > 0 && !is_foreign(tone));
+}
+
 double tone_score(const struct tone *tone)
 {
-	bool foreign = tone->foreign - NATIVE_WEIGHT * tone->native >= FOREIGN_LEAST;
+	bool foreign = is_foreign(tone);
 	double total = foreign ? tone->symbols : tone->plain;
 	if (!foreign && tone->capital_words && tone->other_words)
 		total += tone->capitals;

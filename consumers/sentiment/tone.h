@@ -16,6 +16,7 @@ struct tone {
 	double symbols;		/* what emoji and emoticons add, in any language */
 	size_t capital_words, other_words;
 	double native, foreign; /* words that only English, or only other languages have */
+	size_t known, known_symbols;
 };
 
 void tone_begin(struct tone *tone);
@@ -41,5 +42,8 @@ void tone_end_sentence(struct tone *tone, unsigned exclamations, unsigned questi
 
 /* From -1 to 1. */
 double tone_score(const struct tone *tone);
+
+/* Whether there was anything in it that the lexicon has. */
+bool tone_judged(const struct tone *tone);
 
 #endif

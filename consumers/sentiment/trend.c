@@ -34,11 +34,17 @@ static void swing(struct sentence *sentence, const struct word *word, struct tra
 	sentence->since_left = 0;
 }
 
-void trend_add_thing(struct sentence *sentence, int sign, double valence, const struct word *word,
-		     struct trace *trace)
+static int direction(const struct movement *movement, const struct thing *thing)
+{
+	return movement->lifts && thing->imposed ? -movement->sign : movement->sign;
+}
+
+void trend_add_thing(struct sentence *sentence, unsigned role, double valence,
+		     const struct word *word, struct trace *trace)
 {
 	struct movement *movement = &sentence->movement;
-	struct thing thing = {.sign = sign, .at = sentence->words};
+	int sign = role == ROLE_GOOD ? 1 : -1;
+	struct thing thing = {.sign = sign, .at = sentence->words, .imposed = role == ROLE_IMPOSED};
 	if (sentence->since_left && sentence->thing.sign) {
 		if (sentence->thing.sign != sign)
 			swing(sentence, word, trace);
@@ -46,8 +52,8 @@ void trend_add_thing(struct sentence *sentence, int sign, double valence, const 
 	}
 	if (movement->open && within(sentence, movement->at, LOOK_AHEAD)) {
 		sentence_take_back(sentence, movement->at);
-		sentence_add(sentence, movement->sign * sign * strength(movement->own), word,
-			     trace);
+		sentence_add(sentence, direction(movement, &thing) * sign * strength(movement->own),
+			     word, trace);
 		movement->open = false;
 		thing.used = sentence->moved = true;
 	} else if (sign > 0 || !trend_add_relieved(sentence, word, trace)) {
@@ -66,14 +72,17 @@ static void take_back_thing(struct sentence *sentence)
 		sentence_take_back(sentence, before->at);
 }
 
-void trend_add_movement(struct sentence *sentence, int sign, double valence, bool phrase,
+void trend_add_movement(struct sentence *sentence, unsigned role, double valence, bool phrase,
 			const struct word *word, struct trace *trace)
 {
 	struct thing *thing = &sentence->thing;
 	bool of_thing =
 		thing->sign && within(sentence, thing->at, LOOK_BACK) && (phrase || !thing->used);
-	sentence->movement = (struct movement){
-		.sign = sign, .own = valence, .at = sentence->words, .open = !of_thing};
+	sentence->movement = (struct movement){.sign = role == ROLE_DOWN ? -1 : 1,
+					       .own = valence,
+					       .at = sentence->words,
+					       .open = !of_thing,
+					       .lifts = role == ROLE_LIFT};
 	if (!of_thing) {
 		if (valence < 0 || valence > 0)
 			sentence_add(sentence, valence, word, trace);
@@ -81,7 +90,9 @@ void trend_add_movement(struct sentence *sentence, int sign, double valence, boo
 	}
 	if (!thing->used)
 		take_back_thing(sentence);
-	sentence_add(sentence, sign * thing->sign * strength(valence), word, trace);
+	sentence_add(sentence,
+		     direction(&sentence->movement, thing) * thing->sign * strength(valence), word,
+		     trace);
 	thing->used = sentence->moved = true;
 }
 
@@ -218,10 +229,12 @@ void trend_finish(struct sentence *sentence)
 
 void trend_forget(struct sentence *sentence, unsigned role)
 {
-	if (role == ROLE_GOOD || role == ROLE_BAD)
+	if (role == ROLE_GOOD || role == ROLE_BAD || role == ROLE_IMPOSED)
 		sentence->thing = sentence->thing_before;
-	if (role == ROLE_UP || role == ROLE_DOWN) {
+	if (role == ROLE_UP || role == ROLE_DOWN || role == ROLE_LIFT) {
 		sentence->movement.open = false;
 		sentence->thing.used = false;
 	}
+	if (role == ROLE_RELIEF)
+		sentence->relief_left = 0;
 }

@@ -4,7 +4,8 @@
  * - More of a good thing is good, less of it bad; of a bad thing the other way round ("profits
  *   down", "net loss narrows", "falling unemployment"). The thing stands before the movement, or
  *   right after it. A movement of nothing in particular is rated by its own row.
- * - Something bad that ends is good ("lawsuit dismissed", "avoids bankruptcy").
+ * - Something bad that ends is good ("lawsuit dismissed", "avoids bankruptcy"). What lifts a profit
+ *   ends a ban: that is imposed, and "lifted" is no more of it.
  * - From a loss to a profit is good, from a profit to a loss bad.
  * - If no word tells, two figures do ("9.0 mn, compared to 7.7 mn"); and a figure below zero is
  *   bad of a good thing ("operating profit of EUR -0.1 mn").
@@ -18,11 +19,13 @@
 
 #include "sentence.h"
 
-void trend_add_thing(struct sentence *sentence, int sign, double valence, const struct word *word,
-		     struct trace *trace);
+/* Of the role GOOD, BAD or IMPOSED. */
+void trend_add_thing(struct sentence *sentence, unsigned role, double valence,
+		     const struct word *word, struct trace *trace);
 
-/* `phrase`: of several words ("to a record high"), which may tell of a thing once more. */
-void trend_add_movement(struct sentence *sentence, int sign, double valence, bool phrase,
+/* Of the role UP, DOWN or LIFT. `phrase`: of several words ("to a record high"), which may tell of
+ * a thing once more. */
+void trend_add_movement(struct sentence *sentence, unsigned role, double valence, bool phrase,
 			const struct word *word, struct trace *trace);
 void trend_add_relief(struct sentence *sentence, double valence, const struct word *word,
 		      struct trace *trace);

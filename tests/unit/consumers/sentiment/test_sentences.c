@@ -185,6 +185,29 @@ static void test_other_languages(void)
 	ASSERT_SIGNS('P', good);
 }
 
+static void test_judged(void)
+{
+	static const struct {
+		const char *text;
+		bool judged;
+	} rows[] = {
+		{"", false},
+		{"...", false},
+		{"12 %", false},
+		{"Nokia Oyj", false},
+		{"Ich war nicht fit und auch nicht da", false},
+		{"\xE8\xBF\x99\xE4\xB8\xAA\xE5\xBE\x88\xE5\xA5\xBD", false},
+		{"Ich war nicht fit \U0001F44D", true},
+		{"A man walks", true},
+		{"good", true},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct sentiment found = sentiment_score(rows[i].text, strlen(rows[i].text));
+		CU_ASSERT_EQUAL(found.judged, rows[i].judged);
+		CU_ASSERT(found.judged || strcmp(found.label, "neutral") == 0);
+	}
+}
+
 static double score_as(enum sentiment_view view, const char *text)
 {
 	return sentiment_score_as(view, text, strlen(text), NULL, 0).score;
@@ -217,5 +240,6 @@ void add_sentences_suite(void)
 	CU_add_test(suite, "reach of negations", test_reach_of_negations);
 	CU_add_test(suite, "degrees", test_degrees);
 	CU_add_test(suite, "other languages", test_other_languages);
+	CU_add_test(suite, "what is not judged", test_judged);
 	CU_add_test(suite, "views", test_views);
 }
