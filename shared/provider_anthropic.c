@@ -85,7 +85,7 @@ static int answer(const json_t *root, struct reply *out)
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';
-	usage_of_messages(json_object_get(root, "usage"), &out->usage);
+	usage_of_messages(json_object_get(root, "usage"), out->text.size > 0, &out->usage);
 	read_stop(json_text_of(root, "stop_reason"), out);
 	return 0;
 }

@@ -81,9 +81,10 @@ int provider_get(const struct model *m, const char *const *parts, struct buffer 
 /* ---- provider_usage.c ---- */
 
 /* Of a response's usage, in the form of the one or the other; NULL: it has none. What cannot be
- * relied on is told in out->fault. */
-void usage_of_messages(const json_t *usage, struct usage *out);
-void usage_of_completions(const json_t *usage, struct usage *out);
+ * relied on is told in out->fault. text: the answer has one. model: the one that answered, as the
+ * response calls it, or "". */
+void usage_of_messages(const json_t *usage, bool text, struct usage *out);
+void usage_of_completions(const json_t *usage, const char *model, bool text, struct usage *out);
 
 /* ---- for both: provider_error.c ---- */
 

@@ -206,7 +206,8 @@ static int answer(const json_t *root, struct reply *out)
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';
-	usage_of_completions(usage ? usage : json_object_get(choice, "usage"), &out->usage);
+	usage_of_completions(usage ? usage : json_object_get(choice, "usage"),
+			     json_text_of(root, "model"), out->text.size > 0, &out->usage);
 	read_end(choice, message, out);
 	return 0;
 }

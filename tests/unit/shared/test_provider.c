@@ -128,7 +128,8 @@ static void name_of_the_limit(void)
 		{"https://api.openai.com/v1", LIMIT_MAX_TOKENS, false},
 		{"https://r.openai.azure.com/openai/v1", LIMIT_BY_HOST, true},
 		{"https://r.openai.azure.com/openai/deployments/d", LIMIT_BY_HOST, false},
-		{"https://r.openai.azure.com/openai/deployments/d", LIMIT_MAX_COMPLETION_TOKENS, true},
+		{"https://r.openai.azure.com/openai/deployments/d", LIMIT_MAX_COMPLETION_TOKENS,
+		 true},
 		{"https://openrouter.ai/api/v1", LIMIT_BY_HOST, false},
 		{"http://127.0.0.1:11434/v1", LIMIT_BY_HOST, false},
 		{"http://proxy/api.openai.com/v1", LIMIT_BY_HOST, false},
@@ -281,15 +282,18 @@ static const struct answer_case {
 	 "{'choices':[{'message':{'content':null,'tool_calls':[{'function':{'name':'f',"
 	 "'arguments':'{}'}}]},'finish_reason':'tool_calls'}]}",
 	 "{}", "", "", 0, 0},
-	{&gpt, "{'choices':[{'message':{'content':null,'reasoning_content':' {}\\n'}}]}", " {}\n", "",
-	 "", 0, 0},
-	{&gpt, "{'choices':[{'message':{'content':'','reasoning':'Perhaps {}'}}]}", "", "", "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':null,'reasoning_content':' {}\\n'}}]}", " {}\n",
+	 "", "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':'','reasoning':'Perhaps {}'}}]}", "", "", "", 0,
+	 0},
 	{&gpt, "{'choices':[{'message':{'content':'a','reasoning':'{}'}}]}", "a", "", "", 0, 0},
 	{&gpt,
-	 "{'choices':[{'index':1,'message':{'content':'b'}},{'index':0,'message':{'content':'a'}}]}",
+	 "{'choices':[{'index':1,'message':{'content':'b'}},{'index':0,'message':{'content':'a'}}]"
+	 "}",
 	 "a", "", "", 0, 0},
-	{&gpt, "{'choices':[{'delta':{'content':'a'},'usage':{'prompt_tokens':3,'completion_tokens':"
-	       "1}}]}",
+	{&gpt,
+	 "{'choices':[{'delta':{'content':'a'},'usage':{'prompt_tokens':3,'completion_tokens':"
+	 "1}}]}",
 	 "a", "", "", 3, 1},
 	{&gpt, "{'choices':[{'message':{'content':'a'},'finish_reason':'MAX_TOKENS'}]}", "a", "",
 	 "cut_answer", 0, 0},
@@ -297,8 +301,8 @@ static const struct answer_case {
 	 0, 0},
 	{&gpt, "{'choices':[{'message':{'content':'a'},'finish_reason':'SAFETY'}]}", "a", "",
 	 "refused_answer", 0, 0},
-	{&claude, "{'content':[{'type':'tool_use','name':'f','input':{'a':1}}]}", "{\"a\":1}", "", "",
-	 0, 0},
+	{&claude, "{'content':[{'type':'tool_use','name':'f','input':{'a':1}}]}", "{\"a\":1}", "",
+	 "", 0, 0},
 	{&compatible, "{'choices':[{'message':{'content':'a'}}],'error':0}", "a", "", "", 0, 0},
 	{&compatible, "{'choices':[{'message':{'content':'a'}}],'error':{}}", "a", "", "", 0, 0},
 };
@@ -331,6 +335,10 @@ static void whole_answers(void)
 #define LACKS_O "the usage lacks prompt_tokens or completion_tokens"
 #define NO_NUMBER "a count of the usage is no number of tokens"
 #define NO_SUM "the total_tokens of the usage are not the sum of its parts"
+#define TWO_WAYS "the total_tokens of the usage can be understood in two ways"
+#define TWO_NUMBERS "the usage tells two different numbers for the same tokens"
+#define UNKNOWN_NAME "the usage counts tokens of a cache under a name that is not known"
+#define NO_OUTPUT "the usage counts no output tokens of an answer that is not empty"
 #define TOO_CACHED "the usage has more cached tokens than prompt_tokens"
 
 static const struct {
@@ -360,7 +368,7 @@ static const struct {
 	{&claude,
 	 "{'input_tokens':1,'cache_creation_input_tokens':10,'output_tokens':2,"
 	 "'cache_creation':{'ephemeral_5m_input_tokens':4,'ephemeral_1h_input_tokens':4}}",
-	 "what was written to the cache is not the sum of its parts", 11, 0, 0, 4, 2, 0},
+	 "what was written to the cache is not the sum of its parts", 11, 0, 6, 4, 2, 0},
 	{&claude, "{'input_tokens':5,'output_tokens':7.0}", NULL, 5, 0, 0, 0, 7, 0},
 	{&claude, "{'input_tokens':5}", LACKS_A, 5, 0, 0, 0, 0, 0},
 	{&claude, "{'prompt_tokens':5,'completion_tokens':7}", LACKS_A, 0, 0, 0, 0, 0, 0},
@@ -396,17 +404,140 @@ static const struct {
 	 "'completion_tokens_details':{'reasoning_tokens':94}}",
 	 NULL, 32, 0, 0, 0, 103, 94},
 	/* Gemini: in the total alone. */
-	{&gpt, "{'prompt_tokens':9,'completion_tokens':10,'total_tokens':519}", NULL, 9, 0, 0, 0,
-	 510, 500},
+	{&gpt,
+	 "{'prompt_tokens':9,'completion_tokens':10,'total_tokens':519},'model':'gemini-2.5-flash'",
+	 NULL, 9, 0, 0, 0, 510, 500},
+	{&gpt,
+	 "{'prompt_tokens':9,'completion_tokens':10,'total_tokens':519,'completion_tokens_details':"
+	 "{'reasoning_tokens':0}},'model':'gemini-2.5-flash'",
+	 NO_SUM, 9, 0, 0, 0, 10, 0},
+	{&gpt,
+	 "{'prompt_tokens':900,'completion_tokens':10,'total_tokens':1410,'prompt_tokens_details':"
+	 "{'cached_tokens':500}},'model':'gemini-2.5-flash'",
+	 TWO_WAYS, 900, 500, 0, 0, 10, 0},
+	{&gpt, "{'prompt_tokens':9,'completion_tokens':10,'total_tokens':519}", NO_SUM, 9, 0, 0, 0,
+	 10, 0},
+	/* Cached and written ones beside the prompt: Portkey for Bedrock. */
+	{&gpt,
+	 "{'prompt_tokens':3000,'completion_tokens':19,'total_tokens':5019,"
+	 "'cache_read_input_tokens':2000}",
+	 NULL, 5000, 2000, 0, 0, 19, 0},
+	{&gpt,
+	 "{'prompt_tokens':3000,'completion_tokens':19,'total_tokens':5019,"
+	 "'cache_read_input_tokens':0,'cache_creation_input_tokens':2000}",
+	 NULL, 5000, 0, 2000, 0, 19, 0},
+	{&gpt,
+	 "{'prompt_tokens':3000,'completion_tokens':19,'total_tokens':5519,"
+	 "'cache_read_input_tokens':500,'cache_creation_input_tokens':2000}",
+	 NULL, 5500, 500, 2000, 0, 19, 0},
+	{&gpt,
+	 "{'prompt_tokens':3000,'completion_tokens':19,'total_tokens':5019,"
+	 "'cache_read_input_tokens':1000,'cache_creation_input_tokens':2000}",
+	 NO_SUM, 3000, 1000, 2000, 0, 19, 0},
+	{&gpt,
+	 "{'prompt_tokens':600,'completion_tokens':100,'total_tokens':1100,"
+	 "'prompt_tokens_details':{'cached_tokens':400}}",
+	 NULL, 1000, 400, 0, 0, 100, 0},
+	{&gpt,
+	 "{'prompt_tokens':600,'completion_tokens':100,'total_tokens':1100,"
+	 "'prompt_tokens_details':{'cached_tokens':400},"
+	 "'completion_tokens_details':{'reasoning_tokens':0}}",
+	 NULL, 1000, 400, 0, 0, 100, 0},
+	{&gpt,
+	 "{'prompt_tokens':600,'completion_tokens':100,'total_tokens':1150,"
+	 "'prompt_tokens_details':{'cached_tokens':400},"
+	 "'completion_tokens_details':{'reasoning_tokens':50}}",
+	 NULL, 1000, 400, 0, 0, 150, 50},
+	{&gpt,
+	 "{'prompt_tokens':600,'completion_tokens':100,'total_tokens':1100,"
+	 "'prompt_tokens_details':{'cached_tokens':400},"
+	 "'completion_tokens_details':{'reasoning_tokens':400}}",
+	 TWO_WAYS, 600, 400, 0, 0, 100, 400},
+	{&gpt,
+	 "{'prompt_tokens':600,'completion_tokens':100,'total_tokens':1100,"
+	 "'completion_tokens_details':{'reasoning_tokens':0}}",
+	 NO_SUM, 600, 0, 0, 0, 100, 0},
+	{&gpt,
+	 "{'inputTokens':600,'outputTokens':100,'totalTokens':1300,'cacheReadInputTokens':400,"
+	 "'cacheWriteInputTokens':200}",
+	 NULL, 1200, 400, 200, 0, 100, 0},
+	{&gpt, "{'prompt_tokens':600,'completion_tokens':100,'cache_read_input_tokens':400}",
+	 "the usage does not tell whether cached tokens are of the prompt", 600, 400, 0, 0, 100, 0},
+	{&gpt,
+	 "{'input_tokens':3000,'output_tokens':19,'total_tokens':3019,'cache_read_input_tokens':"
+	 "2000}",
+	 NO_SUM, 5000, 2000, 0, 0, 19, 0},
+	/* DashScope, LiteLLM, new-api: what was written, and for how long. */
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'total_tokens':320,'prompt_tokens_details':"
+	 "{'cached_tokens':0,'cache_creation_input_tokens':200,'cache_creation':"
+	 "{'ephemeral_5m_input_tokens':200},'cache_type':'ephemeral'}}",
+	 NULL, 300, 0, 200, 0, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'total_tokens':320,'prompt_tokens_details':"
+	 "{'cache_creation_tokens':200,'cache_creation_token_details':"
+	 "{'ephemeral_5m_input_tokens':0,'ephemeral_1h_input_tokens':200}}}",
+	 NULL, 300, 0, 0, 200, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'total_tokens':320,'input_tokens':0,"
+	 "'output_tokens':0,'input_tokens_details':null,'prompt_tokens_details':"
+	 "{'cached_tokens':0},'claude_cache_creation_5_m_tokens':50,"
+	 "'claude_cache_creation_1_h_tokens':100}",
+	 NULL, 300, 0, 50, 100, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'prompt_tokens_details':"
+	 "{'cache_creation_tokens':200,'cache_creation_token_details':"
+	 "{'ephemeral_5m_input_tokens':50,'ephemeral_1h_input_tokens':100}}}",
+	 "what was written to the cache is not the sum of its parts", 300, 0, 100, 100, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'prompt_tokens_details':{'cached_tokens':0,"
+	 "'cache_creation':{'ephemeral_1d_input_tokens':200}}}",
+	 UNKNOWN_NAME, 300, 0, 0, 0, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'cache_store_tokens':200,'cache_type':'x'}",
+	 UNKNOWN_NAME, 300, 0, 0, 0, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'cacheDetails':[{'ttl':'1h','inputTokens':"
+	 "9}]}",
+	 UNKNOWN_NAME, 300, 0, 0, 0, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':300,'completion_tokens':20,'cache_discount':0.5,'prompt_tokens_details':"
+	 "{'cached_tokens':9,'cached_tokens_details':{'text_tokens':9}}}",
+	 NULL, 300, 9, 0, 0, 20, 0},
+	{&claude,
+	 "{'input_tokens':1,'cache_creation_input_tokens':10,'output_tokens':2,'cache_creation':"
+	 "{'ephemeral_1d_input_tokens':10}}",
+	 UNKNOWN_NAME, 11, 0, 10, 0, 2, 0},
+	/* What contradicts itself. */
+	{&gpt,
+	 "{'prompt_tokens':1000,'completion_tokens':20,'total_tokens':1020,'prompt_tokens_details':"
+	 "{'cached_tokens':0},'prompt_cache_hit_tokens':400,'prompt_cache_miss_tokens':600}",
+	 TWO_NUMBERS, 1000, 0, 0, 0, 20, 0},
+	{&gpt, "{'prompt_tokens':1000,'input_tokens':600,'completion_tokens':20}", TWO_NUMBERS,
+	 1000, 0, 0, 0, 20, 0},
+	{&gpt,
+	 "{'prompt_tokens':1000,'completion_tokens':20,'total_tokens':1020,"
+	 "'prompt_cache_hit_tokens':400,'prompt_cache_miss_tokens':100}",
+	 "what was in the cache and what was not are not the prompt_tokens", 1000, 400, 0, 0, 20,
+	 0},
+	{&gpt,
+	 "{'prompt_tokens':1000,'completion_tokens':20,'prompt_cache_hit_tokens':0,"
+	 "'prompt_cache_miss_tokens':0}",
+	 NULL, 1000, 0, 0, 0, 20, 0},
+	{&gpt, "{'prompt_tokens':9,'completion_tokens':0,'total_tokens':9}", NO_OUTPUT, 9, 0, 0, 0,
+	 0, 0},
+	{&gpt,
+	 "{'prompt_tokens':21,'completion_tokens':0,'total_tokens':81,'completion_tokens_details':"
+	 "{'reasoning_tokens':60}}",
+	 NO_OUTPUT, 21, 0, 0, 0, 60, 60},
 	/* DeepSeek, Moonshot. */
 	{&gpt,
 	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,"
 	 "'prompt_cache_hit_tokens':64,'prompt_cache_miss_tokens':36,"
 	 "'completion_tokens_details':{'reasoning_tokens':12}}",
 	 NULL, 100, 64, 0, 0, 20, 12},
-	{&gpt,
-	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,'cached_tokens':50}", NULL,
-	 100, 50, 0, 0, 20, 0},
+	{&gpt, "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,'cached_tokens':50}",
+	 NULL, 100, 50, 0, 0, 20, 0},
 	/* OpenRouter, LiteLLM: writes to a cache behind them. */
 	{&gpt,
 	 "{'prompt_tokens':100,'completion_tokens':20,'total_tokens':120,"
@@ -495,6 +626,13 @@ static void counts_of_tokens(void)
 static void a_response_without_usage(void)
 {
 	struct reply r;
+
+	read_case(&claude, 200, "",
+		  "{'content':[{'type':'text','text':'x'}],'usage':{'input_tokens':5,"
+		  "'output_tokens':0}}",
+		  &r);
+	CU_ASSERT_STRING_EQUAL(r.usage.fault, NO_OUTPUT);
+	reply_release(&r);
 
 	read_case(&claude, 200, "", "{" N_A "}", &r);
 	CU_ASSERT_STRING_EQUAL(r.usage.fault, "the response has no usage");
@@ -607,12 +745,18 @@ static void names_of_models(void)
 		const char *listed, *wanted;
 		bool there;
 	} names[] = {
-		{"a", "a", true},		{"a", "b", false},
-		{"models/a", "a", true},	{"models/a", "models/a", true},
-		{"x:latest", "x", true},	{"x:8b", "x", false},
-		{"x:8b", "x:8b", true},		{"x:latest", "x:8b", false},
-		{"org/x", "org/x:free", true},	{"openai/*", "openai/gpt", true},
-		{"openai/*", "other/m", false}, {"abc", "ab", false},
+		{"a", "a", true},
+		{"a", "b", false},
+		{"models/a", "a", true},
+		{"models/a", "models/a", true},
+		{"x:latest", "x", true},
+		{"x:8b", "x", false},
+		{"x:8b", "x:8b", true},
+		{"x:latest", "x:8b", false},
+		{"org/x", "org/x:free", true},
+		{"openai/*", "openai/gpt", true},
+		{"openai/*", "other/m", false},
+		{"abc", "ab", false},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
