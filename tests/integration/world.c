@@ -145,12 +145,20 @@ int world_open(void)
 	return sql_open(url) < 0 || make_tables() < 0;
 }
 
+/* Not WITH (FORCE), which may not end an autovacuum worker, and fails where there is one. Without it
+ * the server itself sends that away. */
 int world_close(void)
 {
 	char text[256];
 	sql_close();
 	setenv("WEIR_PG_URL", world.stack_url, 1);
-	snprintf(text, sizeof text, "DROP DATABASE %s WITH (FORCE)", world.database);
+	snprintf(text, sizeof text,
+		 "DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity"
+		 " WHERE datname = '%s' AND usename = current_user; END $$",
+		 world.database);
+	if (outside(text) < 0)
+		return 1;
+	snprintf(text, sizeof text, "DROP DATABASE %s", world.database);
 	return outside(text) < 0;
 }
 
