@@ -234,17 +234,14 @@ $$;
 CREATE FUNCTION weir.map_lines(lines weir.invoice_line[], INOUT matches weir.line_match[])
 LANGUAGE plpgsql AS $$
 DECLARE
-	l weir.invoice_line;
-	n integer := 0;
 	vendor bigint;
 BEGIN
-	FOREACH l IN ARRAY lines LOOP
-		n := n + 1;
+	FOR n IN 1 .. cardinality(lines) LOOP
 		CONTINUE WHEN matches[n].mapping_id IS NOT NULL;
-		vendor := weir.take_vendor(l.user_id, l.vendor_key, l.vendor_name);
-		matches[n] := (weir.find_items(ARRAY[l]))[1];
+		vendor := weir.take_vendor(lines[n].user_id, lines[n].vendor_key, lines[n].vendor_name);
+		matches[n] := (weir.find_items(lines[n:n]))[1];
 		CONTINUE WHEN matches[n].mapping_id IS NOT NULL;
-		matches[n] := weir.map_line(l, vendor);
+		matches[n] := weir.map_line(lines[n], vendor);
 	END LOOP;
 END $$;
 
