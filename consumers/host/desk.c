@@ -317,14 +317,17 @@ int desk_look(struct desk *d, struct ask *const *asks, size_t n)
 	"input, cached, written, written_1h, output, reasoning, known = 1,"                        \
 	"  nullif(cost, -1)::numeric / 1000000000000"
 
-/* The first good one of an item counts; the others are extra, and were paid for as well. In one
- * order, for the locks. */
+/* The first good one of an item counts; the others are extra, and were paid for as well. One for a
+ * job that was purged meanwhile is nobody's, be there another of its name. In one order, for the
+ * locks. */
 static const char sql_store[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[],"
 	"  $4::int4[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::int8[],"
 	"  $11::int8[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[],"
-	"  $17::int8[]) WITH ORDINALITY AS u(" ROW_KEYS ", error_class, error,"
-	"   input, cached, written, written_1h, output, reasoning, known, cost, pos)),"
+	"  $17::int8[], $18::int8[]) WITH ORDINALITY AS u(" ROW_KEYS ", error_class, error,"
+	"   input, cached, written, written_1h, output, reasoning, known, cost, epoch, pos)"
+	"  WHERE EXISTS (SELECT FROM weir.jobs j WHERE j.job_id = u.job_id"
+	"   AND j.first_epoch <= u.epoch)),"
 	" g AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ")"
 	"  SELECT " ROW_KEYS ", " COUNTS " FROM u"
 	"   WHERE error_class IS NULL ORDER BY job_id, stage, ordinal"
@@ -368,6 +371,8 @@ static int64_t output(const struct ask *ask) { return ask->reply.usage.output; }
 static int64_t reasoning(const struct ask *ask) { return ask->reply.usage.reasoning; }
 static int64_t known(const struct ask *ask) { return ask->reply.usage.fault == NULL; }
 
+static int64_t epoch(const struct ask *ask) { return item_of(ask)->epoch; }
+
 /* COST_UNKNOWN is null. */
 static int64_t cost(const struct ask *ask) { return model_cost(ask->model, &ask->reply.usage); }
 
@@ -389,7 +394,7 @@ static int store(struct desk *d, struct ask *const *asks, size_t n)
 int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 {
 	static number_of *const numbers[] = {input,  cached,	written, written_1h,
-					     output, reasoning, known,	 cost};
+					     output, reasoning, known,	 cost,	  epoch};
 	struct params *p = &d->params;
 	add_keys(p, asks, n);
 	add_texts(p, asks, n, call_id);

@@ -30,7 +30,7 @@ struct job {
 	bool behind;  /* a message has come that is of a later epoch */
 	bool to_note; /* what is in hand of it is to be written down */
 	int64_t asked_us;
-	uint32_t epoch, batch_size;
+	uint32_t epoch, first_epoch, batch_size;
 	uint32_t max_attempts;
 	int64_t backoff_us, backoff_cap_us;
 	double backoff_factor;

@@ -8,19 +8,24 @@
 #include "weir/progress.h"
 #include "weir/templates.h"
 
+/* Not of a job of the same name that was purged: its messages and calls may still be on the way. */
+#define OF_THIS_JOB                                                                                \
+	" EXISTS (SELECT FROM weir.jobs j WHERE j.job_id = u.job_id AND j.first_epoch <= u.epoch)"
+
 /* The LATERALs with LIMIT make each row a look-up by key, whatever the planner thinks of sizes. */
 static const char sql_claim[] =
 	"WITH u AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[],"
-	"  $4::text[], $5::int4[], $6::int4[], $7::text[], $8::text[], $9::text[], $10::float8[])"
+	"  $4::text[], $5::int4[], $6::int4[], $7::text[], $8::text[], $9::text[], $10::float8[],"
+	"  $11::int4[])"
 	"  AS u(job_id, stage, ordinal, custom_id, status, attempts, result, error_class, error,"
-	"       ms)),"
+	"       ms, epoch)),"
 	" c AS (INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result,"
 	"   error_class, error, processing_ms)"
 	"  SELECT u.job_id, u.stage, u.ordinal, u.status, u.attempts, u.result::json,"
 	"   u.error_class, u.error, u.ms FROM u"
 	"  CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
 	"   AND i.stage = u.stage AND i.ordinal = u.ordinal LIMIT 1) i"
-	"  WHERE i.custom_id = u.custom_id"
+	"  WHERE i.custom_id = u.custom_id AND" OF_THIS_JOB
 	"  ON CONFLICT DO NOTHING RETURNING job_id, stage, ordinal)"
 	" SELECT c.job_id, c.stage::int4, c.ordinal, i.custom_id, i.table_name, i.record_id FROM c"
 	"  CROSS JOIN LATERAL (SELECT i.custom_id, i.table_name, i.record_id FROM weir.items i"
@@ -32,10 +37,11 @@ static const char sql_claim[] =
  * reads the whole job for it.) */
 static const char sql_find[] =
 	"SELECT $1, $2::int4, i.ordinal, i.custom_id, i.table_name, i.record_id"
-	" FROM unnest($3::int4[]) AS u(ordinal)"
+	" FROM unnest($3::int4[], $4::int4[]) AS u(ordinal, epoch)"
 	" CROSS JOIN LATERAL (SELECT i.ordinal, i.custom_id, i.table_name, i.record_id"
 	"  FROM weir.items i WHERE i.job_id = $1 AND i.stage = $2 AND i.ordinal = u.ordinal"
-	"  LIMIT 1) i";
+	"  LIMIT 1) i"
+	" WHERE u.epoch >= (SELECT j.first_epoch FROM weir.jobs j WHERE j.job_id = $1)";
 
 static const char sql_insert[] =
 	"INSERT INTO weir.results (job_id, stage, ordinal, status, attempts, result, error_class,"
@@ -45,11 +51,14 @@ static const char sql_insert[] =
 	"  $9::float8[])"
 	"  AS u(ordinal, status, attempts, result, error_class, error, ms)";
 
-/* Of items that were not claimed: are they final already, or not in the ledger at all? */
+/* Of items that were not claimed: are they final already (3: with their job, which was purged), or
+ * not in the ledger at all? */
 static const char sql_look_up[] =
-	"SELECT coalesce(r.status, 0)::int4, i.custom_id IS NOT NULL"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[])"
-	"      WITH ORDINALITY AS u(job_id, stage, ordinal, custom_id, pos)"
+	"SELECT CASE WHEN EXISTS (SELECT FROM weir.jobs j WHERE j.job_id = u.job_id"
+	"   AND j.first_epoch > u.epoch) THEN 3 ELSE coalesce(r.status, 0) END::int4,"
+	"  i.custom_id IS NOT NULL"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
+	"      WITH ORDINALITY AS u(job_id, stage, ordinal, custom_id, epoch, pos)"
 	" LEFT JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
 	"      AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
 	"      LIMIT 1) i ON true"
@@ -65,8 +74,9 @@ static const char sql_request[] =
 	" SELECT u.job_id, u.stage, u.ordinal, u.custom_id, u.attempt, u.ai_model, u.model_key,"
 	"  u.tokens, u.body"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::text[],"
-	"  $7::text[], $8::int4[], $9::text[])"
-	"  AS u(job_id, stage, ordinal, custom_id, attempt, ai_model, model_key, tokens, body)"
+	"  $7::text[], $8::int4[], $9::text[], $10::int4[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempt, ai_model, model_key, tokens, body,"
+	"       epoch)"
 	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
 	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
 	"  LIMIT 1) i"
@@ -74,7 +84,7 @@ static const char sql_request[] =
 	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
 	"  AND NOT EXISTS (SELECT FROM weir.answers a WHERE a.job_id = u.job_id"
 	"   AND a.stage = u.stage AND a.ordinal = u.ordinal AND a.error_class IS NULL)"
-	" ON CONFLICT DO NOTHING";
+	"  AND" OF_THIS_JOB " ON CONFLICT DO NOTHING";
 
 /* The lock waits for somebody who is just writing the answer, and then finds no request. */
 static const char sql_sleep[] =
@@ -101,13 +111,13 @@ static const char sql_end_calls[] =
 	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"     \
 	"  u.error_class, u.error"                                                                 \
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"     \
-	"  $7::text[], $8::text[])"                                                                \
-	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error)"           \
+	"  $7::text[], $8::text[], $9::int4[])"                                                    \
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error, epoch)"    \
 	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"      \
 	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"          \
 	"  LIMIT 1) i"                                                                             \
-	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"                  \
-	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"                                       \
+	" WHERE" OF_THIS_JOB " AND NOT EXISTS (SELECT FROM weir.results r"                         \
+	"  WHERE r.job_id = u.job_id AND r.stage = u.stage AND r.ordinal = u.ordinal)"             \
 	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"        \
 	"  error_class = excluded.error_class, error = excluded.error, due_at = "
 
@@ -125,14 +135,14 @@ static const char sql_defer[] =
 static const char sql_note[] =
 	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
 	" SELECT DISTINCT ON (u.job_id, u.stage, u.ordinal) u.job_id, u.stage, u.ordinal,"
-	"  u.attempts, now() + $6::int8 * interval '1 us'"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
-	"  AS u(job_id, stage, ordinal, custom_id, attempts)"
+	"  u.attempts, now() + $7::int8 * interval '1 us'"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int4[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, epoch)"
 	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
 	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
 	"  LIMIT 1) i"
-	" WHERE NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = u.job_id"
-	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
+	" WHERE" OF_THIS_JOB " AND NOT EXISTS (SELECT FROM weir.results r"
+	"  WHERE r.job_id = u.job_id AND r.stage = u.stage AND r.ordinal = u.ordinal)"
 	" ORDER BY u.job_id, u.stage, u.ordinal, u.attempts DESC"
 	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at"
 	" WHERE w.attempts <= excluded.attempts";
@@ -140,9 +150,9 @@ static const char sql_note[] =
 /* A row that was noted has no error; one that waits for its next attempt has. */
 static const char sql_free[] =
 	"UPDATE weir.retries w SET due_at = now()"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
-	"  AS u(job_id, stage, ordinal, custom_id, attempts)"
-	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int4[])"
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, epoch)"
+	" WHERE" OF_THIS_JOB " AND w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
 	"  AND w.attempts = u.attempts AND w.error_class IS NULL AND w.due_at > now()"
 	"  AND isfinite(w.due_at) AND NOT weir.is_parked(w.due_at)";
 
@@ -202,6 +212,7 @@ static struct weir_text col_job(const struct delivery *d) { return d->message.it
 static struct weir_text col_id(const struct delivery *d) { return d->message.item.custom_id; }
 static int64_t col_stage(const struct delivery *d) { return d->message.item.stage; }
 static int64_t col_ordinal(const struct delivery *d) { return d->message.item.ordinal; }
+static int64_t col_epoch(const struct delivery *d) { return d->message.item.epoch; }
 static int64_t col_attempts(const struct delivery *d) { return d->attempts; }
 static int64_t col_charged(const struct delivery *d) { return d->message.item.attempt; }
 static int64_t col_pause(const struct delivery *d) { return d->retry_us; }
@@ -280,7 +291,11 @@ static const struct column key_and_holder[] = {
 	KEY, {.type = COLUMN_TEXT, .text = col_holder}, {.type = COLUMN_END}};
 
 static const struct column key_and_id[] = {
-	KEY, {.type = COLUMN_TEXT, .text = col_id}, {.type = COLUMN_END}};
+	KEY,
+	{.type = COLUMN_TEXT, .text = col_id},
+	{.type = COLUMN_INT, .number = col_epoch},
+	{.type = COLUMN_END},
+};
 
 static const struct column results[] = {
 	KEY,
@@ -291,12 +306,16 @@ static const struct column results[] = {
 	{.type = COLUMN_TEXT, .text = col_class},
 	{.type = COLUMN_TEXT, .text = col_error},
 	{.type = COLUMN_REAL, .real = col_ms},
+	{.type = COLUMN_INT, .number = col_epoch},
 	{.type = COLUMN_END},
 };
 
 /* Of one stage: the job and the stage are no columns, but the first two parameters. */
-static const struct column ordinals[] = {{.type = COLUMN_INT, .number = col_ordinal},
-					 {.type = COLUMN_END}};
+static const struct column ordinals[] = {
+	{.type = COLUMN_INT, .number = col_ordinal},
+	{.type = COLUMN_INT, .number = col_epoch},
+	{.type = COLUMN_END},
+};
 
 static const struct column stage_results[] = {
 	{.type = COLUMN_INT, .number = col_ordinal},  {.type = COLUMN_INT, .number = col_status},
@@ -313,6 +332,7 @@ static const struct column requests[] = {
 	{.type = COLUMN_TEXT, .text = col_template},
 	{.type = COLUMN_INT, .number = col_tokens},
 	{.type = COLUMN_TEXT, .text = col_result},
+	{.type = COLUMN_INT, .number = col_epoch},
 	{.type = COLUMN_END},
 };
 
@@ -333,6 +353,7 @@ static const struct column deferred[] = {
 	{.type = COLUMN_BIG, .number = col_pause},
 	{.type = COLUMN_TEXT, .text = col_class},
 	{.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_INT, .number = col_epoch},
 	{.type = COLUMN_END},
 };
 
@@ -340,6 +361,7 @@ static const struct column notes[] = {
 	KEY,
 	{.type = COLUMN_TEXT, .text = col_id},
 	{.type = COLUMN_INT, .number = col_charged},
+	{.type = COLUMN_INT, .number = col_epoch},
 	{.type = COLUMN_END},
 };
 
@@ -350,6 +372,7 @@ static const struct column retries[] = {
 	{.type = COLUMN_BIG, .number = col_pause},
 	{.type = COLUMN_TEXT, .text = col_class},
 	{.type = COLUMN_TEXT, .text = col_error},
+	{.type = COLUMN_INT, .number = col_epoch},
 	{.type = COLUMN_END},
 };
 

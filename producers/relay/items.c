@@ -25,7 +25,7 @@
  * How many bytes a batch has is guessed from its first item. */
 static const char claim_batches[] =
 	"WITH c AS MATERIALIZED (SELECT b.job_id, b.stage, b.n, b.size, s.kind, j.epoch,"
-	"  j.batch_size, b.queued_at IS NOT NULL OR j.epoch > 0"
+	"  j.batch_size, b.queued_at IS NOT NULL OR j.epoch > j.first_epoch"
 	"   OR b.success + b.failed + b.cancelled > 0 AS again,"
 	"  b.size * (SELECT octet_length(i.payload::text) FROM weir.items i"
 	"   WHERE i.job_id = b.job_id AND i.stage = b.stage AND i.ordinal = b.n * j.batch_size)"

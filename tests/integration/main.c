@@ -34,6 +34,7 @@
 	X(answers) \
 	X(usage) \
 	X(asks_crash) \
+	X(purge) \
 	X(remote) \
 	X(content) \
 	X(idea) \

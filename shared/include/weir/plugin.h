@@ -81,7 +81,7 @@ struct weir_item {
 	struct weir_text job_id, batch_id, custom_id;
 	uint32_t stage;   /* from 1 */
 	uint32_t ordinal; /* position in the stage, from 0 */
-	uint32_t epoch;   /* resumes of the job so far */
+	uint32_t epoch;   /* counts resumes of the job */
 	uint32_t attempt; /* failed attempts so far */
 	const struct weir_map *context; /* model_key, ai_model, custom_instructions, free extras */
 	const struct weir_map *payload; /* in stage 2 and later: see weir_host.map_map */
