@@ -147,6 +147,7 @@ static const char sql_hold[] =
 	"  held_until = excluded.held_until"
 	"  WHERE k.held_until < now() OR k.holder = excluded.holder";
 
+/* What was bad counts however the tries between it ended; another failure is of its own attempt. */
 static const char sql_look[] =
 	"SELECT coalesce(r.status, 0)::int4, q.job_id IS NOT NULL, coalesce(k.holder = $5, false),"
 	"  g.answer, g.call_id, coalesce(b.n, 0)::int4, coalesce(b.cut, false), b.answer, b.error,"
@@ -169,7 +170,7 @@ static const char sql_look[] =
 	"    (array_agg(a.answer ORDER BY a.answered_at DESC))[1] AS answer,"
 	"    (array_agg(a.error ORDER BY a.answered_at DESC))[1] AS error"
 	"   FROM weir.answers a WHERE a.job_id = u.job_id AND a.stage = u.stage"
-	"   AND a.ordinal = u.ordinal AND NOT a.spent AND a.attempt >= u.attempt"
+	"   AND a.ordinal = u.ordinal AND NOT a.spent"
 	"   AND a.error_class IN ('bad_answer', 'cut_answer')) b ON true"
 	" LEFT JOIN LATERAL (SELECT a.error_class, a.error, a.again FROM weir.answers a"
 	"   WHERE a.job_id = u.job_id AND a.stage = u.stage AND a.ordinal = u.ordinal"

@@ -408,6 +408,24 @@ static void bad_twice(void)
 	EXPECT_INT(answers_of("bad", "spent"), 2);
 }
 
+/* What fails otherwise between the two does not buy a third. */
+static void bad_between(void)
+{
+	fake_script("{'rules': ["
+		    "{'match': {'contains': 'amount 1003', 'times': 1}, 'do': {'answer': 'no'}},"
+		    "{'match': {'contains': 'amount 1003', 'times': 1}, 'do': {'status': 409}},"
+		    "{'match': {'contains': 'amount 1003'}, 'do': {'answer': 'no, never'}}]}");
+	struct job *job = asked_job("between", "ai_model=claude", 8);
+	job->items[3].failure = "bad_answer";
+	job->items[3].attempts = 0;
+	job_submit(job);
+	asked_begin();
+	finish_asked(job);
+	const struct asked_item *item = &asked_items(job, "claude", TITLES)[3];
+	EXPECT_INT(item->calls, 3);
+	EXPECT_INT(item->billed, 2);
+}
+
 /* A server that counts tokens by the billion, and gives every answer the same id. */
 static void absurd_answers(void)
 {
@@ -682,6 +700,7 @@ void add_asks_suite(void)
 	CU_add_test(s, "out of range, and is told", repaired_range);
 	CU_add_test(s, "a fence is taken off", fenced);
 	CU_add_test(s, "twice, and in another round well", bad_twice);
+	CU_add_test(s, "twice, with a failure between", bad_between);
 	CU_add_test(s, "with absurd counts, under one id", absurd_answers);
 	CU_add_test(s, "an answer that was cut", cut_answer);
 	CU_add_test(s, "an answer that was refused", refused_answer);
