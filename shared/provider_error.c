@@ -67,12 +67,26 @@ static void take_number(const json_t *object, struct told *out)
  * openrouter.ai/docs/api-reference/errors; OpenRouterTeam/ai-sdk-provider#24. */
 static void take_metadata(const json_t *metadata, struct told *out)
 {
-	out->flagged |= json_object_get(metadata, "flagged_input") != NULL;
+	out->flagged |= json_object_get(metadata, "flagged_input") ||
+			json_array_size(json_object_get(metadata, "reasons")) > 0;
 	out->upstream |= *json_text_of(metadata, "provider_name") &&
 			 !json_is_true(json_object_get(metadata, "is_byok"));
 }
 
 static void take(const json_t *value, struct told *out, int depth);
+
+/* Google's: cloud.google.com/apis/design/errors, RetryInfo, QuotaFailure, ErrorInfo. */
+static void take_detail(const json_t *detail, struct told *out)
+{
+	const json_t *violations = json_object_get(detail, "violations");
+
+	if (!*out->wait)
+		out->wait = json_text_of(detail, "retryDelay");
+	if (!*out->quota)
+		out->quota = json_text_of(json_array_get(violations, 0), "quotaId");
+	if (!*out->reason)
+		out->reason = json_text_of(detail, "reason");
+}
 
 static void take_object(const json_t *object, struct told *out, int depth)
 {
@@ -95,11 +109,9 @@ static void take_object(const json_t *object, struct told *out, int depth)
 		out->message = first_text(object, messages);
 	take_number(object, out);
 	take_metadata(json_object_get(object, "metadata"), out);
-	json_array_foreach(json_object_get(object, "details"), i, detail)
-	{
-		if (!*out->wait)
-			out->wait = json_text_of(detail, "retryDelay");
-	}
+	json_array_foreach(json_object_get(object, "details"), i, detail) take_detail(detail, out);
+	if (!*out->reason)
+		out->reason = json_text_of(json_object_get(object, "innererror"), "code");
 	for (i = 0; inner[i] && !*out->message; i++)
 		take(json_object_get(object, inner[i]), out, depth + 1);
 }
@@ -120,7 +132,8 @@ static void take(const json_t *value, struct told *out, int depth)
 
 void error_take(const json_t *error, struct told *out)
 {
-	*out = (struct told){.type = "", .code = "", .message = "", .wait = ""};
+	*out = (struct told){
+		.type = "", .code = "", .reason = "", .message = "", .wait = "", .quota = ""};
 	take(error, out, 0);
 	/* "error" as a type says no more than that there is one. */
 	if (strcmp(out->type, "error") == 0)

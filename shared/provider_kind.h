@@ -92,7 +92,9 @@ void usage_of_completions(const json_t *usage, const char *model, bool text, str
 struct told {
 	int status; /* that it names, of 400 to 599, by number or digits; 0: none */
 	const char *type, *code, *message;
-	const char *wait; /* "2s": not before */
+	const char *reason; /* another word, of what stands within */
+	const char *wait;   /* "2s": not before */
+	const char *quota;  /* the name of the one that is used up */
 	char number[24];  /* code, where it is a number */
 	bool upstream;	  /* of a server behind, with the key and the bill of whoever runs this one */
 	bool flagged;	  /* the request was held back for what it says */

@@ -1,6 +1,7 @@
 /* What the errors of providers mean. Sources: anthropic-sdk-python, src/anthropic/_base_client.py
  * (retries, Retry-After), _exceptions.py and types/shared/ (types of errors); openai-openapi,
  * openapi.yaml, and its guide to error codes. */
+#include <ctype.h>
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -46,7 +47,7 @@ static int64_t within_bounds(double ms)
 {
 	if (isnan(ms) || ms < 0)
 		return -1;
-	return ms < (double)WEIR_RETRY_AFTER_MAX ? (int64_t)ceil(ms) : WEIR_RETRY_AFTER_MAX;
+	return ms < PROVIDER_WAIT_MAX_MS ? (int64_t)ceil(ms) : PROVIDER_WAIT_MAX_MS;
 }
 
 /* "1.5", or "1h2m3.5s" and "20ms" as Go writes durations. -1: it is none. */
@@ -105,6 +106,17 @@ int64_t provider_now_ms(const struct http_response *r)
 	return ms >= 0 ? ms : clock_wall_us() / 1000;
 }
 
+/* Some tell a time since 1970, in seconds or milliseconds, where others tell a duration: no server
+ * asks to be left alone for thirty years. -1: it is none. OpenRouter, X-RateLimit-Reset. */
+static int64_t epoch_ms(const char *text)
+{
+	double number = text[strspn(text, "0123456789.")] ? -1 : strtod(text, NULL);
+
+	if (number < 1e9 || number >= 1e14)
+		return -1;
+	return (int64_t)(number < 1e11 ? number * 1000 : number);
+}
+
 int64_t wait_of(const struct http_response *r, struct weir_text value, int64_t unit_ms)
 {
 	char text[64];
@@ -112,14 +124,72 @@ int64_t wait_of(const struct http_response *r, struct weir_text value, int64_t u
 
 	if (!copy_text(value, text))
 		return -1;
-	ms = duration_ms(text, unit_ms);
-	if (ms >= 0)
-		return ms;
-	ms = date_ms(text);
+	ms = epoch_ms(text);
+	if (ms < 0) {
+		ms = duration_ms(text, unit_ms);
+		if (ms >= 0)
+			return ms;
+		ms = date_ms(text);
+	}
 	if (ms < 0)
 		return -1;
 	ms -= provider_now_ms(r);
 	return within_bounds(ms > 0 ? (double)ms : 0);
+}
+
+/* What a unit in words is; 0: none. */
+static double unit_of(const char *word)
+{
+	static const struct {
+		const char *begin;
+		double ms;
+	} units[] = {{"ms", 1},	   {"milli", 1},   {"s", 1000},
+		     {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strncasecmp(word, units[i].begin, strlen(units[i].begin)) == 0)
+			return units[i].ms;
+	}
+	return isalpha((unsigned char)*word) || (*word && strchr("-/:", *word)) ? 0 : 1000;
+}
+
+/* "2.5s.", "6 seconds", "1m30s", "\": \"2s\"": a duration that a sentence goes on with. 0: none. */
+static int64_t spoken_ms(const char *text)
+{
+	double total = 0;
+
+	text += strspn(text, " :=\\\"'");
+	while (*text >= '0' && *text <= '9') {
+		char *end;
+		double number = strtod(text, &end), ms;
+
+		text = end + strspn(end, " ");
+		ms = unit_of(text);
+		if (ms == 0 || !isalpha((unsigned char)*text))
+			return ms == 0 ? 0 : within_bounds(total + number * ms);
+		total += number * ms;
+		while (isalpha((unsigned char)*text))
+			text++;
+		if (text[0] == ' ' && isdigit((unsigned char)text[1]))
+			text++;
+	}
+	return within_bounds(total);
+}
+
+/* Gemini, Groq, OpenAI and Azure say it in their messages; gateways put Google's RetryInfo there as
+ * text. */
+static int64_t message_wait_ms(const char *message)
+{
+	static const char *const before[] = {"retry in ", "try again in ", "retry after ",
+					     "retryDelay"};
+	int64_t ms = 0;
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]) && ms == 0; i++) {
+		const char *at = strcasestr(message, before[i]);
+
+		ms = at ? spoken_ms(at + strlen(before[i])) : 0;
+	}
+	return ms;
 }
 
 /* 0: it does not say. "At once" is a millisecond. */
@@ -171,6 +241,29 @@ static const struct {
 	{"capacity_exceeded", {REPLY_THROTTLED, false, "overloaded"}},
 	{"Arrearage", {REPLY_STOP, false, "billing"}},
 	{"DeploymentNotFound", {REPLY_STOP, false, "no_model"}},
+	/* LiteLLM (litellm#22726), Fireworks, Volcengine, Moonshot, new-api. */
+	{"budget_exceeded", {REPLY_STOP, false, "billing"}},
+	{"ACCOUNT_SUSPENDED", {REPLY_STOP, false, "billing"}},
+	{"AccountOverdueError", {REPLY_STOP, false, "billing"}},
+	{"exceeded_current_quota_error", {REPLY_STOP, false, "billing"}},
+	{"insufficient_balance", {REPLY_STOP, false, "billing"}},
+	{"insufficient_credits", {REPLY_STOP, false, "billing"}},
+	{"insufficient_user_quota", {REPLY_STOP, false, "billing"}},
+	/* Google, in the reason of its details. */
+	{"API_KEY_INVALID", {REPLY_STOP, false, "bad_key"}},
+	/* Groq, Mistral, GitHub, Volcengine. */
+	{"model_decommissioned", {REPLY_STOP, false, "no_model"}},
+	{"invalid_model", {REPLY_STOP, false, "no_model"}},
+	{"invalid_model_id", {REPLY_STOP, false, "no_model"}},
+	{"unknown_model", {REPLY_STOP, false, "no_model"}},
+	{"unsupported_model", {REPLY_STOP, false, "no_model"}},
+	{"model_not_supported", {REPLY_STOP, false, "no_model"}},
+	{"ModelNotOpen", {REPLY_STOP, false, "no_model"}},
+	{"InvalidEndpointOrModel.NotFound", {REPLY_STOP, false, "no_model"}},
+	/* OpenAI: what the models file sets is the same for each item. */
+	{"unsupported_parameter", {REPLY_STOP, false, "bad_setting"}},
+	{"unsupported_value", {REPLY_STOP, false, "bad_setting"}},
+	{"unknown_parameter", {REPLY_STOP, false, "bad_setting"}},
 	/* Groq: what the model wrote is not the JSON that was asked for; it may be the next time.
 	 */
 	{"json_validate_failed", {REPLY_RETRY, false, "bad_answer"}},
@@ -188,7 +281,29 @@ static const struct {
 	{"reached your specified api usage limits", {REPLY_STOP, false, "billing"}},
 	{"exceeded your current quota", {REPLY_STOP, false, "billing"}},
 	{"requires more credits", {REPLY_STOP, false, "billing"}},
+	{"budget has been exceeded", {REPLY_STOP, false, "billing"}}, /* LiteLLM: a 400 */
+	{"exceededbudget", {REPLY_STOP, false, "billing"}},
+	{"crossed budget", {REPLY_STOP, false, "billing"}},
+	{"insufficient balance", {REPLY_STOP, false, "billing"}},    /* DeepSeek, MiniMax */
+	{"balance is insufficient", {REPLY_STOP, false, "billing"}}, /* SiliconFlow */
+	{"\xE4\xBD\x99\xE9\xA2\x9D\xE4\xB8\x8D\xE8\xB6\xB3",
+	 {REPLY_STOP, false, "billing"}}, /* Zhipu: the balance does not suffice, a 429 */
+	{"is suspended", {REPLY_STOP, false, "billing"}},      /* Moonshot, Fireworks */
 	{"api key not valid", {REPLY_STOP, false, "bad_key"}}, /* Gemini: a 400 */
+	{"incorrect api key", {REPLY_STOP, false, "bad_key"}}, /* xAI: a 400 */
+	{"invalid api key", {REPLY_STOP, false, "bad_key"}},
+	/* 400s of DeepSeek, LiteLLM, OpenRouter, and others. */
+	{"model not exist", {REPLY_STOP, false, "no_model"}},
+	{"invalid model name", {REPLY_STOP, false, "no_model"}},
+	{"invalid model id", {REPLY_STOP, false, "no_model"}},
+	{"invalid model:", {REPLY_STOP, false, "no_model"}},
+	{"is not a valid model", {REPLY_STOP, false, "no_model"}},
+	{"has been decommissioned", {REPLY_STOP, false, "no_model"}},
+	{"unknown model", {REPLY_STOP, false, "no_model"}},
+	{"unsupported model", {REPLY_STOP, false, "no_model"}},
+	{"unsupported parameter", {REPLY_STOP, false, "bad_setting"}},
+	{"unsupported value", {REPLY_STOP, false, "bad_setting"}},
+	{"unrecognized request argument", {REPLY_STOP, false, "bad_setting"}},
 	/* More than a minute's limit in one request. */
 	{"request too large for", {REPLY_REFUSED, false, "bad_request"}},
 	/* Azure API Management: a 403 with Retry-After. learn.microsoft.com, quota policy */
@@ -198,6 +313,34 @@ static const struct {
 	{"failed to get response from provider", {REPLY_RETRY, false, "provider_error"}},
 };
 
+/* Moderation holds back what an item says: the next one may pass. Parts of types and codes, and of
+ * messages, by the vendors that write them: Azure, OpenAI, LiteLLM, DashScope, new-api, Volcengine,
+ * Bedrock. */
+static const char *const moderation_words[] = {
+	"content_filter", "contentfilter", "content_policy", "contentpolicy",
+	"moderation",	  "sensitive",	   "datainspection", "data_inspection",
+	"responsibleai",  "guardrail",	   "invalid_prompt"};
+/* Azure, Anthropic, DeepSeek, xAI, OpenAI, OpenRouter, DashScope, MiniMax, Zhipu. */
+static const char *const moderation_phrases[] = {"content management policy",
+						 "content filtering policy",
+						 "content policy",
+						 "contentpolicyviolation",
+						 "content exists risk",
+						 "violates usage guidelines",
+						 "violating our usage policy",
+						 "input flagged",
+						 "flagged by moderation",
+						 "requires moderation",
+						 "datainspectionfailed",
+						 "inappropriate content",
+						 "sensitive words",
+						 "sensitive content",
+						 "new_sensitive",
+						 "safety system",
+						 "prohibited_content",
+						 "\xE6\x95\x8F\xE6\x84\x9F\xE5\x86\x85"
+						 "\xE5\xAE\xB9"};
+
 static const struct {
 	int status;
 	struct meaning meaning;
@@ -206,9 +349,16 @@ static const struct {
 	{402, {REPLY_STOP, false, "billing"}},
 	{403, {REPLY_STOP, false, "not_allowed"}},
 	{404, {REPLY_STOP, false, "not_found"}},
+	{405, {REPLY_STOP, false, "not_found"}},
+	{406, {REPLY_STOP, false, "not_allowed"}},
+	{407, {REPLY_STOP, false, "not_allowed"}},
 	{408, {REPLY_RETRY, false, "provider_timeout"}},
 	{409, {REPLY_RETRY, false, "provider_conflict"}},
-	{425, {REPLY_RETRY, false, "provider_conflict"}},
+	{410, {REPLY_STOP, false, "not_found"}},
+	{412, {REPLY_STOP, false, "not_allowed"}},
+	{415, {REPLY_STOP, false, "not_allowed"}},
+	{424, {REPLY_RETRY, false, "provider_error"}}, /* TGI, Bedrock: the model failed */
+	{425, {REPLY_RETRY, false, "provider_error"}},
 	{429, {REPLY_THROTTLED, true, "rate_limited"}},
 	{498, {REPLY_THROTTLED, false, "overloaded"}}, /* Groq: capacity */
 	{503, {REPLY_THROTTLED, false, "overloaded"}},
@@ -245,7 +395,31 @@ static const struct {
 
 static bool is_word(const struct told *t, const char *word)
 {
-	return strcasecmp(t->type, word) == 0 || strcasecmp(t->code, word) == 0;
+	return strcasecmp(t->type, word) == 0 || strcasecmp(t->code, word) == 0 ||
+	       strcasecmp(t->reason, word) == 0;
+}
+
+static bool has_part(const char *text, const char *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcasestr(text, parts[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Not where the status says that it is about something else. */
+static bool is_moderation(const struct told *t)
+{
+	size_t words_n = sizeof(moderation_words) / sizeof(moderation_words[0]);
+
+	if (t->status == 401 || t->status == 402 || t->status == 404 || t->status == 429)
+		return false;
+	return t->flagged || has_part(t->type, moderation_words, words_n) ||
+	       has_part(t->code, moderation_words, words_n) ||
+	       has_part(t->reason, moderation_words, words_n) ||
+	       has_part(t->message, moderation_phrases,
+			sizeof(moderation_phrases) / sizeof(moderation_phrases[0]));
 }
 
 static int status_of(const struct told *t)
@@ -274,6 +448,8 @@ static struct meaning meaning_of_status(int status)
 
 static struct meaning meaning_of_words(const struct told *t)
 {
+	if (is_moderation(t))
+		return (struct meaning){REPLY_REFUSED, false, "refused_answer"};
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
 		if (strcasestr(t->message, phrases[i].phrase))
 			return phrases[i].meaning;
@@ -282,8 +458,6 @@ static struct meaning meaning_of_words(const struct told *t)
 		if (is_word(t, words[i].word))
 			return words[i].meaning;
 	}
-	if (t->flagged)
-		return (struct meaning){REPLY_REFUSED, false, "bad_request"};
 	return meaning_of_status(status_of(t));
 }
 
@@ -293,14 +467,31 @@ static bool is_upstream(const struct told *t)
 	return t->upstream || is_word(t, "upstream_error");
 }
 
+/* A failure of the server's, also where it is told as 424 or 425. */
+static bool is_servers(int status) { return status / 100 == 5 || status == 424 || status == 425; }
+
+/* A quota may be of a minute or of a bill, in the same words (Google's 429:
+ * RooCodeInc/Roo-Code#3883). One with a time at which it fills again, or of a minute by its name,
+ * is a limit. after_ms: what the server asks to wait, 0: nothing. */
+static bool is_limit(const struct told *t, int64_t after_ms)
+{
+	if (!strcasestr(t->message, "exceeded your current quota") &&
+	    !is_word(t, "insufficient_quota"))
+		return false;
+	return (after_ms > 0 && after_ms < PROVIDER_WAIT_MAX_MS) ||
+	       strcasestr(t->quota, "PerMinute");
+}
+
 /* A 5xx is an outage: what it says within is about a call that the caller did not make, and no
  * reason to stop a job, or to fail an item. Nor are the key, the bill and the models of a server
  * behind a gateway. But a limit is one wherever it is told. */
-static struct meaning meaning_of(const struct told *t, int http)
+static struct meaning meaning_of(const struct told *t, int http, int64_t after_ms)
 {
 	struct meaning m = meaning_of_words(t);
 
-	if (http / 100 == 5 && (m.kind == REPLY_STOP || m.kind == REPLY_REFUSED))
+	if (m.kind == REPLY_STOP && strcmp(m.code, "billing") == 0 && is_limit(t, after_ms))
+		m = (struct meaning){REPLY_THROTTLED, true, "rate_limited"};
+	if (is_servers(http) && (m.kind == REPLY_STOP || m.kind == REPLY_REFUSED))
 		return meaning_of_status(http);
 	if (m.kind == REPLY_STOP && is_upstream(t))
 		return (struct meaning){REPLY_RETRY, false, "provider_error"};
@@ -407,7 +598,7 @@ static int64_t error_wait_ms(const struct told *t, const struct http_response *r
 
 	if (ms == 0 && *t->wait)
 		ms = duration_ms(t->wait, 1000);
-	return ms > 0 ? ms : 0;
+	return ms > 0 ? ms : message_wait_ms(t->message);
 }
 
 /* A gateway's own status may hide the one of the server behind it, which the error names. */
@@ -426,7 +617,7 @@ void reply_of_error(const struct model *m, int status, const json_t *error,
 
 	error_take(error, &t);
 	t.status = status_of_both(status, t.status);
-	meaning = meaning_of(&t, status);
+	meaning = meaning_of(&t, status, error_wait_ms(&t, r));
 	obey(r, &meaning);
 	out->kind = meaning.kind;
 	out->fleet = meaning.fleet && meaning.kind == REPLY_THROTTLED;

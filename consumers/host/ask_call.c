@@ -193,8 +193,9 @@ static bool is_charged(struct ask *ask)
 /* What may as well be the provider's own trouble; all else is about this item alone. */
 static bool may_be_outage(const char *code)
 {
-	static const char *const codes[] = {"provider_error", "provider_timeout", "bad_response",
-					    "http_timeout",   "http_cut",	  "http_failed"};
+	static const char *const codes[] = {"provider_error",	 "provider_timeout", "bad_response",
+					    "provider_conflict", "http_timeout",     "http_cut",
+					    "http_failed"};
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
 		if (strcmp(code, codes[i]) == 0)
 			return true;

@@ -13,6 +13,8 @@
 #define PROVIDER_RESPONSE_MAX (4u << 20) /* bytes of one answer */
 #define PROVIDER_ID_MAX 128
 #define PROVIDER_URL_MAX 1024
+/* No server is waited for longer at a time, whatever it says: then it is asked again. */
+#define PROVIDER_WAIT_MAX_MS 3600000
 
 /* What became of a request. */
 enum reply_kind {

@@ -15,6 +15,8 @@
 #define NGINX(title)                                                                               \
 	"<html>\r\n<head><title>" title "</title></head>\r\n<body>\r\n<center><h1>" title          \
 	"</h1></center>\r\n<hr><center>nginx</center>\r\n"
+#define NOW_DATE "Date: Thu, 01 Jan 2026 00:00:00 GMT|"
+#define GOOGLES "You exceeded your current quota, please check your plan and billing details."
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT|"
 
 static const struct error_case {
@@ -177,7 +179,7 @@ static const struct error_case {
 	{&gpt, 403, "",
 	 "{'error':{'message':'m','code':403,'metadata':{'reasons':['violence'],'flagged_input':"
 	 "'..','provider_name':'OpenAI','model_slug':'s'}}}",
-	 REPLY_REFUSED, 0, false, "bad_request", "m"},
+	 REPLY_REFUSED, 0, false, "refused_answer", "m"},
 	{&gpt, 200, "",
 	 "{'error':{'message':'m','code':429,'metadata':{'raw':'r','provider_name':'BaseTen'}}}",
 	 REPLY_THROTTLED, 0, true, "rate_limited", "m"},
@@ -262,7 +264,7 @@ static const struct error_case {
 	{&gpt, 500, "Retry-After: 1|", "", REPLY_RETRY, 1000, false, "provider_error", ""},
 	{&gpt, 429, "Retry-After: -5|", "", REPLY_THROTTLED, 0, true, "rate_limited", ""},
 	{&gpt, 429, "Retry-After: nan|", "", REPLY_THROTTLED, 0, true, "rate_limited", ""},
-	{&gpt, 429, "Retry-After: 1e300|", "", REPLY_THROTTLED, WEIR_RETRY_AFTER_MAX, true,
+	{&gpt, 429, "Retry-After: 1e300|", "", REPLY_THROTTLED, PROVIDER_WAIT_MAX_MS, true,
 	 "rate_limited", ""},
 	{&gpt, 429, "Retry-After: whenever|", "", REPLY_THROTTLED, 0, true, "rate_limited", ""},
 	{&gpt, 400, "Retry-After: 2|", "", REPLY_REFUSED, 0, false, "bad_request", ""},
@@ -270,6 +272,146 @@ static const struct error_case {
 	 "x-ratelimit-limit-requests: 60|x-ratelimit-remaining-requests: 0|"
 	 "x-ratelimit-reset-requests: 1m0.5s|",
 	 "", REPLY_THROTTLED, 60500, true, "rate_limited", ""},
+
+	/* a time since 1970 is one; nothing is waited for longer than an hour */
+	{&gpt, 429, NOW_DATE "Retry-After: 1767225630|", "", REPLY_THROTTLED, 30000, true,
+	 "rate_limited", ""},
+	{&gpt, 429, NOW_DATE "Retry-After: 1767225630500|", "", REPLY_THROTTLED, 30500, true,
+	 "rate_limited", ""},
+	{&gpt, 429, NOW_DATE "Retry-After: 1767225500|", "", REPLY_THROTTLED, 1, true,
+	 "rate_limited", ""},
+	{&gpt, 429, NOW_DATE "Retry-After: 1798761600|", "", REPLY_THROTTLED, PROVIDER_WAIT_MAX_MS,
+	 true, "rate_limited", ""},
+	{&gpt, 429, "Retry-After: 31536000|", "", REPLY_THROTTLED, PROVIDER_WAIT_MAX_MS, true,
+	 "rate_limited", ""},
+	{&gpt, 429,
+	 NOW_DATE "x-ratelimit-limit-requests: 60|x-ratelimit-remaining-requests: 0|"
+		  "x-ratelimit-reset-requests: 1767225610|",
+	 "", REPLY_THROTTLED, 10000, true, "rate_limited", ""},
+	/* and messages tell it, too */
+	{&gpt, 429, "", CODE("rate_limit_exceeded", "Please try again in 1m2.5s. Visit"),
+	 REPLY_THROTTLED, 62500, true, "rate_limited", ""},
+	{&gpt, 429, "", CODE("rate_limit_exceeded", "Please try again in 20ms."), REPLY_THROTTLED,
+	 20, true, "rate_limited", ""},
+	{&gpt, 429, "", CODE("429", "Please retry after 6 seconds."), REPLY_THROTTLED, 6000, true,
+	 "rate_limited", ""},
+	{&gpt, 429, "", CODE("429", "try again in 1 minute 5 seconds"), REPLY_THROTTLED, 65000,
+	 true, "rate_limited", ""},
+	{&gpt, 429, "", CODE("429", "retry after 5"), REPLY_THROTTLED, 5000, true, "rate_limited",
+	 ""},
+	{&gpt, 429, "", CODE("429", "retry after 2026-01-01"), REPLY_THROTTLED, 0, true,
+	 "rate_limited", ""},
+	{&gpt, 429, "", CODE("429", "try again in 5 requests"), REPLY_THROTTLED, 0, true,
+	 "rate_limited", ""},
+	{&gpt, 429, "Retry-After: 3|", CODE("429", "try again in 5 s"), REPLY_THROTTLED, 3000, true,
+	 "rate_limited", ""},
+
+	/* a quota that fills again is no bill */
+	{&gpt, 429, "",
+	 "[{'error':{'code':429,'message':'" GOOGLES
+	 " Please retry in 2.5s.','status':'RESOURCE_EXHAUSTED','details':[{'@type':"
+	 "'type.googleapis.com/google.rpc.RetryInfo','retryDelay':'2s'}]}}]",
+	 REPLY_THROTTLED, 2000, true, "rate_limited", "exceeded your current quota"},
+	{&gpt, 429, "", "{'error':{'code':429,'message':'" GOOGLES " Please retry in 2.5s.'}}",
+	 REPLY_THROTTLED, 2500, true, "rate_limited", "429"},
+	{&gpt, 429, "",
+	 "{'error':{'message':'litellm.RateLimitError: VertexAIException - {\\'error\\':"
+	 "{\\'message\\': \\'" GOOGLES "\\', \\'retryDelay\\': \\'7s\\'}}','code':'429'}}",
+	 REPLY_THROTTLED, 7000, true, "rate_limited", "VertexAIException"},
+	{&gpt, 429, "Retry-After: 4|", "{'error':{'code':429,'message':'" GOOGLES "'}}",
+	 REPLY_THROTTLED, 4000, true, "rate_limited", ""},
+	{&gpt, 429, "",
+	 "{'error':{'code':429,'message':'" GOOGLES "','details':[{'violations':[{'quotaId':"
+	 "'GenerateRequestsPerMinutePerProjectPerModel-FreeTier'}]}]}}",
+	 REPLY_THROTTLED, 0, true, "rate_limited", ""},
+	{&gpt, 429, "",
+	 "{'error':{'code':429,'message':'" GOOGLES "','details':[{'violations':[{'quotaId':"
+	 "'GenerateRequestsPerDayPerProjectPerModel-FreeTier'}]},{'retryDelay':'40000s'}]}}",
+	 REPLY_STOP, 0, false, "billing", ""},
+	{&gpt, 429, "", "{'error':{'code':429,'message':'" GOOGLES "'}}", REPLY_STOP, 0, false,
+	 "billing", ""},
+
+	/* what an item says is held back: the others go on */
+	{&gpt, 403, "",
+	 "{'error':{'code':403,'message':'Input flagged','metadata':{'reasons':['violence'],"
+	 "'flagged_input':'kill'}}}",
+	 REPLY_REFUSED, 0, false, "refused_answer", "Input flagged"},
+	{&gpt, 400, "",
+	 "{'error':{'message':'The response was filtered','type':null,'param':'prompt','code':"
+	 "'content_filter','status':400,'innererror':{'code':'ResponsibleAIPolicyViolation'}}}",
+	 REPLY_REFUSED, 0, false, "refused_answer", "content_filter"},
+	{&gpt, 400, "",
+	 "{'error':{'message':'m','code':null,'innererror':{'code':'ResponsibleAIPolicyViolation'}}"
+	 "}",
+	 REPLY_REFUSED, 0, false, "refused_answer", "m"},
+	{&gpt, 403, "",
+	 "{'code':'The caller does not have permission to execute the specified operation','error':"
+	 "'Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO'}",
+	 REPLY_REFUSED, 0, false, "refused_answer", "SAFETY_CHECK_TYPE_BIO"},
+	{&gpt, 400, "", CODE("invalid_request_error", "Content Exists Risk"), REPLY_REFUSED, 0,
+	 false, "refused_answer", "Content Exists Risk"},
+	{&gpt, 400, "", CODE("data_inspection_failed", "m"), REPLY_REFUSED, 0, false,
+	 "refused_answer", ""},
+	{&gpt, 400, "", CODE("sensitive_words_detected", "m"), REPLY_REFUSED, 0, false,
+	 "refused_answer", ""},
+	{&gpt, 400, "", CODE("invalid_prompt", "your prompt was flagged"), REPLY_REFUSED, 0, false,
+	 "refused_answer", ""},
+	{&gpt, 400, "",
+	 "{'error':{'message':'litellm.BadRequestError: litellm.ContentPolicyViolationError: "
+	 "AzureException','type':null,'param':null,'code':'400'}}",
+	 REPLY_REFUSED, 0, false, "refused_answer", ""},
+	{&gpt, 200, "",
+	 "{'base_resp':{'status_code':1026,'status_msg':'input new_sensitive'},'choices':null}",
+	 REPLY_REFUSED, 0, false, "refused_answer", "1026"},
+	{&claude, 400, "",
+	 ERROR("invalid_request_error", "Output blocked by content filtering policy"),
+	 REPLY_REFUSED, 0, false, "refused_answer", ""},
+	{&gpt, 403, "", CODE("forbidden", "This key may not use it"), REPLY_STOP, 0, false,
+	 "not_allowed", ""},
+
+	/* failures of the server's that are told as something else */
+	{&compatible, 424, "",
+	 "{'error':'Request failed during generation','error_type':"
+	 "'generation'}",
+	 REPLY_RETRY, 0, false, "provider_error", "generation"},
+	{&compatible, 424, "", "{'message':'The model returned an error','originalStatusCode':400}",
+	 REPLY_RETRY, 0, false, "provider_error", "returned an error"},
+	{&gpt, 425, "", "", REPLY_RETRY, 0, false, "provider_error", ""},
+
+	/* models, bills and settings that are refused as bad requests */
+	{&gpt, 400, "", CODE("invalid_request_error", "Model Not Exist"), REPLY_STOP, 0, false,
+	 "no_model", "Model Not Exist"},
+	{&gpt, 400, "", CODE("model_decommissioned", "m"), REPLY_STOP, 0, false, "no_model", ""},
+	{&gpt, 400, "",
+	 "{'object':'error','message':'Invalid model: x','type':'invalid_model','code':'1500'}",
+	 REPLY_STOP, 0, false, "no_model", "Invalid model: x"},
+	{&gpt, 400, "",
+	 "{'error':{'message':'/chat/completions: Invalid model name passed in model=x. Call "
+	 "`/v1/models`','type':'invalid_request_error','param':'model','code':'400'}}",
+	 REPLY_STOP, 0, false, "no_model", ""},
+	{&gpt, 400, "", "{'error':{'message':'a/b is not a valid model ID','code':400}}",
+	 REPLY_STOP, 0, false, "no_model", ""},
+	{&gpt, 400, "",
+	 "{'error':{'message':'Budget has been exceeded! Current cost: 26.0','type':"
+	 "'budget_exceeded','param':null,'code':'400'}}",
+	 REPLY_STOP, 0, false, "billing", "Budget"},
+	{&gpt, 429, "",
+	 "{'error':{'message':'ExceededBudget: User=u over budget','type':'budget_exceeded',"
+	 "'code':'429'}}",
+	 REPLY_STOP, 0, false, "billing", ""},
+	{&gpt, 412, "",
+	 "{'error':{'object':'error','code':'ACCOUNT_SUSPENDED','message':'Account is suspended'}}",
+	 REPLY_STOP, 0, false, "billing", ""},
+	{&gpt, 412, "", "", REPLY_STOP, 0, false, "not_allowed", ""},
+	{&gpt, 405, "", "", REPLY_STOP, 0, false, "not_found", "calls go to"},
+	{&gpt, 407, "", "", REPLY_STOP, 0, false, "not_allowed", ""},
+	{&gpt, 410, "", "", REPLY_STOP, 0, false, "not_found", ""},
+	{&gpt, 400, "", CODE("unsupported_parameter", "Use max_completion_tokens instead"),
+	 REPLY_STOP, 0, false, "bad_setting", ""},
+	{&gpt, 400, "", CODE("unsupported_value", "m"), REPLY_STOP, 0, false, "bad_setting", ""},
+	{&gpt, 400, "",
+	 "{'code':'Client specified an invalid argument','error':'Incorrect API key'}", REPLY_STOP,
+	 0, false, "bad_key", ""},
 
 	/* x-should-retry */
 	{&claude, 400, "x-should-retry: true|", "", REPLY_RETRY, 0, false, "bad_request", ""},
@@ -315,7 +457,7 @@ static void a_date_without_another(void)
 	struct reply r;
 
 	read_case(&gpt, 429, "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT|", "", &r);
-	CU_ASSERT_EQUAL(r.after_ms, WEIR_RETRY_AFTER_MAX);
+	CU_ASSERT_EQUAL(r.after_ms, PROVIDER_WAIT_MAX_MS);
 	read_case(&gpt, 429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT|", "", &r);
 	CU_ASSERT_EQUAL(r.after_ms, 1);
 }
