@@ -6,6 +6,7 @@
 #include "weir/utf8.h"
 
 #define DEPTH_MAX 32
+#define TOKEN_MAX 40
 #define STEPS_EACH 16 /* of each character of the text, */
 #define STEPS_FREE 65536
 
@@ -83,16 +84,58 @@ static size_t leaked_channels(struct weir_text text)
 	return end;
 }
 
+/* The user's turn that a text begins with, up to the model's own; 0: none. */
+static size_t repeated_prompt(struct weir_text text)
+{
+	static const char *const turns[][2] = {
+		{"User:", "\nAssistant:"},
+		{"Human:", "\nAssistant:"},
+		{"### Instruction", "\n### Response"},
+		{"### User", "\n### Assistant"},
+		{"### Human", "\n### Assistant"},
+		{"<|im_start|>", "<|im_start|>assistant"},
+		{"<|start_header_id|>", "<|start_header_id|>assistant"},
+		{"<start_of_turn>user", "<start_of_turn>model"},
+		{"<|user|>", "<|assistant|>"},
+		{"[INST]", "[/INST]"},
+	};
+
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+		size_t size = strlen(turns[i][1]);
+		const char *own = begins(text, 0, turns[i][0]) > 0
+					  ? memmem(text.data, text.size, turns[i][1], size)
+					  : NULL;
+
+		if (own != NULL)
+			return (size_t)(own - text.data) + size;
+	}
+	return 0;
+}
+
+static size_t begins_at(struct weir_text text)
+{
+	size_t at = leaked_channels(text);
+
+	return at > 0 ? at : repeated_prompt(text);
+}
+
 void answer_visible(struct weir_text text, struct buffer *out, bool *open)
 {
-	size_t at = leaked_channels(text), begin = out->size, kind = 0, size;
+	size_t at = begins_at(text), begin = out->size, kind = 0, size;
+	bool final = false;
 
 	*open = false;
 	while (at < text.size) {
 		bool mark = text.data[at] == '<' || text.data[at] == '[' || text.data[at] == '\xE2';
 
 		size = 0;
-		if (mark && *open) {
+		if (mark && !final && (!*open || kind >= THOUGHTS - CHANNELS) &&
+		    begins(text, at, final_channel) > 0) {
+			final = true;
+			*open = false;
+			out->size = begin;
+			size = strlen(final_channel);
+		} else if (mark && *open) {
 			size = end_at(text, at, kind);
 			*open = size == 0;
 		} else if (mark && (size = tag_at(text, at, false, &kind)) > 0) {
@@ -343,29 +386,64 @@ static size_t broken_end(struct weir_text text, size_t at)
 	return naive > aware ? naive : aware;
 }
 
-/* What begins a message of somebody else's, whom the model goes on to play. */
-static bool is_turn(struct weir_text text, size_t at)
-{
-	static const char *const tokens[] = {"<|im_start|>user",
-					     "<|start_header_id|>user",
-					     "<|user|>",
-					     "<start_of_turn>user",
-					     "[INST]",
-					     "<|start|>user",
-					     "<\xEF\xBD\x9CUser\xEF\xBD\x9C>"};
-	static const char *const lines[] = {"User:", "Human:", "### User", "### Instruction",
-					    "### Human"};
-	bool line = at == 0 || text.data[at - 1] == '\n';
+/* ---- turns ---- */
 
-	if (strchr("<[uUhH#", text.data[at]) == NULL)
-		return false;
+/* <|NAME|>, also with the wide bars of DeepSeek's. */
+static bool is_bar_token(struct weir_text text, size_t at)
+{
+	static const char *const bars[][2] = {{"<|", "|>"}, {"<\xEF\xBD\x9C", "\xEF\xBD\x9C>"}};
+	size_t left = text.size - at < TOKEN_MAX ? text.size - at : TOKEN_MAX;
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t size = begins(text, at, bars[i][0]);
+		const char *from = text.data + at + size, *end;
+
+		if (size == 0)
+			continue;
+		end = memmem(from, left - size, bars[i][1], strlen(bars[i][1]));
+		if (end != NULL && memchr(from, '\n', (size_t)(end - from)) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* The other special tokens that end a turn, or begin one. Sources: tokenizer_config.json of Llama
+ * 2, Gemma, Command R, Granite and MiniMax; chat templates of Hugging Face. */
+static bool is_plain_token(struct weir_text text, size_t at)
+{
+	static const char *const tokens[] = {
+		"</s>",	  "<s>",	  "<eos>",	   "<bos>",	      "[EOS]",	 "[BOS]",
+		"<EOT>",  "[EOT]",	  "<end_of_turn>", "<start_of_turn>", "<turn|>", "<|turn>",
+		"[INST]", "[/INST]",	  "<eot>",	   "<eod>",	      "<end>",	 "[END]",
+		"<eom>",  "</assistant>", "[e~["};
+
 	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++)
 		if (begins(text, at, tokens[i]) > 0)
 			return true;
-	for (size_t i = 0; line && i < sizeof(lines) / sizeof(lines[0]); i++)
+	return false;
+}
+
+/* A line that begins a message of somebody else's, whom the model goes on to play. */
+static bool is_turn_line(struct weir_text text, size_t at)
+{
+	static const char *const lines[] = {"User:",	       "Human:",    "### User",
+					    "### Instruction", "### Human", "###Human"};
+
+	if ((at > 0 && text.data[at - 1] != '\n') || strchr("uUhH#", text.data[at]) == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		if (begins(text, at, lines[i]) > 0)
 			return true;
 	return false;
+}
+
+bool answer_turn_ends(struct weir_text text, size_t at)
+{
+	char c = text.data[at];
+
+	if (c == '<' || c == '[')
+		return is_bar_token(text, at) || is_plain_token(text, at);
+	return is_turn_line(text, at);
 }
 
 /* An attempt at the brace at s->at, which moves behind what was found. */
@@ -396,7 +474,7 @@ enum scanned answer_next(struct answer_scan *s, struct buffer *json, size_t *beg
 	for (; s->at < s->text.size; s->at++) {
 		enum scanned found;
 
-		if (s->found && is_turn(s->text, s->at))
+		if (s->found && answer_turn_ends(s->text, s->at))
 			return SCANNED_END;
 		if (s->text.data[s->at] != '{')
 			continue;

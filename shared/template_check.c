@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer_keys.h"
+#include "answer_opening.h"
 #include "answer_scan.h"
 #include "message_scan.h"
 #include "template_parts.h"
@@ -67,13 +69,21 @@ static bool is_less(const json_t *a, const json_t *b)
 	return json_number_value(a) < json_number_value(b);
 }
 
+/* Blanks are nothing. */
+static size_t length_of(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	size_t size = json_string_length(value);
+
+	return utf8_is_blank(text, size) ? 0 : characters(text, size);
+}
+
 /* What the bounds of a rule are about. */
 static json_t *measure(const struct rule *r, json_t *value)
 {
 	switch (r->type) {
 	case RULE_TEXT:
-		return json_integer((json_int_t)characters(json_string_value(value),
-							   json_string_length(value)));
+		return json_integer((json_int_t)length_of(value));
 	case RULE_LIST:
 		return json_integer((json_int_t)json_array_size(value));
 	default:
@@ -216,6 +226,16 @@ static bool is_number(const char *text)
 	return digits > 0 && text[at] == '\0';
 }
 
+/* "3.000" is three for some, and three thousand for others; "0.500" is the same for all. */
+static bool is_grouped(const char *text)
+{
+	const char *digits = text + (*text == '-');
+	size_t whole = strspn(digits, "0123456789");
+
+	return *digits != '0' && whole <= 3 && digits[whole] == '.' &&
+	       strspn(digits + whole + 1, "0123456789") == 3 && digits[whole + 4] == '\0';
+}
+
 /* The whole text is one number, as JSON writes it. NULL: no memory, or no number that fits. */
 static json_t *number_of(const char *text)
 {
@@ -243,7 +263,7 @@ static json_t *said(enum rule_type type, const json_t *value)
 		return json_true();
 	if (type == RULE_BOOLEAN && (strcmp(text, "false") == 0 || strcmp(text, "False") == 0))
 		return json_false();
-	if ((type == RULE_NUMBER || type == RULE_INTEGER) && is_number(text))
+	if ((type == RULE_NUMBER || type == RULE_INTEGER) && is_number(text) && !is_grouped(text))
 		return number_of(text);
 	return NULL;
 }
@@ -314,6 +334,32 @@ static int check_object(const struct template *t, json_t *found, struct buffer *
 	return rc;
 }
 
+/* ---- parsing ---- */
+
+static bool no_memory(const struct weir_error *why)
+{
+	return strcmp(why->code, "out_of_memory") == 0;
+}
+
+/* As an object, each of whose keys has one value. *twice: one has not. */
+static int parse(const char *json, size_t size, unsigned depth_max, json_t **out,
+		 struct weir_error *why)
+{
+	json_error_t fault = {.text = ""};
+	json_t *once;
+
+	if (message_parse_json(json, size, depth_max, out, why) < 0)
+		return -1;
+	once = json_loadb(json, size, JSON_REJECT_DUPLICATES, &fault);
+	if (once != NULL || answer_keys_agree(json, size)) {
+		json_decref(once);
+		return 0;
+	}
+	json_decref(*out);
+	*out = NULL;
+	return weir_fail(why, "bad_json", "a key stands twice in it, with different values");
+}
+
 /* ---- which object is the answer ---- */
 
 #define NOT_ONE "The answer has to be one JSON object and nothing else"
@@ -321,9 +367,17 @@ static int check_object(const struct template *t, json_t *found, struct buffer *
 /* What has been found so far; object NULL: nothing. */
 struct choice {
 	const struct template *template;
-	json_t *object;	     /* the last one that has a field of the template's */
-	json_t *other;	     /* one that has none, and there is no better one */
-	size_t end;	     /* of that in the text */
+	json_t *object; /* the last one that has a field of the template's */
+	json_t *root;	/* what that stands in, or the same */
+	json_t *other;	/* one that has none, and there is no better one */
+	size_t end;	/* of that in the text */
+	/* Of the last one that fits: what is kept of it; how many that differ from the one before
+	 * have been found; and whether each was said to be a draft. */
+	struct buffer kept;
+	size_t count;
+	bool drafts;
+	bool doubt;		 /* which of them is the answer is not said */
+	bool ended;		 /* the turn ended before the text did */
 	struct weir_error fault; /* why nothing of it can be taken; code "": none */
 };
 
@@ -331,6 +385,14 @@ static int refuse(struct choice *c, const char *why)
 {
 	weir_fail(&c->fault, "bad_answer", NOT_ONE ": %s.", why);
 	return -1;
+}
+
+static bool is_field(const struct template *t, const char *key)
+{
+	for (size_t i = 0; i < t->rule_count; i++)
+		if (strcmp(t->rules[i].name, key) == 0)
+			return true;
+	return false;
 }
 
 static bool has_field(const struct template *t, const json_t *object)
@@ -353,9 +415,8 @@ static void look_into(struct choice *c, json_t *value, unsigned depth, bool *sev
 	struct weir_error ignored;
 	size_t i;
 
-	if (json_is_string(value) && message_parse_json(json_string_value(value),
-							json_string_length(value),
-							ANSWER_DEPTH_MAX, &inner, &ignored) == 0)
+	if (json_is_string(value) && parse(json_string_value(value), json_string_length(value),
+					   ANSWER_DEPTH_MAX, &inner, &ignored) == 0)
 		value = inner;
 	if (json_is_object(value) && has_field(c->template, value)) {
 		*several |= c->object != NULL && !json_equal(c->object, value);
@@ -368,28 +429,75 @@ static void look_into(struct choice *c, json_t *value, unsigned depth, bool *sev
 	json_decref(inner);
 }
 
-/* Words before an object that is none of the answer's. */
-static bool is_example(struct weir_text before)
+/* What the template does not name tells whom an object is about: a company, or a key around it. */
+static bool names_alike(const struct template *t, json_t *one, json_t *other)
 {
-	static const char *const words[] = {"example", "e.g.", "for instance", "instead of",
-					    "would give", "would be", "rather than"};
-	char text[161];
-	size_t size = before.size < 160 ? before.size : 160;
+	const char *key;
+	json_t *value, *same;
 
-	memcpy(text, before.data + before.size - size, size);
-	text[size] = '\0';
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcasestr(text, words[i]) != NULL)
-			return true;
-	return false;
+	json_object_foreach(one, key, value)
+	{
+		same = json_object_get(other, key);
+		if (is_field(t, key))
+			continue;
+		if (same == NULL || json_typeof(same) != json_typeof(value))
+			return false;
+		if (!json_is_object(value) && !json_is_array(value) && !json_equal(value, same))
+			return false;
+	}
+	return true;
 }
 
-/* A whole object, which stands in the text behind `before`. It takes the place of the one before. */
-static int choose(struct choice *c, json_t *root, struct weir_text before, size_t end)
+static bool is_about_the_same(const struct choice *c, json_t *root, json_t *last_root, json_t *last)
 {
-	json_t *last = c->object;
+	const struct template *t = c->template;
+
+	return names_alike(t, root, last_root) && names_alike(t, last_root, root) &&
+	       names_alike(t, c->object, last) && names_alike(t, last, c->object);
+}
+
+/* Whether the words before one that fits say that it is the answer, and those before it are not. */
+static bool is_settled(const struct choice *c, enum opening opening, bool same)
+{
+	switch (opening) {
+	case OPENING_FINAL:
+		return true;
+	case OPENING_ANSWER:
+		return c->drafts && !c->doubt;
+	case OPENING_NONE:
+		return c->count == 1 && same;
+	default:
+		return false;
+	}
+}
+
+/* One that fits, beside those before it that do. */
+static void weigh(struct choice *c, struct buffer *kept, enum opening opening, bool same)
+{
+	bool equal = c->kept.size == kept->size && c->count > 0 &&
+		     memcmp(c->kept.data, kept->data, kept->size) == 0;
+
+	if (c->count == 0)
+		c->drafts = opening == OPENING_DRAFT;
+	if (c->count > 0 && !equal) {
+		c->doubt = !is_settled(c, opening, same);
+		c->drafts &= opening == OPENING_DRAFT;
+	}
+	c->count += c->count == 0 || !equal;
+	buffer_release(&c->kept);
+	c->kept = *kept; /* moved */
+	*kept = BUFFER_INIT;
+}
+
+/* A whole object, which stands in the text behind `before`. It takes the place of the one before.
+ * -1: no memory. */
+static int choose(struct choice *c, json_t *root, struct weir_text before, size_t end,
+		  struct weir_error *err)
+{
+	json_t *last = c->object, *last_root = c->root;
+	struct buffer kept = BUFFER_INIT;
 	bool several = false;
-	int rc = 0;
+	int rc;
 
 	c->object = NULL;
 	look_into(c, root, AROUND_MAX, &several);
@@ -404,38 +512,39 @@ static int choose(struct choice *c, json_t *root, struct weir_text before, size_
 	}
 	*c->fault.code = '\0';
 	c->end = end;
+	c->root = json_incref(root);
 	if (several)
-		rc = refuse(c, "there are several in it, which differ");
-	else if (last != NULL && !json_equal(last, c->object) && is_example(before))
-		rc = refuse(c, "there are several, and one of them is an example");
+		refuse(c, "there are several in it, which differ");
+	rc = check_object(c->template, c->object, &kept, err);
+	if (rc == 0)
+		weigh(c, &kept, answer_opening(before),
+		      last != NULL && is_about_the_same(c, root, last_root, last));
+	buffer_release(&kept);
 	json_decref(last);
-	return rc;
+	json_decref(last_root);
+	return rc < 0 && no_memory(err) ? -1 : 0;
 }
 
 /* ---- in a text ---- */
-
-static bool no_memory(const struct weir_error *why)
-{
-	return strcmp(why->code, "out_of_memory") == 0;
-}
 
 /* A text that is an object and nothing else. 1: it is. */
 static int choose_whole(struct choice *c, struct weir_text text, struct weir_error *err)
 {
 	struct weir_error why;
 	json_t *root = NULL;
+	int rc;
 
 	if (text.size == 0 || *text.data != '{')
 		return 0;
-	if (message_parse_json(text.data, text.size, ANSWER_DEPTH_MAX + AROUND_MAX, &root, &why) < 0) {
+	if (parse(text.data, text.size, ANSWER_DEPTH_MAX + AROUND_MAX, &root, &why) < 0) {
 		if (no_memory(&why))
 			return weir_fail_memory(err);
 		weir_fail(&c->fault, "bad_answer", NOT_ONE ": %s.", why.text);
 		return 0;
 	}
-	(void)choose(c, root, (struct weir_text){"", 0}, text.size);
+	rc = choose(c, root, (struct weir_text){"", 0}, text.size, err);
 	json_decref(root);
-	return 1;
+	return rc < 0 ? -1 : 1;
 }
 
 static int take_found(struct choice *c, const struct buffer *json, struct weir_text before,
@@ -443,17 +552,31 @@ static int take_found(struct choice *c, const struct buffer *json, struct weir_t
 {
 	struct weir_error why;
 	json_t *root = NULL;
+	int rc = 0;
 
 	if (buffer_failed(json))
 		return weir_fail_memory(err);
-	if (message_parse_json(json->data, json->size, ANSWER_DEPTH_MAX + AROUND_MAX, &root, &why) ==
-	    0)
-		(void)choose(c, root, before, end);
+	if (parse(json->data, json->size, ANSWER_DEPTH_MAX + AROUND_MAX, &root, &why) == 0)
+		rc = choose(c, root, before, end, err);
 	else if (no_memory(&why))
 		return weir_fail_memory(err);
 	else
 		weir_fail(&c->fault, "bad_answer", NOT_ONE ": %s.", why.text);
 	json_decref(root);
+	return rc;
+}
+
+static int take_scanned(struct choice *c, enum scanned found, const struct buffer *json,
+			struct weir_text before, size_t end, struct weir_error *err)
+{
+	if (found == SCANNED_OBJECT)
+		return take_found(c, json, before, end, err);
+	if (found == SCANNED_CUT)
+		refuse(c, "it ends before the object does");
+	else if (found == SCANNED_BROKEN)
+		refuse(c, "what it holds is not JSON");
+	else
+		refuse(c, "there are too many braces in it");
 	return 0;
 }
 
@@ -468,21 +591,17 @@ static int choose_among(struct choice *c, struct weir_text text, struct weir_err
 	int rc = 0;
 
 	while (rc == 0 && (found = answer_next(&scan, &json, &begin, &end)) != SCANNED_END) {
-		struct weir_text before = {text.data + c->end,
-					   begin > c->end ? begin - c->end : 0};
+		struct weir_text before = {text.data + c->end, begin > c->end ? begin - c->end : 0};
 
-		if (found == SCANNED_OBJECT)
-			rc = take_found(c, &json, before, end, err);
-		else if (found == SCANNED_CUT)
-			refuse(c, "it ends before the object does");
-		else if (found == SCANNED_BROKEN)
-			refuse(c, "what it holds is not JSON");
-		else
-			refuse(c, "there are too many braces in it");
+		rc = take_scanned(c, found, &json, before, end, err);
 		scan.found = c->object != NULL;
 		if (found == SCANNED_TANGLED)
 			break;
 	}
+	c->ended = scan.at < text.size;
+	if (rc == 0 && c->object != NULL && *c->fault.code == '\0' && scan.at >= c->end)
+		c->doubt |=
+			answer_taken_back((struct weir_text){text.data + c->end, scan.at - c->end});
 	buffer_release(&json);
 	return rc;
 }
@@ -515,8 +634,9 @@ static int choose_unescaped(struct choice *c, struct weir_text text, struct weir
 	int rc = 0;
 
 	if (inner != NULL) {
-		rc = choose_whole(c, (struct weir_text){json_string_value(inner),
-							json_string_length(inner)}, err);
+		rc = choose_whole(
+			c, (struct weir_text){json_string_value(inner), json_string_length(inner)},
+			err);
 		c->end = text.size;
 	}
 	json_decref(inner);
@@ -528,9 +648,12 @@ static int choose_unescaped(struct choice *c, struct weir_text text, struct weir
 /* Nothing that says something is behind the object: what was cut off was nothing. */
 static bool is_rest_blank(struct weir_text text, size_t end)
 {
-	for (size_t i = end; i < text.size; i++)
+	for (size_t i = end; i < text.size; i++) {
+		if (answer_turn_ends(text, i))
+			return true;
 		if (strchr(" \t\r\n`", text.data[i]) == NULL)
 			return false;
+	}
 	return true;
 }
 
@@ -545,7 +668,8 @@ static int choose_answer(struct choice *c, struct weir_text text, struct buffer 
 	answer_visible(text, visible, &open);
 	if (buffer_failed(visible))
 		return weir_fail_memory(err);
-	text = text_trim((struct weir_text){visible->data != NULL ? visible->data : "", visible->size});
+	text = text_trim(
+		(struct weir_text){visible->data != NULL ? visible->data : "", visible->size});
 	if (text.size == 0 && !open)
 		return weir_fail(err, "bad_answer", "The answer is empty.");
 	*c->fault.code = '\0';
@@ -553,7 +677,7 @@ static int choose_answer(struct choice *c, struct weir_text text, struct buffer 
 		return -1;
 	if (c->object == NULL && choose_unescaped(c, text, err) < 0)
 		return -1;
-	if (open) /* what came before may have been a draft */
+	if (open && !c->ended) /* what came before may have been a draft */
 		refuse(c, "it ends in thinking, which does not end");
 	return 0;
 }
@@ -570,6 +694,9 @@ static int check_choice(struct choice *c, struct buffer *json, struct weir_error
 		*err = c->fault;
 		return -1;
 	}
+	if (c->doubt)
+		return weir_fail(err, "bad_answer",
+				 NOT_ONE ": there are several that differ, or it is taken back.");
 	if (object == NULL)
 		return weir_fail(err, "bad_answer", NOT_ONE ", and there is none in this.");
 	if (size > ANSWER_MAX)
@@ -590,7 +717,7 @@ static int check_choice(struct choice *c, struct buffer *json, struct weir_error
 int template_check(const struct template *t, struct weir_text answer, bool cut, struct buffer *json,
 		   struct weir_error *err)
 {
-	struct choice c = {.template = t};
+	struct choice c = {.template = t, .kept = BUFFER_INIT};
 	struct buffer visible = BUFFER_INIT;
 	struct weir_text text = text_trim(answer);
 	size_t before = json->size;
@@ -606,7 +733,9 @@ int template_check(const struct template *t, struct weir_text answer, bool cut, 
 		json->size = before;
 	}
 	buffer_release(&visible);
+	buffer_release(&c.kept);
 	json_decref(c.object);
+	json_decref(c.root);
 	json_decref(c.other);
 	return rc;
 }

@@ -49,7 +49,7 @@ static const struct said {
 	{"fence_two", 1},
 	{"boxed", 1},
 	{"array", 1},
-	{"array_two", 1},
+	{"array_two", 2},
 	{"array_empty", 2},
 	{"key_result", 1},
 	{"key_deep", 1},

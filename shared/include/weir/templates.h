@@ -90,19 +90,29 @@ int template_render(const struct template *t, const struct weir_item *item, stru
 
 /* Takes the answer out of what the model said. It is
  *   - the text, if that is an object; else the last object in the text (answer_scan.h says what of it
- *     is thinking, and is not looked at, and in which ways JSON may be wrong) that has a field of the
- *     template's, or in which, up to three objects and arrays deep, there is one that has: also as
- *     a text that is JSON. If all of the text is JSON that was escaped once more, what that says;
- *   - none, if that one does not fit, though another one before it may; if something that is broken
- *     comes after it, or the text ends within an object or a thought; if it holds several that
- *     differ; if it differs from one before it and stands behind words such as "for example".
+ *     is thinking, where the model's turn ends, and in which ways JSON may be wrong) that has a field
+ *     of the template's, or in which, up to three objects and arrays deep, there is one that has:
+ *     also as a text that is JSON. If all of the text is JSON that was escaped once more, what that
+ *     says;
+ *   - of several that fit, in which what is kept differs, the last one where that is plain:
+ *       . the sentence before it says that it is final or a correction, or takes back what was before
+ *         (answer_opening.h): "Final answer:", "Let me correct that:", "Wait, that is wrong.";
+ *       . it is called the answer ("Here is the JSON:"), and those before it a draft or an example;
+ *       . there are two, nothing stands between them but blanks and fences, and what the template does
+ *         not name (a company, a key around it) is the same in both;
+ *   - none, if it is not plain: after other words, in an array, in a list of more than two; if the
+ *     last one is taken back behind it; if it does not fit, though another one before it may; if
+ *     something that is broken comes after it, or the text ends within an object or a thought; if it
+ *     holds several that differ; if a key stands twice in it with different values.
  * Of its values, a text that is one number from its first to its last character, or "true" or
- * "false", is that where a number, or a boolean, is wanted; 3.0 is 3 where an integer is. Nothing is
+ * "false", is that where a number, or a boolean, is wanted (but "3.000" is in doubt, as it may be
+ * three thousand); 3.0 is 3 where an integer is. A text of blanks has no characters. Nothing is
  * clipped, cut or completed. Fields that the template does not name, and optional ones that are
  * null, are left out. What is larger or deeper than a result in a later stage's payload may be is a
  * bad answer too.
  *
- * cut: the model reached a limit; then only blanks may stand behind the object. 0, and the object in
+ * cut: the model reached a limit; then only blanks may stand behind the object, up to the end of the
+ * model's turn. 0, and the object in
  * the template's order of fields appended to json; or -1: bad_answer (the text says to the model
  * what is wrong), out_of_memory. */
 int template_check(const struct template *t, struct weir_text answer, bool cut, struct buffer *json,

@@ -564,6 +564,8 @@ static const struct {
 	{"{\"t\":1,\"n\":\"0.\"}", NULL, "\"t\" has to be a string. \"n\" has to be a number."},
 	{"{\"t\":\"\",\"n\":0}", NULL,
 	 "\"t\" has to have at least 1 and at most 3 characters, not 0."},
+	{"{\"t\":\" \\n\",\"n\":0}", NULL, "characters, not 0."},
+	{"{\"t\":\"\\u200b\",\"n\":0}", NULL, "characters, not 0."},
 	{"{\"t\":\"abcd\",\"n\":0}", NULL,
 	 "\"t\" has to have at least 1 and at most 3 characters, not 4."},
 	{"{\"t\":\"a\",\"n\":1.01}", NULL, "\"n\" has to be at least -1 and at most 1, not 1.01."},
