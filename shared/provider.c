@@ -102,18 +102,6 @@ int provider_call(const struct model *m, const char *id, struct buffer *texts,
 
 /* ---- reading responses ---- */
 
-static json_t *parse(struct weir_text text)
-{
-	json_t *root = NULL;
-
-	if (text.data)
-		root = json_loadb(text.data, text.size, JSON_ALLOW_NUL, NULL);
-	if (text.data && !root) /* a count beyond 64 bits is no reason to lose an answer */
-		root = json_loadb(text.data, text.size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
-				  NULL);
-	return root;
-}
-
 /* The object of a 2xx response that tells of no error, or NULL with *out saying what became of the
  * request. */
 static json_t *object_of(const struct model *m, const struct http_response *r, struct reply *out)
@@ -126,7 +114,7 @@ static json_t *object_of(const struct model *m, const struct http_response *r, s
 		reply_of_failure(r, out);
 		return NULL;
 	}
-	root = parse(r->body);
+	root = body_parse(r->body);
 	error = error_in(root, failed);
 	if (failed || error)
 		reply_of_error(m, failed ? r->status : 0, error, r, out);
@@ -136,6 +124,18 @@ static json_t *object_of(const struct model *m, const struct http_response *r, s
 		return root;
 	json_decref(root);
 	return NULL;
+}
+
+/* What was lost of it could not be read, and would be a guess. */
+static void expect_whole(const struct http_response *r, struct reply *out)
+{
+	if (out->kind != REPLY_ANSWER || !body_lost(buffer_view(&out->text)))
+		return;
+	buffer_release(&out->text);
+	*out = (struct reply){.kind = REPLY_RETRY};
+	weir_fail(&out->error, "bad_response",
+		  "HTTP %d, and the answer has bytes that are no UTF-8, or half of a character",
+		  r->status);
 }
 
 /* Nothing is there: the address is what has to be looked at. */
@@ -155,10 +155,14 @@ static void tell_address(const struct model *m, struct reply *out)
 static void not_an_answer(const struct model *m, const json_t *root, const struct http_response *r,
 			  struct reply *out)
 {
+	const char *other = body_of_other_api(root);
 	struct told t;
 
 	error_take(error_in(root, true), &t);
-	if (*t.message || t.status > 0)
+	if (other) {
+		out->kind = REPLY_STOP;
+		weir_fail(&out->error, "wrong_api", "what should be an answer is %s", other);
+	} else if (*t.message || t.status > 0)
 		reply_of_error(m, 0, root, r, out);
 	else
 		reply_of_body(m, r, out);
@@ -178,6 +182,7 @@ void provider_read(const struct model *m, const struct http_response *r, struct 
 		not_an_answer(m, root, r, out);
 	else if (buffer_failed(&out->text))
 		reply_set(out, REPLY_THROTTLED, "out_of_memory", "out of memory");
+	expect_whole(r, out);
 	json_decref(root);
 }
 
@@ -471,13 +476,15 @@ static int read_result(const struct model *m, const json_t *root, enum line_kind
 {
 	if (provider_kind_of(m)->result(m, root, kind, out) < 0)
 		return bad_line(err, "has no result");
+	if (body_lost(buffer_view(&out->text)))
+		return bad_line(err, "has bytes that are no UTF-8, or half of a character");
 	return buffer_failed(&out->text) ? weir_fail_memory(err) : 0;
 }
 
 int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],
 		       enum line_kind *kind, struct reply *out, struct weir_error *err)
 {
-	json_t *root = parse(line);
+	json_t *root = body_parse(line);
 	const char *id = json_text_of(root, "custom_id");
 	int rc = -1;
 

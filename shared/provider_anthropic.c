@@ -46,7 +46,6 @@ static const struct {
 	{"model_context_window_exceeded", "cut_answer",
 	 "the answer was cut where the model's context window ends"},
 	{"pause_turn", "cut_answer", "the model paused before the answer was whole"},
-	{"refusal", "refused_answer", "the model refuses to answer"},
 };
 
 static void read_stop(const char *reason, struct reply *out)
@@ -56,6 +55,12 @@ static void read_stop(const char *reason, struct reply *out)
 			weir_fail(&out->error, stops[i].code, "%s", stops[i].text);
 		out->at_limit |= strcmp(reason, "max_tokens") == 0;
 	}
+	if (is_refusal(reason))
+		weir_fail(&out->error, "refused_answer",
+			  "the model refuses to answer (stop_reason %.60s)", reason);
+	else if (out->text.size == 0 && !*out->error.code)
+		weir_fail(&out->error, "bad_answer", "The answer is empty (stop_reason %.60s).",
+			  *reason ? reason : "not told");
 }
 
 /* Where there is no text: a gateway may have made the wanted form a tool. */

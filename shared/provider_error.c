@@ -1,5 +1,4 @@
-/* Where an error stands in a response, and what it says of itself; and what a response is that is
- * no JSON at all. Shapes, with who writes them:
+/* Where an error stands in a response, and what it says of itself. Shapes, with who writes them:
  *
  *     {"error": {"message", "type", "code", "status"}}   OpenAI, Anthropic, vLLM from 0.10, Gemini
  *     {"error": "text"}, [..], true or a number          Ollama, Hugging Face, LM Studio
@@ -11,16 +10,14 @@
  *     {"base_resp": {"status_code", "status_msg"}}       MiniMax
  *     {"message"}, {"msg"}, {"__type"}, {"title"}        Mistral, Kong, AWS, RFC 9457, gateways
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "provider_kind.h"
 
-enum { DEPTH_MAX = 4, SHOWN_MAX = 120 /* bytes of a body that is no JSON */ };
+enum { DEPTH_MAX = 4 };
 
 /* ---- what an error says ---- */
 
@@ -185,117 +182,4 @@ const json_t *error_in(const json_t *root, bool failed)
 	const json_t *error = named_error(root);
 
 	return error || !failed ? error : root;
-}
-
-/* ---- what is no JSON ---- */
-
-static bool begins(struct weir_text body, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return body.size >= n && strncasecmp(body.data, prefix, n) == 0;
-}
-
-static struct weir_text trimmed(struct weir_text body)
-{
-	while (body.size > 0 && isspace((unsigned char)*body.data))
-		body = (struct weir_text){body.data + 1, body.size - 1};
-	while (body.size > 0 && isspace((unsigned char)body.data[body.size - 1]))
-		body.size--;
-	return body;
-}
-
-const char *body_name(struct weir_text body)
-{
-	static const struct {
-		const char *prefix, *name;
-	} names[] = {
-		{"\x1F\x8B", "gzip, though it does not say so"},
-		{"\x28\xB5\x2F\xFD", "zstd, though it does not say so"},
-		{"data:", "a stream of events, though none was asked for"},
-		{"event:", "a stream of events, though none was asked for"},
-		{"id:", "a stream of events, though none was asked for"},
-		{": ", "a stream of events, though none was asked for"},
-		{"<!doctype html", "an HTML page"},
-		{"<html", "an HTML page"},
-		{"<?xml", "XML"},
-		{"<", "markup"},
-		{"{", "JSON that is cut or broken"},
-		{"[", "JSON that is no object"},
-	};
-
-	body = trimmed(body);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (begins(body, names[i].prefix))
-			return names[i].name;
-	}
-	return body.size == 0 ? "an empty body" : "text";
-}
-
-/* A page says in its title what it is. */
-static struct weir_text title_of(struct weir_text body)
-{
-	static const char open[] = "<title>", close[] = "</title>";
-
-	for (size_t i = 0; i + sizeof(open) - 1 <= body.size; i++) {
-		struct weir_text rest = {body.data + i, body.size - i};
-		size_t n = 0;
-
-		if (!begins(rest, open))
-			continue;
-		rest = (struct weir_text){rest.data + sizeof(open) - 1,
-					  rest.size - (sizeof(open) - 1)};
-		while (n < rest.size &&
-		       !begins((struct weir_text){rest.data + n, rest.size - n}, close))
-			n++;
-		return n < rest.size ? trimmed((struct weir_text){rest.data, n})
-				     : (struct weir_text){NULL, 0};
-	}
-	return (struct weir_text){NULL, 0};
-}
-
-void body_describe(struct weir_text body, struct buffer *out)
-{
-	struct weir_text shown = trimmed(body), title = title_of(body);
-
-	buffer_add_text(out, body_name(body));
-	if (title.size > 0)
-		shown = title;
-	if (shown.size == 0)
-		return;
-	buffer_add_text(out, ": ");
-	for (size_t i = 0; i < shown.size && i < SHOWN_MAX; i++) {
-		unsigned char c = (unsigned char)shown.data[i];
-
-		if (c >= 0x20 && c < 0x7F)
-			buffer_add_char(out, (char)c);
-		else if (c == '\t' || c == '\n' || c == '\r')
-			buffer_add_char(out, ' ');
-		else
-			buffer_printf(out, "\\x%02X", c);
-	}
-	if (shown.size > SHOWN_MAX)
-		buffer_add_text(out, "...");
-}
-
-/* A stream of events may hold nothing but an error: {"error": ..} behind the first "data:" that has
- * one. */
-json_t *event_error(struct weir_text body)
-{
-	for (size_t i = 0; i + 5 < body.size; i++) {
-		struct weir_text line = {body.data + i, 0};
-		json_t *root;
-
-		if (i > 0 && body.data[i - 1] != '\n')
-			continue;
-		while (i + line.size < body.size && line.data[line.size] != '\n')
-			line.size++;
-		if (!begins(line, "data:"))
-			continue;
-		root = json_loadb(line.data + 5, line.size - 5, JSON_ALLOW_NUL, NULL);
-		if (error_in(root, false))
-			return root;
-		json_decref(root);
-	}
-	return NULL;
 }

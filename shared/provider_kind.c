@@ -22,6 +22,22 @@ int64_t json_count_of(const json_t *object, const char *key)
 	return count > 0 && count <= INT32_MAX * 1e3 ? (int64_t)count : 0;
 }
 
+/* Azure, OpenAI, Gemini (PROHIBITED_CONTENT, BLOCKLIST, SPII, RECITATION), Bedrock
+ * (content_filtered, guardrail_intervened), Zhipu (sensitive), and gateways that put both together
+ * ("content_filter: SAFETY"). */
+bool is_refusal(const char *reason)
+{
+	static const char *const parts[] = {"filter",	  "safety",	"prohibited", "blocklist",
+					    "spii",	  "guardrail",	"refus",      "sensitive",
+					    "recitation", "moderation", "blocked"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcasestr(reason, parts[i]))
+			return true;
+	}
+	return false;
+}
+
 int64_t limit_of(const struct model *m, const struct prompt *p)
 {
 	if (p->max_tokens > 0)

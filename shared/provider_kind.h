@@ -43,6 +43,9 @@ extern const struct provider_kind provider_anthropic, provider_openai;
 
 /* ---- for both: provider_kind.c ---- */
 
+/* Whether a reason to stop, in the words of whichever vendor, is a filter or a refusal. */
+bool is_refusal(const char *reason);
+
 /* Of a JSON object: "" and 0 when it is absent or of another type, or the object is NULL. */
 const char *json_text_of(const json_t *object, const char *key);
 int64_t json_count_of(const json_t *object, const char *key);
@@ -104,8 +107,18 @@ struct told {
  * answer, so that whatever root says is about that. */
 const json_t *error_in(const json_t *root, bool failed);
 void error_take(const json_t *error, struct told *out); /* NULL is fine: it says nothing */
-/* What a body is that is no JSON: "an HTML page"; and with its beginning, on one line. */
-const char *body_name(struct weir_text body);
+
+/* ---- for both: provider_body.c ---- */
+
+/* The JSON of a body, or NULL; the caller's. Byte order marks and NULs around it are passed over;
+ * what is no UTF-8, and halves of surrogates, are lost, each of them: whoever uses a text looks
+ * whether something of it was. */
+json_t *body_parse(struct weir_text body);
+bool body_lost(struct weir_text text);
+/* Which API an object is an answer of, with what to do; NULL: of none that is known. */
+const char *body_of_other_api(const json_t *root);
+/* What a body is that is no answer: "an HTML page: Bad Gateway", with where it breaks or how it
+ * begins, on one line. */
 void body_describe(struct weir_text body, struct buffer *out);
 /* The JSON of a stream of events that tells of an error, or NULL; the caller's. */
 json_t *event_error(struct weir_text body);

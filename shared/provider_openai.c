@@ -117,7 +117,9 @@ static void read_instead(const json_t *message, struct reply *out)
 	const json_t *calls = json_object_get(message, "tool_calls");
 	const json_t *function = json_object_get(json_array_get(calls, 0), "function");
 
-	if (json_array_size(calls) == 1 && *json_text_of(function, "arguments")) {
+	if (json_array_size(calls) == 0) /* as it was before there were tools */
+		function = json_object_get(message, "function_call");
+	if (json_array_size(calls) <= 1 && *json_text_of(function, "arguments")) {
 		add_clean(&out->text, json_object_get(function, "arguments"));
 		return;
 	}
@@ -145,28 +147,60 @@ static const struct {
 	 "the answer was cut where the model's context window ends"},
 	{"insufficient_system_resource", "cut_answer", "the provider broke the answer off"},
 	{"network_error", "cut_answer", "the provider broke the answer off"},
-	{"content_filter", "refused_answer", "the provider's filter held the answer back"},
-	{"sensitive", "refused_answer", "the provider's filter held the answer back"},
-	{"safety", "refused_answer", "the provider's filter held the answer back"},
-	{"recitation", "refused_answer", "the provider's filter held the answer back"},
-	{"refusal", "refused_answer", "the model refuses to answer"},
 };
 
-static void read_end(const json_t *choice, const json_t *message, struct reply *out)
+/* Said in its own field, or in a part of the content. */
+static const char *refusal_of(const json_t *message)
 {
-	const char *reason = json_text_of(choice, "finish_reason");
+	const json_t *part;
+	size_t i;
 
-	if (*json_text_of(message, "refusal")) {
-		weir_fail(&out->error, "refused_answer", "the model refuses to answer: %.300s",
-			  json_text_of(message, "refusal"));
-		return;
+	json_array_foreach(json_object_get(message, "content"), i, part)
+	{
+		if (strcmp(json_text_of(part, "type"), "refusal") == 0)
+			return *json_text_of(part, "refusal") ? json_text_of(part, "refusal")
+							      : "it does not say why";
 	}
+	return json_text_of(message, "refusal");
+}
+
+static void read_reason(const char *reason, struct reply *out)
+{
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
 		if (strcasecmp(stops[i].reason, reason) != 0)
 			continue;
 		weir_fail(&out->error, stops[i].code, "%s", stops[i].text);
 		out->at_limit = strcmp(stops[i].text, CUT_AT_LIMIT) == 0;
+		return;
 	}
+	if (is_refusal(reason))
+		weir_fail(&out->error, "refused_answer",
+			  "the provider's filter held the answer back (finish_reason %.60s)",
+			  reason);
+}
+
+/* Gemini's OTHER is a filter of another kind, where nothing comes with it. */
+static void read_end(const json_t *choice, const json_t *message, struct reply *out)
+{
+	const char *reason = json_text_of(choice, "finish_reason");
+	const char *native = json_text_of(choice, "native_finish_reason"); /* OpenRouter */
+	const char *refusal = refusal_of(message);
+
+	if (*refusal) {
+		weir_fail(&out->error, "refused_answer", "the model refuses to answer: %.300s",
+			  refusal);
+		return;
+	}
+	read_reason(reason, out);
+	if (out->text.size > 0 || *out->error.code)
+		return;
+	if (is_refusal(native) || strcasecmp(reason, "other") == 0)
+		weir_fail(&out->error, "refused_answer",
+			  "the provider held the answer back (finish_reason %.60s)",
+			  is_refusal(native) ? native : reason);
+	else
+		weir_fail(&out->error, "bad_answer", "The answer is empty (finish_reason %.60s).",
+			  *reason ? reason : "not told");
 }
 
 /* The first of several by its number; they need not come in that order. */

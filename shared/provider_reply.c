@@ -632,6 +632,23 @@ void reply_of_error(const struct model *m, int status, const json_t *error,
 	describe(&t, status > 0 ? status : t.status, meaning.code, m, r, out);
 }
 
+/* Ollama's own API streams, an object a line. */
+static bool first_is_of_other_api(struct weir_text body, struct reply *out)
+{
+	json_t *first = json_loadb(body.data ? body.data : "", body.size,
+				   JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, NULL);
+	const char *other = body_of_other_api(first);
+
+	bool is = other && !json_object_get(first, "choices");
+
+	if (is) {
+		out->kind = REPLY_STOP;
+		weir_fail(&out->error, "wrong_api", "what should be an answer is %s", other);
+	}
+	json_decref(first);
+	return is;
+}
+
 void reply_of_body(const struct model *m, const struct http_response *r, struct reply *out)
 {
 	struct buffer what = BUFFER_INIT, text = BUFFER_INIT;
@@ -642,6 +659,8 @@ void reply_of_body(const struct model *m, const struct http_response *r, struct 
 		json_decref(event);
 		return;
 	}
+	if (first_is_of_other_api(r->body, out))
+		return;
 	body_describe(r->body, &what);
 	add_message(&text, buffer_view(&what), m->key);
 	out->kind = REPLY_RETRY;

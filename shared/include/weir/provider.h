@@ -34,7 +34,7 @@ struct reply {
 	int64_t after_ms;   /* RETRY, THROTTLED: not before; 0: it did not say */
 	bool fleet;	    /* THROTTLED: holds for all calls of this model */
 	/* Of all but ANSWER; also of an ANSWER that is not whole (max_tokens, refusal), whose text is of
-	 * no use: code cut_answer or refused_answer. code "" otherwise. */
+	 * no use: code cut_answer, refused_answer, or bad_answer where it is empty. code "" otherwise. */
 	struct weir_error error;
 };
 

@@ -284,8 +284,8 @@ static const struct answer_case {
 	 "{}", "", "", 0, 0},
 	{&gpt, "{'choices':[{'message':{'content':null,'reasoning_content':' {}\\n'}}]}", " {}\n",
 	 "", "", 0, 0},
-	{&gpt, "{'choices':[{'message':{'content':'','reasoning':'Perhaps {}'}}]}", "", "", "", 0,
-	 0},
+	{&gpt, "{'choices':[{'message':{'content':'','reasoning':'Perhaps {}'}}]}", "", "",
+	 "bad_answer", 0, 0},
 	{&gpt, "{'choices':[{'message':{'content':'a','reasoning':'{}'}}]}", "a", "", "", 0, 0},
 	{&gpt,
 	 "{'choices':[{'index':1,'message':{'content':'b'}},{'index':0,'message':{'content':'a'}}]"
@@ -651,8 +651,7 @@ static void malformed_answers(void)
 						"{}",
 						"{'content':'text'}",
 						"{'choices':[]}",
-						"{'choices':[{'text':'old'}]}",
-						"{'content':[{'text':'\xFF'}]}",
+						"{'content':[{'type':'text','text':'\xFF'}]}",
 						"<html>"};
 
 	for (size_t i = 0; i < sizeof(bodies_of) / sizeof(bodies_of[0]); i++) {
@@ -661,6 +660,145 @@ static void malformed_answers(void)
 		read_case(i % 2 ? &claude : &gpt, 200, "", bodies_of[i], &r);
 		CU_ASSERT_EQUAL(r.kind, REPLY_RETRY);
 		CU_ASSERT_STRING_EQUAL(r.error.code, "bad_response");
+		reply_release(&r);
+	}
+}
+
+/* What a retry does not mend is read, where no part of the answer is lost. */
+static void mended_answers(void)
+{
+	static const struct {
+		const char *body, *text, *code;
+	} rows[] = {
+		{"\xEF\xBB\xBF{'choices':[{'message':{'content':'a'}}]}\n \n", "a", ""},
+		{"{'choices':[{'message':{'content':'a','reasoning_content':'\xFFx'}}]}", "a", ""},
+		{"{'choices':[{'message':{'content':'a','reasoning_content':'\\ud83d x'}}]}", "a",
+		 ""},
+		{"{'choices':[{'message':{'content':'\\ud83d\\ude00','reasoning':'\\udE00'}}]}",
+		 "\xF0\x9F\x98\x80", ""},
+		{"{'choices':[{'message':{'content':'a\\\\ud83d','reasoning':'\xC3'}}]}",
+		 "a\\ud83d", ""},
+		{"{'choices':[{'message':{'content':'a\xFF'}}]}", "", "bad_response"},
+		{"{'choices':[{'message':{'content':'a\\ud83d'}}]}", "", "bad_response"},
+		{"{'choices':[{'message':{'content':'a'}}]} // end", "", "bad_response"},
+		{"{'choices':[{'message':{'content':'a'}}]}{}", "", "bad_response"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reply r;
+
+		read_case(&gpt, 200, "", rows[i].body, &r);
+		if (*rows[i].code) {
+			CU_ASSERT_EQUAL(r.kind, REPLY_RETRY);
+			CU_ASSERT_STRING_EQUAL(r.error.code, rows[i].code);
+		} else {
+			CU_ASSERT_EQUAL(r.kind, REPLY_ANSWER);
+			expect_buffer(&r.text, rows[i].text);
+		}
+		reply_release(&r);
+	}
+}
+
+static void an_answer_with_nul_behind(void)
+{
+	static const char body[] = "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}\0\n\0";
+	struct http_response r = {.status = 200, .sent = true, .body = {body, sizeof(body)}};
+	struct reply reply;
+
+	provider_read(&gpt, &r, &reply);
+	CU_ASSERT_EQUAL(reply.kind, REPLY_ANSWER);
+	expect_buffer(&reply.text, "a");
+	reply_release(&reply);
+}
+
+/* The models file leads to something else: for each item alike. */
+static void answers_of_other_apis(void)
+{
+	static const struct {
+		const struct model *model;
+		const char *body, *part;
+	} rows[] = {
+		{&gpt,
+		 "{'type':'message','role':'assistant','content':[{'type':'text','text':'a'}]}",
+		 "Anthropic's Messages"},
+		{&claude, "{'object':'chat.completion','choices':[{'message':{'content':'a'}}]}",
+		 "chat completions"},
+		{&gpt, "{'object':'text_completion','choices':[{'text':'old'}]}",
+		 "text completions"},
+		{&claude, "{'choices':[{'text':'old'}]}", "text completions"},
+		{&gpt, "{'object':'response','output':[{'type':'message'}]}", "Responses"},
+		{&gpt, "{'candidates':[{'content':{'parts':[{'text':'a'}]}}]}", "Gemini"},
+		{&gpt, "{'model':'m','message':{'role':'assistant','content':'a'},'done':true}",
+		 "Ollama"},
+		{&gpt, "{'model':'m','message':{'content':'a'},'done':false}\n{'done':true}\n",
+		 "Ollama"},
+		{&gpt, "{'model':'m','response':'a','done':true}", "Ollama"},
+		{&gpt, "{'output':{'message':{'content':[{'text':'a'}]}},'stopReason':'end_turn'}",
+		 "Converse"},
+		{&gpt, "{'object':'list','data':[]}", "a list"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reply r;
+
+		read_case(rows[i].model, 200, "", rows[i].body, &r);
+		CU_ASSERT_EQUAL(r.kind, REPLY_STOP);
+		CU_ASSERT_STRING_EQUAL(r.error.code, "wrong_api");
+		CU_ASSERT_PTR_NOT_NULL(strstr(r.error.text, rows[i].part));
+		reply_release(&r);
+	}
+}
+
+/* Filters end answers in many words; what is empty tells why it ended. */
+static void ends_of_answers(void)
+{
+	static const struct {
+		const struct model *model;
+		const char *body, *code, *part;
+	} rows[] = {
+		{&gpt,
+		 "{'choices':[{'message':{'content':''},'finish_reason':'PROHIBITED_CONTENT'}]}",
+		 "refused_answer", "PROHIBITED_CONTENT"},
+		{&gpt, "{'choices':[{'message':{'content':null},'finish_reason':'BLOCKLIST'}]}",
+		 "refused_answer", "BLOCKLIST"},
+		{&gpt, "{'choices':[{'message':{},'finish_reason':'SPII'}]}", "refused_answer",
+		 "SPII"},
+		{&gpt, "{'choices':[{'message':{},'finish_reason':'content_filter: SAFETY'}]}",
+		 "refused_answer", "SAFETY"},
+		{&gpt, "{'choices':[{'message':{},'finish_reason':'content_filtered'}]}",
+		 "refused_answer", "content_filtered"},
+		{&gpt, "{'choices':[{'message':{},'finish_reason':'guardrail_intervened'}]}",
+		 "refused_answer", "guardrail_intervened"},
+		{&gpt, "{'choices':[{'message':{},'finish_reason':'OTHER'}]}", "refused_answer",
+		 "OTHER"},
+		{&gpt, "{'choices':[{'message':{'content':'a'},'finish_reason':'OTHER'}]}", "", ""},
+		{&gpt,
+		 "{'choices':[{'message':{},'finish_reason':'stop','native_finish_reason':'SAFETY'}"
+		 "]}",
+		 "refused_answer", "SAFETY"},
+		{&gpt,
+		 "{'choices':[{'message':{'content':[{'type':'refusal','refusal':'I will not'}]},"
+		 "'finish_reason':'stop'}]}",
+		 "refused_answer", "I will not"},
+		{&gpt,
+		 "{'choices':[{'message':{'content':null,'function_call':{'name':'f','arguments':"
+		 "'{}'}},'finish_reason':'function_call'}]}",
+		 "", ""},
+		{&gpt, "{'choices':[{'message':{'content':''},'finish_reason':'stop'}]}",
+		 "bad_answer", "The answer is empty (finish_reason stop)."},
+		{&claude, "{'content':[],'stop_reason':'end_turn'}", "bad_answer",
+		 "The answer is empty (stop_reason end_turn)."},
+		{&claude, "{'content':[],'stop_reason':'guardrail_intervened'}", "refused_answer",
+		 "guardrail_intervened"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reply r;
+
+		read_case(rows[i].model, 200, "", rows[i].body, &r);
+		CU_ASSERT_EQUAL(r.kind, REPLY_ANSWER);
+		CU_ASSERT_STRING_EQUAL(r.error.code, rows[i].code);
+		CU_ASSERT_PTR_NOT_NULL(strstr(r.error.text, rows[i].part));
 		reply_release(&r);
 	}
 }
@@ -793,6 +931,10 @@ void add_provider_suite(void)
 	CU_add_test(suite, "counts of tokens", counts_of_tokens);
 	CU_add_test(suite, "a response without usage", a_response_without_usage);
 	CU_add_test(suite, "malformed answers", malformed_answers);
+	CU_add_test(suite, "mended answers", mended_answers);
+	CU_add_test(suite, "an answer with NUL behind", an_answer_with_nul_behind);
+	CU_add_test(suite, "answers of other APIs", answers_of_other_apis);
+	CU_add_test(suite, "ends of answers", ends_of_answers);
 	CU_add_test(suite, "deep answers", deep_answers);
 	CU_add_test(suite, "addresses of lists of models", model_urls);
 	CU_add_test(suite, "lists of models", model_lists);
