@@ -202,25 +202,36 @@ static bool (*wanted_names(const struct reader *r))(const char *name)
 	return format_of(r->format)->is_name;
 }
 
+static bool is_other_name(const char *name)
+{
+	for (size_t i = 0; i < FORMATS; i++)
+		if (formats[i].is_name(name))
+			return false;
+	return true;
+}
+
 /* What else is in a folder is left out, which is said. */
 static void say_left_out(const struct reader *r, char *folder)
 {
+	static bool (*const others[])(const char *name) = {is_other_name};
 	bool (*wanted)(const char *name) = wanted_names(r);
-	const char *between = ": left out of it: ";
-	size_t counts[FORMATS];
+	char text[200] = "";
+	size_t at = 0, counts[FORMATS], other;
 	count_names(folder, counts);
+	source_look(folder, others, &other, 1);
 	for (size_t i = 0; i < FORMATS; i++) {
 		if (!counts[i] || formats[i].kind == r->format || formats[i].is_name == wanted ||
 		    (wanted == is_lines_or_json && formats[i].kind == &source_json))
 			continue;
-		if (*between == ':')
-			fprintf(stderr, "weir: %s: items are its %s files", folder,
-				format_of(r->format)->what);
-		fprintf(stderr, "%s%zu %s", between, counts[i], formats[i].what);
-		between = ", ";
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu %s", at ? ", " : "",
+				       counts[i], formats[i].what);
 	}
-	if (*between == ',')
-		fprintf(stderr, "\n");
+	if (other)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%zu of other names",
+				       at ? ", " : "", other);
+	if (at)
+		fprintf(stderr, "weir: %s: items are its %s files; left out of it: %s\n", folder,
+			format_of(r->format)->what, text);
 }
 
 /* One that is not there is a mistake of the command line, not a bad record. */

@@ -314,7 +314,8 @@ static void faults_in_a_folder(void)
 	EXPECT_PART(o->err, "files of several formats are in it (1 JSON Lines, 4 CSV)");
 	o = submit_any(INPUT, "csv", "--format", "csv");
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "items are its CSV files: left out of it: 1 JSON Lines");
+	EXPECT_PART(o->err,
+		    "items are its CSV files; left out of it: 1 JSON Lines, 1 of other names");
 }
 
 static void several_files(void)
