@@ -655,18 +655,9 @@ static void contexts(void)
 	EXPECT_INT(fake_count("requests"), 600);
 }
 
-void add_asks_suite(void);
-
-void add_asks_suite(void)
+static void add_outages(void)
 {
-	CU_pSuite s = FAKE_SUITE("items ask a model");
-	CU_add_test(s, "of both vendors", both_vendors);
-	CU_add_test(s, "and the ledger says what it costs", cost);
-	CU_add_test(s, "a local one asks nobody", local_asks_nobody);
-	CU_add_test(s, "unknown names are refused", unknown_names);
-	CU_add_test(s, "a model that the consumer does not know", unknown_to_the_consumer);
-	CU_add_test(s, "each with its own context", contexts);
-	s = FAKE_SUITE("a provider fails for a while");
+	CU_pSuite s = FAKE_SUITE("a provider fails for a while");
 	CU_add_test(s, "each form of Retry-After", each_retry_after);
 	CU_add_test(s, "a limit of its own", limited_provider);
 	CU_add_test(s, "a limit of ours", limited_by_us);
@@ -693,6 +684,20 @@ void add_asks_suite(void)
 	CU_add_test(s, "errors come as answers", errors_of_200);
 	CU_add_test(s, "one item always fails", poisoned);
 	CU_add_test(s, "one item always fails and is alone", poisoned_alone);
+}
+
+void add_asks_suite(void);
+
+void add_asks_suite(void)
+{
+	CU_pSuite s = FAKE_SUITE("items ask a model");
+	CU_add_test(s, "of both vendors", both_vendors);
+	CU_add_test(s, "and the ledger says what it costs", cost);
+	CU_add_test(s, "a local one asks nobody", local_asks_nobody);
+	CU_add_test(s, "unknown names are refused", unknown_names);
+	CU_add_test(s, "a model that the consumer does not know", unknown_to_the_consumer);
+	CU_add_test(s, "each with its own context", contexts);
+	add_outages();
 	s = FAKE_SUITE("a model answers badly");
 	CU_add_test(s, "the request is refused", refused);
 	CU_add_test(s, "words, and is told", repaired_text);
