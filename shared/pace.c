@@ -478,6 +478,15 @@ void pace_hold(struct pace *p, const struct model *m, int64_t for_ms, int64_t no
 	bucket_hold(&p->buckets, &s->bucket, for_ms);
 }
 
+int64_t pace_held_ms(struct pace *p, const struct model *m)
+{
+	const struct bucket bucket = bucket_of(m);
+	const struct bucket_ask look = {.average_output = -1};
+	struct bucket_grant grant = {0};
+
+	return bucket_borrow(&p->buckets, &bucket, m, &look, &grant) < 0 ? 0 : grant.hold_ms;
+}
+
 /* Nothing left is a limit just before it is overstepped. `reset` is when all of it is there again;
  * a part of it is there long before. */
 void pace_limits(struct pace *p, const struct model *m, const struct provider_limits *limits,

@@ -139,14 +139,20 @@ static void expect_whole(const struct http_response *r, struct reply *out)
 }
 
 /* Nothing is there: the address is what has to be looked at. */
-static void tell_address(const struct model *m, struct reply *out)
+static void tell_address(const struct model *m, const struct http_response *r, struct reply *out)
 {
 	const char *const parts[] = {provider_kind_of(m)->calls, NULL};
 	struct weir_error said = out->error;
 	struct buffer url = BUFFER_INIT;
+	struct weir_text to;
 
 	provider_url(m, parts, &url);
-	if (strcmp(said.code, "not_found") == 0 && buffer_text(&url))
+	if (r->status / 100 == 3 && http_header(r, "location", &to) == 0 && buffer_text(&url))
+		weir_fail(&out->error, said.code,
+			  "%.200s: %.100s leads to %.*s, and calls are not led on: write that as "
+			  "base_url",
+			  said.text, url.data, to.size < 150 ? (int)to.size : 150, to.data);
+	else if (strcmp(said.code, "not_found") == 0 && buffer_text(&url))
 		weir_fail(&out->error, said.code, "%.300s (calls go to %s)", said.text, url.data);
 	buffer_release(&url);
 }
@@ -175,7 +181,7 @@ void provider_read(const struct model *m, const struct http_response *r, struct 
 	*out = (struct reply){0};
 	root = object_of(m, r, out);
 	if (!root) {
-		tell_address(m, out);
+		tell_address(m, r, out);
 		return;
 	}
 	if (provider_kind_of(m)->answer(root, out) < 0)

@@ -88,14 +88,16 @@ int provider_read_models(const struct model *m, const struct http_response *r, s
 {
 	json_t *root = NULL;
 	const json_t *list, *entry;
+	bool fails;
 	size_t i;
 
 	*why = (struct reply){0};
 	if (r->status == 404 || r->status == 405 || r->status == 501)
 		return no_list(why, r->status);
 	if (r->status == 200)
-		root = json_loadb(r->body.data, r->body.size, JSON_ALLOW_NUL, NULL);
-	list = list_of(root);
+		root = body_parse(r->body);
+	fails = error_in(root, false) != NULL;
+	list = fails ? NULL : list_of(root);
 	json_array_foreach(list, i, entry)
 	{
 		const char *name = name_of(entry);
@@ -106,7 +108,7 @@ int provider_read_models(const struct model *m, const struct http_response *r, s
 	json_decref(root);
 	if (list)
 		return 0;
-	if (r->status == 200)
+	if (r->status == 200 && !fails)
 		return no_list(why, r->status);
 	provider_read(m, r, why);
 	if (why->kind == REPLY_ANSWER) { /* another 2xx */
@@ -134,6 +136,19 @@ static bool is_name(const char *listed, const char *wanted)
 		return true;
 	size = strlen(wanted);
 	return strncmp(listed, wanted, size) == 0 && strcmp(listed + size, ":latest") == 0;
+}
+
+/* An alias may be answered with the name that stands behind it. */
+bool provider_read_one(const struct http_response *r, const char *wanted)
+{
+	json_t *root = r->status == 200 ? body_parse(r->body) : NULL;
+	const json_t *list = list_of(root), *entry;
+	bool there = !list && json_is_object(root) && !error_in(root, false) && *name_of(root);
+	size_t i;
+
+	json_array_foreach(list, i, entry) there |= is_name(name_of(entry), wanted);
+	json_decref(root);
+	return there;
 }
 
 bool provider_has_model(const struct buffer *names, const char *wanted)

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "asks.h"
 #include "desk.h"
@@ -15,7 +16,9 @@
 #define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	       /* then there may be memory for another request */
 #define TOLD_APART_US 60000000 /* failures of a model are told to the operator so often */
-#define KEY_ROOM 256	       /* for two names, two numbers and a hash */
+#define REFUSED_ALIKE 10       /* items, before any answer: then it is not about items */
+#define LONG_HOLD_MS 10000
+#define KEY_ROOM 256 /* for two names, two numbers and a hash */
 
 /* How much longer an answer may be than the one that was cut: what models can that can little. */
 static int64_t longer(int64_t limit)
@@ -118,7 +121,7 @@ static void tell_limit(struct ask *ask)
 	if (!u->fault && u->output > 0 && u->output < ask->limit - 1)
 		weir_fail(&r->error, "cut_answer",
 			  "the answer was cut at %" PRId64 " tokens, before the %" PRId64
-			  " that it might have: the model's context window ends there",
+			  " that it might have: probably the model's context window ends there",
 			  u->output, ask->limit);
 	else
 		weir_fail(&r->error, "cut_answer",
@@ -145,6 +148,7 @@ static void check_answer(struct ask *ask)
 static void end_answer(struct ask *ask)
 {
 	struct reply *r = &ask->reply;
+	ask->limits->answered = true;
 	breaker_served(ask->asks->breakers, ask->model, clock_us());
 	gaps_note(&ask->asks->gaps, ask->model, &r->usage);
 	check_answer(ask);
@@ -214,6 +218,19 @@ static void end_retry(struct ask *ask)
 	work_retry(ask->asks->consumer, ask_end(ask), &why, after_ms);
 }
 
+/* Until when nothing is asked, where that is worth a word. */
+static void tell_until(struct weir_error *why, int64_t ms)
+{
+	struct weir_error said = *why;
+	time_t until = (time_t)(clock_wall_us() / 1000000 + ms / 1000);
+	struct tm t;
+	char clock[32];
+	if (ms < LONG_HOLD_MS || !gmtime_r(&until, &t))
+		return;
+	strftime(clock, sizeof clock, "%Y-%m-%d %H:%M:%S", &t);
+	weir_fail(why, said.code, "%.300s; it is not asked before %s UTC", said.text, clock);
+}
+
 static void end_throttled(struct ask *ask)
 {
 	struct asks *a = ask->asks;
@@ -224,23 +241,53 @@ static void end_throttled(struct ask *ask)
 	else if (strcmp(why.code, "out_of_memory") != 0)
 		is_charged(ask);
 	int64_t us = work_pause_us(ask->one, ms);
-	if (ask->reply.fleet)
+	if (ask->reply.fleet) {
+		tell_until(&why, ms);
 		work_defer(a->consumer, ask_end(ask), us, why.code, why.text);
-	else
+	} else {
 		put_off_one(ask, &why, us);
-}
-
-static void end_refused(struct ask *ask)
-{
-	breaker_served(ask->asks->breakers, ask->model, clock_us());
-	struct weir_error why = ask->reply.error;
-	work_fail(ask->asks->consumer, ask_end(ask), why.code, why.text);
+	}
 }
 
 static void end_stop(struct ask *ask)
 {
 	ask->pausing = true;
 	ask_move(ask->asks, ask, ASK_ANSWERED);
+}
+
+/* A model, a setting or an address may be refused in words that nobody has written down. What is
+ * said to so many items alike, to the letter, and before any was answered, is said to all: the job
+ * is paused then, and those that failed are `weir retry`'s. */
+static bool is_said_to_all(struct ask *ask)
+{
+	struct asked_model *m = ask->limits;
+	char said[sizeof m->refusal];
+	snprintf(said, sizeof said, "%.159s", ask->reply.error.text);
+	char *id = strstr(said, " (request ");
+	if (id)
+		*id = '\0';
+	if (m->answered || strcmp(ask->reply.error.code, "bad_request") != 0)
+		return false;
+	m->refused = strcmp(said, m->refusal) == 0 ? m->refused + 1 : 1;
+	memcpy(m->refusal, said, sizeof said);
+	if (m->refused < REFUSED_ALIKE)
+		return false;
+	m->refused = 0;
+	return true;
+}
+
+static void end_refused(struct ask *ask)
+{
+	breaker_served(ask->asks->breakers, ask->model, clock_us());
+	struct weir_error why = ask->reply.error;
+	if (is_said_to_all(ask)) {
+		weir_fail(&ask->reply.error, why.code,
+			  "%d items in a row were refused alike, and none was answered: %.300s",
+			  REFUSED_ALIKE, why.text);
+		end_stop(ask);
+		return;
+	}
+	work_fail(ask->asks->consumer, ask_end(ask), why.code, why.text);
 }
 
 static void count(struct ask *ask, const struct http_response *r)
@@ -330,15 +377,17 @@ static void put_off(struct asks *a, struct asked_model *m, int64_t tokens)
 {
 	struct ask *next;
 	int64_t apart_us = 0, us;
+	struct weir_error why;
 	us = 1000 * pace_turns(a->pace, m->model, m->ready, tokens, &apart_us);
 	log_event(LOG_INFO, "put_off", "model=%s items=%zu first_ms=%lld", m->model->name, m->ready,
 		  (long long)(us / 1000));
+	weir_fail(&why, "throttled", "the limits of its model are used up");
+	tell_until(&why, us / 1000);
 	for (struct ask *ask = a->lists[ASK_READY].first; ask; ask = next) {
 		next = ask->after;
 		if (ask->limits != m)
 			continue;
-		work_defer(a->consumer, ask_end(ask), us, "throttled",
-			   "the limits of its model are used up");
+		work_defer(a->consumer, ask_end(ask), us, why.code, why.text);
 		us += apart_us;
 	}
 }

@@ -89,6 +89,9 @@ struct asked_model {
 	size_t ready, in_flight;
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
 	int64_t told_us;  /* when the log was last told of a call that failed; 0: never */
+	bool answered;	  /* once, by this model, to this process */
+	unsigned refused; /* items in a row, before any answer, all in the words of `refusal` */
+	char refusal[160];
 };
 
 struct desk;
@@ -139,8 +142,8 @@ struct delivery *ask_end(struct ask *ask);
 /* ask_call.c: READY -> CALLING, or to an end, as far as limits and memory let them. */
 void ask_begin_calls(struct asks *a);
 
-/* ask_answer.c: whether the template takes the text; if so json is set, else *why says why not. cut:
- * the model had reached a limit. */
+/* ask_answer.c: whether the template takes the text; if so json is set, else *why says why not.
+ * cut: the model had reached a limit. */
 bool ask_check(struct ask *ask, struct weir_text text, bool cut, struct weir_error *why);
 /* What has been read of the past, or has been stored now: a good answer goes to the plugin, a bad
  * one to the model once more. */

@@ -37,7 +37,8 @@ static bool is_among(const char *code, const char *const *codes)
 /* The provider took all of it, and then found that it does not take it after all. */
 static void all_failed(struct drive *d)
 {
-	static const char *const stops[] = {"billing", "bad_key", "not_allowed", "no_model", NULL};
+	static const char *const stops[] = {"billing",	"bad_key",     "not_allowed",
+					    "no_model", "bad_setting", NULL};
 	static const char *const limits[] = {"rate_limited", "overloaded", NULL};
 	const struct weir_error why = d->info.error;
 	log_event(LOG_WARN, "remote_batch_failed", "id=%lld remote_id=%s code=%s error=\"%s\"",

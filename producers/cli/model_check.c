@@ -17,7 +17,7 @@
 
 /* One request, and what came of it. */
 struct asking {
-	bool done, listed;
+	bool done, listed, there; /* there: the one model that was asked for */
 	const struct model *model;
 	struct buffer names;
 	struct reply why; /* not listed */
@@ -49,6 +49,7 @@ static void came(void *owner, const struct http_response *r)
 	struct weir_text to;
 	a->done = true;
 	a->status = r->status;
+	a->there = provider_read_one(r, a->model->model);
 	a->listed = provider_read_models(a->model, r, &a->names, &a->why) == 0;
 	if (r->status / 100 == 3 && http_header(r, "location", &to) == 0)
 		snprintf(a->location, sizeof a->location, "%.*s", (int)to.size, to.data);
@@ -215,7 +216,7 @@ static void tell_listed(const struct place *p, const struct asking *one, const s
 				   : "key accepted");
 	else
 		say(f, ": reachable");
-	if (provider_has_model(&p->list.names, m->model) || one->status == 200) {
+	if (provider_has_model(&p->list.names, m->model) || one->there) {
 		say(f, ", model is there");
 		return;
 	}
@@ -263,7 +264,8 @@ static void tell_failed(const struct place *p, const struct model *m, struct mod
 		f->level = LEVEL_WARN;
 		say(f, ": reachable, but its list of models could not be read: %s",
 		    a->why.error.text);
-		advise(f, "calls go to %s%s", m->base_url, call_path(m));
+		advise(f, "calls go to %s%s%s%s", m->base_url, call_path(m), m->query ? "?" : "",
+		       m->query ? m->query : "");
 	}
 }
 

@@ -40,6 +40,9 @@ int64_t pace_turns(struct pace *p, const struct model *m, size_t n, int64_t inpu
 
 /* The provider said that nothing more goes for so long: all of the fleet obey. */
 void pace_hold(struct pace *p, const struct model *m, int64_t for_ms, int64_t now_us);
+/* How long nothing of the model is asked by anybody, because its provider said so; 0: it is not held,
+ * or Redis is away. */
+int64_t pace_held_ms(struct pace *p, const struct model *m);
 /* What the provider said is left. */
 void pace_limits(struct pace *p, const struct model *m, const struct provider_limits *limits,
 		 int64_t now_us);

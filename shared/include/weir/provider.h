@@ -72,6 +72,8 @@ int provider_models(const struct model *m, bool one, struct buffer *texts, struc
  * where the server has no such list (404, 405, 501, or a 200 with something else). */
 int provider_read_models(const struct model *m, const struct http_response *r, struct buffer *names,
 			 struct reply *why) WEIR_MUST_CHECK;
+/* Whether what was asked for one alone is there; a list in its place has to hold it. */
+bool provider_read_one(const struct http_response *r, const char *wanted);
 /* Whether a model is among them, by the name with which it is called. */
 bool provider_has_model(const struct buffer *names, const char *wanted);
 

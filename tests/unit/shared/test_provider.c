@@ -855,6 +855,8 @@ static const struct {
 	{200, "<html>", "", "no_list"},
 	{200, "{'data':'a'}", "", "no_list"},
 	{204, "", "", "bad_response"},
+	{200, "{'error':{'message':'bad','code':401}}", "", "bad_key"},
+	{200, "{'error':'no','data':[]}", "", "provider_error"},
 	{401, "{'error':{'message':'bad'}}", "", "bad_key"},
 	{503, "", "", "overloaded"},
 };
@@ -873,6 +875,31 @@ static void model_lists(void)
 			names.data[at] = names.data[at] ? names.data[at] : ' ';
 		expect_buffer(&names, lists[i].names);
 		buffer_release(&names);
+		response_release(&r);
+	}
+}
+
+static void one_model(void)
+{
+	static const struct {
+		int status;
+		const char *body;
+		bool there;
+	} rows[] = {
+		{200, "{'id':'gpt-mini','object':'model'}", true},
+		{200, "{'id':'gpt-mini-2026','object':'model'}", true},
+		{200, "{'object':'list','data':[{'id':'gpt-mini'}]}", true},
+		{200, "{'object':'list','data':[{'id':'other'}]}", false},
+		{200, "{'error':{'message':'no','code':404}}", false},
+		{200, "<html>", false},
+		{200, "{'status':'ok'}", false},
+		{404, "{'id':'gpt-mini'}", false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_response r = response_of(rows[i].status, "", rows[i].body);
+
+		CU_ASSERT_EQUAL(provider_read_one(&r, "gpt-mini"), rows[i].there);
 		response_release(&r);
 	}
 }
@@ -938,6 +965,7 @@ void add_provider_suite(void)
 	CU_add_test(suite, "deep answers", deep_answers);
 	CU_add_test(suite, "addresses of lists of models", model_urls);
 	CU_add_test(suite, "lists of models", model_lists);
+	CU_add_test(suite, "one model", one_model);
 	CU_add_test(suite, "names of models", names_of_models);
 	CU_add_test(suite, "guesses", guesses);
 }

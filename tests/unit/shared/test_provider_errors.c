@@ -57,7 +57,8 @@ static const struct error_case {
 	 "overloaded", "Overloaded"},
 	{&claude, 200, "", ERROR("overloaded_error", "Overloaded"), REPLY_THROTTLED, 0, false,
 	 "overloaded", "overloaded_error: Overloaded"},
-	{&claude, 302, "Location: /login", "", REPLY_STOP, 0, false, "not_found", "HTTP 302"},
+	{&claude, 302, "Location: /login|", "", REPLY_STOP, 0, false, "not_found",
+	 "HTTP 302: https://api.anthropic.com/v1/messages leads to /login, and calls"},
 
 	/* an error in a 2xx, and codes that are numbers: as the status that they name */
 	{&gpt, 200, "", "{'error':{'message':'Provider returned error','code':429}}",
