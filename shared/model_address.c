@@ -79,11 +79,33 @@ static const char *const methods[] = {
 static const char *const calls[] = {
 	[PROVIDER_ANTHROPIC] = "/messages", [PROVIDER_OPENAI] = "/chat/completions"};
 
+/* Methods of APIs that are neither, with the address that speaks the one of chat completions. */
+static const char ollama[] =
+	"that is Ollama's own API: write the address that ends in /v1, as in http://HOST:11434/v1";
+static const char gemini[] =
+	"that is Gemini's own API: write the address that ends in /v1beta/openai";
+static const char bedrock[] =
+	"that is Bedrock's own API: write the address that ends in /openai/v1";
+static const struct {
+	const char *end, *fault;
+} others[] = {{"/api/chat", ollama},	    {"/api/generate", ollama},
+	      {"/api/embed", ollama},	    {"/api/tags", ollama},
+	      {":generateContent", gemini}, {":streamGenerateContent", gemini},
+	      {"/converse", bedrock},	    {"/invoke", bedrock}};
+
 static bool ends_in(const char *text, const char *end)
 {
 	size_t size = strlen(text), end_size = strlen(end);
 
 	return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
+static const char *fault_of_other(const char *path)
+{
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (ends_in(path, others[i].end))
+			return others[i].fault;
+	return NULL;
 }
 
 static void cut_slashes(char *path)
@@ -240,6 +262,8 @@ static const char *build(CURLU *url, enum model_provider provider, struct model_
 	}
 	if (fault == NULL && query != NULL && has_secret(query))
 		fault = "it must not hold a key: keys come from key_env or key_file";
+	if (fault == NULL)
+		fault = fault_of_other(path);
 	if (fault == NULL && cut_method(path, provider, &complete) < 0)
 		fault = "it ends in a method that weir does not call there: end it before that";
 	if (fault == NULL && query != NULL && *query != '\0') {

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct yaml_node *at(const struct yaml *y, int node)
 {
@@ -156,6 +157,25 @@ static json_t *plain_json(const char *text)
 	if (is_integer(text))
 		return integer_json(text);
 	return is_real(text) ? real_json(text) : json_string(text);
+}
+
+/* What is no number as JSON knows it: more than 64 bits, more than a double, and none at all. */
+bool yaml_is_beyond(const struct yaml *y, int node)
+{
+	static const char *const odd[] = {".nan", ".inf", "+.inf", "-.inf"};
+	const char *text = yaml_text(y, node);
+	json_t *json;
+	bool beyond;
+
+	if (text == NULL || !at(y, node)->plain)
+		return false;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		if (strcasecmp(text, odd[i]) == 0)
+			return true;
+	json = is_integer(text) || is_real(text) ? plain_json(text) : NULL;
+	beyond = json_is_string(json);
+	json_decref(json);
+	return beyond;
 }
 
 static json_t *list_json(const struct yaml *y, int node)

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "print.h"
 #include "relay.h"
+#include "view.h"
 #include "weir/clock.h"
 
 #define TURN_MS 200
@@ -19,30 +21,48 @@ struct waiting {
 	bool paused;
 };
 
-/* At once when somebody pauses or resumes it: the wait is longer than it looks. */
-static void say_paused(struct waiting *w)
+/* "weir: JOB: TEXT: why", on one line; the reason only where there is one. */
+static int say(const struct waiting *w, const char *text, struct weir_error *err)
 {
+	char why[VIEW_REASON_ROOM];
+	struct buffer b = BUFFER_INIT;
+	if (view_reason(w->ledger, w->job_id, why, err) < 0)
+		return -1;
+	print_plain(&b, print_text(why));
+	const char *line = buffer_text(&b);
+	fprintf(stderr, "weir: %s: %s%s%s\n", w->job_id, text, *why ? ": " : "",
+		line && *why ? line : "");
+	buffer_release(&b);
+	return 1;
+}
+
+/* At once when somebody pauses or resumes it: the wait is longer than it looks. */
+static int say_paused(struct waiting *w, struct weir_error *err)
+{
+	char text[160];
 	bool paused = strcmp(w->job->status, "paused") == 0;
 	if (paused == w->paused)
-		return;
+		return 1;
 	w->paused = paused;
-	if (paused)
-		fprintf(stderr, "weir: %s: paused; it goes on with weir resume %s\n", w->job_id,
-			w->job_id);
-	else
+	if (!paused) {
 		fprintf(stderr, "weir: %s: %s again\n", w->job_id, w->job->status);
+		return 1;
+	}
+	snprintf(text, sizeof text, "paused; it goes on with weir resume %s", w->job_id);
+	return say(w, text, err);
 }
 
 static int say_counts(struct waiting *w, struct weir_error *err)
 {
 	const struct job_row *job = w->job;
+	char text[96];
 	int found = command_job(w->ledger, w->job_id, true, w->job, err);
 	if (found <= 0)
 		return found;
 	w->said_us = w->looked_us;
-	fprintf(stderr, "weir: %s: %" PRId64 " of %" PRId64 " items are final\n", w->job_id,
-		job->success + job->failed + job->cancelled, job->total);
-	return 1;
+	snprintf(text, sizeof text, "%" PRId64 " of %" PRId64 " items are final",
+		 job->success + job->failed + job->cancelled, job->total);
+	return say(w, text, err);
 }
 
 /* 1: it has ended, 0: not yet, -1: failed. */
@@ -51,8 +71,8 @@ static int look(struct waiting *w, struct weir_error *err)
 	int found = command_job(w->ledger, w->job_id, false, w->job, err);
 	w->looked_us = clock_us();
 	if (found > 0 && !w->job->ended) {
-		say_paused(w);
-		if (!w->paused && w->looked_us - w->said_us >= SAY_US)
+		found = say_paused(w, err);
+		if (found > 0 && !w->paused && w->looked_us - w->said_us >= SAY_US)
 			found = say_counts(w, err);
 	}
 	if (found == 0)

@@ -76,6 +76,11 @@ struct stage_view *view_current(const struct job_view *job);
 /* "idea.title", or the kind alone. */
 void print_stage_name(const struct stage_view *stage, struct buffer *b);
 
+/* Why it is paused, or one of its items waits; "": nothing says so. 0, or -1. */
+#define VIEW_REASON_ROOM 488
+int view_reason(struct ledger *l, const char *job_id, char out[VIEW_REASON_ROOM],
+		struct weir_error *err) WEIR_MUST_CHECK;
+
 /* Why it is paused, or waits, as a line for people; none for "". */
 void print_reason(const char *head, const char *reason, struct buffer *b);
 

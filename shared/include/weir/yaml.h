@@ -52,6 +52,10 @@ int yaml_find(const struct yaml *y, int map, const char *key);
 /* NUL-terminated, without U+0000; NULL when the node is no TEXT. */
 const char *yaml_text(const struct yaml *y, int node);
 
+/* Whether a plain scalar is a number, or none (.nan), that JSON cannot hold; yaml_json() makes it a
+ * text. */
+bool yaml_is_beyond(const struct yaml *y, int node);
+
 /* The whole node as JSON: plain scalars that are null, true, false or numbers in YAML 1.2's core
  * schema become these, all else is text. Keys that are no text are written as text. NULL: no
  * memory. The caller json_decref()s it. */

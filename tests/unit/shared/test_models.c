@@ -334,6 +334,12 @@ static const struct {
 	{ONE "extra:\n      top_p: 1\n      model: x\n      messages: []\n",
 	 "F:6: extra: model is written by weir itself, or by a field of the model's\n"
 	 "F:7: extra: messages is written by weir itself, or by a field of the model's\n"},
+	{ONE "extra: {seed: 12345678901234567890, stop: '12345678901234567890'}\n",
+	 "F:4: extra: 12345678901234567890 is no number that JSON has; in quotes it is a text\n"},
+	{ONE "extra:\n      a: [1, .nan]\n      b: {c: 1e999, d: -.Inf}\n",
+	 "F:5: extra: .nan is no number that JSON has; in quotes it is a text\n"
+	 "F:6: extra: 1e999 is no number that JSON has; in quotes it is a text\n"
+	 "F:6: extra: -.Inf is no number that JSON has; in quotes it is a text\n"},
 	{ONE "extra: {stream: true}\n",
 	 "F:4: extra: stream is written by weir itself, or by a field of the model's\n"},
 	{"models:\n  x:\n    provider: anthropic\n    response_format: json_object\n"
@@ -358,7 +364,8 @@ static const struct {
 	{ONE "max_tokens: 0\n    base_url: x\n    key_env: WEIR_TEST_UNSET\n    z: 1\n"
 	     "  y: {}\n",
 	 "F:7: there is no field z\nF:4: max_tokens: 0 is not within 1 and 1000000\n"
-	 "F:5: base_url: http:// or https:// is wanted at its beginning\nF:6: key_env: WEIR_TEST_UNSET is not set in the environment\n"
+	 "F:5: base_url: http:// or https:// is wanted at its beginning\nF:6: key_env: "
+	 "WEIR_TEST_UNSET is not set in the environment\n"
 	 "F:8: provider is missing\n"},
 };
 
@@ -641,7 +648,8 @@ static void the_example_is_valid(void)
 	struct buffer text = BUFFER_INIT;
 	char vllm[64];
 
-	CU_ASSERT_EQUAL_FATAL(models_open(WEIR_SOURCE_DIR "/deploy/models.yaml", true, &m, NULL, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		models_open(WEIR_SOURCE_DIR "/deploy/models.yaml", true, &m, NULL, &err), 0);
 	CU_ASSERT_PTR_NOT_NULL(find("ollama"));
 	release();
 	setenv("ANTHROPIC_API_KEY", KEY, 1);
