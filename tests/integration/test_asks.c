@@ -327,6 +327,23 @@ static void refused(void)
 	EXPECT_INT(items[4].calls, 1);
 }
 
+/* Moderation holds one item back, and not its job. */
+static void flagged(void)
+{
+	fake_script("{'rules': [{'match': {'contains': 'amount 1003'}, 'do': {'status': 403,"
+		    " 'body': {'error': {'code': 403, 'message': 'Input flagged', 'metadata':"
+		    " {'reasons': ['violence'], 'flagged_input': 'x'}}}}}]}");
+	struct job *job = asked_job("flagged", "ai_model=gpt", 8);
+	job_submit(job);
+	asked_begin();
+	await_ended(job);
+	stop_all();
+	EXPECT_PART(sql_text("SELECT error_class || ' ' || error FROM batch_items"
+			     " WHERE status = 'failed'"),
+		    "refused_answer HTTP 403 403: Input flagged");
+	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE status = 'success'"), 7);
+}
+
 /* ---- answers that the template does not want ---- */
 
 static int64_t answers_of(const char *job, const char *where)
@@ -605,6 +622,21 @@ static void no_model(void)
 	pauses("ai_model=claude", "'status': 404, 'error': {'message': 'model: claude'}", "model");
 }
 
+/* In words that nobody has written down: it is said to all. */
+static void refused_alike(void)
+{
+	fake_script("{'rules': [{'match': {}, 'do': {'status': 400, 'headers': {'request-id':"
+		    " 'r'}, 'error': {'message': 'this plan has no such thing'}}}]}");
+	struct job *job = job_submit(asked_job("alike", "ai_model=claude", 300));
+	asked_begin();
+	await(PATIENCE_MS, "SELECT status = 'paused' FROM weir.jobs WHERE job_id = 'alike'");
+	EXPECT_PART(sql_text("SELECT pause_reason FROM weir.jobs WHERE job_id = 'alike'"),
+		    "10 items in a row were refused alike, and none was answered: HTTP 400");
+	EXPECT(sql("SELECT count(*) FROM batch_items WHERE status = 'failed'") < job->size,
+	       "all of them have failed");
+	stop_all();
+}
+
 /* A job of another model goes on beside it. */
 static void others_go_on(void)
 {
@@ -700,6 +732,7 @@ void add_asks_suite(void)
 	add_outages();
 	s = FAKE_SUITE("a model answers badly");
 	CU_add_test(s, "the request is refused", refused);
+	CU_add_test(s, "an item that moderation holds back", flagged);
 	CU_add_test(s, "words, and is told", repaired_text);
 	CU_add_test(s, "wrong fields, and is told", repaired_fields);
 	CU_add_test(s, "out of range, and is told", repaired_range);
@@ -721,5 +754,6 @@ void add_asks_suite(void)
 	CU_add_test(s, "a key", bad_key);
 	CU_add_test(s, "a permission", no_permission);
 	CU_add_test(s, "a model that is not there", no_model);
+	CU_add_test(s, "what is refused to all alike", refused_alike);
 	CU_add_test(s, "and no other job", others_go_on);
 }

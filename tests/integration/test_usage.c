@@ -136,7 +136,7 @@ static void without_a_price(void)
 static void beyond_any_sum(void)
 {
 	static const char all[] = ", 'usage': {'prompt_tokens': 2147483647000,"
-				  " 'completion_tokens': 0}";
+				  " 'completion_tokens': 1}";
 	struct buffer b = BUFFER_INIT;
 	prepare();
 	models_write("  dear: {provider: openai, base_url: $URL, key_env: FAKE_KEY, input_price: 4,"
