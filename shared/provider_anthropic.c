@@ -63,14 +63,18 @@ static void read_stop(const char *reason, struct reply *out)
 			  *reason ? reason : "not told");
 }
 
-/* Where there is no text: a gateway may have made the wanted form a tool. */
-static void read_instead(const json_t *content, struct reply *out)
+static void read_calls(const json_t *content, struct reply *out)
 {
-	const json_t *block = json_array_get(content, 0);
+	const json_t *block;
+	size_t i, calls = 0;
 
-	if (json_array_size(content) == 1 && strcmp(json_text_of(block, "type"), "tool_use") == 0 &&
-	    json_is_object(json_object_get(block, "input")))
-		add_dump(&out->text, json_object_get(block, "input"));
+	json_array_foreach(content, i, block)
+	{
+		const json_t *input = json_object_get(block, "input");
+
+		if (strcmp(json_text_of(block, "type"), "tool_use") == 0 && json_is_object(input))
+			add_called(&out->text, input, calls++);
+	}
 }
 
 static int answer(const json_t *root, struct reply *out)
@@ -85,8 +89,7 @@ static int answer(const json_t *root, struct reply *out)
 		if (strcmp(json_text_of(block, "type"), "text") == 0)
 			add_clean(&out->text, json_object_get(block, "text"));
 	}
-	if (out->text.size == 0)
-		read_instead(content, out);
+	read_calls(content, out);
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';

@@ -109,6 +109,28 @@ void add_clean(struct buffer *out, const json_t *text)
 	}
 }
 
+static bool is_empty(const json_t *arguments)
+{
+	const char *text = json_string_value(arguments);
+
+	if (!text)
+		return json_object_size(arguments) == 0;
+	text += strspn(text, " \t\r\n");
+	return *text != '{' || text[1 + strspn(text + 1, " \t\r\n")] == '}';
+}
+
+void add_called(struct buffer *out, const json_t *arguments, size_t nth)
+{
+	if (out->size > 0 && is_empty(arguments))
+		return;
+	if (out->size > 0) /* in the words of answer_opening.h */
+		buffer_add_text(out, nth == 0 ? "\n\nFinal answer:\n" : ",\n");
+	if (json_is_object(arguments))
+		add_dump(out, arguments);
+	else
+		add_clean(out, arguments);
+}
+
 void add_dump(struct buffer *out, const json_t *json)
 {
 	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));

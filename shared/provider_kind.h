@@ -66,6 +66,11 @@ void add_clean(struct buffer *out, const json_t *text);
 
 void add_dump(struct buffer *out, const json_t *json); /* as it would be written */
 
+/* The arguments of a call of a tool, a text or an object, behind what is said already: a gateway may
+ * have made the wanted form a tool, and then they are the answer, or they are none if they have no
+ * field of it. Of several calls none is the final one. */
+void add_called(struct buffer *out, const json_t *arguments, size_t nth);
+
 /* Copies an id of the provider's, if it is one: letters, digits and "-_.:", and not too long. */
 int id_copy(char out[PROVIDER_ID_MAX + 1], const char *id);
 

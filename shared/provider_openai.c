@@ -109,29 +109,17 @@ static void read_content(const json_t *content, struct reply *out)
 	json_array_foreach(content, i, part) add_part(&out->text, part);
 }
 
-/* Where the content is empty: a gateway may have made the wanted form a tool, and a server may take
- * all of an answer for thinking, which it is not if it is an object and nothing else. */
-static void read_instead(const json_t *message, struct reply *out)
+/* Also the one call of the form before tools. */
+static void read_calls(const json_t *message, struct reply *out)
 {
-	static const char *const names[] = {"reasoning_content", "reasoning"};
-	const json_t *calls = json_object_get(message, "tool_calls");
-	const json_t *function = json_object_get(json_array_get(calls, 0), "function");
+	const json_t *calls = json_object_get(message, "tool_calls"), *call;
+	const json_t *only = json_object_get(message, "function_call");
+	size_t i;
 
-	if (json_array_size(calls) == 0) /* as it was before there were tools */
-		function = json_object_get(message, "function_call");
-	if (json_array_size(calls) <= 1 && *json_text_of(function, "arguments")) {
-		add_clean(&out->text, json_object_get(function, "arguments"));
-		return;
-	}
-	for (size_t i = 0; i < 2 && out->text.size == 0; i++) {
-		const char *text = json_text_of(message, names[i]);
-		size_t size = strlen(text);
-
-		while (size > 0 && strchr(" \t\r\n", text[size - 1]))
-			size--;
-		if (text[strspn(text, " \t\r\n")] == '{' && text[size - 1] == '}')
-			add_clean(&out->text, json_object_get(message, names[i]));
-	}
+	json_array_foreach(calls, i, call) add_called(
+		&out->text, json_object_get(json_object_get(call, "function"), "arguments"), i);
+	if (json_is_object(only))
+		add_called(&out->text, json_object_get(only, "arguments"), json_array_size(calls));
 }
 
 /* Reasons to stop, in the words of all vendors; others leave a whole answer. Sources: openapi.yaml;
@@ -148,6 +136,34 @@ static const struct {
 	{"insufficient_system_resource", "cut_answer", "the provider broke the answer off"},
 	{"network_error", "cut_answer", "the provider broke the answer off"},
 };
+
+static bool is_stopped(const char *reason)
+{
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		if (strcasecmp(stops[i].reason, reason) == 0)
+			return true;
+	}
+	return is_refusal(reason);
+}
+
+/* A server may take all of an answer for thinking, which it is not if it is an object and nothing
+ * else, and was not cut. */
+static void read_reasoning(const json_t *choice, const json_t *message, struct reply *out)
+{
+	static const char *const names[] = {"reasoning_content", "reasoning"};
+
+	if (is_stopped(json_text_of(choice, "finish_reason")))
+		return;
+	for (size_t i = 0; i < 2 && out->text.size == 0; i++) {
+		const char *text = json_text_of(message, names[i]);
+		size_t size = strlen(text);
+
+		while (size > 0 && strchr(" \t\r\n", text[size - 1]))
+			size--;
+		if (text[strspn(text, " \t\r\n")] == '{' && text[size - 1] == '}')
+			add_clean(&out->text, json_object_get(message, names[i]));
+	}
+}
 
 /* Said in its own field, or in a part of the content. */
 static const char *refusal_of(const json_t *message)
@@ -235,8 +251,8 @@ static int answer(const json_t *root, struct reply *out)
 		return 0;
 	}
 	read_content(json_object_get(message, "content"), out);
-	if (out->text.size == 0)
-		read_instead(message, out);
+	read_calls(message, out);
+	read_reasoning(choice, message, out);
 	out->kind = REPLY_ANSWER;
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		*out->id = '\0';

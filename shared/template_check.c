@@ -306,6 +306,60 @@ static int check_fields(const struct template *t, json_t *answer, json_t *kept,
 	return faults->failed ? -1 : 0;
 }
 
+/* ---- values that follow a number ---- */
+
+/* The first and the last value that a number may have; both, where it is a step. */
+static void values_at(const struct rule *r, double number, size_t *first, size_t *last)
+{
+	*first = *last = 0;
+	for (size_t i = 0; i < json_array_size(r->steps); i++) {
+		double step = json_number_value(json_array_get(r->steps, i));
+
+		*first += step < number;
+		*last += step <= number;
+	}
+}
+
+static size_t place_of(const struct rule *r, const json_t *value)
+{
+	size_t i = 0;
+
+	while (i < json_array_size(r->values) && !json_equal(json_array_get(r->values, i), value))
+		i++;
+	return i;
+}
+
+static void tell_contradiction(struct buffer *out, const struct rule *r, const json_t *number,
+			       size_t place, const json_t *value)
+{
+	begin_fault(out, r);
+	buffer_add_text(out, "has to be ");
+	add_json(out, json_array_get(r->values, place));
+	buffer_printf(out, " where \"%s\" is ", r->follows);
+	add_json(out, number);
+	buffer_add_text(out, ", not ");
+	add_json(out, value);
+	buffer_add_char(out, '.');
+}
+
+/* Of what fits by itself. */
+static void check_follows(const struct template *t, const json_t *kept, struct buffer *faults)
+{
+	for (size_t i = 0; i < t->rule_count; i++) {
+		const struct rule *r = &t->rules[i];
+		const json_t *value = json_object_get(kept, r->name);
+		const json_t *number = json_object_get(kept, r->follows);
+		size_t first, last, place;
+
+		if (*r->follows == '\0' || value == NULL || number == NULL)
+			continue;
+		values_at(r, json_number_value(number), &first, &last);
+		place = place_of(r, value);
+		if (place + 1 < first || place > last + 1)
+			tell_contradiction(faults, r, number, first, value);
+	}
+}
+
 static int write_kept(const json_t *kept, struct buffer *out, struct weir_error *err)
 {
 	char *text = json_dumps(kept, JSON_COMPACT | JSON_REAL_PRECISION(15));
@@ -321,12 +375,14 @@ static int check_object(const struct template *t, json_t *found, struct buffer *
 {
 	struct buffer faults = BUFFER_INIT;
 	json_t *kept = json_object();
-	int rc = -1;
+	int rc = kept == NULL ? -1 : check_fields(t, found, kept, &faults);
 
-	if (kept == NULL || check_fields(t, found, kept, &faults) < 0 || buffer_failed(&faults))
-		weir_fail_memory(err);
+	if (rc == 0 && faults.size == 0)
+		check_follows(t, kept, &faults);
+	if (rc < 0 || buffer_failed(&faults))
+		rc = weir_fail_memory(err);
 	else if (faults.size > 0)
-		weir_fail(err, "bad_answer", "%.*s", (int)faults.size, faults.data);
+		rc = weir_fail(err, "bad_answer", "%.*s", (int)faults.size, faults.data);
 	else
 		rc = write_kept(kept, json, err);
 	buffer_release(&faults);

@@ -37,7 +37,8 @@ static const struct yaml_field rows[] = {
 struct rule_source {
 	int type, of;
 	bool optional;
-	int least, most, values; /* nodes */
+	char *follows;
+	int least, most, values, steps; /* nodes */
 };
 
 #define RULE_AT(field) offsetof(struct rule_source, field)
@@ -61,6 +62,12 @@ static const struct yaml_field rule_rows[] = {
 	{.name = "least", .type = FIELD_NODE, .offset = RULE_AT(least)},
 	{.name = "most", .type = FIELD_NODE, .offset = RULE_AT(most)},
 	{.name = "values", .type = FIELD_NODE, .offset = RULE_AT(values)},
+	{.name = "follows",
+	 .type = FIELD_TEXT,
+	 .offset = RULE_AT(follows),
+	 .least = 1,
+	 .most = TEMPLATE_NAME_MAX},
+	{.name = "steps", .type = FIELD_NODE, .offset = RULE_AT(steps)},
 	{.type = FIELD_END},
 };
 
@@ -131,9 +138,56 @@ static int read_values(const struct yaml_source *from, const struct rule_source 
 	return 0;
 }
 
+/* One number less than there are values, each more than the one before. */
+static int read_steps(const struct yaml_source *from, const struct rule_source *s,
+		      struct rule *rule)
+{
+	size_t size = yaml_size(from->yaml, s->steps);
+
+	if (s->follows == NULL && s->steps < 0)
+		return 0;
+	if (rule->type != RULE_TEXT || s->follows == NULL || s->steps < 0 ||
+	    yaml_type(from->yaml, s->steps) != YAML_LIST ||
+	    size + 1 != json_array_size(rule->values))
+		return yaml_fault(from, s->steps,
+				  "follows, steps: are together, for a text with values, and "
+				  "there is one step less than values");
+	snprintf(rule->follows, sizeof(rule->follows), "%s", s->follows);
+	rule->steps = yaml_json(from->yaml, s->steps);
+	if (rule->steps == NULL)
+		return yaml_fault(from, -1, "out of memory");
+	for (size_t i = 0; i < size; i++) {
+		const json_t *step = json_array_get(rule->steps, i);
+
+		if (!json_is_number(step) ||
+		    (i > 0 && json_number_value(json_array_get(rule->steps, i - 1)) >=
+				      json_number_value(step)))
+			return yaml_fault(from, s->steps, "steps: rising numbers are wanted");
+	}
+	return 0;
+}
+
+static int fill_rule(const struct yaml_source *from, int node, const struct rule_source *s,
+		     struct rule *rule)
+{
+	int rc;
+
+	rule->type = (enum rule_type)s->type;
+	rule->of = s->of < 0 ? RULE_TEXT : (enum rule_type)s->of;
+	rule->optional = s->optional;
+	rc = read_bounds(from, s, rule);
+	if (s->of >= 0 && (s->type != RULE_LIST || s->of == RULE_LIST))
+		rc = yaml_fault(from, yaml_find(from->yaml, node, "of"),
+				"of: is for lists, and of no lists");
+	if (read_values(from, s, rule) < 0)
+		return -1;
+	return read_steps(from, s, rule) < 0 ? -1 : rc;
+}
+
 static int read_rule(const struct yaml_source *from, int key, int node, struct rule *rule)
 {
-	struct rule_source s = {.type = -1, .of = -1, .least = -1, .most = -1, .values = -1};
+	struct rule_source s = {
+		.type = -1, .of = -1, .least = -1, .most = -1, .values = -1, .steps = -1};
 	const char *name = yaml_text(from->yaml, key);
 	int rc;
 
@@ -147,16 +201,31 @@ static int read_rule(const struct yaml_source *from, int key, int node, struct r
 		return yaml_fault(from, key,
 				  "usage: stands beside the fields of every answer; call "
 				  "this one otherwise");
-	if (yaml_fields_read(from, node, name, rule_rows, &s) < 0)
-		return -1;
-	rule->type = (enum rule_type)s.type;
-	rule->of = s.of < 0 ? RULE_TEXT : (enum rule_type)s.of;
-	rule->optional = s.optional;
-	rc = read_bounds(from, &s, rule);
-	if (s.of >= 0 && (s.type != RULE_LIST || s.of == RULE_LIST))
-		rc = yaml_fault(from, yaml_find(from->yaml, node, "of"),
-				"of: is for lists, and of no lists");
-	return read_values(from, &s, rule) < 0 ? -1 : rc;
+	rc = yaml_fields_read(from, node, name, rule_rows, &s);
+	if (rc == 0)
+		rc = fill_rule(from, node, &s, rule);
+	yaml_fields_release(rule_rows, &s);
+	return rc;
+}
+
+static bool is_number_of(const struct template *t, const char *name)
+{
+	for (size_t i = 0; i < t->rule_count; i++)
+		if (strcmp(t->rules[i].name, name) == 0)
+			return t->rules[i].type == RULE_NUMBER || t->rules[i].type == RULE_INTEGER;
+	return false;
+}
+
+/* Once all fields are known. */
+static int check_follows(const struct yaml_source *from, int map, const struct template *t)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < t->rule_count; i++)
+		if (*t->rules[i].follows != '\0' && !is_number_of(t, t->rules[i].follows))
+			rc = yaml_fault(from, map, "%s: follows %s, which is no number of fields",
+					t->rules[i].name, t->rules[i].follows);
+	return rc;
 }
 
 static int read_rules(const struct yaml_source *from, int map, struct template *t)
@@ -175,7 +244,7 @@ static int read_rules(const struct yaml_source *from, int map, struct template *
 		if (read_rule(from, key, node, &t->rules[t->rule_count++]) < 0)
 			rc = -1;
 	}
-	return rc;
+	return rc == 0 ? check_follows(from, map, t) : rc;
 }
 
 /* ---- the schema ---- */
@@ -343,6 +412,7 @@ void template_release(struct template *t)
 		json_decref(t->rules[i].least);
 		json_decref(t->rules[i].most);
 		json_decref(t->rules[i].values);
+		json_decref(t->rules[i].steps);
 	}
 	pieces_release(&t->system);
 	pieces_release(&t->user);

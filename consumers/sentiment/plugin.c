@@ -201,8 +201,8 @@ static void process(void *state, struct weir_work work, const struct weir_item *
 	}
 }
 
-/* The template has checked its range; one of somebody's own may have no such field. The score is
- * what counts: a label that says otherwise stays in the result as the model gave it. */
+/* The template has checked its range, and that the label does not contradict it; one of somebody's
+ * own may have no such field. */
 static void answer(void *state, struct weir_work work, const struct weir_item *item,
 		   const struct weir_answer *a)
 {

@@ -253,6 +253,17 @@ static bool is_required(json_t *schema, const char *name)
 	return false;
 }
 
+/* What the schema does not tell: labels of the template `sentiment` follow its score. */
+static void make_agree(json_t *object)
+{
+	double score = json_number_value(json_object_get(object, "sentiment_score"));
+	if (json_object_get(object, "sentiment_score") && json_object_get(object, "label"))
+		json_object_set_new(object, "label",
+				    json_string(score < -0.1  ? "negative"
+						: score > 0.1 ? "positive"
+							      : "neutral"));
+}
+
 static json_t *make_object(struct maker *m, json_t *schema)
 {
 	const char *name;
@@ -262,6 +273,7 @@ static json_t *make_object(struct maker *m, json_t *schema)
 		if (is_required(schema, name) || next(m) % 2)
 			json_object_set_new(object, name, make(m, field, name));
 	}
+	make_agree(object);
 	return object;
 }
 

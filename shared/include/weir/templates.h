@@ -20,6 +20,14 @@
  * `values` holds for a text, or for each element of a list of texts; `of` is text when it is not
  * given. `user` and `fields` are required.
  *
+ * A text whose values stand for parts of a number's range says so:
+ *
+ *       label: {type: text, values: [bad, fair, good], follows: score, steps: [-0.1, 0.1]}
+ *
+ * The values are in the number's order, and each but the first begins at its step. Models round, so a
+ * value that is next to the right one is let through; one with another in between is a contradiction,
+ * and the answer is asked for again.
+ *
  * A placeholder is a path into the payload (title, front_matter.author, input.idea,
  * results.title.title), or `payload` (all of it), `custom_instructions`, or `context.NAME`. With a
  * question mark it may be absent, and then becomes nothing; without, a text of the payload has to say

@@ -282,6 +282,23 @@ static const struct answer_case {
 	 "{'choices':[{'message':{'content':null,'tool_calls':[{'function':{'name':'f',"
 	 "'arguments':'{}'}}]},'finish_reason':'tool_calls'}]}",
 	 "{}", "", "", 0, 0},
+	{&gpt,
+	 "{'choices':[{'message':{'content':'Draft','tool_calls':[{'function':{'name':'f',"
+	 "'arguments':'{ 1}'}}]},'finish_reason':'tool_calls'}]}",
+	 "Draft\n\nFinal answer:\n{ 1}", "", "", 0, 0},
+	{&gpt,
+	 "{'choices':[{'message':{'content':'a','tool_calls':[{'function':{'name':'f',"
+	 "'arguments':'{ }'}}, {'function':{'arguments':''}}]}}]}",
+	 "a", "", "", 0, 0},
+	{&gpt,
+	 "{'choices':[{'message':{'content':null,'tool_calls':[{'function':{'arguments':'{1}'}},"
+	 "{'function':{'arguments':{'a':2}}}]}}]}",
+	 "{1},\n{\"a\":2}", "", "", 0, 0},
+	{&gpt, "{'choices':[{'message':{'content':'','function_call':{'arguments':'{1}'}}}]}", "{1}",
+	 "", "", 0, 0},
+	{&gpt,
+	 "{'choices':[{'message':{'content':null,'reasoning':'{}'},'finish_reason':'length'}]}",
+	 "", "", "cut_answer", 0, 0},
 	{&gpt, "{'choices':[{'message':{'content':null,'reasoning_content':' {}\\n'}}]}", " {}\n",
 	 "", "", 0, 0},
 	{&gpt, "{'choices':[{'message':{'content':'','reasoning':'Perhaps {}'}}]}", "", "",
@@ -303,6 +320,10 @@ static const struct answer_case {
 	 "refused_answer", 0, 0},
 	{&claude, "{'content':[{'type':'tool_use','name':'f','input':{'a':1}}]}", "{\"a\":1}", "",
 	 "", 0, 0},
+	{&claude,
+	 "{'content':[{'type':'tool_use','input':{'a':1}},{'type':'thinking','thinking':'no'},"
+	 "{'type':'text','text':'Draft'},{'type':'tool_use','input':{'a':2}}]}",
+	 "Draft\n\nFinal answer:\n{\"a\":1},\n{\"a\":2}", "", "", 0, 0},
 	{&compatible, "{'choices':[{'message':{'content':'a'}}],'error':0}", "a", "", "", 0, 0},
 	{&compatible, "{'choices':[{'message':{'content':'a'}}],'error':{}}", "a", "", "", 0, 0},
 };

@@ -180,8 +180,8 @@ static void sentiment_as_a_whole(void)
 		"Schema:\n"
 		"{\"type\":\"object\",\"properties\":{\"sentiment_score\":{\"type\":\"number\","
 		"\"minimum\":-1,\"maximum\":1},\"label\":{\"type\":\"string\",\"enum\":["
-		"\"positive\","
-		"\"neutral\",\"negative\"]}},\"required\":[\"sentiment_score\",\"label\"],"
+		"\"negative\","
+		"\"neutral\",\"positive\"]}},\"required\":[\"sentiment_score\",\"label\"],"
 		"\"additionalProperties\":false}";
 	const char *system;
 
@@ -390,6 +390,20 @@ static const struct {
 	 "F:3: \"X\" is no name for a field: 1 to 64 of a-z 0-9 _ beginning with a letter\n"},
 	{FIELDS "usage: {type: object}\n",
 	 "F:3: usage: stands beside the fields of every answer; call this one otherwise\n"},
+	{"user: u\nfields:\n  l: {type: text, values: [a, b], steps: [1]}\n",
+	 "F:3: follows, steps: are together, for a text with values, and there is one step less "
+	 "than "
+	 "values\n"},
+	{"user: u\nfields:\n  n: {type: number}\n  l: {type: text, values: [a, b], follows: n, "
+	 "steps: [1, 2]}\n",
+	 "F:4: follows, steps: are together, for a text with values, and there is one step less "
+	 "than "
+	 "values\n"},
+	{"user: u\nfields:\n  n: {type: number}\n  l: {type: text, values: [a, b, c], follows: n, "
+	 "steps: [2, 1]}\n",
+	 "F:4: steps: rising numbers are wanted\n"},
+	{"user: u\nfields:\n  l: {type: text, values: [a, b], follows: n, steps: [1]}\n",
+	 "F:3: l: follows n, which is no number of fields\n"},
 	{FIELDS "x: {type: string}\n",
 	 "F:3: type: \"string\" is not one of text, number, integer, boolean, list, object\n"},
 	{FIELDS "x: {type: text, of: text}\n", "F:3: of: is for lists, and of no lists\n"},
@@ -617,6 +631,41 @@ static void checked_answers(void)
 	release();
 }
 
+/* A label may be next to the right one, and no farther. */
+static void values_that_follow(void)
+{
+	static const struct {
+		const char *answer, *why;
+	} rows[] = {
+		{"{\"n\":-0.9,\"l\":\"low\"}", NULL},
+		{"{\"n\":-0.9,\"l\":\"mid\"}", NULL},
+		{"{\"n\":-0.9,\"l\":\"high\"}",
+		 "\"l\" has to be \"low\" where \"n\" is -0.9, not \"high\"."},
+		{"{\"n\":\"0.11\",\"l\":\"low\"}",
+		 "\"l\" has to be \"high\" where \"n\" is 0.11, not \"low\"."},
+		{"{\"n\":0.1,\"l\":\"low\"}", NULL},
+		{"{\"n\":0.1,\"l\":\"high\"}", NULL},
+		{"{\"n\":-0.1,\"l\":\"high\"}", NULL},
+		{"{\"n\":0,\"l\":\"high\"}", NULL},
+		{"{\"n\":0.9}", NULL},
+	};
+	const struct template *one = open_good(
+		"user: u\nfields:\n  n: {type: number}\n  l: {type: text, values: [low, mid, "
+		"high], optional: true, follows: n, steps: [-0.1, 0.1]}\n");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buffer json = BUFFER_INIT;
+		struct weir_text text = {rows[i].answer, strlen(rows[i].answer)};
+		int rc = template_check(one, text, false, &json, &err);
+
+		CU_ASSERT_EQUAL(rc, rows[i].why != NULL ? -1 : 0);
+		if (rows[i].why != NULL)
+			CU_ASSERT_STRING_EQUAL(err.text, rows[i].why);
+		buffer_release(&json);
+	}
+	release();
+}
+
 static void the_schema_has_every_rule(void)
 {
 	const struct template *one = open_good(EVERY);
@@ -643,11 +692,11 @@ static void the_schema_has_every_rule(void)
 /* As OpenAI's strict form has it; an object of any fields cannot be told so. */
 static void the_schema_of_a_call(void)
 {
-	const struct template *one = open_good(
-		"user: u\nfields:\n  t: {type: text, least: 1, most: 3}\n"
-		"  v: {type: text, values: [up, down], optional: true}\n"
-		"  n: {type: number, least: -1, most: 1, optional: true}\n"
-		"  w: {type: list, values: [a, b], most: 2}\n");
+	const struct template *one =
+		open_good("user: u\nfields:\n  t: {type: text, least: 1, most: 3}\n"
+			  "  v: {type: text, values: [up, down], optional: true}\n"
+			  "  n: {type: number, least: -1, most: 1, optional: true}\n"
+			  "  w: {type: list, values: [a, b], most: 2}\n");
 
 	make_item("{}", "{}");
 	CU_ASSERT_EQUAL(template_render(one, &item, &prompt, &err), 0);
@@ -658,7 +707,8 @@ static void the_schema_of_a_call(void)
 		"{\"type\":\"object\",\"properties\":{\"t\":{\"type\":\"string\"},"
 		"\"v\":{\"type\":[\"string\",\"null\"],\"enum\":[\"up\",\"down\",null]},"
 		"\"n\":{\"type\":[\"number\",\"null\"]},"
-		"\"w\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"a\",\"b\"]}}},"
+		"\"w\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"a\",\"b\"]}}}"
+		","
 		"\"required\":[\"t\",\"v\",\"n\",\"w\"],\"additionalProperties\":false}");
 	release_item();
 	release();
@@ -680,8 +730,9 @@ static void too_large_an_answer(void)
 	for (int i = 0; i < WEIR_RESULT_MAX / 2; i++)
 		buffer_add_char(&text, 'x');
 	buffer_add_text(&text, "\"}");
-	CU_ASSERT_EQUAL(template_check(one, (struct weir_text){text.data, text.size}, false, &json, &err),
-			-1);
+	CU_ASSERT_EQUAL(
+		template_check(one, (struct weir_text){text.data, text.size}, false, &json, &err),
+		-1);
 	CU_ASSERT_STRING_EQUAL(err.code, "bad_answer");
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "at most 524288 may be"));
 	buffer_release(&text);
@@ -706,8 +757,8 @@ static void garbage(void)
 			seed = seed * 1103515245u + 12345u;
 			text[(seed >> 16) % (sizeof(good) - 1)] = (char)(seed >> 8);
 		}
-		if (template_check(one, (struct weir_text){text, sizeof(good) - 1}, false, &json, &err) <
-		    0)
+		if (template_check(one, (struct weir_text){text, sizeof(good) - 1}, false, &json,
+				   &err) < 0)
 			CU_ASSERT_STRING_EQUAL(err.code, "bad_answer");
 		buffer_release(&json);
 	}
@@ -854,6 +905,7 @@ void add_templates_suite(void)
 	CU_ADD_TEST(suite, names_of_files);
 	CU_ADD_TEST(suite, no_such_folder);
 	CU_ADD_TEST(suite, checked_answers);
+	CU_ADD_TEST(suite, values_that_follow);
 	CU_ADD_TEST(suite, the_schema_has_every_rule);
 	CU_ADD_TEST(suite, the_schema_of_a_call);
 	CU_ADD_TEST(suite, too_large_an_answer);
