@@ -552,6 +552,7 @@ static int choose(struct choice *c, json_t *root, struct weir_text before, size_
 {
 	json_t *last = c->object, *last_root = c->root;
 	struct buffer kept = BUFFER_INIT;
+	struct weir_error why; /* one that does not fit may be followed by one that does */
 	bool several = false;
 	int rc;
 
@@ -571,14 +572,14 @@ static int choose(struct choice *c, json_t *root, struct weir_text before, size_
 	c->root = json_incref(root);
 	if (several)
 		refuse(c, "there are several in it, which differ");
-	rc = check_object(c->template, c->object, &kept, err);
+	rc = check_object(c->template, c->object, &kept, &why);
 	if (rc == 0)
 		weigh(c, &kept, answer_opening(before),
 		      last != NULL && is_about_the_same(c, root, last_root, last));
 	buffer_release(&kept);
 	json_decref(last);
 	json_decref(last_root);
-	return rc < 0 && no_memory(err) ? -1 : 0;
+	return rc < 0 && no_memory(&why) ? weir_fail_memory(err) : 0;
 }
 
 /* ---- in a text ---- */

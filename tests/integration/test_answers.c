@@ -75,7 +75,7 @@ static const struct said {
 	{"comments_block", 1},
 	{"missing_commas", 2},
 	{"smart_quotes", 1},
-	{"duplicate_keys", 1},
+	{"duplicate_keys", 2},
 	{"numbers_as_text", 1},
 	{"nan", 2},
 	{"percent", 2},
