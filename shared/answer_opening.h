@@ -1,9 +1,9 @@
-/* answer_opening.h: what the words before an object say of it. Private to libweir. Time is linear in
- * the text.
+/* answer_opening.h: what the words before an object say of it. Private to libweir. Time is linear
+ * in the text.
  *
- * A list of the ways to say that an object is not the answer would never be complete, so this is one
- * of those that say that it is: of the sentence right before the object each word has to be known.
- * The known ones are English; what is said otherwise is in doubt. */
+ * A list of the ways to say that an object is not the answer would never be complete, so this is
+ * one of those that say that it is: of the sentence right before the object each word has to be
+ * known. The known ones are English; what is said otherwise is in doubt. */
 #ifndef WEIR_ANSWER_OPENING_H
 #define WEIR_ANSWER_OPENING_H
 

@@ -150,7 +150,8 @@ static void set_common(struct http_call *c)
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "weir/" WEIR_VERSION);
-	/* Packed bodies are not asked for, and unpacked all the same: gateways send them unasked. */
+	/* Packed bodies are not asked for, and unpacked all the same: gateways send them unasked.
+	 */
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "identity");
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, header_came);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, c);

@@ -103,9 +103,9 @@ struct told {
 	const char *reason; /* another word, of what stands within */
 	const char *wait;   /* "2s": not before */
 	const char *quota;  /* the name of the one that is used up */
-	char number[24];  /* code, where it is a number */
-	bool upstream;	  /* of a server behind, with the key and the bill of whoever runs this one */
-	bool flagged;	  /* the request was held back for what it says */
+	char number[24];    /* code, where it is a number */
+	bool upstream; /* of a server behind, with the key and the bill of whoever runs this one */
+	bool flagged;  /* the request was held back for what it says */
 };
 
 /* Where root tells of an error: the value that says more, or NULL. failed: the response is no

@@ -15,7 +15,7 @@ struct input {
 	int64_t line;
 	struct front front;
 	char *title, *description, *json; /* what front points into, if not into the item */
-	struct out mdx;	    /* text points into it, if path ends in .mdx: see mdx.h */
+	struct out mdx;			  /* text points into it, if path ends in .mdx: see mdx.h */
 };
 
 /* 0, or -1 with err (code bad_payload, or out_of_memory). input_release() in any case. */

@@ -127,8 +127,8 @@ static void add_to_past(struct ask *ask)
 	past->usage_unknown += r->usage.fault != NULL;
 	past->cost_unknown += cost == COST_UNKNOWN;
 	usage_add(&past->usage, &r->usage);
-	if (cost != COST_UNKNOWN && (past->cost == COST_UNKNOWN ||
-				     __builtin_add_overflow(past->cost, cost, &past->cost)))
+	if (cost != COST_UNKNOWN &&
+	    (past->cost == COST_UNKNOWN || __builtin_add_overflow(past->cost, cost, &past->cost)))
 		past->cost = COST_UNKNOWN; /* more than can be held */
 	past->error = r->error;
 	past->cut = strcmp(r->error.code, "cut_answer") == 0;

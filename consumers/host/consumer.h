@@ -145,8 +145,8 @@ void work_start(struct consumer *c, struct delivery *one); /* HELD -> WORKING or
 /* What is told of the kind, then the plugin's own check; item: the delivery's, or one like it. */
 int work_check(const struct consumer *c, const struct delivery *one, const struct weir_item *item,
 	       struct weir_error *err) WEIR_MUST_CHECK;
-void work_timers(struct consumer *c);			   /* fires timers and deadlines */
-int64_t work_next_us(const struct consumer *c);		   /* the next of them; INT64_MAX: none */
+void work_timers(struct consumer *c);		/* fires timers and deadlines */
+int64_t work_next_us(const struct consumer *c); /* the next of them; INT64_MAX: none */
 void work_fail(struct consumer *c, struct delivery *one, const char *code, const char *text);
 /* Failed, and charged: tried again, not before after_ms (0: by the job's backoff), or the last
  * time. */

@@ -394,8 +394,8 @@ static int store(struct desk *d, struct ask *const *asks, size_t n)
 
 int desk_store(struct desk *d, struct ask *const *asks, size_t n)
 {
-	static number_of *const numbers[] = {input,  cached,	written, written_1h,
-					     output, reasoning, known,	 cost,	  epoch};
+	static number_of *const numbers[] = {input,	cached, written, written_1h, output,
+					     reasoning, known,	cost,	 epoch};
 	struct params *p = &d->params;
 	add_keys(p, asks, n);
 	add_texts(p, asks, n, call_id);

@@ -113,8 +113,9 @@ bool to_count(const struct flush *f, size_t i) { return f->entries[i]->claimed; 
 bool to_end_retries(const struct flush *f, size_t i)
 {
 	const struct delivery *d = f->entries[i];
-	return d->claimed && (d->noted || d->suspect || d->model || d->job->limit > 0 ||
-			      d->message.item.attempt > 0 || d->message.item.epoch > d->job->first_epoch);
+	return d->claimed &&
+	       (d->noted || d->suspect || d->model || d->job->limit > 0 ||
+		d->message.item.attempt > 0 || d->message.item.epoch > d->job->first_epoch);
 }
 
 bool to_end_call(const struct flush *f, size_t i) { return f->entries[i]->calling; }

@@ -1,4 +1,5 @@
-/* gaps.h: the log is told once of each cause for which what answers of a model cost is not known. */
+/* gaps.h: the log is told once of each cause for which what answers of a model cost is not known.
+ */
 #ifndef WEIR_GAPS_H
 #define WEIR_GAPS_H
 

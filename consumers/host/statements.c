@@ -152,7 +152,8 @@ static const char sql_free[] =
 	"UPDATE weir.retries w SET due_at = now()"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int4[])"
 	"  AS u(job_id, stage, ordinal, custom_id, attempts, epoch)"
-	" WHERE" OF_THIS_JOB " AND w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
+	" WHERE" OF_THIS_JOB
+	" AND w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
 	"  AND w.attempts = u.attempts AND w.error_class IS NULL AND w.due_at > now()"
 	"  AND isfinite(w.due_at) AND NOT weir.is_parked(w.due_at)";
 

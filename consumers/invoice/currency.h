@@ -12,9 +12,9 @@ struct currency {
 	int places; /* of its smallest coin behind the point: 0 to CURRENCY_PLACES_MOST */
 };
 
-/* By its code in letters of any case; for good. NULL: it is none. That is so of what has a code but is
- * no money (XXX, XTS, XDR, gold), of letters that are no code (RMB, ZZZ), and of those withdrawn before
- * 2010. */
+/* By its code in letters of any case; for good. NULL: it is none. That is so of what has a code but
+ * is no money (XXX, XTS, XDR, gold), of letters that are no code (RMB, ZZZ), and of those withdrawn
+ * before 2010. */
 const struct currency *currency_find(struct weir_text code);
 
 #endif

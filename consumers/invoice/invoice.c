@@ -58,10 +58,11 @@ static int read_currency(struct invoice *inv, const struct weir_map *head, struc
 		return fail_head(err, field, "currency", rule);
 	inv->head.currency = field == FIELD_TEXT ? currency_find(text) : NULL;
 	if (!inv->head.currency)
-		return plugin_fail_value(err, "bad_payload",
-					 "invoice.currency must be the code of a currency (ISO 4217), "
-					 "such as USD",
-					 text);
+		return plugin_fail_value(
+			err, "bad_payload",
+			"invoice.currency must be the code of a currency (ISO 4217), "
+			"such as USD",
+			text);
 	return 0;
 }
 

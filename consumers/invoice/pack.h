@@ -54,7 +54,7 @@
 /* An ordered unit holds count x each x factor of the base unit: "g", "ml" or "each". */
 struct pack {
 	struct decimal count, each;
-	int counts; /* how many numbers make up count: 2 of 4/6/12 OZ */
+	int counts;	    /* how many numbers make up count: 2 of 4/6/12 OZ */
 	const char *factor; /* decimal text; both live as long as the program */
 	const char *base_unit;
 };

@@ -29,8 +29,9 @@
  *
  * Vendors round to the smallest coin, up, down or to the nearest: so products may differ by less
  * than one of it from extended_price (0.01 of most currencies; 1, 0.001 or 0.0001 of others:
- * currency.h). Many print a price with two places that has more: a difference of at most half of the price's last place for
- * each unit, and of at most a percent, is told as a warning. What is billed is extended_price. */
+ * currency.h). Many print a price with two places that has more: a difference of at most half of
+ * the price's last place for each unit, and of at most a percent, is told as a warning. What is
+ * billed is extended_price. */
 #ifndef INVOICE_SETTLE_H
 #define INVOICE_SETTLE_H
 

@@ -48,8 +48,9 @@ static struct weir_error error_of(const struct drive *d, const struct reply *rep
 		weir_fail(&why, "cut_answer",
 			  "the answer was cut at %" PRId64 " tokens, %s: a larger max_tokens of "
 			  "ai_model %s in the models file lets it end",
-			  limit, m->max_tokens > 0 ? "the max_tokens of its model"
-						   : "the max_tokens of its template, or of a repair",
+			  limit,
+			  m->max_tokens > 0 ? "the max_tokens of its model"
+					    : "the max_tokens of its template, or of a repair",
 			  m->name);
 	return why;
 }

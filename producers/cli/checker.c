@@ -164,8 +164,9 @@ static void note_unread(struct checker *c, const struct weir_item *item)
 		if (kind_reads(&c->plugins->plugin, key))
 			continue;
 		size_t at = 0;
-		while (at < c->unread_count && (strlen(c->unread[at].name) != key.size ||
-						memcmp(c->unread[at].name, key.data, key.size) != 0))
+		while (at < c->unread_count &&
+		       (strlen(c->unread[at].name) != key.size ||
+			memcmp(c->unread[at].name, key.data, key.size) != 0))
 			at++;
 		if (at == UNREAD_MAX || key.size >= sizeof c->unread->name)
 			continue;

@@ -54,7 +54,8 @@ static void text_attempts(const PGresult *rows, struct buffer *b)
 static void text_unknown(const char *what, int64_t count, struct buffer *b)
 {
 	if (count > 0)
-		buffer_printf(b, " (%s of %" PRId64 " answer%s)", what, count, count == 1 ? "" : "s");
+		buffer_printf(b, " (%s of %" PRId64 " answer%s)", what, count,
+			      count == 1 ? "" : "s");
 }
 
 /* What there is of kinds of tokens, in brackets. */

@@ -137,7 +137,8 @@ const struct weir_option request_options[] = {
 	 .type = WEIR_OPTION_FLAG,
 	 .offset = AT(sample),
 	 .preset = "0",
-	 .help = "Print a line of input that this kind takes (and, on standard error, what it reads: "
+	 .help = "Print a line of input that this kind takes (and, on standard error, what it "
+		 "reads: "
 		 "see weir kinds), and do nothing else."},
 	{.type = WEIR_OPTION_END},
 };
@@ -293,9 +294,8 @@ static int settle_context(struct request *r, const struct request_options *o,
 	json_t *all = r->file.context ? json_copy(r->file.context) : json_object();
 	int rc = all ? 0 : weir_fail_memory(err);
 	for (size_t i = 0; rc == 0 && i < o->context.size; i++)
-		rc = check_twice(&o->context, i, err) < 0
-			     ? -1
-			     : add_pair(all, o->context.items[i], err);
+		rc = check_twice(&o->context, i, err) < 0 ? -1
+							  : add_pair(all, o->context.items[i], err);
 	if (rc == 0 && stages_complete(&r->stages, all, &why) < 0)
 		rc = blame(r, o->stage.size > 0, "--context", "stages", &why, err);
 	if (rc == 0) {

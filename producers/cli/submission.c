@@ -356,8 +356,8 @@ static int ask_for_ids(struct submission *s, const struct entry *entries, int n,
 	return ledger_query(s->plan.ledger, find_ids, &s->params, true, out, err);
 }
 
-/* The insert met a row that stands already, as err says. If that is a custom_id of the job: which, and
- * where did it stand? Else it stays what the ledger said. */
+/* The insert met a row that stands already, as err says. If that is a custom_id of the job: which,
+ * and where did it stand? Else it stays what the ledger said. */
 static int explain_duplicate(struct submission *s, struct weir_error *err)
 {
 	PGresult *r = NULL;

@@ -4,8 +4,8 @@
  * writes and reads it). Where neither does, it is a comma; or, when there is then no column
  * custom_id, the only one of ; tab | with which there is one: without that column no file is read,
  * so a wrong guess cannot be. Names of columns are trimmed, of blanks of all kinds; values are
- * not. In a file whose header ends in LF or CRLF a CR alone, outside of quotes, ends no row: such a row
- * is bad. */
+ * not. In a file whose header ends in LF or CRLF a CR alone, outside of quotes, ends no row: such a
+ * row is bad. */
 #ifndef WEIR_SOURCES_CSV_H
 #define WEIR_SOURCES_CSV_H
 

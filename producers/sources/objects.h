@@ -10,7 +10,7 @@
 struct objects {
 	struct input input;
 	struct object object;
-	bool begun; /* what stands first has been looked at */
+	bool begun;   /* what stands first has been looked at */
 	bool no_line; /* the last object was more than a line, or less */
 	bool in_array;
 	bool behind_one;     /* in the array, behind an element */

@@ -63,8 +63,8 @@ enum source_status record_bad(const struct source_record *record, struct weir_er
 /* Turns a failure that is not the record's into SOURCE_FAILED. */
 enum source_status record_no_memory(struct weir_error *err);
 
-/* Which of custom_id, table_name, record_id and context a name was meant for that differs from it in
- * case, blanks, "_" or "-"; so does the part before a dot of context.NAME. NULL: none. */
+/* Which of custom_id, table_name, record_id and context a name was meant for that differs from it
+ * in case, blanks, "_" or "-"; so does the part before a dot of context.NAME. NULL: none. */
 const char *record_meant(struct weir_text name);
 
 /* Checks what any record must have: a custom_id, both or neither part of a mapping, and no NUL in

@@ -27,7 +27,8 @@ static void begin_test(void)
 	static int tests;
 	struct weir_error err;
 	world_clean();
-	model = (struct model){.provider = PROVIDER_OPENAI, .timeout_ms = 1000, .outage_ms = 600000};
+	model = (struct model){
+		.provider = PROVIDER_OPENAI, .timeout_ms = 1000, .outage_ms = 600000};
 	snprintf(model.name, sizeof model.name, "broken-%d-%d", (int)getpid(), tests++);
 	for (int i = 0; i < PROCESSES; i++)
 		EXPECT(breakers_open(getenv("WEIR_REDIS_URL"), 500, &fleet[i], &err) == 0, "%s",
@@ -139,8 +140,8 @@ void add_breaker_suite(void);
 
 void add_breaker_suite(void)
 {
-	CU_pSuite s = CU_add_suite_with_setup_and_teardown("breaker", world_open, world_close, begin_test,
-							     end_test);
+	CU_pSuite s = CU_add_suite_with_setup_and_teardown("breaker", world_open, world_close,
+							   begin_test, end_test);
 	CU_add_test(s, "an item of its own fault", own_fault);
 	CU_add_test(s, "an outage charges nobody", outage);
 	CU_add_test(s, "a provider that fails many", fails_many);

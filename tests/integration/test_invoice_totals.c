@@ -63,20 +63,16 @@ static void expect_text(const char *seen, const char *wanted)
 
 /* ---- charges ---- */
 
-#define CHARGES                                                                                                                          \
-	MILK "," LINE("FUEL SURCHARGE", "1", "8.50", "") "," LINE(                                                                       \
-		"As agreed", "2", "30.00",                                                                                               \
-		",\"line_type\":\"deposit\"") "," LINE("Keg deposit return",                                                             \
-						       "-2", "30.00", "") "," LINE("Early pay "                                          \
-										   "discount",                                           \
-										   "1", "-12.00",                                        \
-										   ",\"category\""                                       \
-										   ":\"Discounts"                                        \
-										   "\"") "," LINE("Loyalty discount",                    \
-												  "1",                                   \
-												  "5.00",                                \
-												  "") ",{\"description\":\"Sales tax\"," \
-												      "\"extended_price\":\"3.01\"}"
+/* clang-format off */
+#define CHARGES \
+	MILK "," \
+	LINE("FUEL SURCHARGE", "1", "8.50", "") "," \
+	LINE("As agreed", "2", "30.00", ",\"line_type\":\"deposit\"") "," \
+	LINE("Keg deposit return", "-2", "30.00", "") "," \
+	LINE("Early pay discount", "1", "-12.00", ",\"category\":\"Discounts\"") "," \
+	LINE("Loyalty discount", "1", "5.00", "") "," \
+	"{\"description\":\"Sales tax\",\"extended_price\":\"3.01\"}"
+/* clang-format on */
 
 static const char charges_booked[] =
 	"SELECT string_agg(concat_ws(' ', line, kind, told_by, quantity, unit_price, amount), '; '"

@@ -330,7 +330,8 @@ static void what_a_folder_is(void)
 	unlink(FOLDER "/more/2.json");
 	o = submit(FOLDER, NULL, NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "no items in " FOLDER ": there is no file in it whose name ends in .md");
+	EXPECT_PART(o->err,
+		    "no items in " FOLDER ": there is no file in it whose name ends in .md");
 	o = submit(FOLDER, "--format", "xml");
 	EXPECT_INT(o->status, 2);
 	EXPECT_PART(o->err, "format xml: jsonl, csv, json or markdown");

@@ -145,8 +145,8 @@ int world_open(void)
 	return sql_open(url) < 0 || make_tables() < 0;
 }
 
-/* Not WITH (FORCE), which may not end an autovacuum worker, and fails where there is one. Without it
- * the server itself sends that away. */
+/* Not WITH (FORCE), which may not end an autovacuum worker, and fails where there is one. Without
+ * it the server itself sends that away. */
 int world_close(void)
 {
 	char text[256];

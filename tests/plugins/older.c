@@ -31,8 +31,8 @@ const struct weir_plugin *weir_plugin(void)
 {
 	static const struct weir_source_query sources[] = {{"not_mine", "SELECT"}, {NULL, NULL}};
 	static const struct weir_rows rows = {.head_key = "not mine"};
-	static const struct weir_field context[] = {
-		{"not_mine", 0, WEIR_REQUIRED, "not mine"}, {0}};
+	static const struct weir_field context[] = {{"not_mine", 0, WEIR_REQUIRED, "not mine"},
+						    {0}};
 	static const struct weir_about about = {.context = context};
 	static const struct weir_plugin plugin = {
 		.abi_major = WEIR_ABI_MAJOR,

@@ -55,7 +55,8 @@ const char *breaker_reason(struct breakers *b, const struct model *m);
 
 /* A call was answered, in whatever way that tells that the provider works. */
 void breaker_served(struct breakers *b, const struct model *m, int64_t now_us);
-/* A call failed. item: a name of the item's own, the same at each try. True: it is to be charged. */
+/* A call failed. item: a name of the item's own, the same at each try. True: it is to be charged.
+ */
 bool breaker_failed(struct breakers *b, const struct model *m, const char *item, const char *reason,
 		    int64_t now_us);
 /* A call that might have begun did not, or ended in neither: a limit was reached, or it was given

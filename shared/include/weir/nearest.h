@@ -1,5 +1,5 @@
-/* nearest.h: which of the names that there are was meant by one that there is not. Nothing blocks or
- * allocates. */
+/* nearest.h: which of the names that there are was meant by one that there is not. Nothing blocks
+ * or allocates. */
 #ifndef WEIR_NEAREST_H
 #define WEIR_NEAREST_H
 
@@ -20,8 +20,8 @@ struct nearest {
 void nearest_init(struct nearest *n, const char *wanted);
 void nearest_try(struct nearest *n, const char *name);
 
-/* Whether a key is the name but for case, blanks, "_" and "-"; so it is of the name itself. The name
- * is in lower case. */
+/* Whether a key is the name but for case, blanks, "_" and "-"; so it is of the name itself. The
+ * name is in lower case. */
 bool nearest_is_spelt(struct weir_text key, const char *name);
 
 /* The same, and one of them may end in an "s" that the other lacks. */

@@ -1,7 +1,8 @@
 /* null_mark.h: words that programs write where there is no text. Nothing blocks or allocates.
  *
  * Sources: pandas.read_csv, na_values; Microsoft, "ERROR.TYPE function" (Excel's error values);
- * PostgreSQL, COPY (\N); JavaScript's undefined; what Reddit puts in place of a post that is gone. */
+ * PostgreSQL, COPY (\N); JavaScript's undefined; what Reddit puts in place of a post that is gone.
+ */
 #ifndef WEIR_NULL_MARK_H
 #define WEIR_NULL_MARK_H
 

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static char key[] = KEY, haiku[] = "claude-haiku", mini[] = "gpt-mini";
-static char at_anthropic[] = "https://api.anthropic.com/v1", at_openai[] = "https://api.openai.com/v1";
+static char at_anthropic[] = "https://api.anthropic.com/v1",
+	    at_openai[] = "https://api.openai.com/v1";
 static char at_home[] = "http://127.0.0.1:8000/api/v3";
 
 const struct model claude = {.name = "claude",

@@ -38,9 +38,9 @@ static void short_ones(void)
 		{"abc", UINT64_C(0xe71fa2190541574b)},
 	};
 	for (size_t i = 0; i < sizeof rows64 / sizeof *rows64; i++)
-		CU_ASSERT_EQUAL(hash_short((struct weir_text){rows64[i].text,
-							      strlen(rows64[i].text)}),
-				(uint32_t)(rows64[i].hash ^ rows64[i].hash >> 32));
+		CU_ASSERT_EQUAL(
+			hash_short((struct weir_text){rows64[i].text, strlen(rows64[i].text)}),
+			(uint32_t)(rows64[i].hash ^ rows64[i].hash >> 32));
 }
 
 void add_hash_suite(void)

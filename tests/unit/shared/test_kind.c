@@ -135,7 +135,8 @@ static const struct {
 	{"{\"id\":1,\"title\":\"NaN\",\"text\":\"\\\\N\"}",
 	 "title is only \"NaN\", which stands for no text: leave the item out"},
 	{"{\"id\":1,\"title\":\"\xC2\xA0null\xE2\x80\x8B\"}",
-	 "title is only \"\xC2\xA0null\xE2\x80\x8B\", which stands for no text: leave the item out"},
+	 "title is only \"\xC2\xA0null\xE2\x80\x8B\", which stands for no text: leave the item "
+	 "out"},
 	{"{\"id\":1,\"title\":\"#N/A\",\"text\":\"x\"}", NULL},
 	{"{\"id\":1,\"title\":\"[removed] why?\"}", NULL},
 	{"{\"id\":\"NA\",\"title\":\"x\",\"at\":\"NA\"}", NULL},

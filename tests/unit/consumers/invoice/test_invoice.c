@@ -242,7 +242,8 @@ static void everything(void)
 		"{\"description\":\"Sales tax\",\"extended_price\":-2.5}]}");
 	expect(root,
 	       "{\"vendor_name\":\"Valley Farms\",\"invoice_number\":\"77\","
-	       "\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\",\"places\":2,\"invoice_total\":null,"
+	       "\"invoice_date\":\"2025-03-14\",\"currency\":\"USD\",\"places\":2,\"invoice_"
+	       "total\":null,"
 	       "\"refuse_duplicates\":"
 	       "false,\"fuzzy_auto\":0."
 	       "80000000000000004,"
@@ -387,9 +388,8 @@ static void too_many_faults(void)
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(root, "items_failed")), 1500);
 	json_decref(root);
 	free(text);
-	text = many(
-		"{\"description\":\"x\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"}",
-		INVOICE_LINES_MOST);
+	text = many("{\"description\":\"x\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\"}",
+		    INVOICE_LINES_MOST);
 	root = refusal(text);
 	kept = json_array_size(json_object_get(root, "failed_items"));
 	CU_ASSERT(kept < INVOICE_LINES_MOST);
