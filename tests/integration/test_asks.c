@@ -177,7 +177,7 @@ static void gateway_error(void)
 {
 	passes("e502", "'status': 502, 'body': '<html>bad</html>'", 1, 1);
 }
-static void conflict(void) { passes("e409", "'status': 409", 2, 1); }
+static void conflict(void) { passes("e409", "'status': 409", 1, 1); }
 static void unavailable(void) { passes("e503", "'status': 503", 1, 1); }
 static void overloaded(void) { passes("e529", "'status': 529", 1, 1); }
 static void overloaded_for_long(void)
@@ -430,11 +430,12 @@ static void bad_between(void)
 {
 	fake_script("{'rules': ["
 		    "{'match': {'contains': 'amount 1003', 'times': 1}, 'do': {'answer': 'no'}},"
-		    "{'match': {'contains': 'amount 1003', 'times': 1}, 'do': {'status': 409}},"
+		    "{'match': {'contains': 'amount 1003', 'times': 1},"
+		    " 'do': {'status': 400, 'headers': {'x-should-retry': 'true'}}},"
 		    "{'match': {'contains': 'amount 1003'}, 'do': {'answer': 'no, never'}}]}");
 	struct job *job = asked_job("between", "ai_model=claude", 8);
 	job->items[3].failure = "bad_answer";
-	job->items[3].attempts = 0;
+	job->items[3].attempts = 2;
 	job_submit(job);
 	asked_begin();
 	finish_asked(job);
