@@ -92,7 +92,7 @@ static void pause_and_resume_all_the_time(void)
 		command("resume", job);
 		await_final(job, (int)sql("SELECT count(*) + 50 FROM weir.results"));
 	}
-	EXPECT_INT(sql("SELECT epoch FROM weir.jobs"), 4);
+	EXPECT_INT(sql("SELECT epoch - first_epoch FROM weir.jobs"), 4);
 	finish(job);
 	expect_one_call_each(job);
 	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
