@@ -77,6 +77,7 @@ static void request(struct ask *ask)
 		return;
 	struct delivery *one = ask->one;
 	one->tokens = ask->tokens;
+	one->bad = (uint32_t)ask->past.bad;
 	one->result = ask->body; /* moved */
 	ask->body = BUFFER_INIT;
 	work_asked(c, ask_end(ask));

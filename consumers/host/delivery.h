@@ -77,6 +77,7 @@ struct delivery {
 	const struct model *model; /* of one that was asked for; NULL: none */
 	const struct template *template; /* and what it was asked with */
 	int64_t tokens;			 /* ASKED: of the request */
+	uint32_t bad;			 /* ASKED: answers that were bad, as it was looked up */
 	bool calling;			 /* has a row in weir.calls */
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;

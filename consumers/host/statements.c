@@ -66,7 +66,8 @@ static const char sql_look_up[] =
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
 
-/* Somebody else may have asked, and have an answer, since this was looked up. */
+/* Somebody else may have asked, and have an answer, since this was looked up: a good one, or one
+ * more that was bad. */
 static const char sql_request[] =
 	"INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model, "
 	"model_key,"
@@ -74,9 +75,9 @@ static const char sql_request[] =
 	" SELECT u.job_id, u.stage, u.ordinal, u.custom_id, u.attempt, u.ai_model, u.model_key,"
 	"  u.tokens, u.body"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::text[],"
-	"  $7::text[], $8::int4[], $9::text[], $10::int4[])"
+	"  $7::text[], $8::int4[], $9::text[], $10::int4[], $11::int4[])"
 	"  AS u(job_id, stage, ordinal, custom_id, attempt, ai_model, model_key, tokens, body,"
-	"       epoch)"
+	"       bad, epoch)"
 	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"
 	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
 	"  LIMIT 1) i"
@@ -84,6 +85,9 @@ static const char sql_request[] =
 	"  AND r.stage = u.stage AND r.ordinal = u.ordinal)"
 	"  AND NOT EXISTS (SELECT FROM weir.answers a WHERE a.job_id = u.job_id"
 	"   AND a.stage = u.stage AND a.ordinal = u.ordinal AND a.error_class IS NULL)"
+	"  AND u.bad >= (SELECT count(*) FROM weir.answers a WHERE a.job_id = u.job_id"
+	"   AND a.stage = u.stage AND a.ordinal = u.ordinal AND NOT a.spent"
+	"   AND a.error_class IN ('bad_answer', 'cut_answer'))"
 	"  AND" OF_THIS_JOB " ON CONFLICT DO NOTHING";
 
 /* The lock waits for somebody who is just writing the answer, and then finds no request. */
@@ -267,6 +271,7 @@ static struct weir_text col_template(const struct delivery *d)
 	return (struct weir_text){name, strlen(name)};
 }
 
+static int64_t col_bad(const struct delivery *d) { return d->bad; }
 static int64_t col_tokens(const struct delivery *d) { return d->tokens; }
 
 static struct weir_text col_holder(const struct delivery *d)
@@ -333,6 +338,7 @@ static const struct column requests[] = {
 	{.type = COLUMN_TEXT, .text = col_template},
 	{.type = COLUMN_INT, .number = col_tokens},
 	{.type = COLUMN_TEXT, .text = col_result},
+	{.type = COLUMN_INT, .number = col_bad},
 	{.type = COLUMN_INT, .number = col_epoch},
 	{.type = COLUMN_END},
 };

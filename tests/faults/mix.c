@@ -10,7 +10,7 @@
 #define TURN_MS 20
 #define KILL_MS 2700   /* from one to the next, on average */
 #define REST_MS 240000 /* without any item ending: it will not come to rest any more */
-#define FILES_MOST 64
+#define FILES_MOST 80   /* 40 connections to the provider, by models.c, and as many of all else */
 
 struct mix {
 	const struct mix_options *options;
