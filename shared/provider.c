@@ -412,7 +412,7 @@ int provider_read_file(const struct http_response *r, char id[PROVIDER_ID_MAX + 
 
 static int read_info(const struct model *m, const json_t *root, struct remote_info *out)
 {
-	*out = (struct remote_info){.requests = -1, .done = -1};
+	*out = (struct remote_info){.requests = -1, .done = -1, .completed = -1, .lines = -1};
 	if (id_copy(out->id, json_text_of(root, "id")) < 0)
 		return -1;
 	return provider_kind_of(m)->batch(m, root, out);
@@ -472,40 +472,19 @@ int provider_read_list(const struct model *m, const struct http_response *r,
 	return 0;
 }
 
-static int bad_line(struct weir_error *err, const char *text)
+void provider_read_page(const struct model *m, const struct http_response *r, struct weir_text body,
+			struct reply *out)
 {
-	return weir_fail(err, "bad_response", "a line of results %s", text);
-}
+	struct http_response page = *r;
+	struct weir_error said;
+	json_t *root;
 
-static int read_result(const struct model *m, const json_t *root, enum line_kind *kind,
-		       struct reply *out, struct weir_error *err)
-{
-	if (provider_kind_of(m)->result(m, root, kind, out) < 0)
-		return bad_line(err, "has no result");
-	if (body_lost(buffer_view(&out->text)))
-		return bad_line(err, "has bytes that are no UTF-8, or half of a character");
-	return buffer_failed(&out->text) ? weir_fail_memory(err) : 0;
-}
-
-int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],
-		       enum line_kind *kind, struct reply *out, struct weir_error *err)
-{
-	json_t *root = body_parse(line);
-	const char *id = json_text_of(root, "custom_id");
-	int rc = -1;
-
+	page.body = body;
 	*out = (struct reply){0};
-	*custom_id = '\0';
-	if (!json_is_object(root))
-		bad_line(err, "is not a JSON object");
-	else if (!*id || strlen(id) > 64)
-		bad_line(err, "has no custom_id");
-	else
-		rc = read_result(m, root, kind, out, err);
-	if (rc == 0 || (strcmp(err->code, "bad_response") == 0 && strlen(id) <= 64))
-		snprintf(custom_id, 65, "%s", id);
-	if (rc < 0)
-		reply_release(out);
+	root = object_of(m, &page, out);
+	if (root)
+		reply_of_body(m, &page, out);
 	json_decref(root);
-	return rc;
+	said = out->error;
+	weir_fail(&out->error, said.code, "instead of results there is: %.400s", said.text);
 }

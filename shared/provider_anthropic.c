@@ -123,9 +123,13 @@ static void read_counts(const json_t *counts, struct remote_info *out)
 
 	if (!json_is_object(counts))
 		return;
-	out->requests = json_count_of(counts, "processing");
+	out->completed = json_count_of(counts, "succeeded");
+	out->lines = 0;
 	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
-		out->requests += json_count_of(counts, rest[i]);
+		out->lines += json_count_of(counts, rest[i]);
+	out->requests = json_count_of(counts, "processing") + out->lines;
+	if (out->requests == 0) /* of a server that does not count */
+		out->completed = out->lines = -1;
 }
 
 static int batch(const struct model *m, const json_t *root, struct remote_info *out)
@@ -152,6 +156,8 @@ static int result(const struct model *m, const json_t *root, enum line_kind *kin
 	const char *type = json_text_of(object, "type");
 
 	*kind = LINE_REPLY;
+	if (strcmp(type, "succeeded") == 0 && says_something(json_object_get(object, "error")))
+		return answer_and_error(json_object_get(object, "error"), out);
 	if (strcmp(type, "succeeded") == 0)
 		return answer(json_object_get(object, "message"), out);
 	if (strcmp(type, "canceled") == 0)

@@ -142,7 +142,7 @@ void error_take(const json_t *error, struct told *out)
 /* ---- where it stands ---- */
 
 /* null, false, 0, "", [] and {} are what is written where there is none. */
-static bool says_something(const json_t *value)
+bool says_something(const json_t *value)
 {
 	if (json_is_string(value))
 		return json_string_length(value) > 0;

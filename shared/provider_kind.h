@@ -34,7 +34,8 @@ struct provider_kind {
 	const char *after; /* the list's parameter for the next page */
 	/* The object of a batch. -1: it is not what it should be. */
 	int (*batch)(const struct model *m, const json_t *root, struct remote_info *out);
-	/* One line of results but for its custom_id: as provider_read_line(). */
+	/* One line of results but for its custom_id: as provider_read_line(). -1: out->error says
+	 * why, if there is more to say than that it has no result. */
 	int (*result)(const struct model *m, const json_t *root, enum line_kind *kind,
 		      struct reply *out);
 };
@@ -86,6 +87,11 @@ const struct provider_kind *provider_kind_of(const struct model *m);
 int provider_get(const struct model *m, const char *const *parts, struct buffer *texts,
 		 struct http_request *out, struct weir_error *err) WEIR_MUST_CHECK;
 
+/* ---- provider_lines.c ---- */
+
+/* Beside a good answer stands an error: nobody knows which of them holds. Always -1. */
+int answer_and_error(const json_t *error, struct reply *out);
+
 /* ---- provider_usage.c ---- */
 
 /* Of a response's usage, in the form of the one or the other; NULL: it has none. What cannot be
@@ -111,6 +117,7 @@ struct told {
 /* Where root tells of an error: the value that says more, or NULL. failed: the response is no
  * answer, so that whatever root says is about that. */
 const json_t *error_in(const json_t *root, bool failed);
+bool says_something(const json_t *value); /* other than that there is nothing */
 void error_take(const json_t *error, struct told *out); /* NULL is fine: it says nothing */
 
 /* ---- for both: provider_body.c ---- */

@@ -3,6 +3,7 @@
  * Batch API (lines of its files). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -359,7 +360,9 @@ static int batch(const struct model *m, const json_t *root, struct remote_info *
 	snprintf(out->intent, sizeof(out->intent), "%s", json_text_of(metadata, "weir"));
 	if (json_count_of(counts, "total") > 0) { /* 0 until the file has been checked */
 		out->requests = json_count_of(counts, "total");
-		out->done = json_count_of(counts, "completed") + json_count_of(counts, "failed");
+		out->completed = json_count_of(counts, "completed");
+		out->done = out->completed + json_count_of(counts, "failed");
+		out->lines = out->done < out->requests ? out->done : out->requests;
 	}
 	if (out->state == REMOTE_FAILED)
 		read_failure(m, root, out);
@@ -386,18 +389,31 @@ static int read_error(const struct model *m, const json_t *error, enum line_kind
 	return 0;
 }
 
+/* 200, "200" or "200 OK"; 0: it tells none. */
+static int64_t status_in(const json_t *response)
+{
+	const char *text = json_text_of(response, "status_code");
+
+	if (*text)
+		return strspn(text, "0123456789") == 3 ? strtoll(text, NULL, 10) : 0;
+	return json_count_of(response, "status_code");
+}
+
+/* An answer is one, also where gateways leave out its status. */
 static int result(const struct model *m, const json_t *root, enum line_kind *kind,
 		  struct reply *out)
 {
 	const json_t *response = json_object_get(root, "response");
 	const json_t *content = json_object_get(response, "body");
-	int64_t status = json_count_of(response, "status_code");
+	const json_t *error = json_object_get(root, "error");
+	int64_t status = status_in(response);
 
 	*kind = LINE_REPLY;
 	if (!json_is_object(response))
-		return read_error(m, json_object_get(root, "error"), kind, out);
-	if (status == 200 && !error_in(content, false))
-		return answer(content, out);
+		return read_error(m, error, kind, out);
+	if ((status / 100 == 2 || (status == 0 && json_object_get(content, "choices"))) &&
+	    !error_in(content, false))
+		return says_something(error) ? answer_and_error(error, out) : answer(content, out);
 	reply_of_error(m, status >= 300 && status < 1000 ? (int)status : 0, error_in(content, true),
 		       NULL, out);
 	return 0;

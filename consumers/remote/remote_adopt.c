@@ -28,7 +28,7 @@ static bool is_unknown(struct drive *d, const char *remote_id)
 	PGresult *r = NULL;
 	params_reset(&d->remote->params);
 	params_string(&d->remote->params, remote_id);
-	remote_add_models(d->remote);
+	remote_add_place(d->remote, d->model);
 	if (remote_query(d->remote, is_known, &r, &why) < 0)
 		return false;
 	bool known = ledger_bool(r, 0, 0);
@@ -71,6 +71,14 @@ static const char adopt[] =
 static void adopt_found(struct drive *d)
 {
 	struct weir_error why;
+	struct remote_info info = {.requests = -1};
+	snprintf(info.id, sizeof info.id, "%s", d->found);
+	if (provider_frame(d->model).file)
+		snprintf(info.intent, sizeof info.intent, "%s", d->intent);
+	if (drive_check_id(d, &info, 0, &why) < 0) {
+		drive_refuse_id(d, d->found, &why);
+		return;
+	}
 	params_string(drive_params(d), d->found);
 	if (drive_write(d, adopt, &why) < 0) {
 		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
@@ -84,17 +92,21 @@ static void adopt_found(struct drive *d)
 	drive_pause(d, 0, NULL);
 }
 
-/* What has not turned up by then was never created: it is an intent like any other. */
+/* What has not turned up by then was never created: it is an intent like any other. Those that wait
+ * until it is known come first. */
 static void sent_in_vain(struct drive *d)
 {
 	struct weir_error why;
+	int64_t pause_ms = drive_interval_ms(d);
+	if (!provider_frame(d->model).file && pause_ms < 2 * REMOTE_NOT_YET_MOST_MS)
+		pause_ms = 2 * REMOTE_NOT_YET_MOST_MS;
 	drive_params(d);
 	if (drive_write(d, set_unsent, &why) < 0) {
 		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
 		return;
 	}
 	log_event(LOG_WARN, "remote_batch_sent_again", "id=%lld job=%s", (long long)d->id, d->job);
-	drive_pause(d, 0, NULL);
+	drive_pause(d, pause_ms, NULL);
 }
 
 static void found_nothing(struct drive *d)

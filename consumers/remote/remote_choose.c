@@ -159,20 +159,27 @@ static int choose_group(struct remote *r, const struct group *g)
 }
 
 /* One intent of each group that is ready, while there is time. How many groups; 0 also after a
- * failure. */
+ * failure. What fails does not keep others back: who comes after it is the first of the next round.
+ */
 static int choose_round(struct remote *r, int64_t until_us)
 {
 	PGresult *rows = NULL;
+	bool failed = false;
 	if (read_groups(r, &rows) < 0)
 		return 0;
-	int n = PQntuples(rows), done = 0;
-	while (done < n && clock_us() < until_us) {
-		struct group g = group_at(r, rows, done++);
-		if ((g.over ? forget_group(r, &g) : choose_group(r, &g)) < 0)
-			n = 0;
+	int n = PQntuples(rows);
+	unsigned first = r->choose_first;
+	r->choose_first = 0;
+	for (int done = 0; done < n && clock_us() < until_us; done++) {
+		int at = (int)((first + (unsigned)done) % (unsigned)n);
+		struct group g = group_at(r, rows, at);
+		if ((g.over ? forget_group(r, &g) : choose_group(r, &g)) == 0)
+			continue;
+		failed = true;
+		r->choose_first = (unsigned)at + 1;
 	}
 	PQclear(rows);
-	return n;
+	return failed ? 0 : n;
 }
 
 void remote_choose(struct remote *r)

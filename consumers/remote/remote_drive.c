@@ -22,6 +22,8 @@ static const struct {
 	[DRIVE_REST] = {"rest", NULL, NULL},
 };
 
+const struct remote_info info_unknown = {.requests = -1, .done = -1, .completed = -1, .lines = -1};
+
 /* ---- a drive ---- */
 
 static void release_call(struct drive *d)
@@ -32,6 +34,7 @@ static void release_call(struct drive *d)
 	buffer_release(&d->out.chunk);
 	if (d->in) {
 		buffer_release(&d->in->line);
+		buffer_release(&d->in->head);
 		buffer_release(&d->in->outcomes.texts);
 		free(d->in);
 		d->in = NULL;
@@ -43,6 +46,7 @@ static void forget(struct drive *d)
 	if (d->call)
 		http_cancel(d->remote->plan.http, d->call);
 	release_call(d);
+	seen_release(&d->read.seen);
 	if (d->remote->more)
 		d->remote->look_us = 0;
 	*d = (struct drive){.remote = d->remote};
@@ -97,7 +101,7 @@ static void rest_for(struct drive *d, int64_t for_ms, const struct weir_error *w
 	params_big(p, for_ms);
 	params_string(p, why ? why->text : NULL);
 	params_bool(p, absent);
-	if (why)
+	if (why && strcmp(why->code, REMOTE_NOT_YET) != 0)
 		log_event(LOG_WARN, "remote_batch_waits",
 			  "id=%lld step=%s code=%s error=\"%s\" for_ms=%lld", (long long)d->id,
 			  steps[d->step].name, why->code, why->text, (long long)for_ms);
@@ -111,10 +115,16 @@ void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
 	rest_for(d, for_ms, why, false);
 }
 
+bool drive_is_last_look(const struct drive *d)
+{
+	return d->absent_ms >= d->model->batch.adopt_wait_ms &&
+	       (d->running || d->polls + 1 >= REMOTE_LOOKS);
+}
+
 void drive_absent(struct drive *d, const struct weir_error *why)
 {
-	if (d->absent_ms >= d->model->batch.adopt_wait_ms)
-		drive_end(d, d->cancelled && !d->late ? &ending_cancelled : &ending_missing, why);
+	if (drive_is_last_look(d))
+		drive_end_rest(d, why);
 	else
 		rest_for(d, drive_interval_ms(d), why, true);
 }
@@ -146,8 +156,8 @@ void drive_stop_job(struct drive *d, const struct weir_error *why)
 
 static const char end_row[] =
 	"UPDATE weir.remote_batches SET state = 'done', done_at = clock_timestamp(), holder = NULL,"
-	"  held_until = NULL, error = $3 WHERE id = $1 AND holder = $2"
-	" RETURNING succeeded, errored, canceled, expired, missing";
+	"  held_until = NULL, error = $3, remote_id = nullif($4, '')"
+	" WHERE id = $1 AND holder = $2 RETURNING succeeded, errored, canceled, expired, missing";
 
 static void log_end(const struct drive *d, const PGresult *r)
 {
@@ -163,7 +173,9 @@ static void finish(struct drive *d)
 {
 	struct weir_error why;
 	PGresult *r = NULL;
-	params_string(drive_params(d), *d->rest.error.code ? d->rest.error.text : NULL);
+	struct params *p = drive_params(d);
+	params_string(p, *d->rest.error.code ? d->rest.error.text : NULL);
+	params_string(p, d->remote_id);
 	if (remote_query(d->remote, end_row, &r, &why) == 0 && PQntuples(r) == 1)
 		log_end(d, r);
 	PQclear(r);
@@ -171,13 +183,17 @@ static void finish(struct drive *d)
 	forget(d);
 }
 
-const struct ending ending_missing = {"batch_missing", LOT_OPEN, TALLY_MISSING};
-const struct ending ending_cancelled = {"batch_canceled", LOT_OPEN, TALLY_CANCELED};
-const struct ending ending_dropped = {"batch_canceled", LOT_FREE, TALLY_CANCELED};
-const struct ending ending_failed = {"batch_failed", LOT_ENDED, TALLY_ERRORED};
-const struct ending ending_refused = {"batch_refused", LOT_ENDED, TALLY_ERRORED};
-const struct ending ending_stopped = {"batch_stopped", LOT_FREE, TALLY_ERRORED};
-const struct ending ending_foreign = {"batch_foreign", LOT_OPEN, TALLY_MISSING};
+static const char nothing[] = "the provider says nothing of it";
+const struct ending ending_missing = {"batch_missing", LOT_OPEN, TALLY_MISSING, nothing};
+static const struct ending ending_unread = {"batch_missing", LOT_UNREAD, TALLY_MISSING, nothing};
+static const struct ending ending_cancelled = {
+	"batch_canceled", LOT_OPEN, TALLY_CANCELED,
+	"the remote batch was cancelled before its turn came"};
+const struct ending ending_dropped = {"batch_canceled", LOT_FREE, TALLY_CANCELED, nothing};
+const struct ending ending_failed = {"batch_failed", LOT_ENDED, TALLY_ERRORED, nothing};
+const struct ending ending_refused = {"batch_refused", LOT_ENDED, TALLY_ERRORED, nothing};
+const struct ending ending_stopped = {"batch_stopped", LOT_FREE, TALLY_ERRORED, nothing};
+const struct ending ending_foreign = {"batch_foreign", LOT_UNREAD, TALLY_MISSING, nothing};
 
 void drive_end(struct drive *d, const struct ending *ending, const struct weir_error *why)
 {
@@ -188,6 +204,17 @@ void drive_end(struct drive *d, const struct ending *ending, const struct weir_e
 		d->rest.error = *why;
 	else
 		d->rest.error.code[0] = '\0';
+}
+
+void drive_end_rest(struct drive *d, const struct weir_error *why)
+{
+	bool cancelled = d->cancelled && !d->late;
+	bool unread = d->info.completed < 0 ? !cancelled : d->info.completed > d->read.billed;
+	drive_end(d,
+		  unread      ? &ending_unread
+		  : cancelled ? &ending_cancelled
+			      : &ending_missing,
+		  why);
 }
 
 static const char repeat[] =
@@ -260,6 +287,13 @@ void drives_turn(struct remote *r)
 
 /* ---- steps ---- */
 
+/* Its turn comes soon; the row says what it waits for. */
+static void wait_for_turn(struct drive *d, const struct weir_error *why)
+{
+	int64_t pause_ms = REMOTE_NOT_YET_MS * ((int64_t)d->polls + 1);
+	drive_pause(d, pause_ms < REMOTE_NOT_YET_MOST_MS ? pause_ms : REMOTE_NOT_YET_MOST_MS, why);
+}
+
 static void on_done(void *owner, const struct http_response *response)
 {
 	struct drive *d = owner;
@@ -282,7 +316,7 @@ void drive_go(struct drive *d, enum drive_step step)
 	if (rc < 0 && strcmp(why.code, "no_requests") == 0)
 		drive_end(d, &ending_missing, &why);
 	else if (rc < 0 && strcmp(why.code, REMOTE_NOT_YET) == 0)
-		drive_pause(d, REMOTE_NOT_YET_MS, NULL);
+		wait_for_turn(d, &why);
 	else if (rc < 0)
 		drive_pause(d, drive_interval_ms(d), &why);
 }
@@ -361,6 +395,7 @@ static void read_row(struct drive *d, const PGresult *r, int i)
 	d->over = ledger_bool(r, i, 15);
 	d->late = ledger_bool(r, i, 16);
 	d->sent_before = d->sent_ms > 0;
+	d->info = info_unknown;
 }
 
 static struct drive *free_place(struct remote *r)

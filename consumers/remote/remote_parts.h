@@ -18,12 +18,15 @@
 #define REMOTE_RENEW_US 8000000
 #define REMOTE_TRIES_MAX 3    /* remote batches that came back without a request's answer */
 #define REMOTE_APART_MS 1000  /* from one of these to the next, at least; four times that then */
+#define REMOTE_LOOKS 5	      /* at results that are not whole, at least */
 #define REMOTE_CHUNK 500      /* lines of results in one transaction */
 #define REMOTE_SKEW_MS 300000 /* how far times may be off that two clocks have told */
 #define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
 #define REMOTE_ERROR_WAIT_MS 1000
 #define REMOTE_NOT_YET "not_yet" /* no error: a step may not begin just now */
-#define REMOTE_NOT_YET_MS 250
+#define REMOTE_NOT_YET_MS 250	 /* and longer, each time */
+#define REMOTE_NOT_YET_MOST_MS 2000
+#define REMOTE_ID_TAKEN "id_taken" /* what the provider calls it is, or may be, another's */
 
 enum drive_step {
 	DRIVE_UPLOAD,
@@ -63,6 +66,22 @@ struct outgoing {
 	struct weir_error error;
 };
 
+/* Which lines of results have been seen, to find those that are of one custom_id. */
+struct seen {
+	size_t size, room; /* a power of two, or 0 */
+	struct seen_line {
+		uint64_t id, content; /* hashes; id 0: free */
+	} * lines;
+};
+
+/* What is known of the results when all of them have been read, once. */
+struct reading {
+	int64_t bad_lines;	 /* that say nothing, or not whose they are */
+	int64_t billed;		 /* requests that had an answer in them, so far */
+	struct weir_error fault; /* of the first of the bad lines */
+	struct seen seen;
+};
+
 /* One line of results, as the ledger will have it; the texts are places in the chunk's. */
 struct outcome_text {
 	size_t at, size;
@@ -74,6 +93,7 @@ struct outcome_row {
 	enum request_lot lot;
 	enum tally tally;
 	bool again;
+	bool twin; /* an answer, of a custom_id that has two which differ */
 	struct usage usage;
 	struct outcome_text call_id, answer, class, error;
 };
@@ -90,7 +110,8 @@ struct incoming {
 	bool too_long;	    /* and is skipped */
 	bool checked;	    /* the batch is ours */
 	bool foreign;
-	int64_t bad_lines;
+	bool named;		 /* some line says whose it is */
+	struct buffer head;	 /* what it begins with */
 	struct weir_error stop;	 /* of a line that says that none will succeed; code "": none did */
 	struct weir_error error; /* why the reading was given up */
 	struct outcomes outcomes;
@@ -101,10 +122,13 @@ struct ending {
 	const char *class;
 	enum request_lot lot;
 	enum tally tally;
+	const char *text; /* where nothing else is said of it */
 };
 
-extern const struct ending ending_missing, ending_cancelled, ending_dropped, ending_failed,
-	ending_refused, ending_stopped, ending_foreign;
+extern const struct ending ending_missing, ending_dropped, ending_failed, ending_refused,
+	ending_stopped, ending_foreign;
+
+extern const struct remote_info info_unknown;
 
 struct drive {
 	struct remote *remote;
@@ -126,6 +150,7 @@ struct drive {
 
 	struct buffer texts, head, tail; /* of the call */
 	struct remote_info info;	 /* as polled */
+	struct reading read;
 	struct outgoing out;
 	struct incoming *in;
 	/* DRIVE_LIST */
@@ -147,7 +172,8 @@ struct remote {
 	bool wanted;
 	unsigned tries; /* to connect */
 	int64_t back_us, look_us, renew_us;
-	bool more; /* due remote batches, than drives */
+	bool more;	       /* due remote batches, than drives */
+	unsigned choose_first; /* of the groups that are ready */
 	struct gaps gaps;
 	struct params params, keys;
 	struct drive drives[DRIVES_MAX];
@@ -171,6 +197,17 @@ int remote_together(struct remote *r, const struct remote_statement *some, size_
 const struct model *remote_model(const struct remote *r, size_t i);
 void remote_add_models(struct remote *r); /* their names, as the next of r->params */
 
+/* ---- remote_ids.c ---- */
+
+/* Models of the same provider at the same address, as the next of r->params. */
+void remote_add_place(struct remote *r, const struct model *at);
+/* Whether what the provider has under an id may be taken for this remote batch; there_ms: its
+ * clock. -1: not; code REMOTE_ID_TAKEN, or what kept us from looking. */
+int drive_check_id(struct drive *d, const struct remote_info *info, int64_t there_ms,
+		   struct weir_error *err) WEIR_MUST_CHECK;
+/* After that, of a creation: it is given up, and its requests go into others, later each time. */
+void drive_refuse_id(struct drive *d, const char *remote_id, const struct weir_error *why);
+
 /* ---- remote_choose.c ---- */
 
 /* Makes intents of open requests, and deletes those of jobs that have ended. */
@@ -190,13 +227,18 @@ void drive_go(struct drive *d, enum drive_step step);
 void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why);
 /* The same after a call that failed, for as long as it says, or ever longer. */
 void drive_failed(struct drive *d, const struct reply *why);
-/* The provider does not know it, or has no results of it: it is given up when that stays so for as
- * long as a lost creation is looked for. */
+/* The provider does not know it, or has no results of it, or not all: it is looked at again, and
+ * given up when that stays so for as long as a lost creation is looked for, and REMOTE_LOOKS times.
+ */
 void drive_absent(struct drive *d, const struct weir_error *why);
+bool drive_is_last_look(const struct drive *d); /* of these */
 /* Until the next look, longer from one to the next. */
 int64_t drive_interval_ms(const struct drive *d);
 /* What is left of it ends so, and then it is done. why may be NULL. */
 void drive_end(struct drive *d, const struct ending *ending, const struct weir_error *why);
+/* The same of what had no line in the results. Where the provider says that it has answered more
+ * than could be read, or nothing at all, what these cost is not known. */
+void drive_end_rest(struct drive *d, const struct weir_error *why);
 /* The provider has made nothing of it, and may later: the same again. */
 void drive_repeat(struct drive *d, int64_t for_ms, const struct weir_error *why);
 /* One of its requests is not what the provider takes; one that is alone ends so. */
@@ -227,7 +269,17 @@ struct outcome_text outcome_add(struct outcomes *o, struct weir_text text);
 int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err) WEIR_MUST_CHECK;
 /* How many of them are requests of this remote batch, with those that have left it before; -1. */
 int64_t outcomes_of_ours(struct drive *d, const struct outcomes *o, struct weir_error *err);
+/* How many requests have no outcome yet, and in how many there was an answer. */
+int outcomes_left(struct drive *d, int64_t *left, struct weir_error *err) WEIR_MUST_CHECK;
 /* The next of those that are left. 1: there are more; 0: none is left; -1. */
 int outcomes_of_rest(struct drive *d, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* ---- remote_twins.c: two lines of one custom_id ---- */
+
+enum sight { SIGHT_NEW, SIGHT_SAME, SIGHT_OTHER };
+/* Whether there was a line of it before, with this content or with another. -1: out of memory. */
+int seen_add(struct seen *s, const char *custom_id, const struct reply *content,
+	     uint64_t *hash) WEIR_MUST_CHECK;
+void seen_release(struct seen *s);
 
 #endif

@@ -12,7 +12,8 @@ int poll_begin(struct drive *d, struct http_request *q, struct weir_error *err)
 
 static const char set_ended[] =
 	"UPDATE weir.remote_batches SET state = 'ended', polls = 0, error = NULL,"
-	"  ended_at = coalesce(ended_at, clock_timestamp()) WHERE id = $1 AND holder = $2";
+	"  absent_at = NULL, ended_at = coalesce(ended_at, clock_timestamp())"
+	" WHERE id = $1 AND holder = $2";
 
 static int note_end(struct drive *d)
 {
@@ -22,7 +23,11 @@ static int note_end(struct drive *d)
 		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
 		return -1;
 	}
-	d->polls = d->running ? 0 : d->polls;
+	if (d->running) {
+		d->polls = 0;
+		d->absent_ms = -1;
+		d->running = false;
+	}
 	failpoint("remote_polled");
 	return 0;
 }
@@ -56,7 +61,13 @@ static void all_failed(struct drive *d)
 static void no_results(struct drive *d)
 {
 	struct weir_error why;
-	weir_fail(&why, "no_results", "it has ended, but there are no results of it so far");
+	if (d->info.completed > 0)
+		weir_fail(&why, "no_results",
+			  "the provider says that it completed %lld of it, and where their results "
+			  "are it does not say",
+			  (long long)d->info.completed);
+	else
+		weir_fail(&why, "no_results", "it has ended, but there are no results of it");
 	drive_absent(d, &why);
 }
 
@@ -75,6 +86,20 @@ static void still_running(struct drive *d)
 	}
 }
 
+static void none_done(struct drive *d)
+{
+	struct weir_error why;
+	weir_fail(&why, "none_done", "it has ended, and the provider completed nothing of it");
+	drive_end_rest(d, &why);
+}
+
+static void read_from(struct drive *d, enum drive_step step)
+{
+	seen_release(&d->read.seen);
+	d->read = (struct reading){0};
+	drive_go(d, step);
+}
+
 static void act_on(struct drive *d)
 {
 	if (d->info.state == REMOTE_RUNNING)
@@ -84,20 +109,42 @@ static void act_on(struct drive *d)
 	else if (d->info.state == REMOTE_FAILED)
 		all_failed(d);
 	else if (*d->info.results_url)
-		drive_go(d, DRIVE_RESULTS);
+		read_from(d, DRIVE_RESULTS);
 	else if (*d->info.errors_url)
-		drive_go(d, DRIVE_ERRORS);
+		read_from(d, DRIVE_ERRORS);
 	else if (d->info.done == 0)
-		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, NULL);
+		none_done(d);
 	else
 		no_results(d);
+}
+
+/* What is there may be another batch by now; one that has ended is looked at twice. */
+static int check_info(struct drive *d, int64_t there_ms, struct weir_error *err)
+{
+	if (d->info.state == REMOTE_RUNNING &&
+	    (!*d->info.intent || strcmp(d->info.intent, d->intent) == 0))
+		return 0;
+	return drive_check_id(d, &d->info, there_ms, err);
+}
+
+static void polled(struct drive *d, int64_t there_ms)
+{
+	struct weir_error why;
+	if (check_info(d, there_ms, &why) == 0) {
+		act_on(d);
+	} else if (strcmp(why.code, REMOTE_ID_TAKEN) == 0) {
+		d->info = info_unknown;
+		drive_absent(d, &why);
+	} else {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
+	}
 }
 
 void poll_done(struct drive *d, const struct http_response *r)
 {
 	struct reply why;
 	if (provider_read_batch(d->model, r, &d->info, &why) == 0)
-		act_on(d);
+		polled(d, provider_now_ms(r));
 	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* deleted, or long ago */
 		drive_absent(d, &why.error);
 	else

@@ -9,6 +9,7 @@
 #include "weir/log.h"
 
 #define LINE_SIZE_MAX (PROVIDER_RESPONSE_MAX + 65536)
+#define HEAD_MAX 4096	     /* bytes by which a page is known */
 #define TEXTS_MAX (8u << 20) /* bytes of outcomes that are collected */
 
 /* ---- one line ---- */
@@ -55,8 +56,21 @@ static struct weir_error error_of(const struct drive *d, const struct reply *rep
 	return why;
 }
 
+/* Both rows of it, if the other is in this chunk, too. */
+static void note_twins(struct drive *d, struct outcome_row *row)
+{
+	struct outcomes *o = &d->in->outcomes;
+	for (size_t i = 0; i < o->size; i++)
+		if (strcmp(o->rows[i].custom_id, row->custom_id) == 0)
+			o->rows[i].twin = !o->rows[i].answer.absent;
+	log_event(LOG_WARN, "two_result_lines",
+		  "id=%lld remote_id=%s custom_id=%s text=\"its results have lines of it that "
+		  "differ: the first good one counts, and what others cost is an extra_answer\"",
+		  (long long)d->id, d->remote_id, row->custom_id);
+}
+
 static void add_reply(struct drive *d, struct outcome_row *row, const char *call_id,
-		      const struct reply *reply)
+		      const struct reply *reply, const char *mark)
 {
 	const struct meaning *m = &meanings[reply->kind];
 	bool answered = reply->kind == REPLY_ANSWER;
@@ -71,26 +85,27 @@ static void add_reply(struct drive *d, struct outcome_row *row, const char *call
 	if (answered)
 		gaps_note(&d->remote->gaps, d->model, &row->usage);
 	/* Servers are known to give one id to many answers. */
-	char id[PROVIDER_ID_MAX + 32];
-	snprintf(id, sizeof id, "%s/%lld", reply->id, (long long)d->id);
+	char id[PROVIDER_ID_MAX + 64];
+	snprintf(id, sizeof id, "%s/%lld%s", reply->id, (long long)d->id, mark);
 	add_texts(&d->in->outcomes, row, answered && *reply->id ? id : call_id,
 		  answered ? text : (struct weir_text){NULL, 0}, why.code, why.text);
 	if (reply->kind == REPLY_STOP)
 		d->in->stop = reply->error;
 }
 
+/* mark: what tells the call's id from that of a line before; "" mostly. */
 static void add_outcome(struct drive *d, const char *custom_id, enum line_kind kind,
-			const struct reply *reply)
+			const struct reply *reply, const char *mark)
 {
 	static const struct weir_text none = {NULL, 0};
 	struct outcomes *o = &d->in->outcomes;
 	struct outcome_row *row = &o->rows[o->size++];
-	char call_id[96];
-	snprintf(call_id, sizeof call_id, "%lld/%s", (long long)d->id, custom_id);
+	char call_id[128];
+	snprintf(call_id, sizeof call_id, "%lld/%s%s", (long long)d->id, custom_id, mark);
 	*row = (struct outcome_row){.lot = LOT_OPEN, .again = true};
 	snprintf(row->custom_id, sizeof row->custom_id, "%s", custom_id);
 	if (kind == LINE_REPLY) {
-		add_reply(d, row, call_id, reply);
+		add_reply(d, row, call_id, reply, mark);
 	} else if (kind == LINE_EXPIRED) {
 		row->tally = TALLY_EXPIRED;
 		add_texts(o, row, call_id, none, "batch_expired",
@@ -100,6 +115,8 @@ static void add_outcome(struct drive *d, const char *custom_id, enum line_kind k
 		add_texts(o, row, call_id, none, "batch_canceled",
 			  "the remote batch was cancelled before its turn came");
 	}
+	if (*mark)
+		note_twins(d, row);
 }
 
 static void set_unread(struct outcomes *o)
@@ -110,9 +127,11 @@ static void set_unread(struct outcomes *o)
 
 static void note_bad_line(struct drive *d, const char *text)
 {
-	if (d->in->bad_lines++ == 0)
+	if (d->read.bad_lines++ == 0) {
+		weir_fail(&d->read.fault, "bad_line", "%s", text);
 		log_event(LOG_WARN, "bad_result_line", "id=%lld remote_id=%s error=\"%s\"",
 			  (long long)d->id, d->remote_id, text);
+	}
 }
 
 /* ---- whose they are ---- */
@@ -156,6 +175,41 @@ static struct weir_text bare(struct weir_text line)
 	return line;
 }
 
+static int keep(struct drive *d, const char *custom_id, enum line_kind kind,
+		const struct reply *reply)
+{
+	uint64_t content;
+	char mark[24] = "";
+	const struct reply of_kind = {.kind = (enum reply_kind)(REPLY_STOP + 1 + (int)kind)};
+	int sight =
+		seen_add(&d->read.seen, custom_id, kind == LINE_REPLY ? reply : &of_kind, &content);
+	if (sight < 0)
+		return weir_fail_memory(&d->in->error);
+	if (sight == SIGHT_SAME)
+		return 0;
+	if (sight == SIGHT_OTHER)
+		snprintf(mark, sizeof mark, "/%016" PRIx64, content);
+	add_outcome(d, custom_id, kind, reply, mark);
+	return 0;
+}
+
+/* It may well have been paid for; but what is read again may be whole then. */
+static int keep_unread(struct drive *d, const char *custom_id, const struct weir_error *why)
+{
+	const struct reply reply = {.kind = REPLY_ANSWER,
+				    .usage = {.fault = "the line of results cannot be read"},
+				    .error = *why};
+	note_bad_line(d, why->text);
+	if (!*custom_id)
+		return 0;
+	d->in->named = true;
+	if (!drive_is_last_look(d))
+		return 0;
+	add_outcome(d, custom_id, LINE_REPLY, &reply, "");
+	set_unread(&d->in->outcomes);
+	return 0;
+}
+
 static int take_line(struct drive *d, struct weir_text line)
 {
 	struct incoming *in = d->in;
@@ -163,27 +217,19 @@ static int take_line(struct drive *d, struct weir_text line)
 	struct weir_error why;
 	enum line_kind kind;
 	char custom_id[65];
-	bool unread = false;
+	int rc;
 	line = bare(line);
 	if (line.size == 0)
 		return 0;
 	if (provider_read_line(d->model, line, custom_id, &kind, &reply, &why) < 0) {
-		note_bad_line(d, why.text);
-		if (!*custom_id)
-			return 0;
-		/* It may well have been paid for. */
-		unread = true;
-		kind = LINE_REPLY;
-		reply = (struct reply){.kind = REPLY_ANSWER,
-				       .usage = {.fault = "the line of results cannot be read"},
-				       .error = why};
+		rc = keep_unread(d, custom_id, &why);
+	} else {
+		in->named = true;
+		rc = keep(d, custom_id, kind, &reply);
 	}
-	add_outcome(d, custom_id, kind, &reply);
-	if (unread)
-		set_unread(&in->outcomes);
 	reply_release(&reply);
-	if (in->outcomes.size < REMOTE_CHUNK && in->outcomes.texts.size < TEXTS_MAX)
-		return 0;
+	if (rc < 0 || (in->outcomes.size < REMOTE_CHUNK && in->outcomes.texts.size < TEXTS_MAX))
+		return rc;
 	return store(d);
 }
 
@@ -221,6 +267,8 @@ static const char *line_end(const char *data, size_t size)
 static int take_results(void *owner, const char *data, size_t size)
 {
 	struct drive *d = owner;
+	size_t shown = HEAD_MAX - d->in->head.size;
+	buffer_add(&d->in->head, data, size < shown ? size : shown);
 	while (size > 0) {
 		const char *end = line_end(data, size);
 		size_t n = end ? (size_t)(end - data) : size;
@@ -272,6 +320,43 @@ static void not_read(struct drive *d, const struct http_response *r)
 	reply_release(&why);
 }
 
+/* Fewer lines than the provider itself says that there are; of a batch that does not say, than
+ * requests, unless some may have been cancelled. */
+static bool is_short(const struct drive *d, int64_t left)
+{
+	int64_t lines = d->info.lines >= 0 ? d->info.lines : d->cancelled ? 0 : d->size;
+	return left > 0 && (d->read.bad_lines > 0 || d->size - left < lines);
+}
+
+static void explain_rest(const struct drive *d, int64_t left, struct weir_error *out)
+{
+	char said[64] = "does not say how many it completed";
+	const char *fault = d->read.fault.text;
+	if (d->info.completed >= 0)
+		snprintf(said, sizeof said, "says that it completed %lld",
+			 (long long)d->info.completed);
+	if (d->read.bad_lines == 0)
+		fault = "there is no line of it";
+	weir_fail(out, "not_whole",
+		  "results of %lld of %d requests could be read, and the provider %s: %s",
+		  (long long)(d->size - left), (int)d->size, said, fault);
+}
+
+static void all_read(struct drive *d)
+{
+	struct weir_error why;
+	int64_t left;
+	if (outcomes_left(d, &left, &why) < 0) {
+		drive_pause(d, REMOTE_ERROR_WAIT_MS, &why);
+		return;
+	}
+	explain_rest(d, left, &why);
+	if (is_short(d, left))
+		drive_absent(d, &why);
+	else
+		drive_end_rest(d, left > 0 ? &why : NULL);
+}
+
 static void read_whole(struct drive *d)
 {
 	struct weir_error stop = d->in->stop;
@@ -281,7 +366,21 @@ static void read_whole(struct drive *d)
 	if (d->step == DRIVE_RESULTS && *d->info.errors_url)
 		drive_go(d, DRIVE_ERRORS);
 	else
-		drive_end(d, d->cancelled ? &ending_cancelled : &ending_missing, NULL);
+		all_read(d);
+}
+
+/* A page of a gateway's, or an error: of all lines none says whose it is. */
+static void read_page(struct drive *d, const struct http_response *r)
+{
+	struct reply why;
+	const struct weir_text head = {d->in->head.data ? d->in->head.data : "", d->in->head.size};
+	provider_read_page(d->model, r, head, &why);
+	d->read.fault = why.error;
+	if (why.kind == REPLY_STOP || why.kind == REPLY_THROTTLED)
+		drive_failed(d, &why);
+	else
+		read_whole(d);
+	reply_release(&why);
 }
 
 static void let_go(struct drive *d)
@@ -294,7 +393,9 @@ static void end_reading(struct drive *d, const struct http_response *r)
 {
 	struct incoming *in = d->in;
 	bool whole = r->status == 200 && take_part(d, "", 0, true) == 0 && store(d) == 0;
-	if (whole)
+	if (whole && !in->named && d->read.bad_lines > 0)
+		read_page(d, r);
+	else if (whole)
 		read_whole(d);
 	else if (in->foreign)
 		let_go(d);

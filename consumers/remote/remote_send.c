@@ -224,7 +224,8 @@ void upload_done(struct drive *d, const struct http_response *r)
 /* ---- the batch ---- */
 
 /* Where the provider keeps no name of ours, an intent whose creation got no answer is known by its
- * size: so of one size there is one at a time of which nobody knows whether it was created. */
+ * size: so of one size, at one provider, there is one at a time of which nobody knows whether it
+ * was created. */
 static const char lock_sending[] =
 	"SELECT pg_advisory_xact_lock(hashtextextended('weir.send_requests', 0))";
 
@@ -245,13 +246,15 @@ static int note_sending(struct drive *d, struct weir_error *err)
 	params_int(p, d->size);
 	params_big(p, REMOTE_LEASE_MS);
 	params_bool(p, provider_frame(d->model).file);
-	remote_add_models(d->remote);
+	remote_add_place(d->remote, d->model);
 	if (remote_together(d->remote, both, 2, &r, err) < 0)
 		return -1;
 	bool noted = strcmp(PQcmdTuples(r), "1") == 0;
 	PQclear(r);
 	if (!noted)
-		return weir_fail(err, REMOTE_NOT_YET, "another of its size is just being sent");
+		return weir_fail(
+			err, REMOTE_NOT_YET,
+			"another of its size is being sent, or was and got no answer so far");
 	failpoint("remote_sent");
 	return 0;
 }
@@ -280,15 +283,28 @@ static int keep_created(struct drive *d, struct weir_error *err)
 	return remote_do(d->remote, set_remote, NULL, err);
 }
 
-static void created(struct drive *d)
+/* What cannot be kept may have been given to another at the same moment. Else it will be found. */
+static int take_created(struct drive *d, int64_t there_ms, struct weir_error *err)
+{
+	struct weir_error taken;
+	if (drive_check_id(d, &d->info, there_ms, err) < 0)
+		return -1;
+	if (keep_created(d, err) == 0)
+		return 0;
+	if (drive_check_id(d, &d->info, there_ms, &taken) < 0)
+		*err = taken;
+	return -1;
+}
+
+static void created(struct drive *d, int64_t there_ms)
 {
 	struct weir_error err;
 	failpoint("remote_created");
-	d->polls = 0;
-	if (keep_created(d, &err) < 0) {
-		drive_pause(d, REMOTE_ERROR_WAIT_MS, &err); /* and it will be found */
+	if (take_created(d, there_ms, &err) < 0) {
+		drive_refuse_id(d, d->info.id, &err);
 		return;
 	}
+	d->polls = 0;
 	log_event(LOG_INFO, "remote_batch_created",
 		  "id=%lld remote_id=%s ai_model=%s job=%s requests=%d", (long long)d->id,
 		  d->info.id, d->model->name, d->job, (int)d->size);
@@ -321,7 +337,7 @@ void create_done(struct drive *d, const struct http_response *r)
 {
 	struct reply why;
 	if (provider_read_batch(d->model, r, &d->info, &why) == 0) {
-		created(d);
+		created(d, provider_now_ms(r));
 	} else {
 		explain(d, &why);
 		if (was_turned_down(r))

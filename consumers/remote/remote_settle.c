@@ -46,18 +46,22 @@ static const char lock[] =
 	"$1, $2, ordinal, call_id, attempt, ai_model, $3, answer,"                                 \
 	"  input, cached, written, written_1h, output, reasoning, known = 1,"                      \
 	"  nullif(cost, -1) * 0.000000000001"
-static const char answer[] =
-	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"
-	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[],"
-	"   $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int4[],"
-	"   $20::int8[]) AS u(custom_id, lot, tally, call_id, answer, error_class, error, again,"
-	"    input, cached, written, written_1h, output, reasoning, known, cost)),"
+#define ROWS_OF_U                                                                                  \
+	"WITH u AS MATERIALIZED (SELECT * FROM unnest($4::text[], $5::int4[], $6::int4[],"         \
+	"   $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int8[],"           \
+	"   $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[], $19::int4[],"         \
+	"   $20::int8[], $21::int4[]) WITH ORDINALITY AS u(custom_id, lot, tally, call_id, "       \
+	"answer, error_class, error, again,"                                                       \
+	"    input, cached, written, written_1h, output, reasoning, known, cost, twin,"            \
+	"    n))"
+static const char answer[] = ROWS_OF_U
+	","
 	" l AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) u.*, i.ordinal, r.*,"
 	"   u.lot = 1 OR r.tries + 1 >= $7 AS ends,"
 	"   r.tries + 1 >= $7 AND (u.lot = 3 OR (u.lot = 0 AND u.tally = 4)) AS lost"
 	"  FROM u" REQUESTS_OF_U
 	"   AND (u.lot IN (1, 3) OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r"
-	"  ORDER BY i.ordinal, u.error_class IS NOT NULL),"
+	"  ORDER BY i.ordinal, u.error_class IS NOT NULL, u.n),"
 	" k AS MATERIALIZED (SELECT * FROM l WHERE ends),"
 	" g AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ")"
 	"  SELECT " VALUES " FROM l"
@@ -72,6 +76,21 @@ static const char answer[] =
 	"  FROM l WHERE NOT EXISTS (SELECT FROM g WHERE g.ordinal = l.ordinal)"
 	"  ON CONFLICT DO NOTHING),"
 	" d AS (DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT;
+
+/* Of two lines of a custom_id, the one that did not count. */
+static const char add_extra[] = ROWS_OF_U
+	","
+	" l AS (SELECT u.*, i.ordinal, b.ai_model, coalesce((SELECT max(a.attempt) FROM "
+	"weir.answers a"
+	"   WHERE a.job_id = $1 AND a.stage = $2 AND a.ordinal = i.ordinal AND a.remote_batch = "
+	"$3),"
+	"   0) AS attempt FROM u JOIN weir.remote_batches b ON b.id = $3"
+	"  CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"
+	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i WHERE u.twin = 1)"
+	" INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ", error_class, error, again, spent)"
+	" SELECT " VALUES
+	", 'extra_answer', 'the results have another line of the item', false, true"
+	" FROM l ON CONFLICT DO NOTHING";
 
 /* Those that were not answered just now. Only whoever has the lease may say that a request is to be
  * sent again. */
@@ -161,6 +180,7 @@ static void add_usage(struct params *p, const struct model *m, const struct outc
 	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, row->usage.reasoning);
 	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, row->usage.fault == NULL);
 	ADD_COLUMN(p, o, TYPE_INT8, params_add_big, cost_of(m, row));
+	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, row->twin);
 }
 
 static void set_answers(struct params *p, const struct drive *d, const struct outcomes *o)
@@ -177,6 +197,14 @@ static void set_answers(struct params *p, const struct drive *d, const struct ou
 
 /* ---- storing ---- */
 
+static bool has_twins(const struct outcomes *o)
+{
+	for (size_t i = 0; i < o->size; i++)
+		if (o->rows[i].twin)
+			return true;
+	return false;
+}
+
 static bool has_lot(const struct outcomes *o, enum request_lot lot)
 {
 	for (size_t i = 0; i < o->size; i++)
@@ -188,7 +216,7 @@ static bool has_lot(const struct outcomes *o, enum request_lot lot)
 int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err)
 {
 	struct remote *r = d->remote;
-	struct remote_statement all[5];
+	struct remote_statement all[6];
 	size_t n = 0;
 	if (o->size == 0)
 		return 0;
@@ -203,6 +231,8 @@ int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err)
 	params_big(&r->keys, most > 4 * least ? most : 4 * least);
 	all[n++] = (struct remote_statement){lock, &r->keys};
 	all[n++] = (struct remote_statement){answer, &r->params};
+	if (has_twins(o))
+		all[n++] = (struct remote_statement){add_extra, &r->params};
 	if (has_lot(o, LOT_OPEN) || has_lot(o, LOT_UNREAD))
 		all[n++] = (struct remote_statement){reopen, &r->keys};
 	if (has_lot(o, LOT_FREE))
@@ -229,26 +259,47 @@ int64_t outcomes_of_ours(struct drive *d, const struct outcomes *o, struct weir_
 
 /* ---- requests without a line ---- */
 
+static const char count_left[] =
+	"SELECT (SELECT count(*) FROM weir.requests WHERE remote_batch = b.id),"
+	" (b.succeeded + b.missing)::int8 FROM weir.remote_batches b WHERE b.id = $1";
+
+int outcomes_left(struct drive *d, int64_t *left, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	params_reset(&d->remote->params);
+	params_big(&d->remote->params, d->id);
+	if (remote_query(d->remote, count_left, &r, err) < 0)
+		return -1;
+	int rc = PQntuples(r) == 1 ? 0 : weir_fail(err, "no_batch", "its row is gone");
+	if (rc == 0) {
+		*left = ledger_big(r, 0, 0);
+		d->read.billed = ledger_big(r, 0, 1);
+	}
+	PQclear(r);
+	return rc;
+}
+
 static const char read_rest[] =
 	"SELECT custom_id FROM weir.requests WHERE remote_batch = $1 ORDER BY ordinal LIMIT $2";
 
+/* What may have been answered is an answer that nobody has seen. */
 static void add_rest(const struct drive *d, struct outcomes *o, struct weir_text custom_id)
 {
-	static const char nothing[] = "the provider says nothing of it";
 	struct outcome_row *row = &o->rows[o->size++];
-	const char *class = d->rest.ending->class;
+	const struct ending *e = d->rest.ending;
+	bool unread = e->lot == LOT_UNREAD;
 	char call[96];
 	int n = snprintf(call, sizeof call, "%lld/%.*s", (long long)d->id, (int)custom_id.size,
 			 custom_id.data);
-	const char *text = *d->rest.error.code ? d->rest.error.text : nothing;
-	*row = (struct outcome_row){.lot = d->rest.ending->lot,
-				    .tally = d->rest.ending->tally,
-				    .again = d->rest.ending->lot != LOT_ENDED};
+	const char *text = *d->rest.error.code ? d->rest.error.text : e->text;
+	*row = (struct outcome_row){.lot = e->lot, .tally = e->tally, .again = e->lot != LOT_ENDED};
+	if (unread)
+		row->usage.fault = "there is no result that can be read";
 	snprintf(row->custom_id, sizeof row->custom_id, "%.*s", (int)custom_id.size,
 		 custom_id.data);
 	row->call_id = outcome_add(o, (struct weir_text){call, (size_t)n});
-	row->answer = outcome_add(o, (struct weir_text){NULL, 0});
-	row->class = outcome_add(o, (struct weir_text){class, strlen(class)});
+	row->answer = outcome_add(o, (struct weir_text){unread ? "" : NULL, 0});
+	row->class = outcome_add(o, (struct weir_text){e->class, strlen(e->class)});
 	row->error = outcome_add(o, (struct weir_text){text, strlen(text)});
 }
 

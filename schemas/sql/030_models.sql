@@ -79,8 +79,6 @@ CREATE TABLE weir.remote_batches (
 
 CREATE INDEX remote_batches_open ON weir.remote_batches (next_at) WHERE state <> 'done';
 CREATE INDEX remote_batches_of_job ON weir.remote_batches (job_id);
-CREATE UNIQUE INDEX remote_batches_remote ON weir.remote_batches (ai_model, remote_id)
-	WHERE remote_id IS NOT NULL;
 
 -- Items that wait for a remote batch, or in one. The row ends with the answer, or with the item.
 CREATE TABLE weir.requests (

@@ -12,3 +12,11 @@ CREATE UNIQUE INDEX answers_good ON weir.answers (job_id, stage, ordinal) WHERE 
 
 -- A request that a remote batch came back without waits before it goes into the next one.
 ALTER TABLE weir.requests ADD COLUMN not_before timestamptz NOT NULL DEFAULT now();
+
+-- A server that starts anew may count its ids from 1 again: of two remote batches that have one id, no
+-- more than one is with the provider. A consumer looks before it writes; this is for two that do so
+-- at once.
+DROP INDEX IF EXISTS weir.remote_batches_remote;
+CREATE UNIQUE INDEX remote_batches_remote ON weir.remote_batches (ai_model, remote_id)
+	WHERE remote_id IS NOT NULL AND state <> 'done';
+CREATE INDEX remote_batches_known ON weir.remote_batches (remote_id) WHERE remote_id IS NOT NULL;

@@ -20,7 +20,10 @@ struct batch *batch_new(struct call *c, const char *prefix)
 		b->lines = calloc(size ? size : 1, sizeof *b->lines);
 	if (!b || !b->lines)
 		abort();
+	const char *given = json_string_value(json_object_get(script_part("batch"), "id"));
 	fake_id(b->id, sizeof b->id, prefix);
+	if (given)
+		snprintf(b->id, sizeof b->id, "%s", given);
 	b->vendor = c->route->vendor;
 	b->size = size;
 	b->created_ms = c->began_ms;

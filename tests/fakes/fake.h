@@ -43,6 +43,7 @@
  *       "batch": {"end_ms": 100, "cancel_ms": 50, "expire_share": 0.1,
  *                 "finalizing_ms": 0,      (between the end and its results)
  *                 "results_after_ms": 0,   (after the end; till then they are a 404)
+ *                 "id": TEXT,              (of all that are made from now on; the newest is found)
  *                 "file_form": NAME},      (of the results, when they are asked for)
  *       "outage": {"form": NAME, "from_ms": 0, "for_ms": 1000},   (from now on; see /_outage)
  *       "prefixes": ["/v1"], "not_found": NAME, "keys": "refuse", "record": true,

@@ -5,7 +5,8 @@
 #include "fake.h"
 
 /* text: what stands in the line's place; NULL: the line with the vendor's patch. Words: LINE, HALF
- * of it, OTHER (with another answer), PATCHED, BODY (the response alone, as JSON). */
+ * of it, the REST behind its first brace, OTHER (with another answer), PATCHED, BODY (the response
+ * alone, as JSON). */
 static const struct line_form {
 	const char *name, *text, *openai, *anthropic, *source;
 } forms[] = {
@@ -66,6 +67,12 @@ static const struct line_form {
 	 "gateways"},
 	{"type_unknown", NULL, "{'object': 'batch.line'}", "{'result': {'type': 'paused'}}",
 	 "a vendor's new word"},
+	{"status_word", NULL, "{'response': {'status_code': 'Bad Gateway', 'body': '$DELETE'}}",
+	 "{'result': {'type': 'errored', 'message': '$DELETE', 'error': {'error': {'Bad': "
+	 "'Gateway'}}}}",
+	 "gateways"},
+	{"half_character", "{\"note\": \"\\ud83d\", $REST", NULL, NULL,
+	 "a text that was cut within a pair of UTF-16"},
 	{"fields_more", NULL, "{'queued_ms': 5}", "{'queued_ms': 5}", "a vendor's new field"},
 };
 
@@ -102,6 +109,7 @@ char *line_formed(enum vendor vendor, json_t *rule, json_t *words, char *result,
 	json_t *line = f ? json_loads(result, 0, NULL) : NULL;
 	if (line) {
 		word_set(words, "LINE", result, strlen(result));
+		word_set(words, "REST", result + 1, strlen(result + 1));
 		word_set(words, "HALF", result, strlen(result) / 2);
 		word_set(words, "OTHER", other, strlen(other));
 		set_json(words, "BODY", body_of(vendor, line));

@@ -188,7 +188,7 @@ static void check_bills(const struct load *l, const struct order *o, const struc
 {
 	int wrong = 0;
 	PGresult *r = sql_rows(
-		"SELECT left(r.result->>'title', 16), (SELECT count(a.answer) FROM weir.answers a"
+		"SELECT left(r.result->>'title', 16), (SELECT count(nullif(a.answer, '')) FROM weir.answers a"
 		"  WHERE (a.job_id, a.stage, a.ordinal) = (r.job_id, r.stage, r.ordinal))"
 		" FROM weir.results r WHERE r.job_id = '%s' AND r.stage = 1 ORDER BY r.ordinal",
 		o->id);

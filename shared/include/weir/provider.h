@@ -88,6 +88,9 @@ struct remote_info {
 	int64_t created_ms;	/* since 1970 */
 	int64_t requests;	/* in all; -1: unknown */
 	int64_t done;		/* of them, while running; -1: unknown */
+	/* Of those of a batch that has ended, as it says itself; -1: unknown. */
+	int64_t completed; /* were answered */
+	int64_t lines;	   /* have a line in its results, at least */
 	/* Where they are, complete; "": nowhere. */
 	char results_url[PROVIDER_URL_MAX], errors_url[PROVIDER_URL_MAX];
 	struct weir_error error; /* FAILED: why all of it was refused */
@@ -139,6 +142,9 @@ int provider_read_list(const struct model *m, const struct http_response *r,
 int64_t provider_now_ms(const struct http_response *r);
 
 enum line_kind { LINE_REPLY, LINE_CANCELED, LINE_EXPIRED };
+/* What a 200 is that should be results, and has not one line of them: from body, its beginning. */
+void provider_read_page(const struct model *m, const struct http_response *r,
+			struct weir_text body, struct reply *out);
 /* One line of results: whose it is, and what became of it. -1: the line is not what it should be
  * (err says why); custom_id is "" then, unless that much of it can be read. */
 int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],

@@ -398,6 +398,65 @@ static void result_lines(void)
 	}
 }
 
+/* What is neither an answer nor an error says what stood there. */
+static void told_lines(void)
+{
+	static const struct {
+		const struct model *model;
+		const char *line, *part;
+	} rows[] = {
+		{&gpt, "{'custom_id':'n-1','response':{'status_code':'odd','body':{}}}",
+		 "an error: {\"status_code\":\"odd\""},
+		{&gpt, "{'custom_id':'n-1','response':{'body':{'x':1}}}", "{\"body\":{\"x\":1}}"},
+		{&gpt, "{'custom_id':'n-1','response':{'status_code':'503','body':{}}}",
+		 "HTTP 503"},
+		{&gpt, "{'custom_id':'n-1','response':null,'error':{'x':1}}", "{\"x\":1}"},
+		{&claude, "{'custom_id':'n-1','result':{'type':'errored','error':{'x':1}}}",
+		 "\"x\":1"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum line_kind kind;
+		struct reply r;
+
+		CU_ASSERT_EQUAL_FATAL(read_line(rows[i].model, rows[i].line, &kind, &r), 0);
+		CU_ASSERT_NOT_EQUAL(r.kind, REPLY_ANSWER);
+		if (!strstr(r.error.text, rows[i].part))
+			fprintf(stderr, "    %s\n", r.error.text);
+		CU_ASSERT_PTR_NOT_NULL(strstr(r.error.text, rows[i].part));
+		reply_release(&r);
+	}
+}
+
+/* Of what cannot be read: whose it is. */
+static void named_lines(void)
+{
+	static const struct {
+		const char *line, *id;
+	} rows[] = {
+		{"{'custom_id':'n-1','response':{'status_", "n-1"},
+		{"{'id':'x', 'custom_id' : 'n_2','response':{", "n_2"},
+		{"{'custom_id':'n-", ""},
+		{"{'custom_id':7,'response'", ""},
+		{"{'custom_id':'a b','response'", ""},
+		{"{'text':'\\'custom_id\\':\\'n-1\\'", ""},
+		{"{'custom_id':'n-1','error':{'message':'m'},'response':{'status_code':200,"
+		 "'body':{'choices':[{'message':{'content':'hi'}}]}}}",
+		 "n-1"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_response r = response_of(200, "", rows[i].line);
+		enum line_kind kind;
+		struct reply reply;
+		char id[65] = "?";
+
+		CU_ASSERT_EQUAL(provider_read_line(&gpt, r.body, id, &kind, &reply, &err), -1);
+		expect_text(id, rows[i].id);
+		response_release(&r);
+	}
+}
+
 static void bad_lines(void)
 {
 	static const char *const rows[] = {
@@ -440,5 +499,7 @@ void add_provider_batches_suite(void)
 	CU_add_test(suite, "files", files);
 	CU_add_test(suite, "lists", lists);
 	CU_add_test(suite, "result lines", result_lines);
+	CU_add_test(suite, "told lines", told_lines);
+	CU_add_test(suite, "named lines", named_lines);
 	CU_add_test(suite, "bad lines", bad_lines);
 }
