@@ -12,9 +12,10 @@ void failpoint(const char *name)
 	size_t n = strlen(name);
 	if (!wanted || strncmp(wanted, name, n) != 0 || (wanted[n] != '\0' && wanted[n] != ':'))
 		return;
-	long at = wanted[n] == ':' ? strtol(wanted + n + 1, NULL, 10) : 1;
+	char *end = NULL;
+	long at = wanted[n] == ':' ? strtol(wanted + n + 1, &end, 10) : 1;
 	if (++hits == at)
-		raise(SIGKILL);
+		raise(end && strcmp(end, ":stop") == 0 ? SIGSTOP : SIGKILL);
 }
 #else
 typedef int failpoint_is_compiled_in_for_tests_only;

@@ -120,6 +120,7 @@ static int send_rest(struct consumer *c)
 		selection *wanted;
 	} rest[] = {
 		{STEP_LOOKUP, &statement_look_up, to_look_up},
+		{STEP_PLAIN, &statement_await_answers, to_request},
 		{STEP_PLAIN, &statement_request, to_request},
 		{STEP_PLAIN, &statement_sleep, to_sleep},
 		{STEP_PLAIN, &statement_put_off, to_put_off},

@@ -90,6 +90,15 @@ static const char sql_request[] =
 	"   AND a.error_class IN ('bad_answer', 'cut_answer'))"
 	"  AND" OF_THIS_JOB " ON CONFLICT DO NOTHING";
 
+/* Somebody may just be writing the answer, whose request is gone with that: what comes after this
+ * waits for him, and sees the answer. Who asked a moment before, and does not know whether that was
+ * committed, would ask again. */
+static const char sql_await_answers[] =
+	"SELECT count(*) FROM (SELECT FROM weir.requests q"
+	"  JOIN unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	"   ON q.job_id = u.job_id AND q.stage = u.stage AND q.ordinal = u.ordinal"
+	"  FOR KEY SHARE OF q) q";
+
 /* The lock waits for somebody who is just writing the answer, and then finds no request. */
 static const char sql_sleep[] =
 	"WITH q AS (SELECT q.job_id, q.stage, q.ordinal, q.attempt FROM weir.requests q"
@@ -395,6 +404,7 @@ const struct host_statement statement_claim = {sql_claim, results, false};
 const struct host_statement statement_find = {sql_find, ordinals, true};
 const struct host_statement statement_insert = {sql_insert, stage_results, true};
 const struct host_statement statement_look_up = {sql_look_up, key_and_id, false};
+const struct host_statement statement_await_answers = {sql_await_answers, key, false};
 const struct host_statement statement_request = {sql_request, requests, false};
 const struct host_statement statement_sleep = {sql_sleep, key, false};
 const struct host_statement statement_put_off = {sql_put_off, retries, false};

@@ -13,6 +13,7 @@ extern const struct host_statement
 	statement_find,	   /* of one stage: the rows that claim returns, but claims nothing */
 	statement_insert,  /* of one stage: the results; a conflict is an error */
 	statement_look_up, /* -> state of the item (0: not final), whether there is such an item */
+	statement_await_answers, /* that are just being written; before the next one */
 	statement_request, /* what a remote batch is to be asked for */
 	statement_sleep,   /* waits for the answer; not if that has come meanwhile */
 	statement_put_off, /* a failed attempt is kept; waits as a row until it is due again */

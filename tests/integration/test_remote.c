@@ -1007,6 +1007,45 @@ static void asks_no_more_when_answered(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 0);
 }
 
+static bool is_stopped(const struct process *p)
+{
+	char path[32], state = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
+	FILE *f = fopen(path, "r");
+	bool read = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
+	if (f)
+		fclose(f);
+	return read && state == 'T';
+}
+
+/* The same, and they are just being written: it has asked before, does not know that it was told
+ * so, and asks again while the requests go. */
+static void asks_no_more_while_answered(void)
+{
+	job_submit(asked_job("same", "ai_model=claude-batch", 20));
+	start(NULL, "weir-relay", NULL);
+	struct process *p =
+		start("processed:1:stop", "weir-consumer", "ask", "--flush", "20", NULL);
+	for (int64_t until = now_ms() + PATIENCE_MS; !is_stopped(p) && now_ms() < until;)
+		pause_ms(STEP_MS);
+	sql_text("INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model,"
+		 " model_key, body, tokens) SELECT job_id, stage, ordinal, custom_id, 0,"
+		 " 'claude-batch', 'idea', '{}', 1 FROM weir.items");
+	sql_text("BEGIN");
+	sql_text("INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
+		 " answer) SELECT job_id, stage, ordinal, 'c' || ordinal, 0, 'claude-batch',"
+		 " '{\"title\": \"known\", \"score\": 0}' FROM weir.items");
+	sql_text("DELETE FROM weir.requests");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT job_id, stage, ordinal, 0, now() FROM weir.items");
+	kill(p->pid, SIGCONT);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted");
+	sql_text("COMMIT");
+	await(PATIENCE_MS, "SELECT success_count = 20 FROM batch_jobs WHERE job_id = 'same'");
+	EXPECT_INT(fake_count("billed"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 0);
+}
+
 /* ---- operators ---- */
 
 static void pauses(void)
@@ -1237,6 +1276,7 @@ void add_remote_suite(void)
 	CU_add_test(s, "a model is no longer in batches", outlives_its_mode);
 	CU_add_test(s, "the ledger is away for a while", outlives_the_ledger);
 	CU_add_test(s, "what was answered meanwhile is not asked", asks_no_more_when_answered);
+	CU_add_test(s, "nor what is being answered meanwhile", asks_no_more_while_answered);
 	CU_add_test(s, "a paused job begins no batch", pauses);
 	CU_add_test(s, "a cancelled job's batch is cancelled, its requests are gone", cancels);
 	CU_add_test(s, "a bill pauses the job", stops_for_bills);

@@ -1,5 +1,6 @@
-/* failpoint.h: named places at which a test may kill the process, to see what survives. Compiled in
- * with WEIR_FAILPOINTS only. WEIR_FAILPOINT=NAME or NAME:N (the N-th time, from 1). */
+/* failpoint.h: named places at which a test may kill the process, to see what survives, or stop it,
+ * to see what others do meanwhile. Compiled in with WEIR_FAILPOINTS only. WEIR_FAILPOINT=NAME or
+ * NAME:N (the N-th time, from 1), with ":stop" behind it: SIGSTOP. */
 #ifndef WEIR_FAILPOINT_H
 #define WEIR_FAILPOINT_H
 
