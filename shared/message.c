@@ -262,6 +262,8 @@ int map_json(struct buffer *out, const struct weir_map *map, const char *key)
 
 /* ---- the fields ---- */
 
+#define NIL '\xC0' /* null in MessagePack */
+
 /* In the order in which they are encoded, which is where a reader looks for them first. */
 enum field {
 	VERSION,
@@ -304,36 +306,36 @@ static const struct field_name names[FIELD_COUNT] = {
 };
 
 struct reader {
-	const msgpack_object *found[FIELD_COUNT]; /* NULL: absent or null */
+	struct weir_text found[FIELD_COUNT]; /* as encoded; absent: it is not there, or null */
+	unsigned likely;		     /* the field that comes next in our own messages */
+	msgpack_zone *zone;
 	struct weir_error *err;
 };
 
 /* Tries the names from `likely` on and around: in our own messages the first one fits. */
-static enum field field_of(const msgpack_object_str *key, unsigned likely)
+static enum field field_of(struct weir_text key, unsigned likely)
 {
 	for (unsigned i = 0; i < FIELD_COUNT; i++) {
 		unsigned field = (likely + i) % FIELD_COUNT;
 
-		if (text_is(key, names[field].text, names[field].size))
+		if (key.size == names[field].size &&
+		    memcmp(key.data, names[field].text, key.size) == 0)
 			return (enum field)field;
 	}
 	return FIELD_COUNT;
 }
 
 /* Of a field that stands twice the last one counts. */
-static void find_fields(struct reader *r, const msgpack_object_map *map)
+static void find_field(void *owner, struct weir_text key, struct weir_text value)
 {
-	unsigned likely = 0;
+	const struct weir_text absent = {NULL, 0};
+	struct reader *r = owner;
+	enum field field = field_of(key, r->likely);
 
-	for (uint32_t i = 0; i < map->size; i++) {
-		const msgpack_object *value = &map->ptr[i].val;
-		enum field field = field_of(&map->ptr[i].key.via.str, likely);
-
-		if (field == FIELD_COUNT)
-			continue;
-		r->found[field] = value->type == MSGPACK_OBJECT_NIL ? NULL : value;
-		likely = field + 1;
-	}
+	if (field == FIELD_COUNT)
+		return;
+	r->found[field] = *value.data == NIL ? absent : value;
+	r->likely = field + 1;
 }
 
 static int missing(const struct reader *r, enum field field)
@@ -346,70 +348,90 @@ static int bad(const struct reader *r, enum field field, const char *rule)
 	return weir_fail(r->err, "bad_field", "%s must be %s", names[field].text, rule);
 }
 
+static bool is_there(const struct reader *r, enum field field)
+{
+	return r->found[field].data != NULL;
+}
+
 static int read_text(const struct reader *r, enum field field, bool (*fits)(struct weir_text),
 		     const char *rule, struct weir_text *out)
 {
-	if (r->found[field] == NULL)
+	if (!is_there(r, field))
 		return missing(r, field);
-	if (as_text(r->found[field], out) < 0 || !fits(*out))
-		return bad(r, field, rule);
-	return 0;
+	return message_text(r->found[field], out) && fits(*out) ? 0 : bad(r, field, rule);
 }
 
-static int read_number(const struct reader *r, enum field field, int64_t least, int64_t most,
+static int read_number(const struct reader *r, enum field field, uint32_t least, uint32_t most,
 		       uint32_t *out)
 {
-	int64_t value;
+	uint64_t value;
 
-	if (r->found[field] == NULL)
+	if (!is_there(r, field))
 		return missing(r, field);
-	if (as_integer(r->found[field], &value) < 0 || value < least || value > most)
+	if (!message_natural(r->found[field], &value) || value < least || value > most)
 		return weir_fail(r->err, "bad_field",
-				 "%s must be an integer from %" PRId64 " to %" PRId64,
+				 "%s must be an integer from %" PRIu32 " to %" PRIu32,
 				 names[field].text, least, most);
 	*out = (uint32_t)value;
 	return 0;
 }
 
+/* Decodes a map that has passed the scan; NULL: memory is short. */
+static const struct weir_map *decode(msgpack_zone *zone, struct weir_text map)
+{
+	msgpack_object *out = msgpack_zone_malloc(zone, sizeof(*out));
+	size_t off = 0;
+
+	if (out == NULL ||
+	    msgpack_unpack(map.data, map.size, &off, zone, out) != MSGPACK_UNPACK_SUCCESS)
+		return NULL;
+	return as_map(out);
+}
+
 static int read_map(const struct reader *r, enum field field, const struct weir_map **out)
 {
-	if (r->found[field] == NULL)
+	if (!is_there(r, field))
 		return missing(r, field);
-	if (r->found[field]->type != MSGPACK_OBJECT_MAP)
+	if (!message_is_map(*r->found[field].data))
 		return bad(r, field, "a map");
-	*out = as_map(r->found[field]);
-	return 0;
+	*out = decode(r->zone, r->found[field]);
+	return *out != NULL ? 0 : weir_fail_memory(r->err);
 }
 
 /* Before all others: what they mean depends on it. */
 static int read_version(const struct reader *r)
 {
-	const msgpack_object *v = r->found[VERSION];
+	uint64_t v;
 
-	if (v == NULL)
+	if (!is_there(r, VERSION))
 		return missing(r, VERSION);
-	if (v->type != MSGPACK_OBJECT_POSITIVE_INTEGER || v->via.u64 == 0)
+	if (!message_natural(r->found[VERSION], &v) || v == 0)
 		return bad(r, VERSION, "an integer from 1");
-	if (v->via.u64 > MESSAGE_VERSION)
+	if (v > MESSAGE_VERSION)
 		return weir_fail(r->err, "bad_version",
-				 "version %" PRIu64 ", the latest known is %d", v->via.u64,
-				 MESSAGE_VERSION);
+				 "version %" PRIu64 ", the latest known is %d", v, MESSAGE_VERSION);
 	return 0;
+}
+
+static bool any_text(struct weir_text text)
+{
+	(void)text;
+	return true;
 }
 
 /* Of a row of the ledger; both or neither. */
 static int read_mapping(const struct reader *r, struct weir_item *item)
 {
-	const msgpack_object *table = r->found[TABLE_NAME], *record = r->found[RECORD_ID];
-
 	item->table_name = item->record_id = (struct weir_text){.data = NULL};
-	if (table == NULL && record == NULL)
+	if (!is_there(r, TABLE_NAME) && !is_there(r, RECORD_ID))
 		return 0;
-	if (table == NULL || record == NULL)
-		return missing(r, table == NULL ? TABLE_NAME : RECORD_ID);
-	if (as_text(table, &item->table_name) < 0)
-		return bad(r, TABLE_NAME, "a text");
-	return as_text(record, &item->record_id) < 0 ? bad(r, RECORD_ID, "a text") : 0;
+	if (!is_there(r, TABLE_NAME))
+		return missing(r, TABLE_NAME);
+	if (!is_there(r, RECORD_ID))
+		return missing(r, RECORD_ID);
+	if (read_text(r, TABLE_NAME, any_text, "a text", &item->table_name) < 0)
+		return -1;
+	return read_text(r, RECORD_ID, any_text, "a text", &item->record_id);
 }
 
 #define NAME_RULE "1 to 64 characters of A-Z a-z 0-9 _ -"
@@ -430,49 +452,38 @@ static int read_item(const struct reader *r, struct weir_item *item)
 	return read_map(r, PAYLOAD, &item->payload);
 }
 
-static int read_message(struct message *m, const msgpack_object *root, struct weir_error *err)
+static int read_message(const struct reader *r, struct message *m)
 {
-	struct reader r = {.err = err};
-
-	find_fields(&r, &root->via.map);
-	if (read_version(&r) < 0 || read_text(&r, KIND, kind_ok, KIND_RULE, &m->kind) < 0)
+	if (read_version(r) < 0 || read_text(r, KIND, kind_ok, KIND_RULE, &m->kind) < 0)
 		return -1;
-	return read_item(&r, &m->item);
+	return read_item(r, &m->item);
 }
 
 /* ---- decoding ---- */
 
-/* The zone is made as large as the scan says the values are: one allocation for each message, and
- * no more memory than it needs while it waits. */
-static msgpack_object *new_zone(struct message *m, size_t values_size)
+/* Scans the body. The zone is made as large as the values are by that, and `more`: one allocation
+ * for each message, and no more memory than it needs while it waits. */
+static int make_zone(struct message *m, struct weir_text body, unsigned depth_max,
+		     const struct message_pairs *pairs, size_t more, struct weir_error *err)
 {
-	m->decoded = msgpack_zone_init(&m->zone, sizeof(msgpack_object) + values_size);
-	return m->decoded ? msgpack_zone_malloc(&m->zone, sizeof(msgpack_object)) : NULL;
-}
+	size_t values_size;
 
-/* *root (in the zone) becomes a map that has passed the scan. */
-static int unpack(struct message *m, const char *body, size_t size, unsigned depth_max,
-		  msgpack_object **root, struct weir_error *err)
-{
-	size_t values_size, off = 0;
-
-	if (message_measure(body, size, depth_max, &values_size, err) < 0)
+	if (message_measure(body, depth_max, pairs, &values_size, err) < 0)
 		return -1;
-	*root = new_zone(m, values_size);
-	if (*root == NULL || msgpack_unpack(body, size, &off, &m->zone, *root) !=
-				     MSGPACK_UNPACK_SUCCESS)
-		return weir_fail_memory(err);
-	if ((*root)->type != MSGPACK_OBJECT_MAP)
+	if (!message_is_map(*body.data))
 		return weir_fail(err, "bad_type", "byte 0: not a map");
-	return 0;
+	m->decoded = msgpack_zone_init(&m->zone, more + values_size);
+	return m->decoded ? 0 : weir_fail_memory(err);
 }
 
-static int unpack_json(struct message *m, const char *json, size_t size, unsigned depth_max,
-		       msgpack_object **root, struct weir_error *err)
+/* *body becomes MessagePack, as which it belongs to the message. */
+static int transcode(struct message *m, struct weir_text *body, unsigned depth_max,
+		     struct weir_error *err)
 {
-	if (message_transcode(&m->transcoded, json, size, depth_max, err) < 0)
+	if (message_transcode(&m->transcoded, body->data, body->size, depth_max, err) < 0)
 		return -1;
-	return unpack(m, m->transcoded.data, m->transcoded.size, depth_max, root, err);
+	*body = (struct weir_text){m->transcoded.data, m->transcoded.size};
+	return 0;
 }
 
 /* Without the parameters, which some clients add ("; charset=utf-8"). */
@@ -486,27 +497,31 @@ static bool type_is(struct weir_text content_type, const char *type)
 	       content_type.data[size] == ' ';
 }
 
-static int unpack_typed(struct message *m, const char *body, size_t size,
-			struct weir_text content_type, msgpack_object **root,
-			struct weir_error *err)
+static int transcode_typed(struct message *m, struct weir_text *body, struct weir_text content_type,
+			   struct weir_error *err)
 {
 	if (content_type.size == 0 || type_is(content_type, MESSAGE_TYPE_MSGPACK))
-		return unpack(m, body, size, MESSAGE_DEPTH_MAX, root, err);
+		return 0;
 	if (type_is(content_type, MESSAGE_TYPE_JSON))
-		return unpack_json(m, body, size, MESSAGE_DEPTH_MAX, root, err);
+		return transcode(m, body, MESSAGE_DEPTH_MAX, err);
 	return weir_fail(err, "bad_content_type", "\"%.*s\" is not one of %s, %s",
 			 content_type.size > 64 ? 64 : (int)content_type.size, content_type.data,
 			 MESSAGE_TYPE_MSGPACK, MESSAGE_TYPE_JSON);
 }
 
+/* Of the outermost map nothing is kept but what its fields say: thousands of messages wait. */
 int message_decode(struct message *m, const char *body, size_t size, struct weir_text content_type,
 		   struct weir_error *err)
 {
 	struct message made = {.decoded = false};
-	msgpack_object *root = NULL;
+	struct reader r = {.zone = &made.zone, .err = err};
+	const struct message_pairs pairs = {find_field, &r};
+	struct weir_text text = {body, size};
 
-	if (unpack_typed(&made, body, size, content_type, &root, err) < 0 ||
-	    read_message(&made, root, err) < 0) {
+	if (transcode_typed(&made, &text, content_type, err) < 0 ||
+	    make_zone(&made, text, MESSAGE_DEPTH_MAX, &pairs, 2 * sizeof(msgpack_object), err) <
+		    0 ||
+	    read_message(&r, &made) < 0) {
 		message_release(&made);
 		return -1;
 	}
@@ -514,21 +529,30 @@ int message_decode(struct message *m, const char *body, size_t size, struct weir
 	return 0;
 }
 
-/* No MessagePack map begins with a byte of ASCII, and all JSON does. */
+static int decode_map(struct message *m, struct weir_text body, const struct weir_map **out,
+		      struct weir_error *err)
+{
+	bool json = body.size > 0 && (unsigned char)*body.data < 0x80;
+
+	/* No MessagePack map begins with a byte of ASCII, and all JSON does. */
+	if (json && transcode(m, &body, MESSAGE_PART_DEPTH_MAX, err) < 0)
+		return -1;
+	if (make_zone(m, body, MESSAGE_PART_DEPTH_MAX, NULL, sizeof(msgpack_object), err) < 0)
+		return -1;
+	*out = decode(&m->zone, body);
+	return *out != NULL ? 0 : weir_fail_memory(err);
+}
+
 int message_decode_map(struct message *m, const char *body, size_t size,
 		       const struct weir_map **out, struct weir_error *err)
 {
 	struct message made = {.decoded = false};
-	bool json = size > 0 && (unsigned char)body[0] < 0x80;
-	msgpack_object *root = NULL;
 
-	if ((json ? unpack_json : unpack)(&made, body, size, MESSAGE_PART_DEPTH_MAX, &root, err) <
-	    0) {
+	if (decode_map(&made, (struct weir_text){body, size}, out, err) < 0) {
 		message_release(&made);
 		return -1;
 	}
 	*m = made;
-	*out = as_map(root);
 	return 0;
 }
 

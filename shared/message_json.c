@@ -195,7 +195,8 @@ static int check_packed(const struct buffer *out, size_t from, unsigned depth_ma
 
 	if (buffer_failed(out))
 		return weir_fail_memory(err);
-	return message_measure(out->data + from, out->size - from, depth_max, &zone_bytes, err);
+	return message_measure((struct weir_text){out->data + from, out->size - from}, depth_max,
+			       NULL, &zone_bytes, err);
 }
 
 int message_transcode(struct buffer *out, const char *json, size_t size, unsigned depth_max,

@@ -31,6 +31,9 @@ struct scan {
 	struct level levels[MESSAGE_DEPTH_MAX];
 	unsigned depth, depth_max;
 	size_t values, zone_bytes;
+	const struct message_pairs *pairs; /* NULL: nobody is told */
+	struct weir_text key;		   /* the last one of the outermost map */
+	const char *value;		   /* where its value begins; NULL: no key came yet */
 	struct weir_error *err;
 };
 
@@ -84,7 +87,8 @@ static int take_level(struct scan *s, size_t count, bool map)
 	if (s->values > MESSAGE_VALUES_MAX)
 		return weir_fail(s->err, "oversized", "byte %zu: more than %d values",
 				 (size_t)(s->at - s->start), MESSAGE_VALUES_MAX);
-	s->zone_bytes += values * sizeof(msgpack_object);
+	if (s->depth > 0 || !s->pairs)
+		s->zone_bytes += values * sizeof(msgpack_object);
 	s->levels[s->depth++] = (struct level){.left = values, .map = map};
 	return 0;
 }
@@ -159,10 +163,56 @@ static bool count_down(struct scan *s)
 	return level->left-- % 2 == 0 && level->map;
 }
 
+bool message_is_map(char type)
+{
+	unsigned char t = (unsigned char)type;
+
+	return (t & 0xF0) == 0x80 || (t >= 0xC0 && t <= 0xDF && forms[t & 0x1F].shape == MAP);
+}
+
+bool message_text(struct weir_text value, struct weir_text *out)
+{
+	unsigned char type = (unsigned char)*value.data;
+	size_t head = 1;
+
+	if (type >= 0xC0 && type <= 0xDF && forms[type & 0x1F].shape == TEXT)
+		head += forms[type & 0x1F].width;
+	else if ((type & 0xE0) != 0xA0)
+		return false;
+	*out = (struct weir_text){value.data + head, value.size - head};
+	return true;
+}
+
+bool message_natural(struct weir_text value, uint64_t *out)
+{
+	unsigned char type = (unsigned char)*value.data;
+
+	*out = type;
+	if (type < 0x80)
+		return true;
+	if (type < 0xCC || type > 0xD3)
+		return false;
+	*out = read_count(value.data + 1, value.size - 1);
+	return type < 0xD0 || ((unsigned char)value.data[1] & 0x80) == 0; /* the sign */
+}
+
+/* From a key, and from a value, of the outermost map. */
+static void tell(struct scan *s, bool key, const char *from)
+{
+	if (key) {
+		message_text((struct weir_text){from, (size_t)(s->at - from)}, &s->key);
+		s->value = s->at;
+	} else if (s->value) {
+		s->pairs->tell(s->pairs->owner, s->key,
+			       (struct weir_text){s->value, (size_t)(s->at - s->value)});
+	}
+}
+
 static int walk(struct scan *s)
 {
 	do {
 		bool key = count_down(s);
+		const char *from = s->at;
 
 		if (s->at == s->end)
 			return truncated(s);
@@ -170,24 +220,29 @@ static int walk(struct scan *s)
 			return -1;
 		while (s->depth > 0 && s->levels[s->depth - 1].left == 0)
 			s->depth--;
+		if (s->depth <= 1 && s->pairs)
+			tell(s, key, from);
 	} while (s->depth > 0);
 	return s->at == s->end ? 0 : fault(s, "trailing_bytes", "the value ends before the body");
 }
 
-int message_measure(const char *body, size_t size, unsigned depth_max, size_t *zone_bytes,
-		    struct weir_error *err)
+int message_measure(struct weir_text body, unsigned depth_max, const struct message_pairs *pairs,
+		    size_t *zone_bytes, struct weir_error *err)
 {
 	struct scan s;
 
-	if (size > MESSAGE_MAX)
-		return weir_fail(err, "oversized", "%zu bytes, the most is %d", size, MESSAGE_MAX);
-	if (size == 0)
+	if (body.size > MESSAGE_MAX)
+		return weir_fail(err, "oversized", "%zu bytes, the most is %d", body.size,
+				 MESSAGE_MAX);
+	if (body.size == 0)
 		return weir_fail(err, "truncated", "byte 0: the body is empty");
-	s.start = s.at = body;
-	s.end = body + size;
+	s.start = s.at = body.data;
+	s.end = body.data + body.size;
 	s.depth = 0;
 	s.depth_max = depth_max;
 	s.values = s.zone_bytes = 0;
+	s.pairs = pairs;
+	s.value = NULL;
 	s.err = err;
 	if (walk(&s) < 0)
 		return -1;
@@ -199,5 +254,6 @@ int message_scan(const char *body, size_t size, struct weir_error *err)
 {
 	size_t zone_bytes;
 
-	return message_measure(body, size, MESSAGE_DEPTH_MAX, &zone_bytes, err);
+	return message_measure((struct weir_text){body, size}, MESSAGE_DEPTH_MAX, NULL, &zone_bytes,
+			       err);
 }

@@ -6,10 +6,23 @@
 
 #include "weir/message.h"
 
+/* Who is told each pair of the outermost map, in order: its key, and its value as it is encoded. */
+struct message_pairs {
+	void (*tell)(void *owner, struct weir_text key, struct weir_text value);
+	void *owner;
+};
+
 /* message_scan() with another bound for the depth (at most MESSAGE_DEPTH_MAX). *zone_bytes: what
- * msgpack-c will allocate to decode the value. */
-int message_measure(const char *body, size_t size, unsigned depth_max, size_t *zone_bytes,
-		    struct weir_error *err) WEIR_MUST_CHECK;
+ * msgpack-c will allocate to decode the value; with pairs (NULL: nobody is told), to decode the
+ * values of all pairs. */
+int message_measure(struct weir_text body, unsigned depth_max, const struct message_pairs *pairs,
+		    size_t *zone_bytes, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Of an encoded value that has passed the scan: whether it is a map, by its first byte; the text,
+ * or the integer from 0, that it is (false: something else). */
+bool message_is_map(char type);
+bool message_text(struct weir_text value, struct weir_text *out);
+bool message_natural(struct weir_text value, uint64_t *out);
 
 /* message_from_json() with another bound for the depth. */
 int message_transcode(struct buffer *out, const char *json, size_t size, unsigned depth_max,

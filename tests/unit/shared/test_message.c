@@ -601,6 +601,23 @@ static void errors_name_field_and_place(void)
 	CU_ASSERT(strncmp(err.text, "byte 7:", 7) == 0);
 }
 
+/* Names within other maps are no fields. Of the outermost map nothing is kept: the room is that of its
+ * two maps, and of the keys and values in maps. */
+static void keeps_nothing_of_the_outermost_map(void)
+{
+	static const char body[] =
+		"{\"x\":{\"kind\":\"no\",\"v\":2},\"v\":1,\"kind\":\"sum\",\"job_id\":\"j\","
+		"\"batch_id\":\"j-s1-b1\",\"stage\":1,\"ordinal\":0,\"custom_id\":\"a\","
+		"\"epoch\":0,\"attempt\":0,\"context\":{},\"payload\":{\"job_id\":\"no\"}}";
+	struct message m;
+
+	CU_ASSERT_EQUAL_FATAL(message_decode(&m, body, sizeof(body) - 1, json_type, NULL), 0);
+	CU_ASSERT(same(m.kind, "sum"));
+	CU_ASSERT(same(m.item.job_id, "j"));
+	CU_ASSERT_EQUAL(m.zone.chunk_size, (2 + 4 + 2) * sizeof(msgpack_object));
+	message_release(&m);
+}
+
 static void chooses_by_content_type(void)
 {
 	struct weir_text packed = load_golden("plain.msgpack"), json = load_golden("plain.json");
@@ -1111,6 +1128,7 @@ void add_message_suite(void)
 	CU_ADD_TEST(suite, bears_every_changed_byte);
 	CU_ADD_TEST(suite, failure_leaves_the_struct_alone);
 	CU_ADD_TEST(suite, errors_name_field_and_place);
+	CU_ADD_TEST(suite, keeps_nothing_of_the_outermost_map);
 	CU_ADD_TEST(suite, chooses_by_content_type);
 	CU_ADD_TEST(suite, bounds_the_size);
 	CU_ADD_TEST(suite, bounds_the_number_of_values);
