@@ -47,15 +47,19 @@ function hash_text(text,    i, hash) {
 	return hash
 }
 
-function c_string(text,    i, c, out) {
-	for (i = 1; i <= length(text); i++) {
-		c = substr(text, i, 1)
-		if (c == "\\" || c == "\"" || c == "?" || ordinal[c] > 126)
-			out = out sprintf("\\%03o", ordinal[c])
-		else
-			out = out c
+# All words, one after the other; places[id] is where each begins.
+function print_texts(    i, k, size) {
+	printf "static const unsigned char lexicon_texts[] = {"
+	for (i = 1; i <= words; i++) {
+		places[i] = size + 0
+		printf "\n\t"
+		for (k = 1; k <= length(texts[i]); k++)
+			printf "%d,", ordinal[substr(texts[i], k, 1)]
+		size += length(texts[i])
 	}
-	return "\"" out "\""
+	if (size > 65535)
+		fail("the words together are larger than an offset of 16 bits reaches")
+	print "\n};\n"
 }
 
 function print_slots(type, name, slots, size,    i) {
@@ -119,14 +123,15 @@ END {
 	printf "\tLEXICON_SLOTS = %d,\n\tPHRASE_SLOTS = %d\n};\n\n",
 		table_size(words), table_size(phrases)
 
+	print_texts()
 	print "static const struct lexicon_word lexicon_words[] = {"
-	print "\t{ \"\", 0, 0, ROLE_VALENCE, false, false },"
+	print "\t{ 0, 0, ROLE_VALENCE, false, false, 0 },"
 	for (i = 1; i <= words; i++) {
 		# The upper half of the hash stands beside the index: most misses end there.
 		hash = hash_text(texts[i])
 		place(slots, table_size(words), hash, int(hash / 65536) * 65536 + i)
-		printf "\t{ %s, %d, %s, %s },\n", c_string(texts[i]), length(texts[i]),
-			row_of(i), i in ends ? "true" : "false"
+		printf "\t{ %d, %s, %s, %d },\n", places[i], row_of(i),
+			i in ends ? "true" : "false", length(texts[i])
 	}
 	print "};\n"
 	print_slots("uint32_t", "lexicon_slots", slots, table_size(words))

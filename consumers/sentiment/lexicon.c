@@ -4,7 +4,7 @@
 
 #include "lexicon_table.h"
 
-_Static_assert((int)LEXICON_WORD_MAX <= (int)TEXT_MAX, "TEXT_MAX is too small for the lexicon");
+_Static_assert((int)LEXICON_WORD_MAX <= (int)WORD_MAX, "no text has a word that long");
 
 static uint32_t hash_text(const char *text, size_t size)
 {
@@ -24,7 +24,7 @@ unsigned lexicon_find(const char *text, size_t size)
 	     slot = (slot + 1) % LEXICON_SLOTS) {
 		const struct lexicon_word *word = &lexicon_words[entry & 0xffff];
 		if (entry >> 16 == hash >> 16 && word->size == size &&
-		    !memcmp(word->text, text, size))
+		    !memcmp(lexicon_texts + word->at, text, size))
 			return entry & 0xffff;
 	}
 	return 0;

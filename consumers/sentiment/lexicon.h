@@ -38,19 +38,18 @@ enum lexicon_role {
 };
 
 enum {
-	TEXT_MAX = 23,	/* longest lexicon word, in bytes */
 	WORD_MAX = 40,	/* longest word looked at; the rest of a longer one is skipped */
 	REPEAT_MAX = 3, /* equal letters kept of "sooooo" */
 	PHRASE_WORDS = 4,
 };
 
 struct lexicon_word {
-	char text[TEXT_MAX];
-	uint8_t size;
+	uint16_t at;	    /* of its text among those of all words */
 	int16_t hundredths; /* valence, or the strength of a booster */
 	uint8_t role;
 	bool market; /* a term of the market, not of general opinion */
 	bool ends_phrase;
+	uint8_t size;
 };
 
 struct lexicon_phrase {

@@ -213,7 +213,10 @@ void trend_add_unit(struct sentence *sentence, double digits, const struct word 
 static double amount(const struct figure *figure, const struct figure *other)
 {
 	bool shared = figure->digits <= 0 && fabs(figure->value) < SMALL_FIGURE;
-	return figure->value * pow(10, shared ? other->digits : figure->digits);
+	double unit = 1;
+	for (double left = shared ? other->digits : figure->digits; left >= 1; left--)
+		unit *= 10;
+	return figure->value * unit;
 }
 
 void trend_finish(struct sentence *sentence)
