@@ -184,8 +184,9 @@ static void put_off_one(struct ask *ask, const struct weir_error *why, int64_t l
 	work_defer(a->consumer, ask_end(ask), us, text.code, text.text);
 }
 
-/* Also what has failed for longer than outages are waited for. */
-static bool is_charged(struct ask *ask)
+/* Tells the breaker. True: by all that it knows the item is at fault itself, or has failed for longer
+ * than outages are waited for, and is to be charged. */
+static bool tell_failure(struct ask *ask)
 {
 	const struct weir_item *item = &ask->one->message.item;
 	char name[128];
@@ -211,7 +212,10 @@ static void end_retry(struct ask *ask)
 {
 	struct weir_error why = ask->reply.error;
 	int64_t after_ms = ask->reply.after_ms;
-	if (may_be_outage(why.code) && !is_charged(ask)) {
+	bool charged = true;
+	if (may_be_outage(why.code))
+		charged = tell_failure(ask);
+	if (!charged) {
 		put_off_one(ask, &why, work_pause_us(ask->one, after_ms));
 		return;
 	}
@@ -240,7 +244,7 @@ static void end_throttled(struct ask *ask)
 	if (ask->reply.fleet)
 		pace_hold(a->pace, ask->model, ms, clock_us());
 	else if (strcmp(why.code, "out_of_memory") != 0)
-		is_charged(ask);
+		tell_failure(ask); /* whatever it says: nobody is charged */
 	int64_t us = work_pause_us(ask->one, ms);
 	if (ask->reply.fleet) {
 		tell_until(&why, ms);
