@@ -65,15 +65,17 @@ static const char served_text[] = NOW
 static const char back_text[] = NOW "redis.call('HSET', KEYS[1], 'prober', 0)\n" ANSWER("0");
 
 /* ARGV[1]: a number at random below 1000, for how many milliseconds an outage charges nobody, how
- * many answers came before, and the reason. The pauses of processes differ by as much as a half.
+ * many answers and how many other failures came before and were not told of, and the reason. The
+ * pauses of processes differ by as much as a half.
  *
  * The item's key: how many calls had been served and had failed when it failed last, and whether it
  * was found to be at fault itself. What such an item does tells nothing about the provider, and so
  * does not open the breaker. The last number: the item is to be charged. */
 static const char failed_text[] = NOW
-	"local dice, patience, answers, reason = string.match(ARGV[1], '(%d+) (%d+) (%d+) (.*)')\n"
+	"local dice, patience, answers, failures, reason = "
+	"string.match(ARGV[1], '(%d+) (%d+) (%d+) (%d+) (.*)')\n"
 	"local served = redis.call('HINCRBY', KEYS[1], 'served', answers)\n"
-	"local failed = redis.call('HINCRBY', KEYS[1], 'failed', 1)\n"
+	"local failed = redis.call('HINCRBY', KEYS[1], 'failed', failures + 1)\n"
 	"local h = redis.call('HMGET', KEYS[1], 'row', 'since', 'probe')\n"
 	"local row, since, probe = tonumber(h[1] or 0), tonumber(h[2] or now), tonumber(h[3] or "
 	"0)\n"
@@ -113,7 +115,8 @@ struct breaker {
 	int64_t looked_us; /* 0: never */
 	int64_t since;	   /* seconds */
 	char why[BREAKER_REASON_MAX + 1], text[BREAKER_REASON_MAX + 64];
-	int64_t served, told_us; /* answers that Redis was not told of yet */
+	int64_t served, failed; /* calls that Redis was not told of yet */
+	int64_t told_us;
 	unsigned row, pauses;	 /* while Redis is away */
 };
 
@@ -331,26 +334,31 @@ void breaker_served(struct breakers *b, const struct model *m, int64_t now_us)
 	snprintf(text, sizeof(text), "%" PRId64, s->served);
 	if (run(b, s, SCRIPT_SERVED, NULL, text, now_us) < 0)
 		served_alone(s);
-	s->served = 0;
+	else
+		s->served = 0;
 }
 
 bool breaker_failed(struct breakers *b, const struct model *m, const char *item, const char *reason,
 		    int64_t now_us)
 {
 	struct breaker *s = find_or_make(b, m);
-	char key[KEY_MAX], text[BREAKER_REASON_MAX + 72];
+	char key[KEY_MAX], text[BREAKER_REASON_MAX + 96];
 	int charged;
 
 	if (!s)
 		return false;
 	snprintf(s->why, sizeof(s->why), "%s", reason);
 	snprintf(key, sizeof(key), "weir:{model:%s}:failed:%s", m->name, item);
-	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %s",
-		 clock_backoff_us(999, 999, 0), m->outage_ms, s->served, s->why);
-	s->served = 0;
+	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s",
+		 clock_backoff_us(999, 999, 0), m->outage_ms, s->served, s->failed, s->why);
 	s->probing = false;
 	charged = run(b, s, SCRIPT_FAILED, key, text, now_us);
-	return charged < 0 ? failed_alone(s, m, now_us) : charged > 0;
+	if (charged < 0) {
+		s->failed++;
+		return failed_alone(s, m, now_us);
+	}
+	s->served = s->failed = 0;
+	return charged > 0;
 }
 
 void breaker_given_back(struct breakers *b, const struct model *m, int64_t now_us)

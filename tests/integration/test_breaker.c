@@ -136,6 +136,39 @@ static void without_redis(void)
 	       "it is never charged");
 }
 
+/* It is full for a moment: whatever would be written is refused. */
+static void fill_redis(bool full)
+{
+	redis_do(full ? "CONFIG SET maxmemory 1" : "CONFIG SET maxmemory 0");
+}
+
+static bool fails_in_first(const char *item)
+{
+	return breaker_failed(fleet[0], &model, item, "HTTP 500", clock_us());
+}
+
+/* What was answered and what failed meanwhile counts afterwards, in whatever order it came. */
+static void away_for_a_moment(void)
+{
+	EXPECT(!fails_in_first("bad"), "its first failure is charged");
+	fill_redis(true);
+	serve(4);
+	EXPECT(!fails_in_first("other"), "another is charged");
+	fill_redis(false);
+	EXPECT(fails_in_first("bad"), "four answers to one failure are forgotten");
+}
+
+static void fails_while_away(void)
+{
+	EXPECT(!fails_in_first("good"), "its first failure is charged");
+	fill_redis(true);
+	serve(4);
+	EXPECT(!fails_in_first("other"), "another is charged");
+	EXPECT(!fails_in_first("third"), "a third one is charged");
+	fill_redis(false);
+	EXPECT(!fails_in_first("good"), "two failures to four answers are forgotten");
+}
+
 void add_breaker_suite(void);
 
 void add_breaker_suite(void)
@@ -147,4 +180,6 @@ void add_breaker_suite(void)
 	CU_add_test(s, "a provider that fails many", fails_many);
 	CU_add_test(s, "an item that is alone", alone);
 	CU_add_test(s, "while Redis is away", without_redis);
+	CU_add_test(s, "Redis is away for a moment", away_for_a_moment);
+	CU_add_test(s, "others fail while Redis is away", fails_while_away);
 }

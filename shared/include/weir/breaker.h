@@ -17,8 +17,9 @@
  * call at a time asks, and each time another item's, what has many items comes through an outage
  * of hours all the same.
  *
- * While Redis is away each process knows only of its own calls. A round trip
- * blocks for at most the connection's timeout. SIGPIPE must be ignored. */
+ * While Redis is away each process knows only of its own calls; when it is back it is told how many
+ * were answered and how many failed. A round trip blocks for at most the connection's timeout.
+ * SIGPIPE must be ignored. */
 #ifndef WEIR_BREAKER_H
 #define WEIR_BREAKER_H
 
