@@ -3,9 +3,9 @@
  *
  * First what is not for the reader goes (answer_visible): thoughts between the tags that models
  * have for them, with their opening tag or without it (a closing one that was not opened ends a
- * thought that began with the text), and the channels of gpt-oss but `final` (all that stands before
- * the first of these). A thought that is not closed is all that follows.
- * A text that begins with a turn of the user's repeats what the model was told, up to its own turn.
+ * thought that began with the text), and the channels of gpt-oss but `final` (all that stands
+ * before the first of these). A thought that is not closed is all that follows. A text that begins
+ * with a turn of the user's repeats what the model was told, up to its own turn.
  *
  * In the rest an object begins at a brace and ends at the one that closes it (answer_next). What is
  * around it does not matter: sentences, fences, special tokens, brackets, marks of byte order. It
@@ -18,9 +18,9 @@
  * What is broken hides what is in it: an object that stands within one is not the answer.
  *
  * Behind an object that may be the answer nothing is read any more where the model's turn ends
- * (answer_turn_ends): at any special token, such as </s>, <|eot_id|> or <end_of_turn>, and at a line
- * that begins another's turn ("User:"). Servers that do not stop there let the model go on with
- * questions and answers of its own (transformers#23175, exllama#99, llm-reasoners#131).
+ * (answer_turn_ends): at any special token, such as </s>, <|eot_id|> or <end_of_turn>, and at a
+ * line that begins another's turn ("User:"). Servers that do not stop there let the model go on
+ * with questions and answers of its own (transformers#23175, exllama#99, llm-reasoners#131).
  *
  * Sources of the forms: vllm#12999, #13375, #6905; openai/harmony (format.md); json_repair
  * (README); langchain#23297; ggml-org/llama.cpp#15181; docs of Magistral, Kimi, Seed-OSS and
@@ -40,7 +40,7 @@ struct answer_scan {
 	struct weir_text text; /* visible */
 	size_t at;
 	size_t steps; /* characters that were looked at; bounded */
-	bool found;   /* set by the caller, when an answer was found: the turn's end is the text's */
+	bool found; /* set by the caller, when an answer was found: the turn's end is the text's */
 };
 
 enum scanned {

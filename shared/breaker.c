@@ -117,7 +117,7 @@ struct breaker {
 	char why[BREAKER_REASON_MAX + 1], text[BREAKER_REASON_MAX + 64];
 	int64_t served, failed; /* calls that Redis was not told of yet */
 	int64_t told_us;
-	unsigned row, pauses;	 /* while Redis is away */
+	unsigned row, pauses; /* while Redis is away */
 };
 
 struct breakers {

@@ -21,10 +21,7 @@ void buffer_reset(struct buffer *b)
 	b->failed = false;
 }
 
-bool buffer_failed(const struct buffer *b)
-{
-	return b->failed;
-}
+bool buffer_failed(const struct buffer *b) { return b->failed; }
 
 static bool grow(struct buffer *b, size_t n)
 {
@@ -64,15 +61,9 @@ void buffer_add(struct buffer *b, const void *data, size_t n)
 	b->size += n;
 }
 
-void buffer_add_text(struct buffer *b, const char *text)
-{
-	buffer_add(b, text, strlen(text));
-}
+void buffer_add_text(struct buffer *b, const char *text) { buffer_add(b, text, strlen(text)); }
 
-void buffer_add_char(struct buffer *b, char c)
-{
-	buffer_add(b, &c, 1);
-}
+void buffer_add_char(struct buffer *b, char c) { buffer_add(b, &c, 1); }
 
 /* One try into the room that is there; a text that does not fit tells how much it wants. */
 void buffer_printf(struct buffer *b, const char *fmt, ...)
@@ -116,20 +107,11 @@ static void add_be(struct buffer *b, uint64_t v, size_t bytes)
 	buffer_add(b, made, bytes);
 }
 
-void buffer_add_be16(struct buffer *b, uint16_t v)
-{
-	add_be(b, v, 2);
-}
+void buffer_add_be16(struct buffer *b, uint16_t v) { add_be(b, v, 2); }
 
-void buffer_add_be32(struct buffer *b, uint32_t v)
-{
-	add_be(b, v, 4);
-}
+void buffer_add_be32(struct buffer *b, uint32_t v) { add_be(b, v, 4); }
 
-void buffer_add_be64(struct buffer *b, uint64_t v)
-{
-	add_be(b, v, 8);
-}
+void buffer_add_be64(struct buffer *b, uint64_t v) { add_be(b, v, 8); }
 
 /* After a failed allocation the place may never have been made. */
 void buffer_put_be32(struct buffer *b, size_t at, uint32_t v)

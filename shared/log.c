@@ -17,10 +17,7 @@ static const char *const words[] = {"debug", "info", "warn", "error"};
 
 static enum log_level lowest = LOG_INFO;
 
-void log_set_level(enum log_level level)
-{
-	lowest = level;
-}
+void log_set_level(enum log_level level) { lowest = level; }
 
 int log_level_parse(const char *word, enum log_level *out)
 {

@@ -26,15 +26,9 @@ static bool is_name(struct weir_text text, size_t longest)
 	return true;
 }
 
-bool message_name_ok(struct weir_text name)
-{
-	return is_name(name, MESSAGE_NAME_MAX);
-}
+bool message_name_ok(struct weir_text name) { return is_name(name, MESSAGE_NAME_MAX); }
 
-static bool batch_id_ok(struct weir_text id)
-{
-	return is_name(id, MESSAGE_BATCH_ID_MAX);
-}
+static bool batch_id_ok(struct weir_text id) { return is_name(id, MESSAGE_BATCH_ID_MAX); }
 
 static bool kind_ok(struct weir_text kind)
 {
@@ -173,8 +167,7 @@ int map_entry(const struct weir_map *map, const char *key, size_t index,
 {
 	const msgpack_object_array *array = find_array(map, key);
 
-	if (array == NULL || index >= array->size ||
-	    array->ptr[index].type != MSGPACK_OBJECT_MAP)
+	if (array == NULL || index >= array->size || array->ptr[index].type != MSGPACK_OBJECT_MAP)
 		return -1;
 	*out = as_map(&array->ptr[index]);
 	return 0;
@@ -287,21 +280,18 @@ struct field_name {
 	size_t size;
 };
 
-#define NAME(text) {text, sizeof(text) - 1}
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
 
 static const struct field_name names[FIELD_COUNT] = {
-	[VERSION] = NAME("v"),
-	[KIND] = NAME("kind"),
-	[JOB_ID] = NAME("job_id"),
-	[BATCH_ID] = NAME("batch_id"),
-	[STAGE] = NAME("stage"),
-	[ORDINAL] = NAME("ordinal"),
-	[CUSTOM_ID] = NAME("custom_id"),
-	[TABLE_NAME] = NAME("table_name"),
-	[RECORD_ID] = NAME("record_id"),
-	[EPOCH] = NAME("epoch"),
-	[ATTEMPT] = NAME("attempt"),
-	[CONTEXT] = NAME("context"),
+	[VERSION] = NAME("v"),		 [KIND] = NAME("kind"),
+	[JOB_ID] = NAME("job_id"),	 [BATCH_ID] = NAME("batch_id"),
+	[STAGE] = NAME("stage"),	 [ORDINAL] = NAME("ordinal"),
+	[CUSTOM_ID] = NAME("custom_id"), [TABLE_NAME] = NAME("table_name"),
+	[RECORD_ID] = NAME("record_id"), [EPOCH] = NAME("epoch"),
+	[ATTEMPT] = NAME("attempt"),	 [CONTEXT] = NAME("context"),
 	[PAYLOAD] = NAME("payload"),
 };
 

@@ -48,10 +48,7 @@ static int truncated(const struct scan *s)
 			 (size_t)(s->end - s->start));
 }
 
-static size_t remaining(const struct scan *s)
-{
-	return (size_t)(s->end - s->at);
-}
+static size_t remaining(const struct scan *s) { return (size_t)(s->end - s->at); }
 
 static int take_bytes(struct scan *s, size_t n)
 {

@@ -33,7 +33,7 @@ int message_transcode(struct buffer *out, const char *json, size_t size, unsigne
 int message_parse_json(const char *json, size_t size, unsigned depth_max, json_t **out,
 		       struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Appends a value that has passed the scan as JSON. Bytes are written as the text that they may be. */
+/* Appends a value that has passed the scan as JSON; bytes as the text that they may be. */
 void message_write_json(struct buffer *out, const msgpack_object *value);
 
 #endif

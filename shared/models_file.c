@@ -14,7 +14,7 @@ struct entry {
 
 #define AT(field) offsetof(struct entry, field)
 #define MINUTE_MAX INT64_C(1000000000000)
-#define EXTRA_MAX 16384 /* bytes */
+#define EXTRA_MAX 16384			 /* bytes */
 #define PRICE_MAX INT64_C(1000000000000) /* a million, for a million tokens */
 
 static const char *const providers[] = {[PROVIDER_LOCAL] = "local",
@@ -276,10 +276,12 @@ static int check_anthropic(const struct yaml_source *from, int entry, const stru
 }
 
 /* Of which there is a field of the model's own, or none that could be another one. */
-static const char *const written[] = {
-	"model",       "messages",	  "system", "stream",
-	"stream_options", "n",		  "max_tokens", "max_completion_tokens",
-	"temperature", "response_format", "reasoning_effort"};
+static const char *const written[] = {"model",		 "messages",
+				      "system",		 "stream",
+				      "stream_options",	 "n",
+				      "max_tokens",	 "max_completion_tokens",
+				      "temperature",	 "response_format",
+				      "reasoning_effort"};
 
 static int check_extra(const struct yaml_source *from, int map)
 {
@@ -293,10 +295,11 @@ static int check_extra(const struct yaml_source *from, int map)
 		name = yaml_text(from->yaml, key);
 		for (size_t j = 0; j < sizeof(written) / sizeof(written[0]); j++)
 			if (name != NULL && strcmp(name, written[j]) == 0)
-				rc = yaml_fault(from, key,
-						"extra: %s is written by weir itself, or by a field "
-						"of the model's",
-						name);
+				rc = yaml_fault(
+					from, key,
+					"extra: %s is written by weir itself, or by a field "
+					"of the model's",
+					name);
 	}
 	return rc;
 }
@@ -424,8 +427,8 @@ static int fill(struct entry *e, const char *name, struct model *out)
 	e->m.mode = (enum model_mode)e->mode;
 	preset_prices(&e->m);
 	e->m.has_temperature = e->m.temperature >= 0;
-	e->m.response_format = e->response_format < 0 ? FORMAT_NONE
-						      : (enum model_format)e->response_format;
+	e->m.response_format =
+		e->response_format < 0 ? FORMAT_NONE : (enum model_format)e->response_format;
 	e->m.reasoning_effort = e->reasoning_effort < 0 ? NULL : efforts[e->reasoning_effort];
 	e->m.max_tokens_field = (enum model_limit)(e->max_tokens_field + 1);
 	*out = e->m;

@@ -5,11 +5,13 @@
 
 #include "weir/utf8.h"
 
+/* clang-format off */
 static const char *const marks[] = {
 	"null",	   "\\N",	"none",	     "nan",	  "na",	    "n/a",
 	"<na>",	   "#n/a",	"#na",	     "#name?",	  "#ref!",  "#value!",
 	"#null!",  "#div/0!",	"#num!",     "undefined", "-nan",   "[removed]",
 	"[deleted]", "[deleted by user]", "[removed by reddit]", "[ removed by reddit ]"};
+/* clang-format on */
 
 bool null_mark_is(const char *text, size_t size)
 {

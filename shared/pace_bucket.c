@@ -86,11 +86,10 @@ static const char turns_text[] =
 	"return first - now\n";
 
 /* ARGV[1]: milliseconds. The longest hold counts. */
-static const char hold_text[] =
-	"if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[1]) then\n"
-	"  redis.call('SET', KEYS[2], 1, 'PX', ARGV[1])\n"
-	"end\n"
-	"return 1\n";
+static const char hold_text[] = "if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[1]) then\n"
+				"  redis.call('SET', KEYS[2], 1, 'PX', ARGV[1])\n"
+				"end\n"
+				"return 1\n";
 
 static const char *const script_texts[BUCKET_SCRIPTS] = {borrow_text, turns_text, hold_text};
 

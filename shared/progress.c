@@ -14,10 +14,7 @@
 #include "weir/buffer.h"
 #include "weir/clock.h"
 
-enum {
-	JOB_ID_MAX = 64,
-	KEY_MAX = 128
-};
+enum { JOB_ID_MAX = 64, KEY_MAX = 128 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
 

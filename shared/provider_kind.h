@@ -67,9 +67,9 @@ void add_clean(struct buffer *out, const json_t *text);
 
 void add_dump(struct buffer *out, const json_t *json); /* as it would be written */
 
-/* The arguments of a call of a tool, a text or an object, behind what is said already: a gateway may
- * have made the wanted form a tool, and then they are the answer, or they are none if they have no
- * field of it. Of several calls none is the final one. */
+/* The arguments of a call of a tool, a text or an object, behind what is said already: a gateway
+ * may have made the wanted form a tool, and then they are the answer, or they are none if they have
+ * no field of it. Of several calls none is the final one. */
 void add_called(struct buffer *out, const json_t *arguments, size_t nth);
 
 /* Copies an id of the provider's, if it is one: letters, digits and "-_.:", and not too long. */
@@ -117,7 +117,7 @@ struct told {
 /* Where root tells of an error: the value that says more, or NULL. failed: the response is no
  * answer, so that whatever root says is about that. */
 const json_t *error_in(const json_t *root, bool failed);
-bool says_something(const json_t *value); /* other than that there is nothing */
+bool says_something(const json_t *value);		/* other than that there is nothing */
 void error_take(const json_t *error, struct told *out); /* NULL is fine: it says nothing */
 
 /* ---- for both: provider_body.c ---- */

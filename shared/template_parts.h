@@ -39,7 +39,7 @@ struct rule {
 	bool optional;
 	json_t *least, *most; /* NULL: no bound */
 	json_t *values;	      /* an array of texts; NULL: any */
-	/* Which number the values follow, and where each but the first begins; "" and NULL: none. */
+	/* Which number the values follow ("": none), and where each but the first begins. */
 	char follows[TEMPLATE_NAME_MAX + 1];
 	json_t *steps;
 };

@@ -184,8 +184,8 @@ static void put_off_one(struct ask *ask, const struct weir_error *why, int64_t l
 	work_defer(a->consumer, ask_end(ask), us, text.code, text.text);
 }
 
-/* Tells the breaker. True: by all that it knows the item is at fault itself, or has failed for longer
- * than outages are waited for, and is to be charged. */
+/* Tells the breaker. True: by all that it knows the item is at fault itself, or has failed for
+ * longer than outages are waited for, and is to be charged. */
 static bool tell_failure(struct ask *ask)
 {
 	const struct weir_item *item = &ask->one->message.item;

@@ -14,12 +14,12 @@ extern const struct host_statement
 	statement_insert,  /* of one stage: the results; a conflict is an error */
 	statement_look_up, /* -> state of the item (0: not final), whether there is such an item */
 	statement_await_answers, /* that are just being written; before the next one */
-	statement_request, /* what a remote batch is to be asked for */
-	statement_sleep,   /* waits for the answer; not if that has come meanwhile */
-	statement_put_off, /* a failed attempt is kept; waits as a row until it is due again */
-	statement_defer,   /* waits as a row, and the attempt does not count */
-	statement_note,	   /* in hand, not due before the microseconds of one more parameter */
-	statement_free,	   /* what somebody who is gone had noted is due */
+	statement_request,	 /* what a remote batch is to be asked for */
+	statement_sleep,	 /* waits for the answer; not if that has come meanwhile */
+	statement_put_off,	/* a failed attempt is kept; waits as a row until it is due again */
+	statement_defer,	/* waits as a row, and the attempt does not count */
+	statement_note,		/* in hand, not due before the microseconds of one more parameter */
+	statement_free,		/* what somebody who is gone had noted is due */
 	statement_end_retries,	/* final: no further attempt */
 	statement_end_calls,	/* nobody is calling a model for it any more */
 	statement_keep_letters, /* refused: kept as they came */

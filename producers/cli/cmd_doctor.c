@@ -28,8 +28,11 @@ struct doctor_config {
 };
 
 static const struct weir_option options[] = {
-	{.name = "json", .type = WEIR_OPTION_FLAG, .offset = offsetof(struct doctor_config, json),
-	 .preset = "0", .help = "Print JSON."},
+	{.name = "json",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = offsetof(struct doctor_config, json),
+	 .preset = "0",
+	 .help = "Print JSON."},
 	{.type = WEIR_OPTION_END},
 };
 
@@ -40,7 +43,7 @@ struct doctor {
 	struct ledger *ledger; /* these are NULL when they cannot be reached */
 	struct broker *broker;
 	struct progress *progress;
-	bool schema; /* the ledger's tables are there */
+	bool schema;	/* the ledger's tables are there */
 	char dir[4096]; /* of the plugins; "": none */
 	char kinds[KINDS_MAX][33];
 	int kind_count;
@@ -184,17 +187,21 @@ static void check_pg_setting(struct doctor *d, const struct pg_setting *s, const
 static void check_pg_settings(struct doctor *d)
 {
 	PGresult *r = NULL;
-	if (!d->ledger || !ask(d, "SELECT current_setting('fsync'),"
+	if (!d->ledger || !ask(d,
+			       "SELECT current_setting('fsync'),"
 			       " current_setting('full_page_writes'),"
 			       " current_setting('server_encoding'),"
-			       " current_setting('synchronous_commit')", &r))
+			       " current_setting('synchronous_commit')",
+			       &r))
 		return;
 	for (int i = 0; i < 3; i++)
 		check_pg_setting(d, &pg_settings[i], PQgetvalue(r, 0, i));
 	const char *value = PQgetvalue(r, 0, 3);
 	if (strcmp(value, "off") == 0)
-		tell(d, LEVEL_FAIL, "messages are acked that a crash then forgets: set "
-		     "synchronous_commit = on", "synchronous_commit is off");
+		tell(d, LEVEL_FAIL,
+		     "messages are acked that a crash then forgets: set "
+		     "synchronous_commit = on",
+		     "synchronous_commit is off");
 	else
 		tell(d, LEVEL_OK, "", "synchronous_commit is %s", value);
 	PQclear(r);
@@ -204,11 +211,13 @@ static void check_pg_settings(struct doctor *d)
 static void check_pg_connections(struct doctor *d)
 {
 	PGresult *r = NULL;
-	if (!d->ledger || !ask(d, "SELECT current_setting('max_connections')::int8"
+	if (!d->ledger || !ask(d,
+			       "SELECT current_setting('max_connections')::int8"
 			       " - current_setting('superuser_reserved_connections')::int8,"
 			       " (SELECT count(*) FROM pg_stat_activity"
 			       "  WHERE backend_type = 'client backend'"
-			       "  OR backend_type IS NULL)", &r))
+			       "  OR backend_type IS NULL)",
+			       &r))
 		return;
 	int64_t most = ledger_big(r, 0, 0), used = ledger_big(r, 0, 1);
 	bool enough = most - used >= CONNECTIONS_LEAST;
@@ -519,8 +528,7 @@ static const struct stale {
 	 "give `weir pause` and then `weir resume`"},
 	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE status = 'cancelled'"
 	 " AND completed_at IS NULL",
-	 "cancelled jobs that have not ended yet",
-	 "give `weir cancel` again, or start weir-relay"},
+	 "cancelled jobs that have not ended yet", "give `weir cancel` again, or start weir-relay"},
 	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE j.completed_at IS NULL"
 	 " AND (SELECT coalesce(sum(success + failed + cancelled), 0) FROM weir.job_batches b"
 	 "  WHERE b.job_id = j.job_id)"
@@ -531,8 +539,8 @@ static const struct stale {
 	{"SELECT count(*), min(job_id) FROM (SELECT job_id FROM weir.events"
 	 " WHERE created_at < now() - interval '1 minute' LIMIT 100000) e",
 	 "events not published for over a minute", "is weir-relay running? see its log"},
-	{"SELECT count(*), NULL::text FROM weir.dead_letters WHERE due_at IS NULL",
-	 "dead letters", "read them: weir dead list"},
+	{"SELECT count(*), NULL::text FROM weir.dead_letters WHERE due_at IS NULL", "dead letters",
+	 "read them: weir dead list"},
 	{"SELECT count(*), NULL::text FROM weir.dead_letters"
 	 " WHERE due_at < now() - interval '1 minute'",
 	 "dead letters due again for over a minute", "is weir-relay running? see its log"},
@@ -563,13 +571,20 @@ static const struct check {
 	const char *area;
 	void (*run)(struct doctor *d);
 } checks[] = {
-	{"settings", check_settings},	{"plugins", check_plugins},
-	{"models", check_models},	{"templates", check_templates},
-	{"postgresql", check_pg},	{"postgresql", check_schema},
-	{"postgresql", check_pg_settings}, {"postgresql", check_pg_connections},
-	{"clock", check_clock},		{"rabbitmq", check_broker},
-	{"rabbitmq", check_topology},	{"rabbitmq", check_queues},
-	{"redis", check_redis},		{"ledger", check_stale},
+	{"settings", check_settings},
+	{"plugins", check_plugins},
+	{"models", check_models},
+	{"templates", check_templates},
+	{"postgresql", check_pg},
+	{"postgresql", check_schema},
+	{"postgresql", check_pg_settings},
+	{"postgresql", check_pg_connections},
+	{"clock", check_clock},
+	{"rabbitmq", check_broker},
+	{"rabbitmq", check_topology},
+	{"rabbitmq", check_queues},
+	{"redis", check_redis},
+	{"ledger", check_stale},
 };
 
 static int end_json(struct doctor *d, struct weir_error *err)

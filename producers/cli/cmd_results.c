@@ -8,9 +8,9 @@
 
 #include "results.h"
 
-#define LOOK_MS 300	/* between two looks at a job that is followed */
-#define REOPEN_MS 1000	/* between two tries to reach the ledger */
-#define PORTION 1000	/* batches */
+#define LOOK_MS 300    /* between two looks at a job that is followed */
+#define REOPEN_MS 1000 /* between two tries to reach the ledger */
+#define PORTION 1000   /* batches */
 #define WORTH_A_WRITE 65536
 #define INTERRUPTED ((enum command_status)130) /* as a shell says it: 128 + SIGINT */
 
@@ -21,9 +21,15 @@ struct results_config {
 #define AT(field) offsetof(struct results_config, field)
 
 static const struct weir_option options[] = {
-	{.name = "follow", .type = WEIR_OPTION_FLAG, .offset = AT(follow), .preset = "0",
+	{.name = "follow",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(follow),
+	 .preset = "0",
 	 .help = "Go on with each item as it ends, until the job has ended."},
-	{.name = "failed", .type = WEIR_OPTION_FLAG, .offset = AT(failed), .preset = "0",
+	{.name = "failed",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(failed),
+	 .preset = "0",
 	 .help = "Only items that have failed."},
 	{.type = WEIR_OPTION_END},
 };
@@ -111,8 +117,8 @@ static int print_waiting(struct printer *p, struct weir_error *err)
 	bool shown[RESULTS_LINES];
 	if (p->waiting_count == 0)
 		return 0;
-	if (results_lines(p->ledger, &p->job, p->waiting, p->waiting_count, &p->lines, shown,
-			  err) < 0)
+	if (results_lines(p->ledger, &p->job, p->waiting, p->waiting_count, &p->lines, shown, err) <
+	    0)
 		return -1;
 	for (size_t i = 0; i < p->waiting_count; i++)
 		if (shown[i] && remember(p, p->waiting[i], err) < 0)
@@ -132,8 +138,7 @@ static int found(void *ctx, int32_t ordinal, struct weir_error *err)
 
 static struct results_filter filter(struct printer *p)
 {
-	return (struct results_filter){
-		.failed = p->config->failed, .found = found, .ctx = p};
+	return (struct results_filter){.failed = p->config->failed, .found = found, .ctx = p};
 }
 
 /* The end of a round: nothing waits any more. */
@@ -186,9 +191,8 @@ static int look_at_batch(struct printer *p, int32_t stage, int32_t n, int32_t do
 	struct results_filter f = filter(p);
 	if (make_room(s, n, err) < 0)
 		return -1;
-	if (s->done[n] != done &&
-	    (results_in_batch(p->ledger, &p->job, stage, n, &f, err) < 0 ||
-	     print_waiting(p, err) < 0))
+	if (s->done[n] != done && (results_in_batch(p->ledger, &p->job, stage, n, &f, err) < 0 ||
+				   print_waiting(p, err) < 0))
 		return -1;
 	s->done[n] = (uint16_t)done;
 	if (n == s->first && done == size)

@@ -14,9 +14,18 @@ struct status_config {
 #define AT(field) offsetof(struct status_config, field)
 
 static const struct weir_option options[] = {
-	{.name = "limit", .type = WEIR_OPTION_INTEGER, .offset = AT(limit), .preset = "20",
-	 .least = 1, .most = 10000, .unit = "JOBS", .help = "How many jobs to list."},
-	{.name = "json", .type = WEIR_OPTION_FLAG, .offset = AT(json), .preset = "0",
+	{.name = "limit",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(limit),
+	 .preset = "20",
+	 .least = 1,
+	 .most = 10000,
+	 .unit = "JOBS",
+	 .help = "How many jobs to list."},
+	{.name = "json",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(json),
+	 .preset = "0",
 	 .help = "Print JSON: an object for JOB, else an array of such objects."},
 	{.type = WEIR_OPTION_END},
 };
@@ -41,10 +50,12 @@ static const char list_head[] =
 static void list_row(const struct job_view *job, struct buffer *b)
 {
 	int64_t permille = job->total > 0 ? job->processed * 1000 / job->total : 0;
-	buffer_printf(b, "%-24s %-12s %-9s %10" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
-		      " %10" PRId64 " %5d.%d ", job->job_id, job->kind, job->purged ? "purging" : job->status,
-		      job->total, job->success, job->failed, job->cancelled, job->pending,
-		      (int)(permille / 10), (int)(permille % 10));
+	buffer_printf(b,
+		      "%-24s %-12s %-9s %10" PRId64 " %10" PRId64 " %10" PRId64 " %10" PRId64
+		      " %10" PRId64 " %5d.%d ",
+		      job->job_id, job->kind, job->purged ? "purging" : job->status, job->total,
+		      job->success, job->failed, job->cancelled, job->pending, (int)(permille / 10),
+		      (int)(permille % 10));
 	struct buffer rate = BUFFER_INIT;
 	if (!print_real(&rate, job->rate, job->rate < 10 ? 1 : 0))
 		buffer_add_char(&rate, '-');
@@ -164,8 +175,11 @@ static void detail_retries(const struct job_view *job, struct buffer *b)
 static void detail_remote(const struct job_view *job, struct buffer *b)
 {
 	if (job->remote_waiting > 0)
-		buffer_printf(b, "remote     %" PRId64 " waiting for their provider, which has %" PRId64
-			      " of their batches\n", job->remote_waiting, job->remote_batches);
+		buffer_printf(b,
+			      "remote     %" PRId64
+			      " waiting for their provider, which has %" PRId64
+			      " of their batches\n",
+			      job->remote_waiting, job->remote_batches);
 }
 
 static void detail_limits(const struct job_view *job, struct buffer *b)
@@ -201,9 +215,10 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 {
 	buffer_printf(b, "job        %s\nkind       %s\nstatus     %s%s\n", job->job_id, job->kind,
 		      job->status, remark(job));
-	buffer_printf(b, "items      %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
-		      " cancelled, %" PRId64 " pending (counted by %s)\n", job->total, job->success,
-		      job->failed, job->cancelled, job->pending,
+	buffer_printf(b,
+		      "items      %" PRId64 ": %" PRId64 " success, %" PRId64 " failed, %" PRId64
+		      " cancelled, %" PRId64 " pending (counted by %s)\n",
+		      job->total, job->success, job->failed, job->cancelled, job->pending,
 		      strcmp(job->source, "redis") == 0 ? "Redis" : "the ledger");
 	for (int i = 0; i < job->stage_count && job->stage_count > 1; i++) {
 		print_stage(&job->stages[i], NAN, b);

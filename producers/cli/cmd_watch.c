@@ -11,10 +11,10 @@
 #include "view.h"
 #include "weir/clock.h"
 
-#define DRAW_US 200000	 /* on a terminal */
-#define LINE_US 2000000	 /* elsewhere */
-#define LOOK_US 1000000	 /* between two looks at whether the job has ended */
-#define SHARE 20	 /* counting in the ledger takes at most one part in so many of the time */
+#define DRAW_US 200000	/* on a terminal */
+#define LINE_US 2000000 /* elsewhere */
+#define LOOK_US 1000000 /* between two looks at whether the job has ended */
+#define SHARE 20	/* counting in the ledger takes at most one part in so many of the time */
 #define REOPEN_US 2000000
 #define INTERRUPTED ((enum command_status)130) /* as a shell says it: 128 + SIGINT */
 
@@ -25,9 +25,15 @@ struct watch_config {
 #define AT(field) offsetof(struct watch_config, field)
 
 static const struct weir_option options[] = {
-	{.name = "wait-for-job", .type = WEIR_OPTION_FLAG, .offset = AT(wait_for_job),
-	 .preset = "0", .help = "When there is no such job yet, wait for it to be submitted."},
-	{.name = "timeout", .type = WEIR_OPTION_TIME, .offset = AT(timeout_ms), .preset = "0s",
+	{.name = "wait-for-job",
+	 .type = WEIR_OPTION_FLAG,
+	 .offset = AT(wait_for_job),
+	 .preset = "0",
+	 .help = "When there is no such job yet, wait for it to be submitted."},
+	{.name = "timeout",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(timeout_ms),
+	 .preset = "0s",
 	 .help = "Give up after this time, with exit status 1; 0s: never."},
 	{.type = WEIR_OPTION_END},
 };
@@ -171,9 +177,11 @@ static void show_end(struct watch *w)
 	if (w->terminal)
 		draw(w, &now);
 	buffer_reset(&w->line);
-	buffer_printf(&w->line, "%s %s: %" PRId64 " success, %" PRId64 " failed, %" PRId64
-		      " cancelled of %" PRId64 " items", job->job_id, job->status, job->success,
-		      job->failed, job->cancelled, job->total);
+	buffer_printf(&w->line,
+		      "%s %s: %" PRId64 " success, %" PRId64 " failed, %" PRId64
+		      " cancelled of %" PRId64 " items",
+		      job->job_id, job->status, job->success, job->failed, job->cancelled,
+		      job->total);
 	if (job->seconds > 0) {
 		buffer_add_text(&w->line, " in ");
 		print_duration(&w->line, job->seconds);
@@ -264,7 +272,8 @@ static void count_live(struct watch *w)
 	struct stage_view *s = view_current(&w->job);
 	if (!s || !w->viewer.progress ||
 	    progress_read(w->viewer.progress, w->job_id, (uint32_t)s->stage, &known, &live,
-						 &ignored) < 0 || !known)
+			  &ignored) < 0 ||
+	    !known)
 		return;
 	int64_t done = live.success + live.failed + live.cancelled;
 	if (done > s->total || done < s->total - s->pending)
@@ -358,8 +367,12 @@ static enum command_status watch_job(struct watch *w)
 
 static enum command_status run(struct call *call)
 {
-	struct watch w = {.call = call, .config = call->config, .job_id = call->argv[0],
-			  .terminal = is_terminal(), .began_us = clock_us(), .drawn = -1};
+	struct watch w = {.call = call,
+			  .config = call->config,
+			  .job_id = call->argv[0],
+			  .terminal = is_terminal(),
+			  .began_us = clock_us(),
+			  .drawn = -1};
 	w.colour = w.terminal && colours_wanted();
 	if (viewer_open(call, &w.viewer) < 0)
 		return COMMAND_FAILED;
@@ -383,7 +396,8 @@ const struct command command_watch = {
 		"the time that is left. Elsewhere: a line every two seconds in which\n"
 		"something has changed, and one at the end. Redis tells when to look; when it\n"
 		"is away the ledger is asked. Of a job with several stages the one that it is\n"
-		"in is shown. A paused job is waited for, and the line says that it is paused, and why.\n\n"
+		"in is shown. A paused job is waited for, and the line says that it is paused, and "
+		"why.\n\n"
 		"  weir watch first\n"
 		"  weir watch first --timeout 10m && weir report first\n"
 		"  weir watch nightly --wait-for-job > nightly.log\n\n"

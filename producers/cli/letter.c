@@ -41,7 +41,7 @@ static json_t *from_number(const msgpack_object *o)
 		return json_integer((json_int_t)o->via.u64);
 	double value = o->type == MSGPACK_OBJECT_POSITIVE_INTEGER ? (double)o->via.u64 : o->via.f64;
 	json_t *real = json_real(value);
-	return real ? real : json_null();     /* JSON has no infinity */
+	return real ? real : json_null(); /* JSON has no infinity */
 }
 
 /* message_scan() has passed: it is not deep, and has no other types. */

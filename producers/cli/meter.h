@@ -31,7 +31,7 @@ struct progress_line {
 	bool sealed; /* the total is final */
 	double rate;
 	const char *stage; /* which one this is about; NULL: there is only one */
-	const char *note; /* NULL: none */
+	const char *note;  /* NULL: none */
 };
 
 /* Writes the line, without a newline: "JOB [####    ]  45.2 %  45200/100000  500 failed  ...", with

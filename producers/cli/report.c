@@ -96,6 +96,7 @@ const struct field report_model_fields[] = {
 	{.type = FIELD_END},
 };
 
+/* clang-format off */
 static const char read_job[] =
 	"SELECT j.job_id AS batch_id, j.job_id, j.kind, j.status,"
 	" coalesce(j.total_items, (SELECT sum(size) FROM weir.job_batches"
@@ -109,9 +110,11 @@ static const char read_job[] =
 	" j.success_count AS told_success, j.failure_count AS told_failed,"
 	" j.cancelled_count AS told_cancelled, j.pause_reason"
 	" FROM weir.jobs j WHERE j.job_id = $1";
+/* clang-format on */
 
 /* Batch by batch, so that two errors that cancel out in the sum are found as well. A stage that
  * only rows speak of is listed too, without a kind. */
+/* clang-format off */
 static const char read_stages[] =
 	"WITH j AS (SELECT * FROM weir.jobs WHERE job_id = $1),"
 	" r AS (SELECT stage, ordinal / (SELECT batch_size FROM j) AS n, count(*) AS results,"
@@ -152,6 +155,7 @@ static const char read_stages[] =
 	" s.failure_count AS told_failed, s.cancelled_count AS told_cancelled, " SQL_USAGE("")
 	" FROM (SELECT * FROM weir.job_stages WHERE job_id = $1) s FULL JOIN m USING (stage)"
 	" LEFT JOIN u USING (stage) CROSS JOIN j ORDER BY 1";
+/* clang-format on */
 
 static const char read_times[] =
 	"SELECT avg_ms / 1000 AS avg_processing_time, p[1] / 1000 AS p50, p[2] / 1000 AS p95,"
@@ -167,6 +171,7 @@ static const char count_attempts[] =
 static const char read_usage[] = "SELECT " SQL_USAGE("sum") " FROM " SQL_USAGE_OF_ITEMS;
 
 /* Few items have a context of their own; all others are counted by stage first. */
+/* clang-format off */
 static const char count_models[] =
 	"WITH c AS (SELECT r.stage, i.model, i.key, r.status, count(*) AS n,"
 	"   sum(r.processing_ms::float8) AS ms, count(r.processing_ms) AS timed,"
@@ -190,6 +195,7 @@ static const char count_models[] =
 	" SELECT by_key, name, count, success, failed, avg_processing_time, " SQL_USAGE_NAMES("")
 	" FROM g"
 	" WHERE place <= $2 ORDER BY count DESC, name";
+/* clang-format on */
 
 /* What a batch that does not add up lacks: its numbers, and the items that are only half there. */
 static const char tell_batch[] =

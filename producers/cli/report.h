@@ -10,17 +10,19 @@ struct report_usage {
 	char cost[40]; /* exact, in the models file's currency, of those whose cost is known;
 			* "unknown": of none of them */
 	int64_t cached_input_tokens, cache_write_tokens, cache_write_1h_tokens; /* of input */
-	int64_t reasoning_tokens;					       /* of output */
+	int64_t reasoning_tokens;						/* of output */
 	int64_t usage_unknown, cost_unknown; /* calls whose tokens, whose cost are not known */
 };
 
 extern const struct field report_usage_fields[];
 
 /* The names of columns of usage, as rows have them: behind FROM, a table's name and a dot. */
+/* clang-format off */
 #define SQL_USAGE_NAMES(FROM)                                                                      \
 	FROM "calls, " FROM "input_tokens, " FROM "output_tokens, " FROM "cost, "                  \
 	FROM "cached_input_tokens, " FROM "cache_write_tokens, " FROM "cache_write_1h_tokens, "    \
 	FROM "reasoning_tokens, " FROM "usage_unknown, " FROM "cost_unknown"
+/* clang-format on */
 
 #define SQL_USAGE_OF_ANSWERS(FROM)                                                                 \
 	"sum(" FROM "input_tokens) AS input_tokens, sum(" FROM "output_tokens) AS output_tokens,"  \
@@ -104,7 +106,7 @@ struct report {
 	/* Rows of (by_key bool, name text or NULL, report_model_fields, usage), binary, the largest
 	 * first. by_key: name is a model_key, else an ai_model. NULL: the context names none. */
 	PGresult *models;
-	PGresult *invoices; /* as of report_invoices_read() */
+	PGresult *invoices;	   /* as of report_invoices_read() */
 	struct buffer differences; /* empty when the ledger adds up, else a text */
 };
 

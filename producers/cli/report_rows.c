@@ -13,9 +13,11 @@ struct cursor {
 };
 
 /* The SQL of one attempt that failed. */
+/* clang-format off */
 #define ATTEMPT                                                                                    \
 	"json_build_object('attempt', attempt, 'class', error_class, 'error', error, 'at', "       \
 	SQL_TIME("ended_at") ")"
+/* clang-format on */
 
 /* The attempts that others followed are in weir.attempts, and the last one of an item that failed
  * is its result. The former are read in one pass beside the items, not looked up one by one. */
@@ -34,6 +36,7 @@ static const struct cursor failures_cursor = {
 	" ORDER BY r.stage, r.ordinal",
 	PORTION "failures", "CLOSE failures", true};
 
+/* clang-format off */
 static const struct cursor items_cursor = {
 	"DECLARE items NO SCROLL CURSOR FOR"
 	" SELECT i.custom_id, i.stage::int4, coalesce(r.error_class, w.error_class),"
@@ -54,6 +57,7 @@ static const struct cursor items_cursor = {
 	" LEFT JOIN " SQL_USAGE_OF_ITEMS " ON a.stage = i.stage AND a.ordinal = i.ordinal"
 	" WHERE i.job_id = $1 ORDER BY i.stage, i.ordinal",
 	PORTION "items", "CLOSE items", false};
+/* clang-format on */
 
 static int declare(struct writing *w, const struct cursor *c, struct weir_error *err)
 {

@@ -54,6 +54,7 @@ enum {
 };
 
 /* Of an item's stages up to now: what each made of it, how the last one ended, what all cost. */
+/* clang-format off */
 static const char read_items[] =
 	"SELECT i.ordinal, i.custom_id, w.status, w.stage, i.payload::text, i.context::text,"
 	" w.results, w.error_class, w.error, w.attempts, " SQL_TIME("w.finished_at") ","
@@ -77,6 +78,7 @@ static const char read_items[] =
 	"  CROSS JOIN LATERAL (SELECT " SQL_USAGE_FIRST " FROM weir.answers"
 	"   WHERE job_id = $1 AND stage = k.stage AND ordinal = k.ordinal) a"
 	"  WHERE s.job_id = $1) w";
+/* clang-format on */
 
 /* ---- the job ---- */
 

@@ -1,6 +1,6 @@
-/* results.h: the items of a job whose way has ended, whatever the stage it ended in: which they are,
- * and a line of JSON for each. All are told by their ordinals of the first stage. The statements
- * are short, and what is in memory does not grow with the job. */
+/* results.h: the items of a job whose way has ended, whatever the stage it ended in: which they
+ * are, and a line of JSON for each. All are told by their ordinals of the first stage. The
+ * statements are short, and what is in memory does not grow with the job. */
 #ifndef WEIR_RESULTS_H
 #define WEIR_RESULTS_H
 
@@ -41,8 +41,8 @@ int results_in_batch(struct ledger *l, const struct results_job *job, int32_t st
 
 #define RESULTS_LINES 32 /* each may be of some MiB */
 
-/* Appends a line for each of so many items, in this order. One that has not ended any more (somebody gave it
- * another round of attempts) is left out: shown tells. */
+/* Appends a line for each of so many items, in this order. One that has not ended any more
+ * (somebody gave it another round of attempts) is left out: shown tells. */
 int results_lines(struct ledger *l, const struct results_job *job, const int32_t *ordinals,
 		  size_t count, struct buffer *out, bool shown[RESULTS_LINES],
 		  struct weir_error *err) WEIR_MUST_CHECK;

@@ -78,6 +78,7 @@ static const char read_reason[] =
 	"SELECT CASE WHEN status = 'paused' THEN pause_reason ELSE " SQL_WAITING_ERROR " END"
 	" FROM weir.jobs WHERE job_id = $1";
 
+/* clang-format off */
 static const char read_job[] =
 	"SELECT j.job_id, j.kind, j.status,"
 	" coalesce(j.total_items, (SELECT sum(b.size) FROM weir.job_batches b"
@@ -132,6 +133,7 @@ static const char count_stages[] =
 	" success_count AS success, failure_count AS failed, cancelled_count AS cancelled,"
 	" " SQL_TIME("started_at") " AS started_at, " SQL_TIME("completed_at") " AS completed_at"
 	" FROM public.batch_stages WHERE job_id = $1 ORDER BY stage";
+/* clang-format on */
 
 static const char count_batches[] =
 	"SELECT count(*) AS total,"

@@ -43,8 +43,8 @@ struct job_view {
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	char paused_at[TIME_ROOM];
 	char pause_reason[488]; /* "": an operator's */
-	bool purged;	/* its rows are being deleted */
-	char source[8]; /* of the counts: "redis" or "ledger" */
+	bool purged;		/* its rows are being deleted */
+	char source[8];		/* of the counts: "redis" or "ledger" */
 
 	int64_t max_attempts;
 	double backoff, backoff_factor, backoff_cap; /* s */

@@ -210,9 +210,8 @@ static void publish_to(const char *exchange, const char *key, const char *conten
 	}
 	int rc = -1;
 	if (c)
-		rc = amqp_basic_publish(c, 1, amqp_cstring_bytes(exchange),
-					amqp_cstring_bytes(key), 0, 0, &p,
-					(amqp_bytes_t){size, (void *)(uintptr_t)body});
+		rc = amqp_basic_publish(c, 1, amqp_cstring_bytes(exchange), amqp_cstring_bytes(key),
+					0, 0, &p, (amqp_bytes_t){size, (void *)(uintptr_t)body});
 	EXPECT(rc == 0, "publishing to %s failed", key);
 	amqp_shut(c);
 }

@@ -1,5 +1,5 @@
-/* Pace: a fleet of ten in one process, each with its own handle, against a real Redis. What is asserted
- * are counts, over the time that has really passed. */
+/* Pace: a fleet of ten in one process, each with its own handle, against a real Redis. What is
+ * asserted are counts, over the time that has really passed. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -158,7 +158,7 @@ static void suspects_hear_of_a_pause(void)
 	stop_all();
 	int64_t final = sql("SELECT count(*) FROM weir.results");
 	EXPECT(calls_count(&items) == 24 + (int)(final - before),
-	       "%d calls, %d items are final, %d of them before", calls_count(&items), (int)final,
+	       "%d calls, %d items are final, %d of them before", calls_count(&items), (int)(final),
 	       (int)before);
 	EXPECT(final < 12, "the pause did not stop anything");
 }

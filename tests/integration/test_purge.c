@@ -9,7 +9,8 @@ static void cancel_and_purge(const char *id)
 	const struct outcome *o = run(NULL, "weir", "cancel", id, NULL);
 	EXPECT(o->status == 0, "weir cancel: %d: %s", o->status, o->err);
 	EXPECT(await(PATIENCE_MS,
-		     "SELECT completed_at IS NOT NULL AND counted FROM weir.jobs WHERE job_id = '%s'",
+		     "SELECT completed_at IS NOT NULL AND counted FROM weir.jobs WHERE job_id = "
+		     "'%s'",
 		     id),
 	       "%s does not end", id);
 	sql_text("UPDATE weir.jobs SET created_at = created_at - interval '1 hour',"
@@ -62,16 +63,17 @@ static void messages_of_two(void)
 /* It is billed, and answers nobody any more. */
 static void a_call(void)
 {
+	/* clang-format off */
 	fake_script("{'rules': [{'match': {'contains': 'amount 1'},"
 		    " 'do': {'latency_ms': 4000, 'answer': '" TITLED("old") "'}},"
 		    " {'match': {'contains': 'amount 7'},"
 		    " 'do': {'answer': '" TITLED("new") "'}}]}");
+	/* clang-format on */
 	job_submit(asked_job("again", "ai_model=claude", 8));
 	asked_begin();
 	await(PATIENCE_MS, "SELECT count(*) = 8 FROM weir.calls");
 	cancel_and_purge("again");
-	struct job *job =
-		job_submit(with_other_amounts(asked_job("again", "ai_model=claude", 8)));
+	struct job *job = job_submit(with_other_amounts(asked_job("again", "ai_model=claude", 8)));
 	finish(job);
 	EXPECT_INT(sql("SELECT count(*) FROM batch_items WHERE result->>'title' = 'new'"), 8);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 8);

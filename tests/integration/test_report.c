@@ -33,7 +33,8 @@ static void work(int stage, int from, int to, int status)
 {
 	sql_text("SELECT weir.end_items('" JOB "', %d, (SELECT array_agg(ordinal) FROM weir.items"
 		 " WHERE job_id = '" JOB "' AND stage = %d AND ordinal >= %d AND ordinal < %d),"
-		 " %d, %s)", stage, stage, from, to, status,
+		 " %d, %s)",
+		 stage, stage, from, to, status,
 		 status == 2 ? "'timeout', 'no answer'" : "NULL, NULL");
 	sql_text("UPDATE weir.results SET processing_ms = 1 + ordinal, attempts = status"
 		 " WHERE processing_ms IS NULL");
@@ -183,7 +184,9 @@ static void times_of_all_stages(void)
 	static const struct {
 		const char *name;
 		double seconds;
-	} wanted[] = {{"p50", 0.024}, {"p95", 0.046}, {"p99", 0.050},
+	} wanted[] = {{"p50", 0.024},
+		      {"p95", 0.046},
+		      {"p99", 0.050},
 		      {"avg_processing_time", (1275 + 1035) / 95.0 / 1000}};
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
 		double seen = json_number_value(json_object_get(r, wanted[i].name));
@@ -374,7 +377,8 @@ static void read_sheet(struct sheet *s)
 	text[n] = '\0';
 	*s = (struct sheet){.sound = true};
 	char *to = s->text;
-	EXPECT(n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0, "the file does not say that it is UTF-8");
+	EXPECT(n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0,
+	       "the file does not say that it is UTF-8");
 	for (const char *at = text + 3; n > 3 && *at && s->rows < 200;)
 		at = read_row(s, at, &to);
 	EXPECT(s->sound, "row %d of the CSV is none", s->rows + 1);
@@ -399,8 +403,8 @@ static void spreadsheet(void)
 	sql_text("UPDATE weir.results SET result = '{\"a\":\"b, \\\"c\\\"\",\"n\":-1}'"
 		 " WHERE ordinal = 3");
 	sql_text("UPDATE weir.results SET result = '-0.25' WHERE ordinal = 4");
-	const struct outcome *o = run(NULL, "weir", "report", JOB, "--format", "csv", "--items",
-				      "--out", CSV, NULL);
+	const struct outcome *o =
+		run(NULL, "weir", "report", JOB, "--format", "csv", "--items", "--out", CSV, NULL);
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
 	read_sheet(&s);
 	if (!EXPECT(s.rows == 1 + ITEMS, "%d rows", s.rows))

@@ -142,8 +142,8 @@ void job_delay(struct job *job, int ms);
 /* Takes the delays out of the ledger, and all messages out of its queue, so that it is published
  * again without. Nobody may be at work on it. */
 void job_hasten(const struct job *job);
-/* Of the kind `sum`: of ten items the first fails in stage 1, the second in stage 2, and the third in
- * the stage of that number, once. */
+/* Of the kind `sum`: of ten items the first fails in stage 1, the second in stage 2, and the third
+ * in the stage of that number, once. */
 struct job *job_of_stages(const char *id, int n, int once_in);
 void item_fails(struct item *item, const char *failure, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

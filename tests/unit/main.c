@@ -3,7 +3,8 @@
 
 #include "../suites.h"
 
-/* clang-format off: a suite a line */
+/* A suite a line. */
+/* clang-format off */
 #define SUITES(X) \
 	X(addresses) \
 	X(analyzer) \

@@ -23,9 +23,10 @@ struct http_response {
 	struct weir_text body; /* as far as it was collected; valid during the call back */
 	struct buffer headers; /* lines as they came; read them through http_header() */
 	bool sent;	       /* the request, or part of it, may have reached the server */
-	/* Of a request without a whole response. Codes: http_connect (nothing was sent), http_timeout,
-	 * http_cut (the connection ended before the response did), http_oversized, http_tls (nothing
-	 * was sent: the server's certificate is not to be trusted), http_failed, out_of_memory. */
+	/* Of a request without a whole response. Codes: http_connect (nothing was sent),
+	 * http_timeout, http_cut (the connection ended before the response did), http_oversized,
+	 * http_tls (nothing was sent: the server's certificate is not to be trusted), http_failed,
+	 * out_of_memory. */
 	struct weir_error failure;
 };
 
@@ -41,14 +42,15 @@ struct http_request {
 	int64_t (*read)(void *owner, char *out, size_t room);
 	int64_t body_size;
 
-	/* A response that is too large to hold: take() gets it as it comes, and body stays empty; -1
-	 * ends the request. It may block as the ledger does. Only called for status 200; another
-	 * one's body is collected. Neither it nor read() may begin requests; they may cancel any. */
+	/* A response that is too large to hold: take() gets it as it comes, and body stays empty;
+	 * -1 ends the request. It may block as the ledger does. Only called for status 200; another
+	 * one's body is collected. Neither it nor read() may begin requests, but cancel any. */
 	int (*take)(void *owner, const char *data, size_t size);
 
-	int64_t timeout_ms;	 /* of all of it; with read or take: of a silence */
-	size_t response_max;	 /* bytes of a body; more is http_oversized. Not for take */
-	void (*done)(void *owner, const struct http_response *response); /* once, from http_turn() */
+	int64_t timeout_ms;  /* of all of it; with read or take: of a silence */
+	size_t response_max; /* bytes of a body; more is http_oversized. Not for take */
+	/* Once, from http_turn(). */
+	void (*done)(void *owner, const struct http_response *response);
 	void *owner;
 };
 

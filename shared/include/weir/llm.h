@@ -11,8 +11,8 @@ struct llm {
 	struct templates *templates;
 };
 
-/* Reads what --models and --templates name; keys as for models_open(). All faults are logged, a line each (event
- * bad_settings). The caller calls llm_close(), also after a failure. */
+/* Reads what --models and --templates name; keys as for models_open(). All faults are logged, a
+ * line each (event bad_settings). The caller calls llm_close(), also after a failure. */
 int llm_open(struct llm *l, const struct settings *s, bool keys,
 	     struct weir_error *err) WEIR_MUST_CHECK;
 void llm_close(struct llm *l);

@@ -89,15 +89,15 @@ int map_map(const struct weir_map *map, const char *key, const struct weir_map *
 int map_count(const struct weir_map *map, const char *key, size_t *out);
 int map_entry(const struct weir_map *map, const char *key, size_t index,
 	      const struct weir_map **out);
-/* The name of a key, index from 0; and a weir_type, or 0 when the key is absent, null, or a text that
- * is blank (utf8.h). */
+/* The name of a key, index from 0; and a weir_type, or 0 when the key is absent, null, or a text
+ * that is blank (utf8.h). */
 int map_key(const struct weir_map *map, size_t index, struct weir_text *out);
 int map_type(const struct weir_map *map, const char *key);
 /* Whether there is anything under a key that is neither null nor a blank text, however deep; key
  * NULL: in the whole map. */
 bool map_says(const struct weir_map *map, const char *key);
-/* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it is
- * absent or null, and nothing is appended. */
+/* Appends the value of a key as JSON, whatever its type; key NULL: the whole map. 0, or -1 when it
+ * is absent or null, and nothing is appended. */
 int map_json(struct buffer *out, const struct weir_map *map, const char *key);
 
 /* Decodes a MessagePack or JSON map that stands alone (a context or payload at submit); which of

@@ -6,8 +6,8 @@
  *         provider: anthropic             # anthropic, openai (any chat completions API), local
  *         model: claude-haiku-4-5         # the vendor's name for it; not given: the same name
  *         base_url: https://api.anthropic.com   # not given: the vendor's own; see below
- *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH (from the file's own folder; its first
- *                                         # line); neither: none is sent
+ *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH (from the file's own folder; its
+ *                                         # first line); neither: none is sent
  *         mode: call                      # or batch
  *         requests_per_minute: 1000       # of the whole fleet; not given: no limit
  *         input_tokens_per_minute: 450000
@@ -17,12 +17,13 @@
  *                                         # the template's, or 1024
  *         temperature: 0                  # not given: none is sent, as with the next four
  *         response_format: json_schema    # openai: json_object, json_schema (the template's); none
- *         reasoning_effort: low           # openai: none, minimal, low, medium, high, xhigh, default
+ *         reasoning_effort: low           # openai: none, minimal, low, medium, high, xhigh or
+ *                                         # default
  *         max_tokens_field: max_completion_tokens   # openai: or max_tokens; not given: the newer
- *                                         # name for OpenAI itself, also at Azure, the older for all
- *                                         # others
- *         extra: {top_p: 0.9}             # more fields of the body, as they are; none of those that
- *                                         # weir writes itself
+ *                                         # name for OpenAI itself, also at Azure, the older for
+ *                                         # all others
+ *         extra: {top_p: 0.9}             # more fields of the body, as they are; none of those
+ *                                         # that weir writes itself
  *         timeout: 120s                   # of a call, from its start to the last byte
  *         outage_wait: 30m                # while it serves nobody, failures charge no item for so
  *                                         # long; then each counts as an attempt
@@ -73,7 +74,7 @@
 #define MODEL_NAME_MAX 64
 #define MODELS_MAX 256
 #define MODEL_MAX_TOKENS 1024 /* of an answer, when neither model nor template says */
-#define MODEL_LOCAL "local" /* there without being written down */
+#define MODEL_LOCAL "local"   /* there without being written down */
 
 enum model_provider { PROVIDER_LOCAL, PROVIDER_ANTHROPIC, PROVIDER_OPENAI };
 enum model_mode { MODEL_CALL, MODEL_BATCH };
@@ -85,15 +86,15 @@ struct model {
 	int line; /* of the file; 0: not from it */
 	enum model_provider provider;
 	enum model_mode mode;
-	char *model;		/* NULL for a local one, as base_url */
-	char *base_url;		/* complete but for the method's path, which begins with "/" */
-	char *query;		/* to be put behind that, without its "?"; NULL: none */
-	char *key;		/* NULL: none; wiped when released */
+	char *model;	/* NULL for a local one, as base_url */
+	char *base_url; /* complete but for the method's path, which begins with "/" */
+	char *query;	/* to be put behind that, without its "?"; NULL: none */
+	char *key;	/* NULL: none; wiped when released */
 
 	/* Of a minute, in the whole fleet; 0: no limit. */
 	int64_t requests, input_tokens, output_tokens;
 	int64_t max_in_flight, timeout_ms;
-	int64_t outage_ms; /* see breaker.h */
+	int64_t outage_ms;  /* see breaker.h */
 	int64_t max_tokens; /* of an answer; 0: the template's, or MODEL_MAX_TOKENS */
 
 	/* What is said in a call, where it is given. */
@@ -129,10 +130,10 @@ struct usage {
 
 struct models; /* sorted by name; holds "local" always */
 
-/* Reads and checks the file; path NULL: there is only "local". keys: the keys are wanted, and it is a
- * fault when one cannot be had; who only names models needs none. 0, or -1 with every fault and its
- * line in err (code models_file), as many as fit; faults (may be NULL) is then all of them in full,
- * one a line, or NULL, and the caller frees it. On success the caller calls models_close(). */
+/* Reads and checks the file; path NULL: there is only "local". keys: the keys are wanted, and it is
+ * a fault when one cannot be had; who only names models needs none. 0, or -1 with every fault and
+ * its line in err (code models_file), as many as fit; faults (may be NULL) is then all of them in
+ * full, one a line, or NULL, and the caller frees it. After a 0 the caller calls models_close(). */
 int models_open(const char *path, bool keys, struct models **out, char **faults,
 		struct weir_error *err) WEIR_MUST_CHECK;
 void models_close(struct models *m); /* NULL is fine */
@@ -143,8 +144,8 @@ const struct model *models_at(const struct models *m, size_t i);
 const struct model *models_find(const struct models *m, struct weir_text name,
 				struct weir_error *err);
 
-/* What an answer cost, in 10^-12 of the currency; or COST_UNKNOWN, and then model_cost_gap() says why,
- * in a constant text. What does not fit (9.2 million of the currency) is not known either. */
+/* What an answer cost, in 10^-12 of the currency; or COST_UNKNOWN, and then model_cost_gap() says
+ * why, in a constant text. What does not fit (9.2 million of the currency) is not known either. */
 #define COST_UNKNOWN INT64_C(-1)
 int64_t model_cost(const struct model *m, const struct usage *u);
 const char *model_cost_gap(const struct model *m, const struct usage *u); /* NULL: it is known */

@@ -17,9 +17,9 @@ int pace_open(const char *redis_url, int timeout_ms, const char *holder, struct 
 	      struct weir_error *err) WEIR_MUST_CHECK;
 void pace_close(struct pace *p); /* NULL is fine */
 
-/* Whether a call with so many input tokens may begin now; if so, it is counted. The output is taken to
- * be as long as the model's answers were so far. Borrows when what there is does not do: waiting says
- * how many more calls want to begin. */
+/* Whether a call with so many input tokens may begin now; if so, it is counted. The output is taken
+ * to be as long as the model's answers were so far. Borrows when what there is does not do: waiting
+ * says how many more calls want to begin. */
 bool pace_take(struct pace *p, const struct model *m, int64_t input_tokens, size_t waiting,
 	       int64_t now_us);
 /* Each call that began is settled or given back, once.
@@ -33,15 +33,15 @@ void pace_give_back(struct pace *p, const struct model *m, int64_t input_tokens)
 
 /* When to ask pace_take() again after it said no; now_us at the earliest. */
 int64_t pace_next_us(const struct pace *p, const struct model *m, int64_t now_us);
-/* Takes turns in the model's queue for n calls that are put off: how many milliseconds from now the first
- * of them, and what is between two of them, in microseconds. */
+/* Takes turns in the model's queue for n calls that are put off: how many milliseconds from now the
+ * first of them, and what is between two of them, in microseconds. */
 int64_t pace_turns(struct pace *p, const struct model *m, size_t n, int64_t input_tokens_each,
 		   int64_t *apart_us);
 
 /* The provider said that nothing more goes for so long: all of the fleet obey. */
 void pace_hold(struct pace *p, const struct model *m, int64_t for_ms, int64_t now_us);
-/* How long nothing of the model is asked by anybody, because its provider said so; 0: it is not held,
- * or Redis is away. */
+/* How long nothing of the model is asked by anybody, because its provider said so; 0: it is not
+ * held, or Redis is away. */
 int64_t pace_held_ms(struct pace *p, const struct model *m);
 /* What the provider said is left. */
 void pace_limits(struct pace *p, const struct model *m, const struct provider_limits *limits,

@@ -54,7 +54,7 @@ enum weir_option_type {
 	WEIR_OPTION_TIME,    /* int64_t, milliseconds; written 250ms, 5s, 10m, 1h, 30d */
 	WEIR_OPTION_FLAG,    /* int64_t, 0 or 1; takes no value on the command line */
 	WEIR_OPTION_LIST,    /* struct weir_list; may be given several times */
-	WEIR_OPTION_SECRET   /* char *; from NAME or NAME_FILE in the environment, never from argv */
+	WEIR_OPTION_SECRET /* char *; from NAME or NAME_FILE in the environment, never from argv */
 };
 
 struct weir_list {
@@ -65,11 +65,11 @@ struct weir_list {
 struct weir_option {
 	const char *name; /* "max-attempts"; in the environment WEIR_MAX_ATTEMPTS */
 	enum weir_option_type type;
-	size_t offset;      /* of the field in the config struct */
-	const char *preset; /* used when nothing is given; NULL: none */
+	size_t offset;	     /* of the field in the config struct */
+	const char *preset;  /* used when nothing is given; NULL: none */
 	int64_t least, most; /* bounds of INTEGER and TIME; both 0: any value >= 0 */
-	const char *unit;   /* shown in the help: "ITEMS", "FILE"; NULL: by type */
-	const char *help;   /* one sentence */
+	const char *unit;    /* shown in the help: "ITEMS", "FILE"; NULL: by type */
+	const char *help;    /* one sentence */
 };
 
 /* ---- items ---- */
@@ -79,10 +79,10 @@ struct weir_map; /* a decoded map; read it through the host's map_ functions */
 /* One unit of work. Owned by the host; valid until the item is completed. */
 struct weir_item {
 	struct weir_text job_id, batch_id, custom_id;
-	uint32_t stage;   /* from 1 */
-	uint32_t ordinal; /* position in the stage, from 0 */
-	uint32_t epoch;   /* counts resumes of the job */
-	uint32_t attempt; /* failed attempts so far */
+	uint32_t stage;			/* from 1 */
+	uint32_t ordinal;		/* position in the stage, from 0 */
+	uint32_t epoch;			/* counts resumes of the job */
+	uint32_t attempt;		/* failed attempts so far */
 	const struct weir_map *context; /* model_key, ai_model, custom_instructions, free extras */
 	const struct weir_map *payload; /* in stage 2 and later: see weir_host.map_map */
 
@@ -147,9 +147,9 @@ struct weir_about {
 
 enum weir_outcome {
 	WEIR_DONE = 1,
-	WEIR_RETRY, /* failed, may succeed later: charged as an attempt */
+	WEIR_RETRY,  /* failed, may succeed later: charged as an attempt */
 	WEIR_REJECT, /* failed for good */
-	WEIR_DEFER  /* not now (a limit of somebody else's is reached): tried again, not charged */
+	WEIR_DEFER   /* not now (a limit of somebody else's is reached): tried again, not charged */
 };
 
 /* How an item ended. The host copies everything before complete() returns. */
@@ -157,8 +157,8 @@ struct weir_verdict {
 	enum weir_outcome outcome;
 	struct weir_text result; /* DONE, and since 1.3 REJECT: a JSON document to keep with the
 				  * item; absent: null */
-	const void *note;        /* DONE: bytes handed to store() with the result, not kept */
-	size_t note_size;        /* at most WEIR_NOTE_MAX */
+	const void *note;	 /* DONE: bytes handed to store() with the result, not kept */
+	size_t note_size;	 /* at most WEIR_NOTE_MAX */
 	struct weir_error error; /* RETRY, REJECT, DEFER */
 
 	/* RETRY, DEFER: not before so many milliseconds have passed, as a Retry-After says; 0: the
@@ -169,7 +169,7 @@ struct weir_verdict {
 #define WEIR_RETRY_AFTER_MAX (INT64_C(7) * 86400000)
 
 #define WEIR_NOTE_MAX 64
-#define WEIR_JSON_SURE 64 /* bytes; a number or a flag has fewer */
+#define WEIR_JSON_SURE 64	      /* bytes; a number or a flag has fewer */
 #define WEIR_RESULT_MAX (1024 * 1024) /* bytes of a result; more is a bad_verdict */
 
 /* A handle for one call of process(). Safe to use too often or too late: the host ignores (and
@@ -344,7 +344,7 @@ struct weir_plugin {
 	const char *version; /* the plugin's own */
 	const char *summary; /* one line for the help */
 	const struct weir_option *options; /* rows, closed by WEIR_OPTION_END; may be NULL */
-	size_t config_size;                /* of the struct that the rows point into */
+	size_t config_size;		   /* of the struct that the rows point into */
 
 	/* Sets the plugin up; called once. config stays valid until close(). state may be NULL for
 	 * a plugin without any. May block. 0, or -1 with err. */

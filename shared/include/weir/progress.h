@@ -93,12 +93,12 @@ struct progress_lease {
 	int ttl_ms;	    /* then the share expires */
 };
 
-/* *share is what the holder has so far, and is set to what it may use from now on, until the time is
- * over; ask again before, several times. The
- * shares of all holders, and what they still use beyond them, are at most the limit; when others want
- * more than they have, nobody keeps more than a fair part. This is the one thing that does wait for
- * Redis: who has no share while it is away gets none. Where Redis knows nothing of the job, nobody gets
- * more than it has for a fifth of the time. */
+/* *share is what the holder has so far, and is set to what it may use from now on, until the time
+ * is over; ask again before, several times. The shares of all holders, and what they still use
+ * beyond them, are at most the limit; when others want more than they have, nobody keeps more than
+ * a fair part. This is the one thing that does wait for Redis: who has no share while it is away
+ * gets none. Where Redis knows nothing of the job, nobody gets more than it has for a fifth of the
+ * time. */
 int progress_lease(struct progress *p, const char *job_id, const struct progress_lease *lease,
 		   uint32_t *share, struct weir_error *err) WEIR_MUST_CHECK;
 

@@ -18,11 +18,11 @@
 
 /* What became of a request. */
 enum reply_kind {
-	REPLY_ANSWER,	/* text and tokens */
-	REPLY_RETRY,	/* failed, and may succeed later: charged as an attempt */
+	REPLY_ANSWER,	 /* text and tokens */
+	REPLY_RETRY,	 /* failed, and may succeed later: charged as an attempt */
 	REPLY_THROTTLED, /* a limit of the provider's, or it is overloaded or away: not charged */
-	REPLY_REFUSED,	/* this request will never succeed */
-	REPLY_STOP	/* none will: a bill, a key, a model that is not there. The job is paused */
+	REPLY_REFUSED,	 /* this request will never succeed */
+	REPLY_STOP /* none will: a bill, a key, a model that is not there. The job is paused */
 };
 
 struct reply {
@@ -31,10 +31,11 @@ struct reply {
 	struct buffer text;	      /* ANSWER: what the model said */
 	struct usage usage;	      /* ANSWER */
 	bool at_limit;		      /* ANSWER: it was cut at max_tokens (code cut_answer) */
-	int64_t after_ms;   /* RETRY, THROTTLED: not before; 0: it did not say */
-	bool fleet;	    /* THROTTLED: holds for all calls of this model */
-	/* Of all but ANSWER; also of an ANSWER that is not whole (max_tokens, refusal), whose text is of
-	 * no use: code cut_answer, refused_answer, or bad_answer where it is empty. code "" otherwise. */
+	int64_t after_ms;	      /* RETRY, THROTTLED: not before; 0: it did not say */
+	bool fleet;		      /* THROTTLED: holds for all calls of this model */
+	/* Of all but ANSWER; also of an ANSWER that is not whole (max_tokens, refusal), whose text
+	 * is of no use: code cut_answer, refused_answer, or bad_answer where it is empty. code ""
+	 * otherwise. */
 	struct weir_error error;
 };
 
@@ -84,10 +85,10 @@ enum remote_state { REMOTE_RUNNING, REMOTE_ENDED, REMOTE_FAILED };
 struct remote_info {
 	char id[PROVIDER_ID_MAX + 1];
 	enum remote_state state;
-	char intent[64];	/* of its metadata; "" where there is none */
-	int64_t created_ms;	/* since 1970 */
-	int64_t requests;	/* in all; -1: unknown */
-	int64_t done;		/* of them, while running; -1: unknown */
+	char intent[64];    /* of its metadata; "" where there is none */
+	int64_t created_ms; /* since 1970 */
+	int64_t requests;   /* in all; -1: unknown */
+	int64_t done;	    /* of them, while running; -1: unknown */
 	/* Of those of a batch that has ended, as it says itself; -1: unknown. */
 	int64_t completed; /* were answered */
 	int64_t lines;	   /* have a line in its results, at least */
@@ -108,8 +109,8 @@ struct provider_frame {
 struct provider_frame provider_frame(const struct model *m);
 
 /* Requests of a remote batch's life. `texts` as above, but those of provider_create() are kept
- * until done(): its body is in them. Each call fills *out anew; done, owner, and a body that is streamed
- * (read and body_size) are the caller's to add. */
+ * until done(): its body is in them. Each call fills *out anew; done, owner, and a body that is
+ * streamed (read and body_size) are the caller's to add. */
 int provider_upload(const struct model *m, const char *intent, struct buffer *texts,
 		    struct buffer *head, struct buffer *tail, struct http_request *out,
 		    struct weir_error *err) WEIR_MUST_CHECK; /* head and tail go around the file */
@@ -143,8 +144,8 @@ int64_t provider_now_ms(const struct http_response *r);
 
 enum line_kind { LINE_REPLY, LINE_CANCELED, LINE_EXPIRED };
 /* What a 200 is that should be results, and has not one line of them: from body, its beginning. */
-void provider_read_page(const struct model *m, const struct http_response *r,
-			struct weir_text body, struct reply *out);
+void provider_read_page(const struct model *m, const struct http_response *r, struct weir_text body,
+			struct reply *out);
 /* One line of results: whose it is, and what became of it. -1: the line is not what it should be
  * (err says why); custom_id is "" then, unless that much of it can be read. */
 int provider_read_line(const struct model *m, struct weir_text line, char custom_id[65],

@@ -24,15 +24,15 @@
  *
  *       label: {type: text, values: [bad, fair, good], follows: score, steps: [-0.1, 0.1]}
  *
- * The values are in the number's order, and each but the first begins at its step. Models round, so a
- * value that is next to the right one is let through; one with another in between is a contradiction,
- * and the answer is asked for again.
+ * The values are in the number's order, and each but the first begins at its step. Models round, so
+ * a value that is next to the right one is let through; one with another in between is a
+ * contradiction, and the answer is asked for again.
  *
  * A placeholder is a path into the payload (title, front_matter.author, input.idea,
  * results.title.title), or `payload` (all of it), `custom_instructions`, or `context.NAME`. With a
- * question mark it may be absent, and then becomes nothing; without, a text of the payload has to say
- * something. Texts stand as they are, all else as JSON. What the fields are is told to the model behind the system text, from the same rows that
- * check its answer. */
+ * question mark it may be absent, and then becomes nothing; without, a text of the payload has to
+ * say something. Texts stand as they are, all else as JSON. What the fields are is told to the
+ * model behind the system text, from the same rows that check its answer. */
 #ifndef WEIR_TEMPLATES_H
 #define WEIR_TEMPLATES_H
 
@@ -58,7 +58,7 @@ size_t templates_count(const struct templates *t);
 const struct template *templates_at(const struct templates *t, size_t i); /* sorted by name */
 const char *template_name(const struct template *t);
 const char *template_description(const struct template *t);
-const char *template_file(const struct template *t); /* NULL: built in */
+const char *template_file(const struct template *t);   /* NULL: built in */
 int64_t template_max_tokens(const struct template *t); /* 0: as the model's */
 
 /* The template of an item's context: model_key_STEP in a stage that has a step, where there is one;
@@ -73,8 +73,8 @@ struct prompt {
 	struct weir_text answer, fault;
 	int64_t max_tokens; /* of the answer; 0: the model's, or MODEL_MAX_TOKENS */
 	/* Of the template, which outlives this: its name, and the JSON Schema of its fields, in the
-	 * form that OpenAI calls strict where its fields let it: all of them are required, those that
-	 * are optional may be null, and there are no bounds. */
+	 * form that OpenAI calls strict where its fields let it: all of them are required, those
+	 * that are optional may be null, and there are no bounds. */
 	const char *name, *schema;
 	bool strict;
 };
@@ -85,11 +85,10 @@ void prompt_release(struct prompt *p); /* zero it before the first use */
  * least one has to say something, however deep (map_says()), and if not all of them are fields that
  * the kind has as WEIR_ASIDE, one of the others; those without a question mark have to be there in
  * any case. A template without places of the payload asks about something else. Of results of
- * earlier stages nothing is wanted: they may not exist yet. 0, or -1: bad_payload (what is read, and
- * what is there). fields: of the kind, closed by a name of NULL; NULL: not told. */
+ * earlier stages nothing is wanted: they may not exist yet. 0, or -1: bad_payload (what is read,
+ * and what is there). fields: of the kind, closed by a name of NULL; NULL: not told. */
 int template_check_payload(const struct template *t, const struct weir_item *item,
-			   const struct weir_field *fields,
-			   struct weir_error *err) WEIR_MUST_CHECK;
+			   const struct weir_field *fields, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Fills the system and user text of an item. 0, or -1: bad_payload (a placeholder's value is
  * absent, naming it), oversized, out_of_memory. */
@@ -97,21 +96,22 @@ int template_render(const struct template *t, const struct weir_item *item, stru
 		    struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Takes the answer out of what the model said. It is
- *   - the text, if that is an object; else the last object in the text (answer_scan.h says what of it
- *     is thinking, where the model's turn ends, and in which ways JSON may be wrong) that has a field
- *     of the template's, or in which, up to three objects and arrays deep, there is one that has:
+ *   - the text, if that is an object; else the last object in the text (answer_scan.h says what of
+ *     it is thinking, where the model's turn ends, and in which ways JSON may be wrong) that has a
+ *     field of the template's, or in which, up to three objects and arrays deep, there is one that
+ *     has:
  *     also as a text that is JSON. If all of the text is JSON that was escaped once more, what that
  *     says;
  *   - of several that fit, in which what is kept differs, the last one where that is plain:
- *       . the sentence before it says that it is final or a correction, or takes back what was before
- *         (answer_opening.h): "Final answer:", "Let me correct that:", "Wait, that is wrong.";
+ *       . the sentence before it says that it is final or a correction, or takes back what was
+ *         before (answer_opening.h): "Final answer:", "Let me correct that:", "That is wrong.";
  *       . it is called the answer ("Here is the JSON:"), and those before it a draft or an example;
- *       . there are two, nothing stands between them but blanks and fences, and what the template does
- *         not name (a company, a key around it) is the same in both;
+ *       . there are two, nothing stands between them but blanks and fences, and what the template
+ *         does not name (a company, a key around it) is the same in both;
  *   - none, if it is not plain: after other words, in an array, in a list of more than two; if the
  *     last one is taken back behind it; if it does not fit, though another one before it may; if
- *     something that is broken comes after it, or the text ends within an object or a thought; if it
- *     holds several that differ; if a key stands twice in it with different values.
+ *     something that is broken comes after it, or the text ends within an object or a thought; if
+ *     it holds several that differ; if a key stands twice in it with different values.
  * Of its values, a text that is one number from its first to its last character, or "true" or
  * "false", is that where a number, or a boolean, is wanted (but "3.000" is in doubt, as it may be
  * three thousand); 3.0 is 3 where an integer is. A text of blanks has no characters. Nothing is
@@ -119,10 +119,9 @@ int template_render(const struct template *t, const struct weir_item *item, stru
  * null, are left out. What is larger or deeper than a result in a later stage's payload may be is a
  * bad answer too.
  *
- * cut: the model reached a limit; then only blanks may stand behind the object, up to the end of the
- * model's turn. 0, and the object in
- * the template's order of fields appended to json; or -1: bad_answer (the text says to the model
- * what is wrong), out_of_memory. */
+ * cut: the model reached a limit; then only blanks may stand behind the object, up to the end of
+ * the model's turn. 0, and the object in the template's order of fields appended to json; or -1:
+ * bad_answer (the text says to the model what is wrong), out_of_memory. */
 int template_check(const struct template *t, struct weir_text answer, bool cut, struct buffer *json,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 

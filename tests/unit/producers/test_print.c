@@ -89,7 +89,9 @@ static void plain_texts(void)
 	plain("", "");
 	plain("caf\xC3\xA9 \xE2\x82\xAC", "caf\xC3\xA9 \xE2\x82\xAC");
 	plain("a\x1b[31mb\nc\td\x7f", "a?[31mb c d?");
+	/* clang-format off */
 	plain("a\xC2\x9B" "31m", "a?31m"); /* a CSI of one character */
+	/* clang-format on */
 	plain("\xC2", "\xC2");
 	plain("\xC2\xA0\xE2\x80\xAF\xE2\x80", "\xC2\xA0\xE2\x80\xAF\xE2\x80"); /* mere blanks */
 	plain("a\u202Egpj.exe\u202C\u2028b", "a?gpj.exe??b");
@@ -167,10 +169,12 @@ static void csv_formulas(void)
 	cell("a=b", "a=b,");
 	cell(" =1+2", "' =1+2,");
 	cell(" -1", "' -1,");
+	/* clang-format off */
 	cell("\xEF\xBC\x9D" "1", "'\xEF\xBC\x9D" "1,"); /* in full width */
 	cell("\xEF\xBC\x8B" "1", "'\xEF\xBC\x8B" "1,");
 	cell("\xEF\xBC\x8D" "1", "'\xEF\xBC\x8D" "1,");
 	cell("\xEF\xBC\xA0" "a", "'\xEF\xBC\xA0" "a,");
+	/* clang-format on */
 	cell("\xEF\xBC\x8E", "\xEF\xBC\x8E,"); /* a full stop is none */
 	cell("   ", "   ,");
 	buffer_release(&b);
@@ -242,8 +246,8 @@ static void column(PGresult *r, int at, char *value, int size)
 
 static void reading(void)
 {
-	PGresAttDesc columns[] = {{.name = "count"}, {.name = "name"}, {.name = "unknown"},
-				  {.name = "real"}};
+	PGresAttDesc columns[] = {
+		{.name = "count"}, {.name = "name"}, {.name = "unknown"}, {.name = "real"}};
 	char seven[8] = {0, 0, 0, 0, 0, 0, 0, 7};
 	struct record r = {"old", 1, 1, true};
 	PGresult *rows = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);

@@ -10,22 +10,37 @@ static void set_stage(struct report_stage *s, int64_t number, int64_t success, i
 		      int64_t cancelled)
 {
 	int64_t total = success + failed + cancelled;
-	*s = (struct report_stage){
-		.view = {.stage = number, .kind = "sum", .total = total, .success = success,
-			 .failed = failed, .cancelled = cancelled},
-		.results = total, .batch_items = total, .items = total, .batch_success = success,
-		.batch_failed = failed, .batch_cancelled = cancelled, .told_success = success,
-		.told_failed = failed, .told_cancelled = cancelled, .ended = true};
+	*s = (struct report_stage){.view = {.stage = number,
+					    .kind = "sum",
+					    .total = total,
+					    .success = success,
+					    .failed = failed,
+					    .cancelled = cancelled},
+				   .results = total,
+				   .batch_items = total,
+				   .items = total,
+				   .batch_success = success,
+				   .batch_failed = failed,
+				   .batch_cancelled = cancelled,
+				   .told_success = success,
+				   .told_failed = failed,
+				   .told_cancelled = cancelled,
+				   .ended = true};
 }
 
 /* A job that has ended. */
 static struct report one_stage(void)
 {
 	set_stage(&stages[0], 1, 7, 2, 1);
-	return (struct report){.summary = {.total = 10, .status = "completed", .sealed = true,
-					   .ended = true, .told_success = 7, .told_failed = 2,
+	return (struct report){.summary = {.total = 10,
+					   .status = "completed",
+					   .sealed = true,
+					   .ended = true,
+					   .told_success = 7,
+					   .told_failed = 2,
 					   .told_cancelled = 1},
-			       .stages = stages, .stage_count = 1};
+			       .stages = stages,
+			       .stage_count = 1};
 }
 
 static struct report two_stages(void)

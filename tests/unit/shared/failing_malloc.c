@@ -24,30 +24,15 @@ void *realloc(void *old, size_t size);
 
 static long countdown;
 
-static bool fails(void)
-{
-	return countdown > 0 && --countdown == 0;
-}
+static bool fails(void) { return countdown > 0 && --countdown == 0; }
 
-void *malloc(size_t size)
-{
-	return fails() ? NULL : REAL(malloc)(size);
-}
+void *malloc(size_t size) { return fails() ? NULL : REAL(malloc)(size); }
 
-void *calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : REAL(calloc)(n, size);
-}
+void *calloc(size_t n, size_t size) { return fails() ? NULL : REAL(calloc)(n, size); }
 
-void *realloc(void *old, size_t size)
-{
-	return fails() ? NULL : REAL(realloc)(old, size);
-}
+void *realloc(void *old, size_t size) { return fails() ? NULL : REAL(realloc)(old, size); }
 
-void failing_malloc_arm(long n)
-{
-	countdown = n;
-}
+void failing_malloc_arm(long n) { countdown = n; }
 
 bool failing_malloc_disarm(void)
 {

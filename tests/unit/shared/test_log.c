@@ -69,7 +69,9 @@ static void escapes_control_characters(void)
 	CU_ASSERT_STRING_EQUAL(written(&c, "a\nforged ts=1\r\n"),
 			       "key=\"a\\nforged ts=1\\x0D\\n\"\n");
 	CU_ASSERT_STRING_EQUAL(written(&c, "\t\x1B[31m\x7F"), "key=\"\\x09\\x1B[31m\\x7F\"\n");
-	CU_ASSERT_STRING_EQUAL(written(&c, "\xC2\x9B" "31m"), "key=\"\\xC2\\x9B31m\"\n");
+	CU_ASSERT_STRING_EQUAL(written(&c, "\xC2\x9B"
+					   "31m"),
+			       "key=\"\\xC2\\x9B31m\"\n");
 }
 
 static void keeps_utf8_and_escapes_other_bytes(void)

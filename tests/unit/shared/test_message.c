@@ -19,10 +19,7 @@ static const struct weir_text json_type = {MESSAGE_TYPE_JSON, sizeof(MESSAGE_TYP
 
 /* ---- help ---- */
 
-static struct weir_text text(const char *words)
-{
-	return (struct weir_text){words, strlen(words)};
-}
+static struct weir_text text(const char *words) { return (struct weir_text){words, strlen(words)}; }
 
 static bool same(struct weir_text a, const char *b)
 {
@@ -63,10 +60,7 @@ static struct weir_text load_golden(const char *name)
 	return load(path);
 }
 
-static void unload(struct weir_text file)
-{
-	free((char *)(uintptr_t)file.data);
-}
+static void unload(struct weir_text file) { free((char *)(uintptr_t)file.data); }
 
 static struct weir_text type_of_file(const char *name)
 {
@@ -336,8 +330,8 @@ static void encodes_the_row(void)
 
 #define OF_ROW(ROW)                                                                                \
 	"{\"v\":1,\"kind\":\"k\",\"job_id\":\"j\",\"batch_id\":\"b\",\"stage\":1,"                 \
-	"\"ordinal\":0,\"custom_id\":\"i\",\"epoch\":0,\"attempt\":0,\"context\":{},\"payload\":{}," \
-	ROW "}"
+	"\"ordinal\":0,\"custom_id\":\"i\",\"epoch\":0,\"attempt\":0,\"context\":{},\"payload\":{" \
+	"}," ROW "}"
 
 static void refuses_half_a_row(void)
 {
@@ -593,16 +587,22 @@ static void errors_name_field_and_place(void)
 	CU_ASSERT_EQUAL(message_decode(&m, file.data, file.size, msgpack_type, &err), -1);
 	CU_ASSERT_STRING_EQUAL(err.text, "stage must be an integer from 1 to 1000");
 	unload(file);
-	CU_ASSERT_EQUAL(message_scan("\x81\xA1" "a\xC1", 4, &err), -1);
+	CU_ASSERT_EQUAL(message_scan("\x81\xA1"
+				     "a\xC1",
+				     4, &err),
+			-1);
 	CU_ASSERT(strncmp(err.text, "byte 3:", 7) == 0);
-	CU_ASSERT_EQUAL(message_scan("\x81\xA3" "ab\xFF\xC0", 6, &err), -1);
+	CU_ASSERT_EQUAL(message_scan("\x81\xA3"
+				     "ab\xFF\xC0",
+				     6, &err),
+			-1);
 	CU_ASSERT(strncmp(err.text, "byte 4:", 7) == 0);
 	CU_ASSERT_EQUAL(message_decode(&m, "{\"v\": x}", 8, json_type, &err), -1);
 	CU_ASSERT(strncmp(err.text, "byte 7:", 7) == 0);
 }
 
-/* Names within other maps are no fields. Of the outermost map nothing is kept: the room is that of its
- * two maps, and of the keys and values in maps. */
+/* Names within other maps are no fields. Of the outermost map nothing is kept: the room is that of
+ * its two maps, and of the keys and values in maps. */
 static void keeps_nothing_of_the_outermost_map(void)
 {
 	static const char body[] =
@@ -644,7 +644,10 @@ static void encode_sized(struct buffer *out, size_t size, int fill)
 	size_t frame;
 	char *to;
 
-	buffer_add(&payload, "\x81\xA1" "x\xDB\0\0\0\0", 8);
+	buffer_add(&payload,
+		   "\x81\xA1"
+		   "x\xDB\0\0\0\0",
+		   8);
 	encode_with(out, bytes_of(&payload));
 	frame = out->size;
 	buffer_put_be32(&payload, 4, (uint32_t)(size - frame));
@@ -694,7 +697,10 @@ static void bounds_the_number_of_values(void)
 	CU_ASSERT_EQUAL(message_from_json(&out, json.data, json.size, &err), -1);
 	CU_ASSERT_STRING_EQUAL(err.code, "oversized");
 	buffer_reset(&out);
-	buffer_add(&out, "\x81\xA1" "x\xDD\0\2\0\0", 8);
+	buffer_add(&out,
+		   "\x81\xA1"
+		   "x\xDD\0\2\0\0",
+		   8);
 	for (int i = 0; i < MESSAGE_VALUES_MAX; i++)
 		buffer_add_char(&out, 1);
 	CU_ASSERT_EQUAL(message_scan(out.data, out.size, &err), -1);
@@ -767,7 +773,10 @@ static void from_json_appends(void)
 	buffer_add_text(&out, "head");
 	CU_ASSERT_EQUAL(message_from_json(&out, " {\"a\": -1} ", 11, NULL), 0);
 	CU_ASSERT_EQUAL_FATAL(out.size, 8);
-	CU_ASSERT(memcmp(out.data, "head\x81\xA1" "a\xFF", 8) == 0);
+	CU_ASSERT(memcmp(out.data,
+			 "head\x81\xA1"
+			 "a\xFF",
+			 8) == 0);
 	CU_ASSERT_EQUAL(message_from_json(&out, "{\"a\": -1", 8, NULL), -1);
 	CU_ASSERT_EQUAL(message_from_json(&out, "[]", 2, NULL), -1);
 	CU_ASSERT_EQUAL(message_from_json(&out, NULL, 0, NULL), -1);
@@ -804,8 +813,9 @@ static void refuses_what_is_no_map(void)
 	CU_ASSERT_STRING_EQUAL(err.code, "bad_json");
 	CU_ASSERT_EQUAL(message_decode_map(&m, "\x91\x01", 2, &map, &err), -1);
 	CU_ASSERT_STRING_EQUAL(err.code, "bad_type");
-	CU_ASSERT_EQUAL(message_decode_map(&m, "\x81\xA0\x91\x91\x91\x91\x91\x91\x91\xC0", 10, &map,
-					   &err), -1);
+	CU_ASSERT_EQUAL(
+		message_decode_map(&m, "\x81\xA0\x91\x91\x91\x91\x91\x91\x91\xC0", 10, &map, &err),
+		-1);
 	CU_ASSERT_STRING_EQUAL(err.code, "too_deep");
 	CU_ASSERT_PTR_NULL(map);
 }
@@ -816,14 +826,18 @@ static const char readers_body[] = "\x8D"
 				   "\xA1u\xCF\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
 				   "\xA1U\xCF\x80\0\0\0\0\0\0\0"
 				   "\xA1m\xD3\x80\0\0\0\0\0\0\0"
-				   "\xA1" "f\xCA\x3F\xC0\0\0"
-				   "\xA1" "d\xCB\xC0\x04\0\0\0\0\0\0"
+				   "\xA1"
+				   "f\xCA\x3F\xC0\0\0"
+				   "\xA1"
+				   "d\xCB\xC0\x04\0\0\0\0\0\0"
 				   "\xA1N\xCB\x7F\xF8\0\0\0\0\0\0"
 				   "\xA1I\xCA\x7F\x80\0\0"
-				   "\xA1" "b\xC3"
+				   "\xA1"
+				   "b\xC3"
 				   "\xA1y\xC4\x02hi"
 				   "\xA1s\x07"
-				   "\xA1" "a\x90";
+				   "\xA1"
+				   "a\x90";
 
 static void with_readers_map(void (*check)(const struct weir_map *map))
 {
@@ -919,20 +933,11 @@ static void check_reals(const struct weir_map *map)
 	CU_ASSERT(map_real(map, "m", &x) == 0 && x == -0x1p63);
 }
 
-static void reads_texts(void)
-{
-	with_readers_map(check_texts);
-}
+static void reads_texts(void) { with_readers_map(check_texts); }
 
-static void reads_integers(void)
-{
-	with_readers_map(check_integers);
-}
+static void reads_integers(void) { with_readers_map(check_integers); }
 
-static void reads_reals(void)
-{
-	with_readers_map(check_reals);
-}
+static void reads_reals(void) { with_readers_map(check_reals); }
 
 static void expect_json(const struct weir_map *map, const char *key, const char *wanted)
 {
@@ -1025,7 +1030,8 @@ static void names_have_a_rule(void)
 	for (int c = 0; c < 256; c++) {
 		char name = (char)c;
 		bool fits = c != 0 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					     "0123456789_-", c) != NULL;
+					     "0123456789_-",
+					     c) != NULL;
 
 		CU_ASSERT_EQUAL(message_name_ok((struct weir_text){&name, 1}), fits);
 	}

@@ -91,8 +91,11 @@ static int unquieten(void)
 static void make_lane(struct lane *lane, const char *kind)
 {
 	lane->consumer = &c;
-	lane->plugin.plugin = (struct weir_plugin){
-		.abi_minor = WEIR_ABI_MINOR, .kind = kind, .check = check, .process = process, .cancel = cancel};
+	lane->plugin.plugin = (struct weir_plugin){.abi_minor = WEIR_ABI_MINOR,
+						   .kind = kind,
+						   .check = check,
+						   .process = process,
+						   .cancel = cancel};
 	lane->plugin.state = &plugin;
 	work_lend(lane);
 }

@@ -8,15 +8,9 @@
 
 void add_analyzer_suite(void);
 
-static double score(const char *text)
-{
-	return sentiment_score(text, strlen(text)).score;
-}
+static double score(const char *text) { return sentiment_score(text, strlen(text)).score; }
 
-static const char *label(const char *text)
-{
-	return sentiment_score(text, strlen(text)).label;
-}
+static const char *label(const char *text) { return sentiment_score(text, strlen(text)).label; }
 
 static void assert_equal(double got, double expected)
 {
@@ -26,8 +20,13 @@ static void assert_equal(double got, double expected)
 static void test_nothing_is_neutral(void)
 {
 	static const char *const texts[] = {
-		"", " \t\r\n ", "...", "The annual meeting takes place on Tuesday.",
-		"https://good.example/great?win=love", "@happy_winner $LOVE", "12,500 34.5%",
+		"",
+		" \t\r\n ",
+		"...",
+		"The annual meeting takes place on Tuesday.",
+		"https://good.example/great?win=love",
+		"@happy_winner $LOVE",
+		"12,500 34.5%",
 		"\xe6\xa0\xaa\xe4\xbe\xa1\xe3\x80\x82",
 	};
 
@@ -57,9 +56,12 @@ static void test_stronger_words_score_further_out(void)
 static void test_negation_turns_the_sign(void)
 {
 	static const char *const texts[] = {
-		"The service is not helpful", "The service isn't helpful",
-		"The service isn\xe2\x80\x99t helpful", "The service isnt helpful",
-		"The service was never helpful", "The service was hardly helpful",
+		"The service is not helpful",
+		"The service isn't helpful",
+		"The service isn\xe2\x80\x99t helpful",
+		"The service isnt helpful",
+		"The service was never helpful",
+		"The service was hardly helpful",
 		"The service is not really very helpful",
 	};
 
@@ -138,27 +140,28 @@ static void test_emoticons(void)
 
 static void test_emoji(void)
 {
-	CU_ASSERT(score("\xf0\x9f\x9a\x80") > 0);			/* rocket */
+	CU_ASSERT(score("\xf0\x9f\x9a\x80") > 0); /* rocket */
 	CU_ASSERT(score("\xf0\x9f\x9a\x80\xf0\x9f\x9a\x80") > score("\xf0\x9f\x9a\x80"));
-	CU_ASSERT(score("meeting \xf0\x9f\x98\xad") < 0);		/* loudly crying */
-	CU_ASSERT(score("\xe2\x9d\xa4\xef\xb8\x8f") > 0);		/* heart, variation 16 */
-	CU_ASSERT(score("\xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd") > 0);	/* thumb, skin tone */
-	assert_equal(score("\xf0\x9f\x93\x8e"), 0);			/* paper clip */
+	CU_ASSERT(score("meeting \xf0\x9f\x98\xad") < 0);	  /* loudly crying */
+	CU_ASSERT(score("\xe2\x9d\xa4\xef\xb8\x8f") > 0);	  /* heart, variation 16 */
+	CU_ASSERT(score("\xf0\x9f\x91\x8d\xf0\x9f\x8f\xbd") > 0); /* thumb, skin tone */
+	assert_equal(score("\xf0\x9f\x93\x8e"), 0);		  /* paper clip */
 }
 
 static void test_finance_phrases(void)
 {
 	static const char *const good[] = {
-		"Acme beats estimates", "Acme raises guidance", "Shares at record high",
-		"Shares up 12%", "Upgraded to buy", "short squeeze incoming", "diamond hands",
-		"to the moon", "all-time high", "buy the dip", "shares rose 3 percent",
+		"Acme beats estimates", "Acme raises guidance",	 "Shares at record high",
+		"Shares up 12%",	"Upgraded to buy",	 "short squeeze incoming",
+		"diamond hands",	"to the moon",		 "all-time high",
+		"buy the dip",		"shares rose 3 percent",
 	};
 	static const char *const bad[] = {
-		"Acme misses estimates", "Acme cuts guidance", "Shares at record low",
-		"Shares down 12%", "Downgraded to sell", "a bagholder again", "paper hands",
-		"files for Chapter 11", "dead cat bounce", "class action lawsuit",
-		"shares fell 3 percent", "another dilutive offering", "going concern doubt",
-		"guidance cut",
+		"Acme misses estimates", "Acme cuts guidance",	  "Shares at record low",
+		"Shares down 12%",	 "Downgraded to sell",	  "a bagholder again",
+		"paper hands",		 "files for Chapter 11",  "dead cat bounce",
+		"class action lawsuit",	 "shares fell 3 percent", "another dilutive offering",
+		"going concern doubt",	 "guidance cut",
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
@@ -189,8 +192,9 @@ static void test_word_forms(void)
 
 static double score_parts(const char *title, const char *body)
 {
-	return sentiment_score_parts(title, title ? strlen(title) : 0,
-				     body, body ? strlen(body) : 0).score;
+	return sentiment_score_parts(title, title ? strlen(title) : 0, body,
+				     body ? strlen(body) : 0)
+		.score;
 }
 
 static void test_parts_score_as_joined(void)
@@ -249,8 +253,8 @@ static void test_bounds_for_any_bytes(void)
 		for (size_t i = 0; i < size; i++) {
 			uint32_t number = next_random(&state);
 
-			text[i] = round % 2 ? (char)number :
-					      alphabet[number % (sizeof(alphabet) - 1)];
+			text[i] = round % 2 ? (char)number
+					    : alphabet[number % (sizeof(alphabet) - 1)];
 		}
 		got = sentiment_score(text, size);
 		CU_ASSERT_FATAL(isfinite(got.score) && fabs(got.score) <= 1);
