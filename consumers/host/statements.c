@@ -66,8 +66,8 @@ static const char sql_look_up[] =
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
 
-/* Somebody else may have asked, and have an answer, since this was looked up: a good one, or one
- * more that was bad. */
+/* Somebody else may have asked, and have an answer, since this was looked up: a good one, one more
+ * that was bad, or how this attempt ends. */
 static const char sql_request[] =
 	"INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model, "
 	"model_key,"
@@ -88,23 +88,29 @@ static const char sql_request[] =
 	"  AND u.bad >= (SELECT count(*) FROM weir.answers a WHERE a.job_id = u.job_id"
 	"   AND a.stage = u.stage AND a.ordinal = u.ordinal AND NOT a.spent"
 	"   AND a.error_class IN ('bad_answer', 'cut_answer'))"
+	"  AND NOT EXISTS (SELECT FROM weir.answers a WHERE a.job_id = u.job_id"
+	"   AND a.stage = u.stage AND a.ordinal = u.ordinal AND NOT a.spent"
+	"   AND a.attempt >= u.attempt AND a.error_class NOT IN ('bad_answer', 'cut_answer'))"
 	"  AND" OF_THIS_JOB " ON CONFLICT DO NOTHING";
+
+/* As all do who lock requests. */
+#define KEYS_IN_ORDER                                                                              \
+	" (SELECT * FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"  \
+	" ORDER BY 1, 2, 3) u"
 
 /* Somebody may just be writing the answer, whose request is gone with that: what comes after this
  * waits for him, and sees the answer. Who asked a moment before, and does not know whether that was
  * committed, would ask again. */
 static const char sql_await_answers[] =
-	"SELECT count(*) FROM (SELECT FROM weir.requests q"
-	"  JOIN unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	"   ON q.job_id = u.job_id AND q.stage = u.stage AND q.ordinal = u.ordinal"
-	"  FOR KEY SHARE OF q) q";
+	"SELECT count(*) FROM" KEYS_IN_ORDER " CROSS JOIN LATERAL (SELECT FROM weir.requests q"
+	"  WHERE q.job_id = u.job_id AND q.stage = u.stage AND q.ordinal = u.ordinal LIMIT 1"
+	"  FOR KEY SHARE) q";
 
 /* The lock waits for somebody who is just writing the answer, and then finds no request. */
 static const char sql_sleep[] =
-	"WITH q AS (SELECT q.job_id, q.stage, q.ordinal, q.attempt FROM weir.requests q"
-	"  JOIN unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	"   ON q.job_id = u.job_id AND q.stage = u.stage AND q.ordinal = u.ordinal"
-	"  FOR KEY SHARE OF q)"
+	"WITH q AS (SELECT u.*, q.attempt FROM" KEYS_IN_ORDER " CROSS JOIN LATERAL (SELECT q.attempt"
+	"  FROM weir.requests q WHERE q.job_id = u.job_id AND q.stage = u.stage"
+	"   AND q.ordinal = u.ordinal LIMIT 1 FOR KEY SHARE) q)"
 	" INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
 	" SELECT job_id, stage, ordinal, attempt, now() + weir.asked_for() FROM q"
 	" ORDER BY job_id, stage, ordinal"
