@@ -49,13 +49,14 @@ static const struct weir_option options[] = {
 	"  RETURNING (stage::int8 << 32) | " NUMBER " AS place)"                                   \
 	" SELECT count(*), coalesce(max(place), 0) FROM gone"
 
-/* Results go first: what has no result cannot be taken for something that failed. */
+/* Results go first: what has no result cannot be taken for something that failed. Answers go behind
+ * what they are written for, so that none is left behind that a job of the same name would find. */
 static const char *const deletes[] = {
-	DELETE_FROM("results", "ordinal"), DELETE_FROM("answers", "ordinal"),
-	DELETE_FROM("requests", "ordinal"), DELETE_FROM("retries", "ordinal"),
-	DELETE_FROM("calls", "ordinal"),
+	DELETE_FROM("results", "ordinal"), DELETE_FROM("requests", "ordinal"),
+	DELETE_FROM("retries", "ordinal"), DELETE_FROM("calls", "ordinal"),
 	DELETE_FROM("trials", "ordinal"),  DELETE_FROM("attempts", "ordinal"),
-	DELETE_FROM("items", "ordinal"),   DELETE_FROM("job_batches", "n"),
+	DELETE_FROM("items", "ordinal"),   DELETE_FROM("answers", "ordinal"),
+	DELETE_FROM("job_batches", "n"),
 };
 
 static const char ended_jobs[] = "SELECT job_id, status, coalesce(total_items, 0), " SQL_TIME(
