@@ -4,6 +4,13 @@
 
 #include "fake.h"
 
+#define STATUS_429                                                                                 \
+	"{'response': {'status_code': 429, 'body': {'error': {'message': 'Rate limit reached', "   \
+	"'type': 'requests', 'param': null, 'code': 'rate_limit_exceeded'}, 'choices': "           \
+	"'$DELETE'}}}",                                                                            \
+		"{'result': {'type': 'errored', 'message': '$DELETE', 'error': {'type': 'error', " \
+		"'error': {'type': 'rate_limit_error', 'message': 'Rate limit reached'}}}}"
+
 /* text: what stands in the line's place; NULL: the line with the vendor's patch. Words: LINE, HALF
  * of it, the REST behind its first brace, OTHER (with another answer), PATCHED, BODY (the response
  * alone, as JSON). */
@@ -33,6 +40,10 @@ static const struct line_form {
 	{"twice_other", "$LINE\n$OTHER", NULL, NULL, "gateways that try again"},
 	{"twice_other_first", "$OTHER\n$LINE", NULL, NULL, "gateways that try again"},
 	{"twice_broken", "$HALF\n$LINE", NULL, NULL, "gateways that try again"},
+	{"twice_429_first", "$PATCHED\n$LINE", STATUS_429, "gateways that try again"},
+	{"twice_cut_first", "$PATCHED\n$OTHER",
+	 "{'response': {'body': {'choices': {'0': {'finish_reason': 'length'}}}}}",
+	 "{'result': {'message': {'stop_reason': 'max_tokens'}}}", "gateways that try again"},
 
 	/* ---- what is in them ---- */
 	{"response_null", NULL, "{'response': null}", "{'result': null}",
@@ -46,13 +57,7 @@ static const struct line_form {
 	{"status_text", NULL, "{'response': {'status_code': '200'}}", "{}", "gateways"},
 	{"status_missing", NULL, "{'response': {'status_code': '$DELETE'}}", "{}", "gateways"},
 	{"status_zero", NULL, "{'response': {'status_code': 0}}", "{}", "gateways"},
-	{"status_429", NULL,
-	 "{'response': {'status_code': 429, 'body': {'error': {'message': 'Rate limit reached', "
-	 "'type': 'requests', 'param': null, 'code': 'rate_limit_exceeded'}, 'choices': "
-	 "'$DELETE'}}}",
-	 "{'result': {'type': 'errored', 'message': '$DELETE', 'error': {'type': 'error', 'error': "
-	 "{'type': 'rate_limit_error', 'message': 'Rate limit reached'}}}}",
-	 "artefactual#332: a status in the output file"},
+	{"status_429", NULL, STATUS_429, "artefactual#332: a status in the output file"},
 	{"error_200", NULL,
 	 "{'response': {'body': {'choices': '$DELETE', 'error': {'message': 'Provider returned "
 	 "error', 'code': 502}}}}",
@@ -174,6 +179,37 @@ static void make_array(struct buffer *file)
 	surround(file, "[", "]\n");
 }
 
+static struct weir_text id_of(struct weir_text line)
+{
+	static const char name[] = "\"custom_id\"";
+	const char *at = memmem(line.data, line.size, name, strlen(name));
+	const char *end = line.data + line.size;
+	at = at ? memchr(at + strlen(name), '"', (size_t)(end - at) - strlen(name)) : NULL;
+	const char *close = at ? memchr(at + 1, '"', (size_t)(end - at) - 1) : NULL;
+	return close ? (struct weir_text){at, (size_t)(close - at)} : (struct weir_text){"", 0};
+}
+
+/* Of two lines of one custom_id the second is behind all others. */
+static void move_twins(struct buffer *file)
+{
+	struct buffer out = BUFFER_INIT, late = BUFFER_INIT;
+	struct weir_text before = {"", 0};
+	for (size_t at = 0, n; at < file->size; at += n) {
+		const char *start = file->data + at;
+		const char *feed = memchr(start, '\n', file->size - at);
+		n = feed ? (size_t)(feed - start) + 1 : file->size - at;
+		struct weir_text id = id_of((struct weir_text){start, n});
+		bool twin = id.size > 0 && id.size == before.size &&
+			    memcmp(id.data, before.data, id.size) == 0;
+		buffer_add(twin ? &late : &out, start, n);
+		before = id;
+	}
+	buffer_add(&out, late.data, late.size);
+	buffer_release(&late);
+	buffer_release(file);
+	*file = out;
+}
+
 static const struct file_form {
 	const char *name;
 	void (*turn)(struct buffer *file);
@@ -187,6 +223,7 @@ static const struct file_form {
 	{"no_last_end", drop_end, "gateways"},
 	{"no_ends", end_nothing, "gateways"},
 	{"array", make_array, "gateways that write JSON for JSON lines"},
+	{"twins_last", move_twins, "gateways that try again what failed, at the end"},
 	{"rest", add_rest, "a file that is not whole"},
 	{"half", lose_half, "a file that is not whole"},
 	{"empty", lose_all, "a file that is not written yet"},
