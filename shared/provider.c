@@ -454,8 +454,10 @@ int provider_read_list(const struct model *m, const struct http_response *r,
 
 	*why = (struct reply){0};
 	root = object_of(m, r, why);
+	if (!root && (r->status == 405 || r->status == 501))
+		why->kind = REPLY_REFUSED;
 	if (!root)
-		return -1;
+		return refuse_absent(r, why);
 	json_array_foreach(json_object_get(root, "data"), i, entry)
 	{
 		struct remote_info info;

@@ -108,7 +108,8 @@ static const char sql_await_answers[] =
 
 /* The lock waits for somebody who is just writing the answer, and then finds no request. */
 static const char sql_sleep[] =
-	"WITH q AS (SELECT u.*, q.attempt FROM" KEYS_IN_ORDER " CROSS JOIN LATERAL (SELECT q.attempt"
+	"WITH q AS (SELECT u.*, q.attempt FROM" KEYS_IN_ORDER
+	" CROSS JOIN LATERAL (SELECT q.attempt"
 	"  FROM weir.requests q WHERE q.job_id = u.job_id AND q.stage = u.stage"
 	"   AND q.ordinal = u.ordinal LIMIT 1 FOR KEY SHARE) q)"
 	" INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"

@@ -128,7 +128,10 @@ void list_done(struct drive *d, const struct http_response *r)
 	struct reply why;
 	d->ahead_ms = provider_now_ms(r) - (d->sent_ms + d->silent_ms);
 	if (provider_read_list(d->model, r, consider, d, d->page, &why) < 0) {
-		drive_failed(d, &why);
+		if (why.kind == REPLY_REFUSED) /* it has no such list: nobody can tell */
+			found_nothing(d);
+		else
+			drive_failed(d, &why);
 		reply_release(&why);
 	} else if (*d->found && (*d->page == '\0' || d->found_apart_ms == 0 || d->all_seen)) {
 		adopt_found(d);

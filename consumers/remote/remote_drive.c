@@ -90,17 +90,22 @@ int64_t drive_interval_ms(const struct drive *d)
 static const char pause_row[] =
 	"UPDATE weir.remote_batches SET holder = NULL, held_until = NULL, polls = polls + 1,"
 	"  next_at = clock_timestamp() + $3 * interval '1 ms', error = $4,"
-	"  absent_at = CASE WHEN $5 THEN coalesce(absent_at, clock_timestamp()) END"
-	" WHERE id = $1 AND holder = $2";
+	"  absent_at = CASE $5 WHEN 0 THEN absent_at WHEN 1 THEN coalesce(absent_at, "
+	"clock_timestamp())"
+	"  END WHERE id = $1 AND holder = $2";
 
-static void rest_for(struct drive *d, int64_t for_ms, const struct weir_error *why, bool absent)
+/* A look that told nothing leaves it as it was. */
+enum presence { PRESENCE_UNKNOWN, PRESENCE_ABSENT, PRESENCE_THERE };
+
+static void rest_for(struct drive *d, int64_t for_ms, const struct weir_error *why,
+		     enum presence presence)
 {
 	struct remote *r = d->remote;
 	struct weir_error ignored;
 	struct params *p = drive_params(d);
 	params_big(p, for_ms);
 	params_string(p, why ? why->text : NULL);
-	params_bool(p, absent);
+	params_int(p, presence);
 	if (why && strcmp(why->code, REMOTE_NOT_YET) != 0)
 		log_event(LOG_WARN, "remote_batch_waits",
 			  "id=%lld step=%s code=%s error=\"%s\" for_ms=%lld", (long long)d->id,
@@ -112,8 +117,10 @@ static void rest_for(struct drive *d, int64_t for_ms, const struct weir_error *w
 
 void drive_pause(struct drive *d, int64_t for_ms, const struct weir_error *why)
 {
-	rest_for(d, for_ms, why, false);
+	rest_for(d, for_ms, why, PRESENCE_UNKNOWN);
 }
+
+void drive_await(struct drive *d) { rest_for(d, drive_interval_ms(d), NULL, PRESENCE_THERE); }
 
 bool drive_is_last_look(const struct drive *d)
 {
@@ -126,7 +133,7 @@ void drive_absent(struct drive *d, const struct weir_error *why)
 	if (drive_is_last_look(d))
 		drive_end_rest(d, why);
 	else
-		rest_for(d, drive_interval_ms(d), why, true);
+		rest_for(d, drive_interval_ms(d), why, PRESENCE_ABSENT);
 }
 
 void drive_failed(struct drive *d, const struct reply *why)
@@ -139,17 +146,27 @@ void drive_failed(struct drive *d, const struct reply *why)
 
 static const char stop_job[] = "SELECT weir.pause_job($1, $2)";
 
+void drive_stop_reason(const struct drive *d, const struct weir_error *why, struct weir_error *out)
+{
+	weir_fail(out, why->code, "ai_model %s: %s", d->model->name, why->text);
+}
+
+void drive_log_stop(const struct drive *d, const struct weir_error *reason)
+{
+	log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", d->job, reason->code,
+		  reason->text);
+}
+
 void drive_stop_job(struct drive *d, const struct weir_error *why)
 {
 	struct weir_error reason, err;
 	struct params *p = &d->remote->params;
-	weir_fail(&reason, why->code, "ai_model %s: %s", d->model->name, why->text);
+	drive_stop_reason(d, why, &reason);
 	params_reset(p);
 	params_string(p, d->job);
 	params_string(p, reason.text);
 	if (remote_do(d->remote, stop_job, NULL, &err) == 0)
-		log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", d->job,
-			  reason.code, reason.text);
+		drive_log_stop(d, &reason);
 }
 
 /* ---- the end ---- */
@@ -219,7 +236,8 @@ void drive_end_rest(struct drive *d, const struct weir_error *why)
 
 static const char repeat[] =
 	"UPDATE weir.remote_batches SET intent = gen_random_uuid(), state = 'intent',"
-	"  remote_id = NULL, sent_at = NULL, ended_at = NULL WHERE id = $1 AND holder = $2";
+	"  remote_id = NULL, sent_at = NULL, ended_at = NULL, cancel_at = NULL"
+	" WHERE id = $1 AND holder = $2";
 
 void drive_repeat(struct drive *d, int64_t for_ms, const struct weir_error *why)
 {
@@ -242,7 +260,8 @@ static const char divide[] =
 	" u AS (UPDATE weir.requests SET remote_batch = (SELECT id FROM b) WHERE ctid = ANY (ARRAY("
 	"   SELECT tid FROM r WHERE n <= (SELECT count(*) / 2 FROM r))))"
 	" UPDATE weir.remote_batches SET intent = gen_random_uuid(), state = 'intent',"
-	"  file_id = NULL, remote_id = NULL, sent_at = NULL, ended_at = NULL, polls = 0,"
+	"  file_id = NULL, remote_id = NULL, sent_at = NULL, ended_at = NULL, cancel_at = NULL,"
+	"  polls = 0,"
 	"  size = (SELECT count(*) - count(*) / 2 FROM r) WHERE id = $1 AND holder = $2";
 
 /* Most likely one of them is at fault: they are divided until it stands alone. */
@@ -321,10 +340,21 @@ void drive_go(struct drive *d, enum drive_step step)
 		drive_pause(d, drive_interval_ms(d), &why);
 }
 
+/* Requests leave an intent only when it ends. Whoever did that has died: some of them may be in
+ * another remote batch by now, and what was uploaded holds them all. */
+static void end_what_began_to_end(struct drive *d)
+{
+	struct weir_error why;
+	weir_fail(&why, "interrupted", "who ended it was interrupted");
+	drive_end(d, d->sent_before ? &ending_foreign : &ending_dropped, &why);
+}
+
 /* Where to go on with a remote batch that was just taken. */
 static void set_off(struct drive *d)
 {
-	if (d->intended && d->over && !d->sent_before)
+	if (d->intended && d->parted)
+		end_what_began_to_end(d);
+	else if (d->intended && d->over && !d->sent_before)
 		drive_end(d, &ending_dropped, NULL);
 	else if (d->intended && d->sent_before)
 		drive_go(d, DRIVE_LIST);
@@ -357,7 +387,8 @@ static const char take[] =
 	"  coalesce((extract(epoch FROM now() - b.absent_at) * 1000)::int8, -1),"
 	"  b.cancel_at IS NOT NULL,"
 	"  j.status = 'cancelled' OR j.completed_at IS NOT NULL,"
-	"  coalesce(b.sent_at < now() - weir.asked_for(), false)";
+	"  coalesce(b.sent_at < now() - weir.asked_for(), false),"
+	"  b.succeeded + b.errored + b.canceled + b.expired + b.missing > 0";
 
 static const char next_due[] =
 	"SELECT (extract(epoch FROM next_at - now()) * 1000)::int8 FROM weir.remote_batches"
@@ -394,6 +425,7 @@ static void read_row(struct drive *d, const PGresult *r, int i)
 	d->cancelled = ledger_bool(r, i, 14);
 	d->over = ledger_bool(r, i, 15);
 	d->late = ledger_bool(r, i, 16);
+	d->parted = ledger_bool(r, i, 17);
 	d->sent_before = d->sent_ms > 0;
 	d->info = info_unknown;
 }

@@ -19,6 +19,7 @@
 #define REMOTE_TRIES_MAX 3    /* remote batches that came back without a request's answer */
 #define REMOTE_APART_MS 1000  /* from one of these to the next, at least; four times that then */
 #define REMOTE_LOOKS 5	      /* at results that are not whole, at least */
+#define SEEN_SPARE 1000	      /* custom_ids in results, besides four times its requests */
 #define REMOTE_CHUNK 500      /* lines of results in one transaction */
 #define REMOTE_SKEW_MS 300000 /* how far times may be off that two clocks have told */
 #define REMOTE_LINE_EXTRA 192 /* bytes of a line besides the request's body; at least */
@@ -68,14 +69,20 @@ struct outgoing {
 
 /* Which lines of results have been seen, to find those that are of one custom_id. */
 struct seen {
-	size_t size, room; /* a power of two, or 0 */
+	size_t size, most; /* custom_ids; no more are taken in */
+	size_t room;	   /* a power of two, or 0 */
 	struct seen_line {
-		uint64_t id, content; /* hashes; id 0: free */
+		uint64_t id, content; /* hashes, of the first; id 0: free */
+		bool several;	      /* there are others */
 	} * lines;
 };
 
-/* What is known of the results when all of them have been read, once. */
+/* What is known of the results when all of them have been read, once. Good answers are stored as
+ * they are read; what else there is only when it is known that there are no more of them, which
+ * may stand at the end of the file: so where there is any, all is read once more. */
 struct reading {
+	bool others;		 /* the second time */
+	int64_t others_left;	 /* lines for that */
 	int64_t bad_lines;	 /* that say nothing, or not whose they are */
 	int64_t billed;		 /* requests that had an answer in them, so far */
 	struct weir_error fault; /* of the first of the bad lines */
@@ -101,6 +108,7 @@ struct outcome_row {
 struct outcomes {
 	size_t size;
 	struct buffer texts;
+	struct weir_error stop; /* of a line that says that none will succeed; code "": none did */
 	struct outcome_row rows[REMOTE_CHUNK];
 };
 
@@ -112,7 +120,6 @@ struct incoming {
 	bool foreign;
 	bool named;		 /* some line says whose it is */
 	struct buffer head;	 /* what it begins with */
-	struct weir_error stop;	 /* of a line that says that none will succeed; code "": none did */
 	struct weir_error error; /* why the reading was given up */
 	struct outcomes outcomes;
 };
@@ -146,6 +153,7 @@ struct drive {
 	int64_t absent_ms;			 /* -1: it is there */
 	bool intended, running, cancelled, over; /* its job has ended */
 	bool late;				 /* no provider works on it for so long */
+	bool parted;				 /* some of its requests have left it */
 	bool sent_before;			 /* and nobody knows what became of it */
 
 	struct buffer texts, head, tail; /* of the call */
@@ -232,6 +240,8 @@ void drive_failed(struct drive *d, const struct reply *why);
  */
 void drive_absent(struct drive *d, const struct weir_error *why);
 bool drive_is_last_look(const struct drive *d); /* of these */
+/* It is there, and has not ended: it is looked at again. */
+void drive_await(struct drive *d);
 /* Until the next look, longer from one to the next. */
 int64_t drive_interval_ms(const struct drive *d);
 /* What is left of it ends so, and then it is done. why may be NULL. */
@@ -244,6 +254,9 @@ void drive_repeat(struct drive *d, int64_t for_ms, const struct weir_error *why)
 /* One of its requests is not what the provider takes; one that is alone ends so. */
 void drive_divide(struct drive *d, const struct ending *alone, const struct weir_error *why);
 void drive_stop_job(struct drive *d, const struct weir_error *why);
+/* What the job will say, and a word of it in the log. */
+void drive_stop_reason(const struct drive *d, const struct weir_error *why, struct weir_error *out);
+void drive_log_stop(const struct drive *d, const struct weir_error *reason);
 /* drive_params(): the row's id and this process as $1 and $2; the caller adds what more there is,
  * and writes. -1: failed, or the lease is somebody else's by now. */
 struct params *drive_params(struct drive *d);
@@ -264,8 +277,9 @@ extern const char set_unsent[]; /* for drive_write(): its creation did not happe
 /* ---- remote_settle.c ---- */
 
 struct outcome_text outcome_add(struct outcomes *o, struct weir_text text);
-/* Stores them, and empties them: requests that leave the remote batch thereby are counted there.
- * One transaction; the same again changes nothing. */
+/* Stores them, and empties them: requests that leave the remote batch thereby are counted there,
+ * and o->stop pauses the job if any were freed. One transaction; the same again changes nothing.
+ * Without the lease nothing is said of requests that have no answer. */
 int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err) WEIR_MUST_CHECK;
 /* How many of them are requests of this remote batch, with those that have left it before; -1. */
 int64_t outcomes_of_ours(struct drive *d, const struct outcomes *o, struct weir_error *err);
@@ -276,10 +290,15 @@ int outcomes_of_rest(struct drive *d, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* ---- remote_twins.c: two lines of one custom_id ---- */
 
-enum sight { SIGHT_NEW, SIGHT_SAME, SIGHT_OTHER };
+enum sight { SIGHT_NEW, SIGHT_SAME, SIGHT_OTHER, SIGHT_TOO_MANY };
+struct sighting {
+	enum sight sight;
+	bool several; /* as far as is known */
+	uint64_t hash;
+};
 /* Whether there was a line of it before, with this content or with another. -1: out of memory. */
 int seen_add(struct seen *s, const char *custom_id, const struct reply *content,
-	     uint64_t *hash) WEIR_MUST_CHECK;
+	     struct sighting *out) WEIR_MUST_CHECK;
 void seen_release(struct seen *s);
 
 #endif

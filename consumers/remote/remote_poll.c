@@ -77,7 +77,7 @@ static void still_running(struct drive *d)
 {
 	struct weir_error why;
 	if (!d->late) {
-		drive_pause(d, drive_interval_ms(d), NULL);
+		drive_await(d);
 	} else if (!d->cancelled) {
 		drive_go(d, DRIVE_CANCEL);
 	} else {
@@ -96,7 +96,7 @@ static void none_done(struct drive *d)
 static void read_from(struct drive *d, enum drive_step step)
 {
 	seen_release(&d->read.seen);
-	d->read = (struct reading){0};
+	d->read = (struct reading){.seen = {.most = 4 * (size_t)d->size + SEEN_SPARE}};
 	drive_go(d, step);
 }
 

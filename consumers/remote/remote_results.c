@@ -56,19 +56,6 @@ static struct weir_error error_of(const struct drive *d, const struct reply *rep
 	return why;
 }
 
-/* Both rows of it, if the other is in this chunk, too. */
-static void note_twins(struct drive *d, struct outcome_row *row)
-{
-	struct outcomes *o = &d->in->outcomes;
-	for (size_t i = 0; i < o->size; i++)
-		if (strcmp(o->rows[i].custom_id, row->custom_id) == 0)
-			o->rows[i].twin = !o->rows[i].answer.absent;
-	log_event(LOG_WARN, "two_result_lines",
-		  "id=%lld remote_id=%s custom_id=%s text=\"its results have lines of it that "
-		  "differ: the first good one counts, and what others cost is an extra_answer\"",
-		  (long long)d->id, d->remote_id, row->custom_id);
-}
-
 static void add_reply(struct drive *d, struct outcome_row *row, const char *call_id,
 		      const struct reply *reply, const char *mark)
 {
@@ -90,12 +77,12 @@ static void add_reply(struct drive *d, struct outcome_row *row, const char *call
 	add_texts(&d->in->outcomes, row, answered && *reply->id ? id : call_id,
 		  answered ? text : (struct weir_text){NULL, 0}, why.code, why.text);
 	if (reply->kind == REPLY_STOP)
-		d->in->stop = reply->error;
+		d->in->outcomes.stop = reply->error;
 }
 
 /* mark: what tells the call's id from that of a line before; "" mostly. */
-static void add_outcome(struct drive *d, const char *custom_id, enum line_kind kind,
-			const struct reply *reply, const char *mark)
+static struct outcome_row *add_outcome(struct drive *d, const char *custom_id, enum line_kind kind,
+				       const struct reply *reply, const char *mark)
 {
 	static const struct weir_text none = {NULL, 0};
 	struct outcomes *o = &d->in->outcomes;
@@ -115,14 +102,7 @@ static void add_outcome(struct drive *d, const char *custom_id, enum line_kind k
 		add_texts(o, row, call_id, none, "batch_canceled",
 			  "the remote batch was cancelled before its turn came");
 	}
-	if (*mark)
-		note_twins(d, row);
-}
-
-static void set_unread(struct outcomes *o)
-{
-	o->rows[o->size - 1].lot = LOT_UNREAD;
-	o->rows[o->size - 1].tally = TALLY_MISSING;
+	return row;
 }
 
 static void note_bad_line(struct drive *d, const char *text)
@@ -175,21 +155,50 @@ static struct weir_text bare(struct weir_text line)
 	return line;
 }
 
+static bool is_good(enum line_kind kind, const struct reply *reply)
+{
+	return kind == LINE_REPLY && reply->kind == REPLY_ANSWER && !*reply->error.code;
+}
+
+static void tell_twin(const struct drive *d, const char *custom_id)
+{
+	log_event(LOG_WARN, "two_result_lines",
+		  "id=%lld remote_id=%s custom_id=%s text=\"its results have lines of it that "
+		  "differ: the first good one counts, and what others cost is an extra_answer\"",
+		  (long long)d->id, d->remote_id, custom_id);
+}
+
+/* Whether a line is to be stored at this reading. */
+static bool is_due(struct drive *d, bool good, enum sight sight)
+{
+	if (d->read.others)
+		return !good;
+	if (!good && sight != SIGHT_SAME)
+		d->read.others_left++;
+	return good && sight != SIGHT_SAME;
+}
+
 static int keep(struct drive *d, const char *custom_id, enum line_kind kind,
 		const struct reply *reply)
 {
-	uint64_t content;
+	struct sighting seen;
 	char mark[24] = "";
 	const struct reply of_kind = {.kind = (enum reply_kind)(REPLY_STOP + 1 + (int)kind)};
-	int sight =
-		seen_add(&d->read.seen, custom_id, kind == LINE_REPLY ? reply : &of_kind, &content);
-	if (sight < 0)
+	if (seen_add(&d->read.seen, custom_id, kind == LINE_REPLY ? reply : &of_kind, &seen) < 0)
 		return weir_fail_memory(&d->in->error);
-	if (sight == SIGHT_SAME)
+	if (seen.sight == SIGHT_TOO_MANY) {
+		note_bad_line(d, "there are far more lines than requests");
 		return 0;
-	if (sight == SIGHT_OTHER)
-		snprintf(mark, sizeof mark, "/%016" PRIx64, content);
-	add_outcome(d, custom_id, kind, reply, mark);
+	}
+	if (seen.sight == SIGHT_OTHER) {
+		snprintf(mark, sizeof mark, "/%016" PRIx64, seen.hash);
+		if (!d->read.others)
+			tell_twin(d, custom_id);
+	}
+	if (!is_due(d, is_good(kind, reply), seen.sight))
+		return 0;
+	struct outcome_row *row = add_outcome(d, custom_id, kind, reply, mark);
+	row->twin = seen.several && !row->answer.absent;
 	return 0;
 }
 
@@ -205,8 +214,13 @@ static int keep_unread(struct drive *d, const char *custom_id, const struct weir
 	d->in->named = true;
 	if (!drive_is_last_look(d))
 		return 0;
-	add_outcome(d, custom_id, LINE_REPLY, &reply, "");
-	set_unread(&d->in->outcomes);
+	if (!d->read.others) {
+		d->read.others_left++;
+		return 0;
+	}
+	struct outcome_row *row = add_outcome(d, custom_id, LINE_REPLY, &reply, "");
+	row->lot = LOT_UNREAD;
+	row->tally = TALLY_MISSING;
 	return 0;
 }
 
@@ -313,7 +327,7 @@ static void not_read(struct drive *d, const struct http_response *r)
 		drive_pause(d, drive_interval_ms(d), &d->in->error);
 	else if (provider_read_batch(d->model, r, &ignored, &why) == 0)
 		drive_pause(d, drive_interval_ms(d), NULL);
-	else if (r->status == 404 && why.kind == REPLY_REFUSED) /* they are kept for a month */
+	else if (d->late || (r->status == 404 && why.kind == REPLY_REFUSED)) /* kept for a month */
 		drive_absent(d, &why.error);
 	else
 		drive_failed(d, &why);
@@ -325,7 +339,7 @@ static void not_read(struct drive *d, const struct http_response *r)
 static bool is_short(const struct drive *d, int64_t left)
 {
 	int64_t lines = d->info.lines >= 0 ? d->info.lines : d->cancelled ? 0 : d->size;
-	return left > 0 && (d->read.bad_lines > 0 || d->size - left < lines);
+	return left > 0 && (d->read.bad_lines > 0 || (int64_t)d->read.seen.size < lines);
 }
 
 static void explain_rest(const struct drive *d, int64_t left, struct weir_error *out)
@@ -337,9 +351,17 @@ static void explain_rest(const struct drive *d, int64_t left, struct weir_error 
 			 (long long)d->info.completed);
 	if (d->read.bad_lines == 0)
 		fault = "there is no line of it";
+	int64_t others = d->read.others ? 0 : d->read.others_left;
+	int64_t read = left > others ? d->size - left + others : d->size;
 	weir_fail(out, "not_whole",
 		  "results of %lld of %d requests could be read, and the provider %s: %s",
-		  (long long)(d->size - left), (int)d->size, said, fault);
+		  (long long)read, (int)d->size, said, fault);
+}
+
+static void read_others(struct drive *d)
+{
+	d->read.others = true;
+	drive_go(d, *d->info.results_url ? DRIVE_RESULTS : DRIVE_ERRORS);
 }
 
 static void all_read(struct drive *d)
@@ -351,17 +373,16 @@ static void all_read(struct drive *d)
 		return;
 	}
 	explain_rest(d, left, &why);
-	if (is_short(d, left))
+	if (is_short(d, left) && !drive_is_last_look(d))
 		drive_absent(d, &why);
+	else if (!d->read.others && d->read.others_left > 0)
+		read_others(d);
 	else
 		drive_end_rest(d, left > 0 ? &why : NULL);
 }
 
 static void read_whole(struct drive *d)
 {
-	struct weir_error stop = d->in->stop;
-	if (*stop.code)
-		drive_stop_job(d, &stop);
 	failpoint("remote_read");
 	if (d->step == DRIVE_RESULTS && *d->info.errors_url)
 		drive_go(d, DRIVE_ERRORS);

@@ -269,18 +269,31 @@ int create_begin(struct drive *d, struct http_request *q, struct weir_error *err
 	return rc < 0 ? -1 : note_sending(d, err);
 }
 
-/* Whoever has the lease by now: we know it. */
+/* Whoever has the lease by now: we know it. Unless it was given up meanwhile. */
 static const char set_remote[] =
-	"UPDATE weir.remote_batches SET remote_id = $2, state = 'running', polls = 0, error = NULL"
-	" WHERE id = $1 AND state = 'intent'";
+	"UPDATE weir.remote_batches SET remote_id = $2, polls = 0,"
+	"  state = CASE state WHEN 'intent' THEN 'running' ELSE state END,"
+	"  error = CASE state WHEN 'intent' THEN NULL ELSE error END"
+	" WHERE id = $1 AND intent = $3::uuid AND (state = 'intent' OR remote_id = $2)";
 
 static int keep_created(struct drive *d, struct weir_error *err)
 {
 	struct params *p = &d->remote->params;
+	int64_t rows = 0;
 	params_reset(p);
 	params_big(p, d->id);
 	params_string(p, d->info.id);
-	return remote_do(d->remote, set_remote, NULL, err);
+	params_string(p, d->intent);
+	if (remote_do(d->remote, set_remote, &rows, err) < 0)
+		return -1;
+	if (rows == 0)
+		log_event(
+			LOG_ERROR, "remote_batch_orphaned",
+			"id=%lld remote_id=%s text=\"its creation was answered after it had been "
+			"given up and made again: nobody reads its results, and it may be billed; "
+			"cancel it at the provider\"",
+			(long long)d->id, d->info.id);
+	return rows > 0 ? 0 : weir_fail(err, "too_late", "it was made again meanwhile");
 }
 
 /* What cannot be kept may have been given to another at the same moment. Else it will be found. */

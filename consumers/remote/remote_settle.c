@@ -36,6 +36,11 @@ static const char lock[] =
 	" CROSS JOIN LATERAL (SELECT FROM weir.requests r WHERE r.job_id = $1 AND r.stage = $2"
 	"  AND r.ordinal = i.ordinal AND r.remote_batch = $3 LIMIT 1 FOR UPDATE) r";
 
+/* Nobody takes the remote batch over while this goes on. Who has lost it may add answers, but not
+ * say that there are none. */
+static const char keep_lease[] =
+	"SELECT FROM weir.remote_batches WHERE id = $3 AND holder = $7 FOR NO KEY UPDATE";
+
 /* lot 0 is open, 1 ended, 2 free, 3 unread; tally 4 is missing. A good answer to an item that has
  * one is extra, and was paid for as well. */
 #define ROW_KEYS "job_id, stage, ordinal, call_id, attempt, ai_model, remote_batch, answer"
@@ -60,7 +65,9 @@ static const char answer[] = ROWS_OF_U
 	"   u.lot = 1 OR r.tries + 1 >= $7 AS ends,"
 	"   r.tries + 1 >= $7 AND (u.lot = 3 OR (u.lot = 0 AND u.tally = 4)) AS lost"
 	"  FROM u" REQUESTS_OF_U
-	"   AND (u.lot IN (1, 3) OR (u.lot = 0 AND r.tries + 1 >= $7)) LIMIT 1) r"
+	"   AND (u.lot = 1 OR ((u.lot = 3 OR (u.lot = 0 AND r.tries + 1 >= $7))"
+	"    AND EXISTS (SELECT FROM weir.remote_batches b WHERE b.id = $3 AND b.holder = $22)))"
+	"   LIMIT 1) r"
 	"  ORDER BY i.ordinal, u.error_class IS NOT NULL, u.n),"
 	" k AS MATERIALIZED (SELECT * FROM l WHERE ends),"
 	" g AS (INSERT INTO weir.answers (" ROW_KEYS ", " ROW_COUNTS ")"
@@ -108,7 +115,7 @@ static const char reopen[] =
 		       " + least($8 * power(4, tries), $9) * interval '1 ms'" REOPEN_WHERE;
 static const char set_free[] = REOPEN("2") REOPEN_WHERE;
 
-/* Last, for the order of locks. */
+/* Behind all others, for the order of locks. */
 static const char wake[] =
 	"SELECT weir.wake_items($1, $2, array_agg(i.ordinal)) FROM unnest($4::text[]) AS "
 	"u(custom_id)"
@@ -119,9 +126,19 @@ static const char wake[] =
 	"   AND (NOT a.spent OR a.error_class = 'extra_answer') LIMIT 1) a"
 	" HAVING count(*) > 0";
 
+/* Last. Lines that are read again pause nothing: an operator may have resumed the job since. */
+static const char stop_job[] =
+	"SELECT weir.pause_job($1, $10) FROM (SELECT FROM unnest($4::text[], $5::int4[])"
+	"   AS u(custom_id, lot)"
+	"  CROSS JOIN LATERAL (SELECT i.ordinal FROM weir.items i WHERE i.custom_id = u.custom_id"
+	"   AND i.job_id = $1 AND i.stage = $2 LIMIT 1) i"
+	"  CROSS JOIN LATERAL (SELECT FROM weir.requests r WHERE r.job_id = $1 AND r.stage = $2"
+	"   AND r.ordinal = i.ordinal AND r.remote_batch IS NULL AND r.asked_at >= now() LIMIT 1) r"
+	"  WHERE u.lot = 2 LIMIT 1) freed";
+
 /* What of it was ours before, and requests of ours that these lines are of. */
 static const char count_ours[] =
-	"SELECT (SELECT succeeded + errored + canceled + expired + missing FROM weir.remote_batches"
+	"SELECT (SELECT succeeded + errored + canceled + expired FROM weir.remote_batches"
 	"  WHERE id = $3) + (SELECT count(*) FROM unnest($4::text[]) AS u(custom_id)" REQUESTS_OF_U
 	" LIMIT 1) r)";
 
@@ -193,6 +210,7 @@ static void set_answers(struct params *p, const struct drive *d, const struct ou
 	ADD_COLUMN(p, o, TYPE_TEXT, params_add_text, text_of(o, &row->error));
 	ADD_COLUMN(p, o, TYPE_INT4, params_add_int, row->again);
 	add_usage(p, d->model, o);
+	params_string(p, d->remote->plan.holder);
 }
 
 /* ---- storing ---- */
@@ -213,23 +231,34 @@ static bool has_lot(const struct outcomes *o, enum request_lot lot)
 	return false;
 }
 
+static void set_all_keys(struct drive *d, const struct outcomes *o, const struct weir_error *stop)
+{
+	struct params *p = &d->remote->keys;
+	int64_t least = d->model->batch.poll_least_ms, most = d->model->batch.poll_most_ms;
+	set_keys(p, d, o);
+	params_string(p, d->remote->plan.holder);
+	least = least > REMOTE_APART_MS ? least : REMOTE_APART_MS;
+	params_big(p, least);
+	params_big(p, most > 4 * least ? most : 4 * least);
+	params_string(p, stop->text);
+}
+
 int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err)
 {
 	struct remote *r = d->remote;
-	struct remote_statement all[6];
+	struct remote_statement all[8];
+	struct weir_error stop;
+	PGresult *last = NULL;
 	size_t n = 0;
 	if (o->size == 0)
 		return 0;
 	if (buffer_failed(&o->texts))
 		return weir_fail_memory(err);
+	drive_stop_reason(d, &o->stop, &stop);
 	set_answers(&r->params, d, o);
-	set_keys(&r->keys, d, o);
-	params_string(&r->keys, r->plan.holder);
-	int64_t least = d->model->batch.poll_least_ms, most = d->model->batch.poll_most_ms;
-	least = least > REMOTE_APART_MS ? least : REMOTE_APART_MS;
-	params_big(&r->keys, least);
-	params_big(&r->keys, most > 4 * least ? most : 4 * least);
+	set_all_keys(d, o, &stop);
 	all[n++] = (struct remote_statement){lock, &r->keys};
+	all[n++] = (struct remote_statement){keep_lease, &r->keys};
 	all[n++] = (struct remote_statement){answer, &r->params};
 	if (has_twins(o))
 		all[n++] = (struct remote_statement){add_extra, &r->params};
@@ -238,10 +267,16 @@ int outcomes_store(struct drive *d, struct outcomes *o, struct weir_error *err)
 	if (has_lot(o, LOT_FREE))
 		all[n++] = (struct remote_statement){set_free, &r->keys};
 	all[n++] = (struct remote_statement){wake, &r->keys};
-	if (remote_together(r, all, n, NULL, err) < 0)
+	if (*o->stop.code)
+		all[n++] = (struct remote_statement){stop_job, &r->keys};
+	if (remote_together(r, all, n, &last, err) < 0)
 		return -1;
+	if (*o->stop.code && PQntuples(last) > 0)
+		drive_log_stop(d, &stop);
+	PQclear(last);
 	failpoint("remote_answers_stored");
 	o->size = 0;
+	o->stop.code[0] = '\0';
 	buffer_reset(&o->texts);
 	return 0;
 }
@@ -280,7 +315,8 @@ int outcomes_left(struct drive *d, int64_t *left, struct weir_error *err)
 }
 
 static const char read_rest[] =
-	"SELECT custom_id FROM weir.requests WHERE remote_batch = $1 ORDER BY ordinal LIMIT $2";
+	"SELECT custom_id FROM weir.requests WHERE remote_batch = $1 AND EXISTS (SELECT FROM"
+	"  weir.remote_batches WHERE id = $1 AND holder = $3) ORDER BY ordinal LIMIT $2";
 
 /* What may have been answered is an answer that nobody has seen. */
 static void add_rest(const struct drive *d, struct outcomes *o, struct weir_text custom_id)
@@ -313,6 +349,7 @@ int outcomes_of_rest(struct drive *d, struct weir_error *err)
 	params_reset(&d->remote->params);
 	params_big(&d->remote->params, d->id);
 	params_int(&d->remote->params, REMOTE_CHUNK);
+	params_string(&d->remote->params, d->remote->plan.holder);
 	if (remote_query(d->remote, read_rest, &r, err) == 0) {
 		int n = PQntuples(r);
 		for (int i = 0; i < n; i++)

@@ -43,7 +43,8 @@ static struct seen_line *place_of(const struct seen *s, uint64_t id)
 
 static int grow(struct seen *s)
 {
-	struct seen more = {.size = s->size, .room = s->room ? 2 * s->room : ROOM_LEAST};
+	struct seen more = *s;
+	more.room = s->room ? 2 * s->room : ROOM_LEAST;
 	more.lines = calloc(more.room, sizeof *more.lines);
 	if (!more.lines)
 		return -1;
@@ -55,19 +56,28 @@ static int grow(struct seen *s)
 	return 0;
 }
 
-int seen_add(struct seen *s, const char *custom_id, const struct reply *content, uint64_t *hash)
+int seen_add(struct seen *s, const char *custom_id, const struct reply *content,
+	     struct sighting *out)
 {
 	uint64_t id = hash_of((struct weir_text){custom_id, strlen(custom_id)},
 			      (struct weir_text){"", 0});
-	*hash = content_of(content);
+	*out = (struct sighting){.hash = content_of(content)};
 	if (2 * s->size >= s->room && grow(s) < 0)
 		return -1;
 	struct seen_line *line = place_of(s, id);
-	if (line->id != 0)
-		return line->content == *hash ? SIGHT_SAME : SIGHT_OTHER;
-	*line = (struct seen_line){id, *hash};
-	s->size++;
-	return SIGHT_NEW;
+	if (line->id != 0) {
+		out->sight = line->content == out->hash ? SIGHT_SAME : SIGHT_OTHER;
+		line->several = line->several || out->sight == SIGHT_OTHER;
+	} else if (s->size >= s->most) {
+		out->sight = SIGHT_TOO_MANY;
+		return 0;
+	} else {
+		out->sight = SIGHT_NEW;
+		*line = (struct seen_line){id, out->hash, false};
+		s->size++;
+	}
+	out->several = line->several;
+	return 0;
 }
 
 void seen_release(struct seen *s)

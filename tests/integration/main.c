@@ -37,6 +37,7 @@
 	X(asks_crash) \
 	X(purge) \
 	X(remote) \
+	X(remote_results) \
 	X(content) \
 	X(idea) \
 	X(invoice) \

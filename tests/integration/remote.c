@@ -148,6 +148,11 @@ void remote_check_paid_once(const char *job, int n)
 	EXPECT_INT(remote_check_log(job, n), n);
 }
 
+void remote_expect_text(const char *seen, const char *wanted)
+{
+	EXPECT(strcmp(seen, wanted) == 0, "\"%s\", not \"%s\"", seen, wanted);
+}
+
 void remote_expect_answer(int item, const char *wanted)
 {
 	const char *seen = sql_text("SELECT concat_ws(' ', coalesce(error_class, 'good'), again)"

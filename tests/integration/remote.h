@@ -23,6 +23,8 @@ bool remote_await_done(const char *job);
 /* n items have an answer. unread: those of which nothing is known but that they may have been
  * answered. */
 void remote_expect_rows(const char *job, int n, int unread);
+/* seen: as sql_text() gives it. */
+void remote_expect_text(const char *seen, const char *wanted);
 /* wanted: the class of its answer, or "good", and whether asking again may help: "bad_answer t". */
 void remote_expect_answer(int item, const char *wanted);
 /* wanted: "succeeded errored canceled expired missing" of all of the job's remote batches. */

@@ -340,7 +340,7 @@ static bool is_stopped(const struct process *p)
 }
 
 /* The same, and they are just being written: it has asked before, does not know that it was told
- * so, and asks again while the requests go. */
+ * so, and asks again while the requests go. Every other has no answer, and will have none. */
 static void asks_no_more_while_answered(void)
 {
 	job_submit(asked_job("same", "ai_model=claude-batch", 20));
@@ -354,15 +354,16 @@ static void asks_no_more_while_answered(void)
 		 " 'claude-batch', 'idea', '{}', 1 FROM weir.items");
 	sql_text("BEGIN");
 	sql_text("INSERT INTO weir.answers (job_id, stage, ordinal, call_id, attempt, ai_model,"
-		 " answer) SELECT job_id, stage, ordinal, 'c' || ordinal, 0, 'claude-batch',"
-		 " '{\"title\": \"known\", \"score\": 0}' FROM weir.items");
+		 " answer, error_class, error) SELECT job_id, stage, ordinal, 'c' || ordinal, 0,"
+		 " 'claude-batch', '{\"title\": \"known\", \"score\": 0}',"
+		 " CASE ordinal %% 2 WHEN 1 THEN 'lost' END, 'no answer' FROM weir.items");
 	sql_text("DELETE FROM weir.requests");
 	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
 		 " SELECT job_id, stage, ordinal, 0, now() FROM weir.items");
 	kill(p->pid, SIGCONT);
 	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted");
 	sql_text("COMMIT");
-	await(PATIENCE_MS, "SELECT success_count = 20 FROM batch_jobs WHERE job_id = 'same'");
+	await(PATIENCE_MS, "SELECT success_count = 10 AND failure_count = 10 FROM batch_jobs");
 	EXPECT_INT(fake_count("billed"), 0);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 0);
 }
@@ -447,6 +448,46 @@ static void stops_for_bills(void)
 		sql_text("SELECT weir.resume_job('broke')");
 		remote_await_done("broke");
 		EXPECT_INT(remote_check_log("broke", 20), 20);
+		stop(p);
+	}
+}
+
+/* Somebody who dies while requests are freed: what was uploaded holds those that are in another
+ * batch by then. */
+static void is_killed_as_it_stops(void)
+{
+	fake_script("{'rules': [{'match': {'path': '%s', 'method': 'POST', 'times': 1},"
+		    " 'do': {'status': 401}}]}",
+		    remote_create_path[1]);
+	remote_ask("halfway", "gpt-batch", 1200);
+	struct process *p = remote_drive("remote_answers_stored");
+	EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.requests WHERE remote_batch IS NULL"), 500);
+	sql_text("SELECT weir.resume_job('halfway')");
+	sql_text("UPDATE weir.remote_batches SET held_until = now()");
+	p = remote_drive(NULL);
+	remote_check_paid_once("halfway", 1200);
+	stop(p);
+}
+
+/* Whoever reads the lines again does not pause the job again. */
+static void is_resumed_as_it_stops(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': 'line', 'times': 600},"
+			    " 'do': {'line': 'errored', 'status': 400, " BROKE "}}]}");
+		remote_ask("broke", MODEL, 600);
+		struct process *p = remote_drive("remote_answers_stored:2");
+		EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+		remote_expect_text(sql_text("SELECT status FROM weir.jobs"), "paused");
+		sql_text("SELECT weir.resume_job('broke')");
+		sql_text("UPDATE weir.remote_batches SET held_until = now()");
+		p = remote_drive(NULL);
+		remote_await_done("broke");
+		remote_expect_text(sql_text("SELECT status FROM weir.jobs"), "running");
+		EXPECT_INT(remote_check_log("broke", 600), 600);
 		stop(p);
 	}
 }
@@ -584,6 +625,8 @@ void add_remote_suite(void)
 	CU_add_test(s, "a cancelled job's batch is cancelled, its requests are gone", cancels);
 	CU_add_test(s, "a bill pauses the job", stops_for_bills);
 	CU_add_test(s, "a bill that lines tell of pauses the job", stops_for_bills_of_lines);
+	CU_add_test(s, "a bill, and who frees the requests dies", is_killed_as_it_stops);
+	CU_add_test(s, "a bill, and the job is resumed as lines are read", is_resumed_as_it_stops);
 	CU_add_test(s, "limits are waited for", waits_when_told);
 	CU_add_test(s, "a batch too many is made again", makes_a_limited_batch_again);
 	CU_add_test(s, "a request that is not taken is found among the others",

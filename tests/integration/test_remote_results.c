@@ -307,20 +307,21 @@ static void reads_odd_lines(void)
 /* Both were paid for; the first one counts. */
 static void keeps_both_of_two(void)
 {
+	static const char script[] =
+		"{'rules': [" LINE("0", "",
+				   "'line_form': 'twice_other', 'answer': 'A', "
+				   "'draft': 'B'") "," LINE("1", "",
+							    "'line_form': "
+							    "'twice_other_first', "
+							    "'answer': 'A', 'draft': "
+							    "'B'") "," LINE("2", "",
+									    "'line_"
+									    "form': "
+									    "'twice'") "]}";
 	BOTH
 	{
 		fake_clean();
-		fake_script("{'rules': [" LINE(
-			"0", "",
-			"'line_form': 'twice_other', 'answer': 'A', "
-			"'draft': 'B'") "," LINE("1", "",
-						 "'line_form': "
-						 "'twice_other_first', "
-						 "'answer': 'A', 'draft': "
-						 "'B'") "," LINE("2", "",
-								 "'line_"
-								 "form': "
-								 "'twice'") "]}");
+		fake_script(script);
 		remote_ask("two", MODEL, 4);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("two");
@@ -334,6 +335,41 @@ static void keeps_both_of_two(void)
 				   2);
 		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"), 4);
 		EXPECT_PART(log_of(p), "two_result_lines");
+		stop(p);
+	}
+}
+
+/* They are more lines apart than are stored at a time: what failed was tried again at the end. The
+ * last of the items are the first of the lines. */
+static void takes_the_good_one_of_two(void)
+{
+	static const char script[] =
+		"{'batch': {'file_form': 'twins_last'}, 'rules': ["
+		"{'match': {'custom_id': 'item_01199'}, 'do': {'line_form': 'twice_429_first'}},"
+		"{'match': {'custom_id': 'item_01198'}, 'do': {'line_form': 'twice_cut_first',"
+		" 'answer': 'A', 'draft': 'B'}},"
+		"{'match': {'custom_id': 'item_01197'}, 'do': {'line_form': 'twice_other',"
+		" 'answer': 'A', 'draft': 'B'}}]}";
+	BOTH
+	{
+		fake_clean();
+		fake_script(script);
+		remote_ask("apart", MODEL, 1200);
+		struct process *p = remote_drive(NULL);
+		remote_await_done("apart");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers WHERE error_class IS NULL"),
+			   1200);
+		remote_expect_text(
+			sql_text("SELECT string_agg(answer, ' ' ORDER BY ordinal) FROM weir.answers"
+				 " WHERE error_class IS NULL AND ordinal IN (1197, 1198)"),
+			"A B");
+		remote_expect_text(
+			sql_text("SELECT string_agg(concat_ws(' ', ordinal, error_class, answer,"
+				 " spent), ', ' ORDER BY ordinal) FROM weir.answers"
+				 " WHERE error_class IS NOT NULL AND cost > 0"),
+			"1197 extra_answer B t, 1198 extra_answer A t");
+		EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 1202);
 		stop(p);
 	}
 }
@@ -534,6 +570,7 @@ void add_remote_results_suite(void)
 	CU_add_test(s, "what could not be read is told, its cost unknown", tells_what_was_not_read);
 	CU_add_test(s, "odd lines are read, or told", reads_odd_lines);
 	CU_add_test(s, "of two lines that differ both are kept", keeps_both_of_two);
+	CU_add_test(s, "the good one of two counts, wherever it stands", takes_the_good_one_of_two);
 	CU_add_test(s, "an id that is another's is refused", refuses_an_id_that_is_used);
 	CU_add_test(s, "an id comes again, and is new or not", takes_an_id_again_if_it_is_new);
 	CU_add_test(s, "one batch holds up none of others", lets_others_pass);

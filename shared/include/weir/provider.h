@@ -134,7 +134,8 @@ int provider_read_file(const struct http_response *r, char id[PROVIDER_ID_MAX + 
 		       struct reply *why) WEIR_MUST_CHECK;
 int provider_read_batch(const struct model *m, const struct http_response *r,
 			struct remote_info *out, struct reply *why) WEIR_MUST_CHECK;
-/* A page of the list: calls each() for every batch on it; *next is "" on the last page. */
+/* A page of the list: calls each() for every batch on it; *next is "" on the last page. REFUSED: it
+ * has no such list. */
 int provider_read_list(const struct model *m, const struct http_response *r,
 		       void (*each)(void *owner, const struct remote_info *info), void *owner,
 		       char next[PROVIDER_ID_MAX + 1], struct reply *why) WEIR_MUST_CHECK;
