@@ -511,18 +511,19 @@ BEGIN
 	                 ORDER BY l.ordinality)
 	  INTO matches
 	  FROM unnest(lines) WITH ORDINALITY AS l
-	 CROSS JOIN LATERAL (SELECT weir.item_number(l.item_number) AS item_number OFFSET 0) g
 	  LEFT JOIN LATERAL (SELECT w.vendor_id FROM weir.vendors w
 	        WHERE w.user_id = l.user_id AND w.vendor_key = l.vendor_key LIMIT 1) v ON true
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
 	         FROM weir.vendor_item_mappings m
-	        WHERE m.vendor_id = v.vendor_id AND m.item_number = g.item_number
+	        WHERE m.vendor_id = v.vendor_id AND m.item_number = l.item_number
 	          AND m.base_unit = l.base_unit AND m.item_number <> ''
 	          AND m.description = l.description LIMIT 1) e ON true -- of one key there is one
+	  -- Most lines are known by then. What their numbers are need not be asked.
+	  LEFT JOIN LATERAL (SELECT weir.item_number(l.item_number) AS item_number
+	        WHERE e.mapping_id IS NULL OFFSET 0) g ON true
 	  -- The same number, other words. One on the lines of more than twenty things is none of a thing.
 	  LEFT JOIN LATERAL (SELECT m.mapping_id, m.item_id, m.needs_review
-	         FROM (SELECT weir.item_key(l.description) AS key
-	                WHERE e.mapping_id IS NULL AND g.item_number <> '' OFFSET 0) q
+	         FROM (SELECT weir.item_key(l.description) AS key WHERE g.item_number <> '' OFFSET 0) q
 	        CROSS JOIN LATERAL (SELECT k.* FROM weir.vendor_item_mappings k
 	                WHERE k.vendor_id = v.vendor_id AND k.item_number = g.item_number
 	                  AND k.base_unit = l.base_unit AND k.item_number <> ''
@@ -567,7 +568,7 @@ $$;
 
 -- What a line may be, of the items that are similar to it: the item, how it was found and why that is
 -- in doubt, and the candidates, of which there are always some when there is doubt.
-CREATE FUNCTION weir.find_similar(l weir.invoice_line, vendor bigint, number text,
+CREATE FUNCTION weir.find_similar(l weir.invoice_line, key text, vendor bigint, number text,
                                   OUT item_id bigint, OUT match text, OUT similarity real,
                                   OUT reason text, OUT candidates json)
 LANGUAGE plpgsql AS $$
@@ -578,9 +579,8 @@ DECLARE
 	found json[] := '{}';
 BEGIN
 	FOR s IN SELECT c.*, w.*, weir.has_other_number(vendor, c.item_id, number) AS is_other
-	           FROM weir.similar_items(l.user_id, l.base_unit, weir.item_key(l.description),
-	                                   l.fuzzy_review) AS c
-	          CROSS JOIN LATERAL weir.compare_keys(c.item_key, weir.item_key(l.description)) AS w
+	           FROM weir.similar_items(l.user_id, l.base_unit, key, l.fuzzy_review) AS c
+	          CROSS JOIN LATERAL weir.compare_keys(c.item_key, key) AS w
 	LOOP
 		found := found || json_build_object('item_id', s.item_id, 'description', s.description,
 		                                    'similarity', s.similarity);
@@ -636,7 +636,7 @@ BEGIN
 	IF m.item_id IS NULL THEN
 		SELECT f.item_id, f.match, f.similarity, f.reason, f.candidates
 		  INTO m.item_id, m.match, m.similarity, m.reason, m.candidates
-		  FROM weir.find_similar(l, vendor, number) AS f;
+		  FROM weir.find_similar(l, key, vendor, number) AS f;
 	ELSIF m.reason IS NULL AND weir.has_other_number(vendor, m.item_id, number) THEN
 		m.reason := 'the vendor has another number for this';
 	END IF;

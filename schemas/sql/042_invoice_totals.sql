@@ -198,7 +198,7 @@ $$;
 
 CREATE FUNCTION weir.read_heads(pos integer[], user_id text[], invoice_id text[], invoice text[],
                                 lines weir.invoice_line[], charges weir.invoice_charge[])
-RETURNS weir.invoice_head[] LANGUAGE sql AS $$
+RETURNS weir.invoice_head[] LANGUAGE sql SET enable_hashjoin = on AS $$
 SELECT array_agg(ROW(u.pos, u.user_id, u.invoice_id, i.vendor_name, weir.text_key(i.vendor_name), NULL,
                      i.invoice_number, i.invoice_date, i.currency, i.places, i.invoice_total,
                      coalesce(c.credit, false), coalesce(i.refuse_duplicates, false), NULL,
@@ -587,8 +587,8 @@ a AS (
 	  FROM unnest(heads) h
 	  LEFT JOIN s ON s.pos = h.pos
 	  LEFT JOIN c ON c.pos = h.pos
-	  LEFT JOIN LATERAL weir.invoice_sum(h.user_id, h.invoice_id, h.places) b
-	         ON h.total IS NOT NULL
+	  LEFT JOIN LATERAL (SELECT s.* FROM weir.invoice_sum(h.user_id, h.invoice_id, h.places) s
+	         WHERE h.total IS NOT NULL OFFSET 0) b ON true -- most have none: nothing is summed up
 	 CROSS JOIN LATERAL (SELECT weir.signed_total(h, b.total) AS billed) t)
 SELECT a.pos, CASE WHEN (a.head).refuse
 	THEN weir.refused_result(a.head, a.booked + a.refused + a.charged + a.uncharged, h.failed_items,
