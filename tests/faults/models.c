@@ -119,6 +119,7 @@ static void count_line(const struct load *l, const json_t *line)
 	bool billed = json_is_true(json_object_get(line, "billed"));
 	b->strange += is_strange(o, b, line);
 	b->billed += billed;
+	b->left_out += is_line && !billed;
 	if (json_integer_value(json_object_get(line, "turns")) == 1)
 		snprintf(b->hash, sizeof b->hash, "%s", text_of(line, "hash"));
 	models.lines += is_line;

@@ -12,6 +12,7 @@
 /* What an item was asked and what for. */
 struct bill {
 	int billed;
+	int left_out;  /* remote batches that came back without its answer */
 	int strange;   /* calls with another model, other instructions, or another question */
 	char hash[17]; /* of its question: an answer begins with it */
 };
