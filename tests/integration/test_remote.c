@@ -165,6 +165,26 @@ static void adopts_many_alike(void)
 	}
 }
 
+/* Its creation got no answer, and the provider has no list in which to look for it. */
+static void sends_again_without_a_list(void)
+{
+	static const int statuses[] = {404, 405, 501};
+	BOTH for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s', 'method': 'GET'}, 'do': "
+			    "{'status': %d}},"
+			    " {'match': {'path': '%s', 'method': 'POST', 'times': 1}, 'do': "
+			    "{'status': 502}}]}",
+			    remote_create_path[v], statuses[i], remote_create_path[v]);
+		remote_ask("unlisted", MODEL, 5);
+		struct process *p = remote_drive(NULL);
+		remote_check_paid_once("unlisted", 5);
+		remote_expect_text(sql_text("SELECT status FROM weir.jobs"), "running");
+		stop(p);
+	}
+}
+
 static void sends_again_what_never_was(void)
 {
 	BOTH
@@ -612,6 +632,7 @@ void add_remote_suite(void)
 	CU_add_test(s, "a batch whose creation got no answer is found", adopts);
 	CU_add_test(s, "many of one size that got no answer are told apart", adopts_many_alike);
 	CU_add_test(s, "what was never created is sent again", sends_again_what_never_was);
+	CU_add_test(s, "also where there is no list to look in", sends_again_without_a_list);
 	CU_add_test(s, "an upload that got no answer is made again", uploads_again);
 	CU_add_test(s, "somebody else's batch is let go", lets_others_go);
 	CU_add_test(s, "killed at any step, another goes on", takes_over);

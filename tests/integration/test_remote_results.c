@@ -9,48 +9,47 @@
 
 /* ---- lines ---- */
 
-#define LINE(id, times, act)                                                                       \
-	"{'match': {'path': 'line', 'custom_id': 'item_0000" id "'" times "}, 'do': {" act "}}"
+/* What befalls the line of an item, each time or once. */
+struct fate {
+	int item;
+	bool once;
+	const char *act;
+};
+
+/* before: more of the script, with a comma behind it; after: more rules, with one before them. */
+static void script_lines(const char *before, const struct fate *fates, size_t n, const char *after)
+{
+	char text[4096];
+	int at = 0;
+	for (size_t i = 0; i < n; i++)
+		at += snprintf(text + at, sizeof text - (size_t)at,
+			       "%s{'match': {'path': 'line', 'custom_id': 'item_%05d'%s},"
+			       " 'do': {%s}}",
+			       i ? ", " : "", fates[i].item, fates[i].once ? ", 'times': 1" : "",
+			       fates[i].act);
+	fake_script("{%s'rules': [%s%s]}", before, text, after);
+}
+
+#define SCRIPT_LINES(before, fates, after)                                                         \
+	script_lines(before, fates, sizeof(fates) / sizeof *(fates), after)
 
 static void takes_each_line(void)
 {
-	static const char script[] = "{'rules': [" LINE("1", ", 'times': 1", "'line': 'expired'") "," LINE("2", ", 'times': 1", "'line': 'canceled'") "," LINE(
-		"3", ", 'times': 1",
-		"'line': 'missing'") "," LINE("4", "",
-					      "'line': 'errored', 'status': "
-					      "400") "," LINE("5", ", 'times': 1",
-							      "'line': "
-							      "'errored', "
-							      "'status': "
-							      "500") "," LINE("6", "",
-									      "'stop_reason'"
-									      ": '%s'") "," LINE("7",
-												 "",
-												 "'"
-												 "s"
-												 "t"
-												 "o"
-												 "p"
-												 "_"
-												 "r"
-												 "e"
-												 "a"
-												 "s"
-												 "o"
-												 "n"
-												 "'"
-												 ":"
-												 " "
-												 "'"
-												 "%"
-												 "s"
-												 "'") "," LINE("8",
-													       ", 'times': 1",
-													       "'line': 'errored', 'status': 529") "]}";
 	BOTH
 	{
+		const struct fate fates[] = {
+			{1, true, "'line': 'expired'"},
+			{2, true, "'line': 'canceled'"},
+			{3, true, "'line': 'missing'"},
+			{4, false, "'line': 'errored', 'status': 400"},
+			{5, true, "'line': 'errored', 'status': 500"},
+			{6, false, v ? "'stop_reason': 'length'" : "'stop_reason': 'max_tokens'"},
+			{7, false,
+			 v ? "'stop_reason': 'content_filter'" : "'stop_reason': 'refusal'"},
+			{8, true, "'line': 'errored', 'status': 529"},
+		};
 		fake_clean();
-		fake_script(script, v ? "length" : "max_tokens", v ? "content_filter" : "refusal");
+		SCRIPT_LINES("", fates, "");
 		remote_ask("lines", MODEL, 10);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("lines");
@@ -159,24 +158,16 @@ static void sends_again_what_is_gone(void)
  */
 static void gives_up_what_never_reads(void)
 {
-	static const char *const forms[] = {"broken",	 "text",   "wrong_id",	    "missing_id",
-					    "number_id", "joined", "response_null", "type_unknown"};
+	static const struct fate fates[] = {
+		{0, false, "'line_form': 'broken'"},	    {1, false, "'line_form': 'text'"},
+		{2, false, "'line_form': 'wrong_id'"},	    {3, false, "'line_form': 'missing_id'"},
+		{4, false, "'line_form': 'number_id'"},	    {5, false, "'line_form': 'joined'"},
+		{6, false, "'line_form': 'response_null'"}, {7, false, "'line': 'missing'"},
+	};
 	BOTH
 	{
 		fake_clean();
-		fake_script(
-			"{'rules': [" LINE("0", "", "'line_form': '%s'") "," LINE("1", "", "'line_form': '%s'") "," LINE("2", "", "'line_form': '%s'") "," LINE(
-				"3", "",
-				"'line_form': '%s'") "," LINE("4", "",
-							      "'line_form': '%s'") "," LINE("5", "",
-											    "'line_"
-											    "form':"
-											    " '%s'") "," LINE("6",
-													      "",
-													      "'line_form': '%s'") "," LINE("7",
-																	    "",
-																	    "'line': 'missing'") "]}",
-			forms[0], forms[1], forms[2], forms[3], forms[4], forms[5], forms[6]);
+		SCRIPT_LINES("", fates, "");
 		remote_ask("odd", MODEL, 10);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("odd");
@@ -267,25 +258,17 @@ static void tells_what_was_not_read(void)
 
 static void reads_odd_lines(void)
 {
+	static const struct fate fates[] = {
+		{0, false, "'line_form': 'error_both'"},
+		{1, false, "'line_form': 'status_text'"},
+		{2, false, "'line_form': 'status_missing'"},
+		{3, false, "'line_form': 'half_character'"},
+		{4, false, "'line_form': 'status_word'"},
+	};
 	BOTH
 	{
 		fake_clean();
-		fake_script("{'rules': [" LINE("0", "", "'line_form': 'error_both'") "," LINE("1", "", "'line_form': 'status_text'") "," LINE(
-			"2", "",
-			"'line_form': 'status_missing'") "," LINE("3", "",
-								  "'line_form': "
-								  "'half_character'") "," LINE("4",
-											       "",
-											       "'li"
-											       "ne_"
-											       "for"
-											       "m':"
-											       " '"
-											       "sta"
-											       "tus"
-											       "_wo"
-											       "rd"
-											       "'") "]}");
+		SCRIPT_LINES("", fates, "");
 		remote_ask("odd", MODEL, 6);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("odd");
@@ -307,21 +290,15 @@ static void reads_odd_lines(void)
 /* Both were paid for; the first one counts. */
 static void keeps_both_of_two(void)
 {
-	static const char script[] =
-		"{'rules': [" LINE("0", "",
-				   "'line_form': 'twice_other', 'answer': 'A', "
-				   "'draft': 'B'") "," LINE("1", "",
-							    "'line_form': "
-							    "'twice_other_first', "
-							    "'answer': 'A', 'draft': "
-							    "'B'") "," LINE("2", "",
-									    "'line_"
-									    "form': "
-									    "'twice'") "]}";
+	static const struct fate fates[] = {
+		{0, false, "'line_form': 'twice_other', 'answer': 'A', 'draft': 'B'"},
+		{1, false, "'line_form': 'twice_other_first', 'answer': 'A', 'draft': 'B'"},
+		{2, false, "'line_form': 'twice'"},
+	};
 	BOTH
 	{
 		fake_clean();
-		fake_script(script);
+		SCRIPT_LINES("", fates, "");
 		remote_ask("two", MODEL, 4);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("two");
@@ -343,17 +320,15 @@ static void keeps_both_of_two(void)
  * last of the items are the first of the lines. */
 static void takes_the_good_one_of_two(void)
 {
-	static const char script[] =
-		"{'batch': {'file_form': 'twins_last'}, 'rules': ["
-		"{'match': {'custom_id': 'item_01199'}, 'do': {'line_form': 'twice_429_first'}},"
-		"{'match': {'custom_id': 'item_01198'}, 'do': {'line_form': 'twice_cut_first',"
-		" 'answer': 'A', 'draft': 'B'}},"
-		"{'match': {'custom_id': 'item_01197'}, 'do': {'line_form': 'twice_other',"
-		" 'answer': 'A', 'draft': 'B'}}]}";
+	static const struct fate fates[] = {
+		{1199, false, "'line_form': 'twice_429_first'"},
+		{1198, false, "'line_form': 'twice_cut_first', 'answer': 'A', 'draft': 'B'"},
+		{1197, false, "'line_form': 'twice_other', 'answer': 'A', 'draft': 'B'"},
+	};
 	BOTH
 	{
 		fake_clean();
-		fake_script(script);
+		SCRIPT_LINES("'batch': {'file_form': 'twins_last'}, ", fates, "");
 		remote_ask("apart", MODEL, 1200);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("apart");
@@ -397,19 +372,15 @@ static void tells_alike_apart(void)
 {
 	BOTH
 	{
+		const struct fate fates[] = {
+			{1, true,
+			 v ? "'id': 'chatcmpl-1', 'stop_reason': 'length'"
+			   : "'id': 'chatcmpl-1', 'stop_reason': 'max_tokens'"},
+			{2, false, "'line_form': 'twice_other', 'id': 'chatcmpl-1'"},
+		};
 		fake_clean();
-		fake_script(
-			"{'rules': [" LINE(
-				"1", ", 'times': 1",
-				"'id': 'chatcmpl-1', "
-				"'stop_reason': '%s'") "," LINE("2", "",
-								"'line_form': 'twice_other', 'id': "
-								"'chatcmpl-1'") ","
-										"{'match': "
-										"{'path': 'line'}, "
-										"'do': {'id': "
-										"'chatcmpl-1'}}]}",
-			v ? "length" : "max_tokens");
+		SCRIPT_LINES("", fates,
+			     ", {'match': {'path': 'line'}, 'do': {'id': 'chatcmpl-1'}}");
 		remote_ask("alike", MODEL, 10);
 		struct process *p = remote_drive(NULL);
 		remote_await_done("alike");
@@ -430,6 +401,48 @@ static void tells_alike_apart(void)
 			   1);
 		stop(p);
 	}
+}
+
+/* It ended long ago, and its results never come: the wait for them has an end as well. */
+static void gives_up_results_that_never_come(void)
+{
+	BOTH
+	{
+		fake_clean();
+		fake_script("{'rules': [{'match': {'path': '%s'}, 'do': {'status': 500}}]}",
+			    remote_results_path[v]);
+		remote_ask("stuck", MODEL, 3);
+		struct process *p = remote_drive(NULL);
+		for (int tries = 1; tries <= 3; tries++) {
+			await(PATIENCE_MS,
+			      "SELECT count(*) = 1 FROM weir.remote_batches WHERE id = (SELECT"
+			      " max(id) FROM weir.remote_batches) AND state = 'ended'");
+			sql_text("UPDATE weir.remote_batches SET sent_at = now() - interval"
+				 " '27 hours' WHERE state = 'ended'");
+			await(PATIENCE_MS,
+			      "SELECT count(*) = %d FROM weir.remote_batches WHERE state = 'done'",
+			      tries);
+		}
+		remote_await_done("stuck");
+		for (int i = 0; i < 3; i++)
+			remote_expect_answer(i, "lost f");
+		stop(p);
+	}
+}
+
+/* It is gone, and now and then nobody can tell: that does not begin the wait for it anew. */
+static void gives_up_what_is_gone_among_errors(void)
+{
+	fake_script("{'batch': {'end_ms': 3600000}}");
+	remote_ask("flaky", "claude-batch", 3);
+	struct process *p = remote_drive(NULL);
+	await(PATIENCE_MS, "SELECT bool_and(state = 'running') FROM weir.remote_batches");
+	fake_script("{'batch': {'end_ms': 100}, 'rules': [{'match': {'path': '%s', 'method': 'GET',"
+		    " 'every': 2}, 'do': {'status': 500}}]}",
+		    remote_batch_path[0]);
+	sql_text("UPDATE weir.remote_batches SET remote_id = 'deleted_there'");
+	remote_check_answered("flaky", 3, 3);
+	stop(p);
 }
 
 /* A batch that its provider does not end, long after the time in which it would. */
@@ -578,6 +591,9 @@ void add_remote_results_suite(void)
 	CU_add_test(s, "what never reads is lost, after three batches", gives_up_what_never_reads);
 	CU_add_test(s, "a batch of others' lines is lost too", gives_up_what_is_of_others);
 	CU_add_test(s, "a batch that never ends is cancelled, and lost", gives_up_what_never_ends);
+	CU_add_test(s, "results that never come are given up", gives_up_results_that_never_come);
+	CU_add_test(s, "what is gone is given up, also among errors",
+		    gives_up_what_is_gone_among_errors);
 	CU_add_test(s, "answers of one id are told apart", tells_alike_apart);
 	CU_add_test(s, "marks, line ends and empty lines are read over", reads_files_of_others);
 }

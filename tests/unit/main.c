@@ -55,6 +55,7 @@
 	X(settings) \
 	X(templates) \
 	X(topology) \
+	X(twins) \
 	X(tx) \
 	X(unpack) \
 	X(utf8) \
