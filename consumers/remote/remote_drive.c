@@ -87,15 +87,16 @@ int64_t drive_interval_ms(const struct drive *d)
 	return clock_backoff_by(least * 1000, most * 1000, 1.5, (unsigned)d->polls) / 1000 + 1;
 }
 
+/* What a look has told of the remote batch; one that told nothing leaves absent_at as it was. */
+enum presence { PRESENCE_UNKNOWN, PRESENCE_ABSENT, PRESENCE_THERE };
+
+/* $5 is that. */
 static const char pause_row[] =
 	"UPDATE weir.remote_batches SET holder = NULL, held_until = NULL, polls = polls + 1,"
 	"  next_at = clock_timestamp() + $3 * interval '1 ms', error = $4,"
-	"  absent_at = CASE $5 WHEN 0 THEN absent_at WHEN 1 THEN coalesce(absent_at, "
-	"clock_timestamp())"
-	"  END WHERE id = $1 AND holder = $2";
-
-/* A look that told nothing leaves it as it was. */
-enum presence { PRESENCE_UNKNOWN, PRESENCE_ABSENT, PRESENCE_THERE };
+	"  absent_at = CASE $5 WHEN 0 THEN absent_at"
+	"   WHEN 1 THEN coalesce(absent_at, clock_timestamp()) END"
+	" WHERE id = $1 AND holder = $2";
 
 static void rest_for(struct drive *d, int64_t for_ms, const struct weir_error *why,
 		     enum presence presence)
