@@ -493,9 +493,15 @@ int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
 int ledger_check_schema(struct ledger *l, struct weir_error *err)
 {
 	struct weir_error why;
+	struct params p = PARAMS_INIT;
 	PGresult *r = NULL;
-	if (ledger_query(l, "SELECT coalesce(max(version), 0)::int4 FROM weir.migrations", NULL,
-			 true, &r, &why) < 0) {
+	params_int(&p, LEDGER_SCHEMA); /* what is above may be a plugin's own */
+	int rc = ledger_query(l,
+			      "SELECT coalesce(max(version), 0)::int4 FROM weir.migrations"
+			      " WHERE version <= $1",
+			      &p, true, &r, &why);
+	params_release(&p);
+	if (rc < 0) {
 		if (strcmp(l->sqlstate, "42P01") == 0 || strcmp(l->sqlstate, "3F000") == 0)
 			return weir_fail(err, "no_schema",
 					 "the database has no ledger yet: run `weir init`");

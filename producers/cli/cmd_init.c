@@ -10,84 +10,6 @@
 #include "weir/topology.h"
 
 #define KINDS_MAX 64
-#define LOCK "7235419" /* of two inits at once one waits for the other */
-
-static const char prepare[] =
-	"CREATE SCHEMA IF NOT EXISTS weir;"
-	"CREATE TABLE IF NOT EXISTS weir.migrations (version integer PRIMARY KEY,"
-	" name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());";
-
-static int is_applied(struct ledger *l, int number, bool *yes, struct weir_error *err)
-{
-	struct params p = PARAMS_INIT;
-	PGresult *r = NULL;
-	params_int(&p, number);
-	int rc = ledger_query(l, "SELECT 1 FROM weir.migrations WHERE version = $1", &p, true, &r,
-			      err);
-	params_release(&p);
-	*yes = rc == 0 && PQntuples(r) > 0;
-	PQclear(r);
-	return rc;
-}
-
-/* `permission denied for database d` alone says neither what was to be done nor who can help. */
-static int run_script(struct ledger *l, const char *name, const char *sql, struct weir_error *err)
-{
-	struct weir_error why;
-	if (ledger_script(l, sql, &why) == 0)
-		return 0;
-	bool denied = strcmp(ledger_sqlstate(l), "42501") == 0;
-	return weir_fail(err, why.code, "%s: %.400s%s", name, why.text,
-			 denied ? " (weir init needs the right CREATE on the database and on its "
-				  "schema public)"
-				: "");
-}
-
-/* A file and the note that it was applied are one transaction. */
-static int apply(struct ledger *l, const struct schema_file *f, struct weir_error *err)
-{
-	struct weir_error ignored;
-	struct buffer sql = BUFFER_INIT;
-	buffer_printf(&sql,
-		      "BEGIN;\n%s\nINSERT INTO weir.migrations (version, name)"
-		      " VALUES (%d, '%s');COMMIT;",
-		      f->sql, f->number, f->name);
-	const char *text = buffer_text(&sql);
-	int rc = text ? run_script(l, f->name, text, err) : weir_fail_memory(err);
-	buffer_release(&sql);
-	if (rc < 0 && ledger_alive(l) && ledger_script(l, "ROLLBACK", &ignored) < 0)
-		return -1;
-	return rc;
-}
-
-static int migrate_to(struct ledger *l, const struct schema_file *f, int *count,
-		      struct weir_error *err)
-{
-	bool done;
-	if (is_applied(l, f->number, &done, err) < 0)
-		return -1;
-	if (done)
-		return 0;
-	if (apply(l, f, err) < 0)
-		return -1;
-	printf("ledger    applied %s\n", f->name);
-	++*count;
-	return 0;
-}
-
-static int migrate(struct ledger *l, struct weir_error *err)
-{
-	int count = 0;
-	if (ledger_script(l, "SELECT pg_advisory_lock(" LOCK ")", err) < 0 ||
-	    run_script(l, "schema weir", prepare, err) < 0)
-		return -1;
-	for (const struct schema_file *f = schema_files; f->number; f++)
-		if (migrate_to(l, f, &count, err) < 0)
-			return -1;
-	if (count == 0)
-		printf("ledger    is up to date\n");
-	return 0;
-}
 
 static int init_ledger(struct call *call)
 {
@@ -96,7 +18,7 @@ static int init_ledger(struct call *call)
 		return -1;
 	int rc = ledger_patience(l, LEDGER_LONG_MS, call->error);
 	if (rc == 0)
-		rc = migrate(l, call->error);
+		rc = schema_apply(l, call->error);
 	ledger_close(l);
 	return rc;
 }

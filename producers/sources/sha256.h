@@ -1,4 +1,4 @@
-/* sha256.h: SHA-256, FIPS 180-4. Of a text that is in memory as a whole. Private to this folder. */
+/* sha256.h: SHA-256, FIPS 180-4. Of a text that is in memory as a whole. */
 #ifndef WEIR_SOURCES_SHA256_H
 #define WEIR_SOURCES_SHA256_H
 

@@ -5,9 +5,8 @@
 -- primary key there is the claim: whoever inserts it first has made the item final, and everyone
 -- else's insert finds it taken. An item without a result is pending.
 --
--- Every key begins with the job, and no statement of the hot path crosses jobs. What people read is
--- in the views at the end, under the names they know; these are in public, and no table of the schema
--- weir has the name of a view, since a role called weir would find that first.
+-- Every key begins with the job, and no statement of the hot path crosses jobs. What people read are
+-- views (repeatable/90_views.sql), under the names they know: no table has the name of a view.
 
 CREATE SCHEMA IF NOT EXISTS weir;
 
@@ -119,77 +118,3 @@ CREATE TABLE weir.dead_letters (
 	message_id   text,
 	body         bytea NOT NULL
 );
-
--- Ends a transaction in which a set-based write did not reach all of its rows, and names those:
--- the SQLSTATE says what happened, the detail lists the positions.
-CREATE FUNCTION weir.expect(written integer[], given integer[]) RETURNS void
-LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-	missing text;
-BEGIN
-	SELECT string_agg(pos::text, ',' ORDER BY pos) INTO missing
-	  FROM (SELECT unnest(given) EXCEPT SELECT unnest(written)) AS m(pos);
-	IF missing IS NOT NULL THEN
-		RAISE EXCEPTION 'rows are missing' USING ERRCODE = 'WE001', DETAIL = missing;
-	END IF;
-END $$;
-
--- ---- what people read ----
-
-CREATE FUNCTION weir.batch_id(job_id text, stage integer, n integer) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN job_id || '-s' || stage || '-b' || n;
-
-CREATE FUNCTION weir.status_name(status integer) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE status WHEN 1 THEN 'success' WHEN 2 THEN 'failed' WHEN 3 THEN 'cancelled'
-       ELSE 'pending' END;
-
--- One row a job; the counts of one that has not ended are taken from its results.
-CREATE VIEW public.batch_jobs AS
-SELECT j.job_id, j.kind, j.status, t.total_items,
-       c.success + c.failed + c.cancelled AS processed_items,
-       c.success AS success_count, c.failed AS failure_count, c.cancelled AS cancelled_count,
-       j.created_at, j.sealed_at, j.started_at, j.completed_at, j.context, j.config
-  FROM weir.jobs j
- CROSS JOIN LATERAL (
-	SELECT coalesce(j.total_items,
-	       (SELECT coalesce(sum(size), 0) FROM weir.job_batches b
-	         WHERE b.job_id = j.job_id AND b.stage = 1)) AS total_items) t
- CROSS JOIN LATERAL (
-	SELECT j.success_count AS success, j.failure_count AS failed, j.cancelled_count AS cancelled
-	 WHERE j.completed_at IS NOT NULL
-	UNION ALL
-	SELECT count(*) FILTER (WHERE r.status = 1), count(*) FILTER (WHERE r.status = 2),
-	       count(*) FILTER (WHERE r.status = 3)
-	  FROM weir.results r WHERE r.job_id = j.job_id
-	HAVING j.completed_at IS NULL) c;
-
--- One row a batch: done when all of its items are final.
-CREATE VIEW public.batches AS
-SELECT weir.batch_id(b.job_id, b.stage, b.n) AS batch_id, b.job_id, b.stage, b.n,
-       b.size AS items, d.done AS processed_items,
-       CASE WHEN d.done = b.size THEN 'done' ELSE b.status END AS status,
-       b.created_at, b.queued_at, d.last AS done_at
-  FROM weir.job_batches b
-  JOIN weir.jobs j USING (job_id)
- CROSS JOIN LATERAL (
-	SELECT count(*) AS done,
-	       CASE WHEN count(*) = b.size THEN max(r.finished_at) END AS last
-	  FROM weir.results r
-	 WHERE r.job_id = b.job_id AND r.stage = b.stage
-	   AND r.ordinal >= b.n * j.batch_size AND r.ordinal < b.n * j.batch_size + b.size) d;
-
--- One row an item.
-CREATE VIEW public.batch_items AS
-SELECT weir.batch_id(i.job_id, i.stage, i.ordinal / j.batch_size) AS batch_id,
-       i.job_id, i.stage, i.ordinal, i.custom_id,
-       weir.status_name(r.status) AS status, r.result,
-       coalesce(r.error_class, w.error_class) AS error_class, coalesce(r.error, w.error) AS error,
-       coalesce(r.attempts, w.attempts, 0) AS attempts,
-       r.processing_ms / 1000.0 AS processing_time, r.finished_at, i.line, i.payload
-  FROM weir.items i
-  JOIN weir.jobs j USING (job_id)
-  LEFT JOIN weir.results r USING (job_id, stage, ordinal)
-  -- What went wrong before does not stand beside how it ended.
-  LEFT JOIN weir.retries w ON r.job_id IS NULL AND w.job_id = i.job_id AND w.stage = i.stage
-                          AND w.ordinal = i.ordinal;

@@ -833,7 +833,8 @@ static void the_schema(void)
 	aside("CREATE TABLE weir.migrations (version int)");
 	EXPECT(ledger_check_schema(l, &err) < 0 && strcmp(err.code, "old_schema") == 0, "%s",
 	       err.code);
-	aside("INSERT INTO weir.migrations VALUES (1), (%d)", LEDGER_SCHEMA - 1);
+	/* What is far above is a plugin's own. */
+	aside("INSERT INTO weir.migrations VALUES (1), (%d), (900)", LEDGER_SCHEMA - 1);
 	EXPECT(ledger_check_schema(l, &err) < 0 && strcmp(err.code, "old_schema") == 0, "%s",
 	       err.code);
 	snprintf(wanted, sizeof wanted, "has schema %d and this program needs %d",

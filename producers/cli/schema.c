@@ -1,0 +1,293 @@
+#include "schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sha256.h"
+
+#define LOCK "7235419" /* of two inits at once one waits for the other */
+#define TRIES 5	       /* where those who work on the ledger stand in the way */
+#define SUM_SIZE 65    /* a checksum in hex, with its NUL */
+#define FILES_MAX 512
+
+/* In a migration: what stands behind this line needs functions, and comes after them. */
+static const char functions_mark[] = "\n-- @functions@\n";
+
+/* A program of the version before knows of no checksum and leaves it NULL. `schema` is what the
+ * program that applied the file needs of the ledger (LEDGER_SCHEMA): an older one leaves it alone.
+ */
+static const char prepare[] =
+	"DO $$ BEGIN"
+	" IF to_regnamespace('weir') IS NULL THEN CREATE SCHEMA weir; END IF; END $$;"
+	"CREATE TABLE IF NOT EXISTS weir.migrations (version integer PRIMARY KEY,"
+	" name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
+	"ALTER TABLE weir.migrations ADD COLUMN IF NOT EXISTS checksum text;"
+	"CREATE TABLE IF NOT EXISTS weir.repeatable (name text PRIMARY KEY,"
+	" checksum text NOT NULL, schema integer NOT NULL,"
+	" applied_at timestamptz NOT NULL DEFAULT now());";
+
+/* What the ledger knows of a file, and what is to be done. */
+enum file_state { FILE_APPLIED, FILE_UNSUMMED, FILE_PENDING, FILE_NEWER };
+
+struct schema_work {
+	struct ledger *ledger;
+	enum file_state migrations[FILES_MAX], repeatable[FILES_MAX];
+	int to_do;
+	bool newer; /* the ledger has files of a newer weir */
+};
+
+static void sum_of(const struct schema_file *f, char sum[SUM_SIZE])
+{
+	uint8_t digest[32];
+	sha256(f->sql, strlen(f->sql), digest);
+	for (size_t i = 0; i < sizeof digest; i++)
+		snprintf(sum + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* `permission denied for database d` alone says neither what was to be done nor who can help. */
+static int run_script(struct ledger *l, const char *name, const char *sql, struct weir_error *err)
+{
+	struct weir_error why;
+	if (ledger_script(l, sql, &why) == 0)
+		return 0;
+	bool denied = strcmp(ledger_sqlstate(l), "42501") == 0;
+	return weir_fail(err, why.code, "%s: %.400s%s", name, why.text,
+			 denied ? " (weir init needs the right CREATE on the database and on its "
+				  "schema public)"
+				: "");
+}
+
+/* ---- what is applied ---- */
+
+static int query(struct ledger *l, const char *sql, const struct params *p, PGresult **r,
+		 struct weir_error *err)
+{
+	return ledger_query(l, sql, p, true, r, err);
+}
+
+static int is_prepared(struct ledger *l, bool *yes, struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (query(l,
+		  "SELECT EXISTS (SELECT FROM pg_attribute"
+		  " WHERE attrelid = to_regclass('weir.migrations') AND attname = 'checksum'"
+		  " AND NOT attisdropped) AND to_regclass('weir.repeatable') IS NOT NULL",
+		  NULL, &r, err) < 0)
+		return -1;
+	*yes = ledger_bool(r, 0, 0);
+	PQclear(r);
+	return 0;
+}
+
+static int judge_migration(const struct schema_file *f, const PGresult *r, enum file_state *state,
+			   struct weir_error *err)
+{
+	char sum[SUM_SIZE];
+	*state = FILE_PENDING;
+	if (PQntuples(r) == 0)
+		return 0;
+	*state = FILE_UNSUMMED;
+	struct weir_text applied = ledger_text(r, 0, 0), name = ledger_text(r, 0, 1);
+	if (!applied.data)
+		return 0;
+	*state = FILE_APPLIED;
+	sum_of(f, sum);
+	if (applied.size == SUM_SIZE - 1 && memcmp(applied.data, sum, SUM_SIZE - 1) == 0)
+		return 0;
+	if (name.size == strlen(f->name) && memcmp(name.data, f->name, name.size) == 0)
+		return weir_fail(
+			err, "edited",
+			"%s has been edited since it was applied: make it again as it was, "
+			"and put what is to change into a file with a new number",
+			f->name);
+	return weir_fail(err, "edited",
+			 "number %d was applied as %.*s, and is %s now: give the new file another "
+			 "number",
+			 f->number, (int)name.size, name.data, f->name);
+}
+
+static int look_at_migration(struct schema_work *w, const struct schema_file *f,
+			     enum file_state *state, struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	PGresult *r = NULL;
+	params_int(&p, f->number);
+	int rc = query(w->ledger, "SELECT checksum, name FROM weir.migrations WHERE version = $1",
+		       &p, &r, err);
+	params_release(&p);
+	if (rc < 0)
+		return -1;
+	rc = judge_migration(f, r, state, err);
+	PQclear(r);
+	w->to_do += *state != FILE_APPLIED;
+	return rc;
+}
+
+static int look_at_repeatable(struct schema_work *w, const struct schema_file *f,
+			      enum file_state *state, struct weir_error *err)
+{
+	char sum[SUM_SIZE];
+	struct params p = PARAMS_INIT;
+	PGresult *r = NULL;
+	sum_of(f, sum);
+	params_string(&p, f->name);
+	params_string(&p, sum);
+	int rc = query(w->ledger,
+		       "SELECT checksum = $2, schema FROM weir.repeatable WHERE name = $1", &p, &r,
+		       err);
+	params_release(&p);
+	if (rc < 0)
+		return -1;
+	*state = PQntuples(r) == 0		       ? FILE_PENDING
+		 : ledger_bool(r, 0, 0)		       ? FILE_APPLIED
+		 : ledger_int(r, 0, 1) > LEDGER_SCHEMA ? FILE_NEWER
+						       : FILE_PENDING;
+	PQclear(r);
+	w->to_do += *state == FILE_PENDING;
+	w->newer |= *state == FILE_NEWER;
+	return 0;
+}
+
+static int look_at(struct schema_work *w, const struct schema_file *files, enum file_state *states,
+		   int (*look)(struct schema_work *w, const struct schema_file *f,
+			       enum file_state *state, struct weir_error *err),
+		   struct weir_error *err)
+{
+	for (int i = 0; files[i].name; i++) {
+		if (i == FILES_MAX)
+			return weir_fail(err, "database", "more than %d files of the schema",
+					 FILES_MAX);
+		if (look(w, &files[i], &states[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- applying ---- */
+
+static int note(struct ledger *l, const char *sql, const struct schema_file *f, int number,
+		struct weir_error *err)
+{
+	char sum[SUM_SIZE];
+	struct params p = PARAMS_INIT;
+	sum_of(f, sum);
+	params_string(&p, f->name);
+	params_string(&p, sum);
+	params_int(&p, number);
+	int rc = ledger_do(l, sql, &p, NULL, err);
+	params_release(&p);
+	return rc;
+}
+
+static int begin_migration(struct ledger *l, const struct schema_file *f, struct weir_error *err)
+{
+	const char *mark = strstr(f->sql, functions_mark);
+	struct buffer sql = BUFFER_INIT;
+	buffer_add(&sql, f->sql, mark ? (size_t)(mark - f->sql) : strlen(f->sql));
+	const char *text = buffer_text(&sql);
+	int rc = text ? run_script(l, f->name, text, err) : weir_fail_memory(err);
+	buffer_release(&sql);
+	return rc;
+}
+
+static int end_migration(struct ledger *l, const struct schema_file *f, struct weir_error *err)
+{
+	const char *rest = strstr(f->sql, functions_mark);
+	if (rest && run_script(l, f->name, rest + sizeof functions_mark - 1, err) < 0)
+		return -1;
+	return note(l, "INSERT INTO weir.migrations (name, checksum, version) VALUES ($1, $2, $3)",
+		    f, f->number, err);
+}
+
+static int apply_repeatable(struct ledger *l, const struct schema_file *f, struct weir_error *err)
+{
+	if (run_script(l, f->name, f->sql, err) < 0)
+		return -1;
+	return note(l,
+		    "INSERT INTO weir.repeatable (name, checksum, schema) VALUES ($1, $2, $3)"
+		    " ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum,"
+		    " schema = excluded.schema, applied_at = now()",
+		    f, LEDGER_SCHEMA, err);
+}
+
+/* Those of a list that are in this state, in their order. */
+static int each(struct ledger *l, const struct schema_file *files, const enum file_state *states,
+		enum file_state which,
+		int (*act)(struct ledger *l, const struct schema_file *f, struct weir_error *err),
+		struct weir_error *err)
+{
+	for (int i = 0; files[i].name; i++)
+		if (states[i] == which && act(l, &files[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int fill_sum(struct ledger *l, const struct schema_file *f, struct weir_error *err)
+{
+	return note(l, "UPDATE weir.migrations SET name = $1, checksum = $2 WHERE version = $3", f,
+		    f->number, err);
+}
+
+static int work(struct schema_work *w, struct weir_error *err)
+{
+	struct ledger *l = w->ledger;
+	if (each(l, schema_files, w->migrations, FILE_PENDING, begin_migration, err) < 0 ||
+	    each(l, schema_repeatable, w->repeatable, FILE_PENDING, apply_repeatable, err) < 0 ||
+	    each(l, schema_files, w->migrations, FILE_PENDING, end_migration, err) < 0)
+		return -1;
+	return each(l, schema_files, w->migrations, FILE_UNSUMMED, fill_sum, err);
+}
+
+static int try_to_apply(struct schema_work *w, struct weir_error *err)
+{
+	bool prepared;
+	if (ledger_script(w->ledger, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ")", err) < 0 ||
+	    is_prepared(w->ledger, &prepared, err) < 0)
+		return -1;
+	if (!prepared && run_script(w->ledger, "schema weir", prepare, err) < 0)
+		return -1;
+	if (look_at(w, schema_files, w->migrations, look_at_migration, err) < 0 ||
+	    look_at(w, schema_repeatable, w->repeatable, look_at_repeatable, err) < 0 ||
+	    work(w, err) < 0)
+		return -1;
+	return ledger_script(w->ledger, "COMMIT", err);
+}
+
+static int tell(struct ledger *l, const struct schema_file *f, struct weir_error *err)
+{
+	(void)l;
+	(void)err;
+	printf("ledger    applied %s\n", f->name);
+	return 0;
+}
+
+static int tell_all(const struct schema_work *w, struct weir_error *err)
+{
+	each(w->ledger, schema_files, w->migrations, FILE_PENDING, tell, err);
+	each(w->ledger, schema_repeatable, w->repeatable, FILE_PENDING, tell, err);
+	if (w->newer)
+		printf("ledger    is of a newer weir: its functions and views stay as they are\n");
+	else if (w->to_do == 0)
+		printf("ledger    is up to date\n");
+	return 0;
+}
+
+/* A deadlock with those who work, or a lock that none of them gives: nothing has happened. */
+static bool may_pass(const struct ledger *l)
+{
+	return strcmp(ledger_sqlstate(l), "40P01") == 0 || strcmp(ledger_sqlstate(l), "55P03") == 0;
+}
+
+int schema_apply(struct ledger *l, struct weir_error *err)
+{
+	struct weir_error ignored;
+	for (int tries = 1;; tries++) {
+		struct schema_work w = {.ledger = l};
+		if (try_to_apply(&w, err) == 0)
+			return tell_all(&w, err);
+		bool again = tries < TRIES && may_pass(l);
+		if (!ledger_alive(l) || ledger_script(l, "ROLLBACK", &ignored) < 0 || !again)
+			return -1;
+	}
+}
