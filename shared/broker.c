@@ -11,6 +11,10 @@
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
 
+#include "weir/address.h"
+#include "weir/advice.h"
+#include "weir/connect.h"
+
 #define CHANNEL 1
 #define FRAME_MAX 131072
 #define CONNECT_S 10
@@ -30,14 +34,23 @@ struct broker {
 	uint64_t body_limit, published;
 	struct arriving arriving;
 	char version[32];
+	char where[160]; /* host, port and virtual host, for errors */
 };
 
 /* ---- failures ---- */
 
+static int fail_code(struct broker *b, struct weir_error *err, const char *code, const char *doing,
+		     const char *why)
+{
+	char cause[400];
+	b->dead = true;
+	snprintf(cause, sizeof cause, "%s: %s", doing, why);
+	return advice_fail(err, code, ADVICE_AMQP, b->where, cause);
+}
+
 static int fail(struct broker *b, struct weir_error *err, const char *doing, const char *why)
 {
-	b->dead = true;
-	return weir_fail(err, "broker", "%s: %s", doing, why);
+	return fail_code(b, err, "broker", doing, why);
 }
 
 static int fail_status(struct broker *b, struct weir_error *err, const char *doing, int status)
@@ -70,8 +83,7 @@ static int fail_close(struct broker *b, struct weir_error *err, const char *doin
 		snprintf(why, sizeof why, "%d %.*s", c->reply_code, (int)c->reply_text.len,
 			 (const char *)c->reply_text.bytes);
 	}
-	b->dead = true;
-	return weir_fail(err, code, "%s: %s", doing, why);
+	return fail_code(b, err, code, doing, why);
 }
 
 static int check_reply(struct broker *b, amqp_rpc_reply_t reply, const char *doing,
@@ -117,8 +129,8 @@ static amqp_table_entry_t text_entry(const char *name, const char *value)
 	return e;
 }
 
-static int log_in(struct broker *b, const struct amqp_connection_info *at, const char *name,
-		  struct weir_error *err)
+static amqp_rpc_reply_t log_in(struct broker *b, const struct address *at, const char *vhost,
+			       const char *name)
 {
 	amqp_table_entry_t able[] = {flag("consumer_cancel_notify"), flag("connection.blocked"),
 				     flag("publisher_confirms"), flag("basic.nack")};
@@ -128,11 +140,9 @@ static int log_in(struct broker *b, const struct amqp_connection_info *at, const
 	about[2].value.kind = AMQP_FIELD_KIND_TABLE;
 	about[2].value.value.table = (amqp_table_t){sizeof able / sizeof *able, able};
 	amqp_table_t properties = {sizeof about / sizeof *about, about};
-	return check_reply(b,
-			   amqp_login_with_properties(
-				   b->state, at->vhost, 2, FRAME_MAX, BROKER_HEARTBEAT_S,
-				   &properties, AMQP_SASL_METHOD_PLAIN, at->user, at->password),
-			   "log in", err);
+	return amqp_login_with_properties(
+		b->state, vhost, 2, FRAME_MAX, BROKER_HEARTBEAT_S, &properties,
+		AMQP_SASL_METHOD_PLAIN, at->user ? at->user : "", at->password ? at->password : "");
 }
 
 /* A peer that is gone without a word is noticed by the kernel too, not by heartbeats alone. */
@@ -157,21 +167,48 @@ static void read_version(struct broker *b)
 	}
 }
 
-static int connect_to(struct broker *b, const struct amqp_connection_info *at, const char *name,
-		      struct weir_error *err)
+/* The library's own way says "a socket error occurred" for whatever has gone wrong. */
+static int connect_socket(struct broker *b, const struct address *at, struct weir_error *err)
 {
-	struct timeval connect = {CONNECT_S, 0}, answer = {ANSWER_S, 0};
+	char cause[CONNECT_CAUSE];
 	amqp_socket_t *socket = amqp_tcp_socket_new(b->state);
 	if (!socket)
 		return weir_fail_memory(err);
+	if (connect_tcp(at->host, at->port, CONNECT_S * 1000, &b->fd, cause) < 0)
+		return fail(b, err, "connect", cause);
+	amqp_tcp_socket_set_sockfd(socket, b->fd);
+	watch_peer(b->fd);
+	return 0;
+}
+
+/* A failure to log in without a word from a broker: perhaps it is none. */
+static int log_in_there(struct broker *b, const struct address *at, const char *vhost,
+			const char *name, struct weir_error *err)
+{
+	char cause[CONNECT_CAUSE];
+	amqp_rpc_reply_t reply = log_in(b, at, vhost, name);
+	if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
+		connect_whose(at->host, at->port, cause);
+		if (*cause)
+			return fail(b, err, "log in", cause);
+		if (reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
+		    reply.library_error == AMQP_STATUS_TIMEOUT)
+			return fail(b, err, "log in",
+				    reply.library_error == AMQP_STATUS_TIMEOUT
+					    ? "no answer: perhaps it is no RabbitMQ"
+					    : "it hung up: perhaps it is no RabbitMQ");
+	}
+	return check_reply(b, reply, "log in", err);
+}
+
+static int connect_to(struct broker *b, const struct address *at, const char *vhost,
+		      const char *name, struct weir_error *err)
+{
+	struct timeval answer = {ANSWER_S, 0};
+	snprintf(b->where, sizeof b->where, "%.100s:%d, vhost %.40s", at->host, at->port, vhost);
 	amqp_set_handshake_timeout(b->state, &answer);
 	amqp_set_rpc_timeout(b->state, &answer);
-	int status = amqp_socket_open_noblock(socket, at->host, at->port, &connect);
-	if (status != AMQP_STATUS_OK)
-		return fail_status(b, err, "connect", status);
-	b->fd = amqp_get_sockfd(b->state);
-	watch_peer(b->fd);
-	if (log_in(b, at, name, err) < 0)
+	if (connect_socket(b, at, err) < 0 || log_in_there(b, at, vhost, name, err) < 0)
 		return -1;
 	read_version(b);
 	amqp_channel_open(b->state, CHANNEL);
@@ -181,32 +218,22 @@ static int connect_to(struct broker *b, const struct amqp_connection_info *at, c
 int broker_open(const char *url, const char *name, uint64_t body_limit, struct broker **out,
 		struct weir_error *err)
 {
-	struct amqp_connection_info at;
+	struct address at = {0};
+	const char *vhost;
 	struct broker *b = calloc(1, sizeof *b);
-	char *copy = strdup(url);
 	int rc = -1;
-	if (!b || !copy || !(b->state = amqp_new_connection())) {
+	if (!b || !(b->state = amqp_new_connection())) {
 		weir_fail_memory(err);
 		goto out;
 	}
 	b->fd = -1;
 	b->body_limit = body_limit;
-	if (amqp_parse_url(copy, &at) != AMQP_STATUS_OK) {
-		weir_fail(err, "bad_url",
-			  "WEIR_AMQP_URL is not amqp://user:password@host:port/vhost");
-		goto out;
-	}
-	if (at.ssl) {
-		weir_fail(err, "bad_url", "WEIR_AMQP_URL: amqps:// is not supported");
-		goto out;
-	}
-	rc = connect_to(b, &at, name, err);
+	if (address_amqp(&at, &vhost, url, err) == 0)
+		rc = connect_to(b, &at, vhost, name, err);
 	if (rc == 0)
 		*out = b;
 out:
-	if (copy)
-		explicit_bzero(copy, strlen(url));
-	free(copy);
+	address_release(&at);
 	if (rc < 0)
 		broker_close(b);
 	return rc;

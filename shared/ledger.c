@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "weir/address.h"
+#include "weir/advice.h"
 #include "weir/clock.h"
 
 #define CONNECT_S "10"
@@ -31,16 +33,26 @@ struct ledger {
 	struct statement statements[PREPARED_MAX];
 	unsigned names; /* given so far; none is used twice */
 	char sqlstate[6];
+	char where[128]; /* host, port and database, for errors */
+	char last[200];	 /* what the server said when it ended the session */
 	char detail[8192];
 	struct buffer hint;
 };
 
 /* ---- connection ---- */
 
-static void ignore_notice(void *arg, const PGresult *r)
+/* Why the server ends an idle session comes as a notice: libpq takes no more part in it, and says
+ * later that "the server closed the connection unexpectedly". Severities are not translated. */
+static void take_notice(void *arg, const PGresult *r)
 {
-	(void)arg;
-	(void)r;
+	struct ledger *l = arg;
+	const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	if (!severity || !text ||
+	    (strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0))
+		return;
+	snprintf(l->last, sizeof l->last, "%s: %.140s (%s)", severity, text, state ? state : "");
 }
 
 #define SESSION                                                                                    \
@@ -74,58 +86,93 @@ static PGconn *connect_with(const char *url, const char *name, bool keyed)
 }
 
 /* libpq ends its messages with a newline, and may put several lines. */
+static void one_line(const char *text, char out[400])
+{
+	size_t n = 0;
+	for (; text && *text && n + 1 < 400; text++)
+		if (*text != '\n' && *text != '\t')
+			out[n++] = *text;
+		else if (n > 0 && out[n - 1] != ' ')
+			out[n++] = ' ';
+	while (n > 0 && out[n - 1] == ' ')
+		n--;
+	out[n] = '\0';
+}
+
 static int fail_with(struct weir_error *err, const char *text)
 {
 	char line[400];
-	size_t n = 0;
-	for (; text && *text && n + 1 < sizeof line; text++)
-		line[n++] = *text == '\n' ? ' ' : *text;
-	while (n > 0 && line[n - 1] == ' ')
-		n--;
-	line[n] = '\0';
-	return weir_fail(err, "database", "%s", n ? line : "the connection was lost");
+	one_line(text, line);
+	return weir_fail(err, "database", "%s", *line ? line : "the connection was lost");
 }
 
-/* libpq quotes what it cannot parse, and that may be the password: so the form is checked first,
- * and what is wrong with it is said in words of our own. */
-static int check_url(const char *url, struct weir_error *err)
+/* Of the whole connection: where it led, the last word of the server before that of libpq, and what
+ * is to be done. */
+static int fail_session(struct ledger *l, struct weir_error *err)
 {
-	char *why = NULL;
-	PQconninfoOption *parts = NULL;
-	if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
-		parts = PQconninfoParse(url, &why);
-	const char *at = strchr(url, '@');
-	bool ok = parts && (!at || !strchr(at + 1, '@'));
-	PQconninfoFree(parts);
-	if (why)
-		explicit_bzero(why, strlen(why));
-	PQfreemem(why);
-	if (ok)
-		return 0;
-	return weir_fail(err, "bad_url",
-			 "WEIR_PG_URL is not postgresql://user:password@host:port/database (in the "
-			 "password write %%25 for %%, %%40 for @, %%2F for /)");
+	static const char head[] = "connection to server at ", tail[] = "failed: ";
+	char line[400];
+	one_line(*l->last ? l->last : PQerrorMessage(l->conn), line);
+	const char *text = *line ? line : "the connection was lost";
+	char *guess = strstr(line, " Is the server running on that host");
+	if (guess)
+		*guess = '\0';
+	const char *behind = strstr(text, tail);
+	if (!strchr(l->where, ',') && behind && strncmp(text, head, sizeof head - 1) == 0)
+		text = behind + sizeof tail - 1;
+	return advice_fail(err, "database", ADVICE_PG, l->where, text);
+}
+
+/* Of several hosts the first, which libpq has not tried in vain if it is the only one. */
+static void name_place(struct ledger *l, const char *url)
+{
+	PQconninfoOption *all = PQconninfoParse(url, NULL);
+	const char *host = "", *port = "5432", *name = "";
+	for (const PQconninfoOption *o = all; o && o->keyword; o++) {
+		const char *value = o->val ? o->val : "";
+		if (strcmp(o->keyword, "host") == 0 ||
+		    (strcmp(o->keyword, "hostaddr") == 0 && !*host))
+			host = value;
+		else if (strcmp(o->keyword, "port") == 0 && *value)
+			port = value;
+		else if (strcmp(o->keyword, "dbname") == 0)
+			name = value;
+	}
+	snprintf(l->where, sizeof l->where, "%.60s:%.20s/%.40s", *host ? host : "localhost", port,
+		 name);
+	PQconninfoFree(all);
+}
+
+static int open_url(struct ledger *l, const char *url, const char *name, bool keyed,
+		    struct weir_error *err)
+{
+	name_place(l, url);
+	l->conn = connect_with(url, name, keyed);
+	if (!l->conn)
+		return weir_fail_memory(err);
+	if (PQstatus(l->conn) != CONNECTION_OK || PQsetnonblocking(l->conn, 1) != 0)
+		return fail_session(l, err);
+	PQsetNoticeReceiver(l->conn, take_notice, l);
+	l->statement_ms = LEDGER_STATEMENT_MS;
+	l->alive = true;
+	return 0;
 }
 
 int ledger_open(const char *url, const char *name, bool keyed, struct ledger **out,
 		struct weir_error *err)
 {
-	if (check_url(url, err) < 0)
+	char *address;
+	if (address_pg(url, &address, err) < 0)
 		return -1;
 	struct ledger *l = calloc(1, sizeof *l);
-	if (!l)
-		return weir_fail_memory(err);
-	l->conn = connect_with(url, name, keyed);
-	if (!l->conn || PQstatus(l->conn) != CONNECTION_OK || PQsetnonblocking(l->conn, 1) != 0) {
-		fail_with(err, l->conn ? PQerrorMessage(l->conn) : "out of memory");
+	int rc = l ? open_url(l, address, name, keyed, err) : weir_fail_memory(err);
+	explicit_bzero(address, strlen(address));
+	free(address);
+	if (rc < 0)
 		ledger_close(l);
-		return -1;
-	}
-	PQsetNoticeReceiver(l->conn, ignore_notice, NULL);
-	l->statement_ms = LEDGER_STATEMENT_MS;
-	l->alive = true;
-	*out = l;
-	return 0;
+	else
+		*out = l;
+	return rc;
 }
 
 void ledger_close(struct ledger *l)
@@ -193,7 +240,7 @@ static int connection_failed(struct ledger *l, struct weir_error *err)
 {
 	l->alive = false;
 	forget_failure(l);
-	return fail_with(err, PQerrorMessage(l->conn));
+	return fail_session(l, err);
 }
 
 static int result_failed(struct ledger *l, const PGresult *r, struct weir_error *err)
@@ -209,6 +256,8 @@ static int result_failed(struct ledger *l, const PGresult *r, struct weir_error 
 		buffer_add_text(&l->hint, hint);
 	if (PQstatus(l->conn) != CONNECTION_OK)
 		l->alive = false;
+	if (!l->alive && !text)
+		return fail_session(l, err);
 	return fail_with(err, text ? text : PQresultErrorMessage(r));
 }
 
@@ -239,7 +288,7 @@ static int wait_ready(struct ledger *l, int64_t deadline, struct weir_error *err
 		return 0;
 	l->alive = false;
 	forget_failure(l);
-	return weir_fail(err, "database", "no answer within %lld s",
+	return weir_fail(err, "database", "PostgreSQL at %s: no answer within %lld s", l->where,
 			 (long long)(l->statement_ms + LATER_MS) / 1000);
 }
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "weir/advice.h"
+
 static const char *const exchanges[] = {EXCHANGE_ITEMS, EXCHANGE_EVENTS, EXCHANGE_DEAD};
 
 #define EXCHANGES (sizeof exchanges / sizeof *exchanges)
@@ -142,8 +144,10 @@ int topology_restore_kind(struct broker *b, const char *kind, struct buffer *nam
 
 /* ---- checking ---- */
 
-static int missing(const char *what, const struct weir_error *why, struct weir_error *err)
+static int missing(const char *what, struct weir_error *why, struct weir_error *err)
 {
+	char ignored[ADVICE_ROOM];
+	advice_split(why->text, ignored);
 	return weir_fail(err, "topology", "%s is not as it must be (%.300s): run `weir init`", what,
 			 why->text);
 }

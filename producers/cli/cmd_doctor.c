@@ -10,6 +10,7 @@
 #include "command.h"
 #include "model_check.h"
 #include "print.h"
+#include "weir/advice.h"
 #include "weir/broker.h"
 #include "weir/clock.h"
 #include "weir/llm.h"
@@ -116,6 +117,14 @@ static void tell_missing(struct doctor *d, struct weir_error *why)
 	tell(d, LEVEL_FAIL, "run: weir init", "%s", why->text);
 }
 
+/* Tells of a server that cannot be used; the error's own advice has its place here. */
+static void tell_away(struct doctor *d, struct weir_error *why)
+{
+	char step[ADVICE_ROOM];
+	advice_split(why->text, step);
+	tell(d, LEVEL_FAIL, *step ? step : "mend that, and ask again", "%s", why->text);
+}
+
 /* ---- settings ---- */
 
 static void check_settings(struct doctor *d)
@@ -142,8 +151,7 @@ static void check_pg(struct doctor *d)
 		return;
 	if (ledger_open(d->settings->pg_url, "weir doctor", false, &d->ledger, &why) < 0) {
 		d->ledger = NULL;
-		tell(d, LEVEL_FAIL, "is it running, and is WEIR_PG_URL right?", "not reachable: %s",
-		     why.text);
+		tell_away(d, &why);
 		return;
 	}
 	int version = PQserverVersion(ledger_conn(d->ledger));
@@ -398,8 +406,7 @@ static void check_broker(struct doctor *d)
 	if (!d->settings->amqp_url)
 		return;
 	if (!open_broker(d, &why)) {
-		tell(d, LEVEL_FAIL, "is it running, and is WEIR_AMQP_URL right?",
-		     "not reachable: %s", why.text);
+		tell_away(d, &why);
 		return;
 	}
 	const char *version = broker_version(d->broker);
@@ -470,8 +477,7 @@ static void check_redis(struct doctor *d)
 		return;
 	if (progress_open(d->settings->redis_url, REDIS_MS, &d->progress, &why) < 0 ||
 	    progress_server(d->progress, version, policy, &why) < 0) {
-		tell(d, LEVEL_FAIL, "is it running, and is WEIR_REDIS_URL right?",
-		     "not reachable: %s", why.text);
+		tell_away(d, &why);
 		return;
 	}
 	tell(d, LEVEL_OK, "", "reachable, version %s", *version ? version : "not told");

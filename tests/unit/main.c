@@ -6,7 +6,9 @@
 /* A suite a line. */
 /* clang-format off */
 #define SUITES(X) \
+	X(address) \
 	X(addresses) \
+	X(advice) \
 	X(analyzer) \
 	X(answers) \
 	X(buffer) \
