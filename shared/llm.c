@@ -63,3 +63,25 @@ int llm_find(const struct llm *l, const struct weir_map *context, const struct m
 	*template = t;
 	return 0;
 }
+
+/* Whether the context says something under the key that can be a name at all. */
+static bool names(const struct weir_map *context, const char *key, size_t most)
+{
+	struct weir_text text;
+
+	return map_says(context, key) && map_text(context, key, &text) == 0 && text.size <= most;
+}
+
+bool llm_lacks(const struct llm *l, const struct weir_map *context)
+{
+	struct weir_text name;
+	const struct model *m;
+
+	if (!names(context, "ai_model", MODEL_NAME_MAX) || map_text(context, "ai_model", &name) < 0)
+		return false;
+	m = models_find(l->models, name, NULL);
+	if (m == NULL)
+		return true;
+	return m->provider != PROVIDER_LOCAL && names(context, "model_key", TEMPLATE_NAME_MAX) &&
+	       templates_find(l->templates, context, NULL) == NULL;
+}

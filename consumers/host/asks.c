@@ -103,11 +103,25 @@ static struct asked_model *limits_of(struct asks *a, const struct model *model)
 	return NULL;
 }
 
+/* Whoever has submitted it knows the name: another consumer may, too. */
+static int fail_unknown(const struct consumer *c, const struct weir_item *item,
+			struct weir_error *err)
+{
+	const struct settings *s = &c->settings;
+	struct weir_error why = *err;
+	if (!llm_lacks(&c->llm, item->context))
+		return -1;
+	return weir_fail(err, WORK_NOT_KNOWN,
+			 "the consumer %s (--models %s, --templates %s) cannot work on it: %s",
+			 c->name, s->models ? s->models : "not given",
+			 s->templates ? s->templates : "not given", why.text);
+}
+
 static int find(const struct consumer *c, const struct weir_item *item, const struct model **model,
 		const struct template **template, struct weir_error *err)
 {
 	if (llm_find(&c->llm, item->context, model, template, err) < 0)
-		return -1;
+		return fail_unknown(c, item, err);
 	return (*model)->provider == PROVIDER_LOCAL ? WEIR_MODEL_LOCAL : WEIR_MODEL_REMOTE;
 }
 
@@ -133,7 +147,7 @@ void asks_begin(struct consumer *c, struct delivery *one)
 	if (where == WEIR_MODEL_LOCAL)
 		weir_fail(&why, "bad_verdict", "the plugin asks a model that is local");
 	if (where != WEIR_MODEL_REMOTE || !c->asks) {
-		work_fail(c, one, why.code, why.text);
+		work_refuse(c, one, &why);
 		return;
 	}
 	struct asks *a = c->asks;

@@ -155,6 +155,14 @@ void work_retry(struct consumer *c, struct delivery *one, const struct weir_erro
 /* Put off, and not charged. */
 void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const char *code,
 		const char *text);
+/* The same for what may last: the longer the item has waited for the same, in whoever's hand, the
+ * longer is the pause (weir.longer_pause()). */
+void work_wait(struct consumer *c, struct delivery *one, int64_t least_us, const char *code,
+	       const char *text);
+/* It cannot be worked on: failed for this reason, or, where that is only that this process knows
+ * less than who has submitted it, put off, for a consumer that knows more. */
+#define WORK_NOT_KNOWN "not_known_here"
+void work_refuse(struct consumer *c, struct delivery *one, const struct weir_error *why);
 /* As long as asked, or as the job's backoff says (0), within bounds. */
 int64_t work_pause_us(const struct delivery *one, int64_t asked_ms);
 /* Its request, in `result`, is to wait in the ledger; or waits there already. */

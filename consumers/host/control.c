@@ -12,7 +12,8 @@
 static const char read_jobs[] =
 	"SELECT coalesce(j.status, ''), j.epoch, j.batch_size, j.max_attempts, j.backoff_ms,"
 	"  j.backoff_factor, j.backoff_cap_ms, coalesce(j.max_concurrent, 0),"
-	"  j.first_epoch"
+	"  j.first_epoch, (SELECT w.ordinal FROM weir.retries w WHERE w.job_id = u.job_id LIMIT 1)"
+	"  IS NOT NULL"
 	" FROM unnest($1::text[]) WITH ORDINALITY AS u(job_id, pos)"
 	" LEFT JOIN LATERAL (SELECT * FROM weir.jobs j WHERE j.job_id = u.job_id LIMIT 1) j ON true"
 	" ORDER BY u.pos";
@@ -165,6 +166,7 @@ static void learn(struct consumer *c, struct job *job, const PGresult *r, int ro
 	job->backoff_cap_us = ledger_big(r, row, 6) * 1000;
 	set_limit(&c->jobs, job, (uint32_t)ledger_int(r, row, 7));
 	job->first_epoch = (uint32_t)ledger_int(r, row, 8);
+	job->has_retries = ledger_bool(r, row, 9);
 	if (before == JOB_OPEN && (job->state == JOB_PAUSED || job->epoch != epoch))
 		job->to_note = true;
 }

@@ -70,6 +70,7 @@ struct delivery {
 	enum fate fate;
 	uint32_t attempts;	   /* with this one, if it is charged */
 	int64_t retry_us;	   /* RETRY, DEFER: the pause */
+	bool lasting;		   /* DEFER: the pause grows, the longer the same lasts */
 	bool noted;		   /* has a row in weir.retries, though it is in hand */
 	size_t made;		   /* bytes of the result, as counted for all */
 	struct buffer result;	   /* to keep; REFUSED: of the letter, see refusal.c; ASKED: the

@@ -114,7 +114,7 @@ bool to_end_retries(const struct flush *f, size_t i)
 {
 	const struct delivery *d = f->entries[i];
 	return d->claimed &&
-	       (d->noted || d->suspect || d->model || d->job->limit > 0 ||
+	       (d->noted || d->suspect || d->job->has_retries || d->model || d->job->limit > 0 ||
 		d->message.item.attempt > 0 || d->message.item.epoch > d->job->first_epoch);
 }
 

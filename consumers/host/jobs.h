@@ -32,6 +32,7 @@ struct job {
 	int64_t asked_us;
 	uint32_t epoch, first_epoch, batch_size;
 	uint32_t max_attempts;
+	bool has_retries; /* some of its items have rows in weir.retries */
 	int64_t backoff_us, backoff_cap_us;
 	double backoff_factor;
 

@@ -127,19 +127,26 @@ static const char sql_end_calls[] =
 
 #define PUT_OFF                                                                                    \
 	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"    \
-	"  error)"                                                                                 \
+	"  error, waits_since)"                                                                    \
 	" SELECT u.job_id, u.stage, u.ordinal, u.attempts, now() + u.pause * interval '1 us',"     \
-	"  u.error_class, u.error"                                                                 \
+	"  u.error_class, u.error, CASE WHEN u.lasting = 1 THEN now() END"                         \
 	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[], $6::int8[],"     \
-	"  $7::text[], $8::text[], $9::int4[])"                                                    \
-	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error, epoch)"    \
+	"  $7::text[], $8::text[], $9::int4[], $10::int4[])"                                       \
+	"  AS u(job_id, stage, ordinal, custom_id, attempts, pause, error_class, error, epoch,"    \
+	"       lasting)"                                                                          \
 	" CROSS JOIN LATERAL (SELECT i.custom_id FROM weir.items i WHERE i.job_id = u.job_id"      \
 	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"          \
 	"  LIMIT 1) i"                                                                             \
 	" WHERE" OF_THIS_JOB " AND NOT EXISTS (SELECT FROM weir.results r"                         \
 	"  WHERE r.job_id = u.job_id AND r.stage = u.stage AND r.ordinal = u.ordinal)"             \
 	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET attempts = excluded.attempts,"        \
-	"  error_class = excluded.error_class, error = excluded.error, due_at = "
+	"  error_class = excluded.error_class, error = excluded.error, waits_since = CASE"         \
+	"   WHEN " STILL_WAITS " THEN w.waits_since ELSE excluded.waits_since END, due_at = "
+
+/* For the same as the last time: its row tells since when. */
+#define STILL_WAITS                                                                                \
+	"excluded.waits_since IS NOT NULL AND w.waits_since IS NOT NULL"                           \
+	" AND w.error_class = excluded.error_class"
 
 /* A second delivery of the same attempt changes nothing. */
 static const char sql_put_off[] =
@@ -150,7 +157,9 @@ static const char sql_put_off[] =
 
 /* The row is there if its message was a retry, or if it was noted while in hand. */
 static const char sql_defer[] =
-	PUT_OFF "least(w.due_at, excluded.due_at) WHERE w.attempts <= excluded.attempts";
+	PUT_OFF "least(w.due_at, excluded.due_at + CASE WHEN " STILL_WAITS
+		"  THEN weir.longer_pause(w.waits_since) ELSE interval '0' END)"
+		" WHERE w.attempts <= excluded.attempts";
 
 static const char sql_note[] =
 	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
@@ -237,6 +246,7 @@ static int64_t col_epoch(const struct delivery *d) { return d->message.item.epoc
 static int64_t col_attempts(const struct delivery *d) { return d->attempts; }
 static int64_t col_charged(const struct delivery *d) { return d->message.item.attempt; }
 static int64_t col_pause(const struct delivery *d) { return d->retry_us; }
+static int64_t col_lasting(const struct delivery *d) { return d->fate == FATE_DEFER && d->lasting; }
 static int64_t col_status(const struct delivery *d)
 {
 	return d->fate == FATE_SUCCESS ? ITEM_SUCCESS : ITEM_FAILED;
@@ -377,6 +387,7 @@ static const struct column deferred[] = {
 	{.type = COLUMN_TEXT, .text = col_class},
 	{.type = COLUMN_TEXT, .text = col_error},
 	{.type = COLUMN_INT, .number = col_epoch},
+	{.type = COLUMN_INT, .number = col_lasting},
 	{.type = COLUMN_END},
 };
 
@@ -396,6 +407,7 @@ static const struct column retries[] = {
 	{.type = COLUMN_TEXT, .text = col_class},
 	{.type = COLUMN_TEXT, .text = col_error},
 	{.type = COLUMN_INT, .number = col_epoch},
+	{.type = COLUMN_INT, .number = col_lasting},
 	{.type = COLUMN_END},
 };
 

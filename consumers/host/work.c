@@ -10,6 +10,7 @@
 #include "weir/log.h"
 
 #define TIMER_MAX_MS (INT64_C(86400000) * 365) /* later than any deadline, and no overflow */
+#define NOT_KNOWN_US 2000000		       /* at the least, until somebody else may have it */
 
 /* A plugin may have asked, and not waited for the answer. */
 static void end(struct consumer *c, struct delivery *one)
@@ -86,6 +87,28 @@ void work_defer(struct consumer *c, struct delivery *one, int64_t for_us, const 
 	one->fate = FATE_DEFER;
 	one->retry_us = for_us;
 	end(c, one);
+}
+
+void work_wait(struct consumer *c, struct delivery *one, int64_t least_us, const char *code,
+	       const char *text)
+{
+	one->lasting = true;
+	work_defer(c, one, least_us + clock_backoff_us(least_us / 4, least_us / 4, 0), code, text);
+}
+
+void work_refuse(struct consumer *c, struct delivery *one, const struct weir_error *why)
+{
+	char where[96], example[80];
+	struct weir_text id = one->message.item.custom_id;
+	if (strcmp(why->code, WORK_NOT_KNOWN) != 0) {
+		work_fail(c, one, why->code, why->text);
+		return;
+	}
+	snprintf(where, sizeof where, "kind=%s job=%s", one->lane->plugin.plugin.kind,
+		 one->job->id);
+	snprintf(example, sizeof example, "%.*s", (int)id.size, id.data);
+	causes_note(&c->causes, LOG_WARN, "items_put_off", where, example, 1, why);
+	work_wait(c, one, NOT_KNOWN_US, why->code, why->text);
 }
 
 void work_asked(struct consumer *c, struct delivery *one)
@@ -277,7 +300,7 @@ void work_start(struct consumer *c, struct delivery *one)
 	const struct weir_plugin *p = &one->lane->plugin.plugin;
 	one->began_us = clock_us();
 	if (work_check(c, one, &one->message.item, &why) < 0) {
-		work_fail(c, one, why.code, why.text);
+		work_refuse(c, one, &why);
 		return;
 	}
 	one->deadline_us = one->began_us + c->options.work_timeout_ms * 1000;

@@ -1,6 +1,7 @@
 /* Items that ask a model, in calls: through everything that a provider may do. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "asked.h"
 #include "weir/breaker.h"
@@ -78,19 +79,51 @@ static void unknown_names(void)
 	expect_refused("ai_model=claude", "other=idea", "model_key");
 }
 
-/* The consumer's file has lost what the submitter's had. */
+/* A consumer that lacks what the submitter knew puts it off, says so, and works on the rest;
+ * whoever knows it does it. */
+static void wait_for_one_who_knows(struct job *job, struct job *other, const char *lacks)
+{
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *less = start(NULL, "weir-consumer", "ask", NULL);
+	await_ended(other);
+	await(PATIENCE_MS,
+	      "SELECT count(*) = %d FROM batch_items WHERE job_id = '%s' AND status = 'pending'"
+	      " AND error_class = 'not_known_here' AND attempts = 0",
+	      job->size, job->id);
+	await_log(less, "items_put_off");
+	EXPECT_PART(log_of(less), lacks);
+	EXPECT_PART(run(NULL, "weir", "status", job->id, NULL)->out, lacks);
+	stop(less);
+	stop(relay);
+}
+
 static void unknown_to_the_consumer(void)
 {
 	struct job *job = job_submit(asked_job("gone", "ai_model=gpt", 5));
-	for (int i = 0; i < job->size; i++) {
-		job->items[i].failure = "bad_context";
-		job->items[i].attempts = 0;
-	}
-	models_write("  claude: {provider: anthropic, base_url: $URL}\n");
+	struct job *other = job_submit(asked_job("other", "ai_model=claude", 5));
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY}\n");
+	wait_for_one_who_knows(job, other, "ai_model \"gpt\" is not known");
+	EXPECT_PART(sql_text("SELECT error FROM batch_items WHERE job_id = 'gone'"), "--models /");
+	fake_models();
 	asked_begin();
 	finish(job);
-	EXPECT_PART(sql_text("SELECT error FROM batch_items LIMIT 1"), "claude");
-	EXPECT_INT(fake_count("requests"), 0);
+}
+
+static void a_template_unknown_to_the_consumer(void)
+{
+	static const char newer[] = "user: The key is {{key}}, the amount {{amount}}.\n"
+				    "fields:\n  title: {type: text}\n";
+	struct job *job = asked_job("new", "ai_model=claude", 5);
+	job->context[1] = "model_key=idea_2";
+	template_write("idea_2", newer);
+	job_submit(job);
+	unlink(LOGS "/templates/idea_2.yaml");
+	struct job *other = job_submit(asked_job("other", "ai_model=claude", 5));
+	wait_for_one_who_knows(job, other, "model_key \"idea_2\"");
+	template_write("idea_2", newer);
+	asked_begin();
+	finish_asked(job);
+	unlink(LOGS "/templates/idea_2.yaml");
 }
 
 /* ---- limits ---- */
@@ -729,6 +762,8 @@ void add_asks_suite(void)
 	CU_add_test(s, "a local one asks nobody", local_asks_nobody);
 	CU_add_test(s, "unknown names are refused", unknown_names);
 	CU_add_test(s, "a model that the consumer does not know", unknown_to_the_consumer);
+	CU_add_test(s, "a template that the consumer does not know",
+		    a_template_unknown_to_the_consumer);
 	CU_add_test(s, "each with its own context", contexts);
 	add_outages();
 	s = FAKE_SUITE("a model answers badly");

@@ -205,6 +205,14 @@ BEGIN
 	RETURN NULL;
 END $$;
 
+-- ---- what is put off ----
+
+-- What comes on top of the least pause of an item that waits for the same as the last time (see
+-- 054_waiting.sql): half of the time that it has waited, a minute at the most.
+CREATE OR REPLACE FUNCTION weir.longer_pause(since timestamptz) RETURNS interval
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN least((now() - since) / 2, interval '1 minute');
+
 -- ---- what an operator does to a job ----
 --
 -- Each returns the status that the job has then, NULL when there is no such job, and may be called

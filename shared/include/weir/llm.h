@@ -21,4 +21,8 @@ void llm_close(struct llm *l);
 int llm_find(const struct llm *l, const struct weir_map *context, const struct model **model,
 	     const struct template **template, struct weir_error *err) WEIR_MUST_CHECK;
 
+/* Whether what llm_find() did not find is named by the context, so that it may be known to whoever
+ * has other files than these; false where the context does not name it, or where it is found. */
+bool llm_lacks(const struct llm *l, const struct weir_map *context);
+
 #endif
