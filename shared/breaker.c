@@ -10,6 +10,7 @@
 #include "redis_script.h"
 #include "weir/clock.h"
 #include "weir/log.h"
+#include "weir/names.h"
 
 enum {
 	LOOK_US = 500000,     /* whether another process has opened it */
@@ -107,7 +108,7 @@ static const char *const texts[SCRIPTS] = {look_text, served_text, failed_text, 
 
 struct breaker {
 	struct model_entry entry;
-	char key[MODEL_NAME_MAX + 32];
+	char key[MODEL_NAME_MAX + NAMES_MAX];
 	bool open;
 	bool probing;	   /* a call that was let through while it was open has not ended */
 	int64_t next_us;   /* while open: no look before */
@@ -170,7 +171,8 @@ static struct breaker *find_or_make(struct breakers *b, const struct model *m)
 		return s;
 	s = (struct breaker *)model_entry_make(&b->models, m, sizeof(*s));
 	if (s)
-		snprintf(s->key, sizeof(s->key), "weir:{model:%s}:breaker", m->name);
+		snprintf(s->key, sizeof(s->key), "%s:{model:%s}:breaker", names_in_redis(),
+			 m->name);
 	return s;
 }
 
@@ -348,7 +350,7 @@ bool breaker_failed(struct breakers *b, const struct model *m, const char *item,
 	if (!s)
 		return false;
 	snprintf(s->why, sizeof(s->why), "%s", reason);
-	snprintf(key, sizeof(key), "weir:{model:%s}:failed:%s", m->name, item);
+	snprintf(key, sizeof(key), "%s:{model:%s}:failed:%s", names_in_redis(), m->name, item);
 	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s",
 		 clock_backoff_us(999, 999, 0), m->outage_ms, s->served, s->failed, s->why);
 	s->probing = false;

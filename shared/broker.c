@@ -521,6 +521,22 @@ int broker_declare_exchange(struct broker *b, const char *name, bool passive,
 	return check_rpc(b, name, err);
 }
 
+int broker_mark_exchange(struct broker *b, const char *name, const char *alternate,
+			 struct weir_error *err)
+{
+	amqp_table_entry_t entry = text_entry("alternate-exchange", alternate);
+	amqp_table_t table = {1, &entry};
+	amqp_exchange_declare(b->state, CHANNEL, amqp_cstring_bytes(name),
+			      amqp_cstring_bytes("topic"), 0, 1, 0, 0, table);
+	return check_rpc(b, name, err);
+}
+
+int broker_delete_exchange(struct broker *b, const char *name, struct weir_error *err)
+{
+	amqp_exchange_delete(b->state, CHANNEL, amqp_cstring_bytes(name), 0);
+	return check_rpc(b, name, err);
+}
+
 int broker_declare_queue(struct broker *b, const struct broker_queue *queue, bool passive,
 			 uint32_t *messages, struct weir_error *err)
 {

@@ -117,8 +117,9 @@ struct bucket bucket_of(const struct model *m)
 {
 	struct bucket bucket;
 
-	snprintf(bucket.levels, sizeof(bucket.levels), "weir:{model:%s}:pace", m->name);
-	snprintf(bucket.hold, sizeof(bucket.hold), "weir:{model:%s}:hold", m->name);
+	snprintf(bucket.levels, sizeof(bucket.levels), "%s:{model:%s}:pace", names_in_redis(),
+		 m->name);
+	snprintf(bucket.hold, sizeof(bucket.hold), "%s:{model:%s}:hold", names_in_redis(), m->name);
 	return bucket;
 }
 

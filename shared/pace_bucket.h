@@ -5,6 +5,7 @@
 
 #include "redis_script.h"
 #include "weir/models.h"
+#include "weir/names.h"
 
 enum { REQUESTS, INPUT, OUTPUT, DIMENSIONS };
 
@@ -27,7 +28,7 @@ void buckets_close(struct buckets *b);
 
 /* The keys of one model. */
 struct bucket {
-	char levels[MODEL_NAME_MAX + 32], hold[MODEL_NAME_MAX + 32];
+	char levels[MODEL_NAME_MAX + NAMES_MAX], hold[MODEL_NAME_MAX + NAMES_MAX];
 };
 struct bucket bucket_of(const struct model *m);
 

@@ -13,8 +13,9 @@
 #include "redis_script.h"
 #include "weir/buffer.h"
 #include "weir/clock.h"
+#include "weir/names.h"
 
-enum { JOB_ID_MAX = 64, KEY_MAX = 128 };
+enum { JOB_MAX = 96, KEY_MAX = 192 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
 
@@ -159,11 +160,14 @@ static int name_keys(const char *job_id, uint32_t stage, struct stage_keys *keys
 {
 	size_t size = strlen(job_id);
 
-	if (size == 0 || size > JOB_ID_MAX || strpbrk(job_id, "{}"))
+	if (size == 0 || size > JOB_MAX || strpbrk(job_id, "{}"))
 		return weir_fail(err, "bad_value", "\"%.100s\" is not a job_id", job_id);
-	snprintf(keys->states, KEY_MAX, "weir:{%s}:s%" PRIu32 ":states", job_id, stage);
-	snprintf(keys->counts, KEY_MAX, "weir:{%s}:s%" PRIu32 ":counts", job_id, stage);
-	snprintf(keys->channel, KEY_MAX, "weir:{%s}:s%" PRIu32 ":live", job_id, stage);
+	snprintf(keys->states, KEY_MAX, "%s:{%s}:s%" PRIu32 ":states", names_in_redis(), job_id,
+		 stage);
+	snprintf(keys->counts, KEY_MAX, "%s:{%s}:s%" PRIu32 ":counts", names_in_redis(), job_id,
+		 stage);
+	snprintf(keys->channel, KEY_MAX, "%s:{%s}:s%" PRIu32 ":live", names_in_redis(), job_id,
+		 stage);
 	return 0;
 }
 
@@ -344,7 +348,7 @@ int progress_lease(struct progress *p, const char *job_id, const struct progress
 
 	if (name_keys(job_id, 1, &keys, err) < 0)
 		return -1;
-	snprintf(keys.states, KEY_MAX, "weir:{%s}:shares", job_id);
+	snprintf(keys.states, KEY_MAX, "%s:{%s}:shares", names_in_redis(), job_id);
 	snprintf(keys.counts, KEY_MAX, "%s", keys.states);
 	snprintf(keys.channel, KEY_MAX, "%s", lease->holder);
 	int size =

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "weir/log.h"
+#include "weir/names.h"
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -38,6 +39,13 @@ const struct weir_option settings_options[] = {
 	 .offset = AT(templates),
 	 .unit = "DIR",
 	 .help = "More templates that model_key may name, or other ones: NAME.yaml each."},
+	{.name = "namespace",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(namespace),
+	 .unit = "NAME",
+	 .help = "Comes before the names of exchanges, queues and keys, as NAME.weir.items and "
+		 "NAME:weir:..., so that several ledgers share a virtual host and a Redis. The same "
+		 "for all programs of a ledger."},
 	{.name = "log-level",
 	 .type = WEIR_OPTION_TEXT,
 	 .offset = AT(log_level),
@@ -79,6 +87,8 @@ int settings_check(const struct settings *s, int needs, struct weir_error *err)
 		return weir_fail(err, "bad_value", "--log-level %s: not debug, info, warn or error",
 				 s->log_level);
 	log_set_level(level);
+	if (names_use(s->namespace, err) < 0)
+		return -1;
 	if ((needs & NEED_PG) && need(s->pg_url, "WEIR_PG_URL", err) < 0)
 		return -1;
 	if ((needs & NEED_AMQP) && need(s->amqp_url, "WEIR_AMQP_URL", err) < 0)

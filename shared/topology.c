@@ -5,13 +5,20 @@
 
 #include "weir/advice.h"
 
-static const char *const exchanges[] = {EXCHANGE_ITEMS, EXCHANGE_EVENTS, EXCHANGE_DEAD};
+static const char *const words[EXCHANGES] = {"items", "events", "dead"};
 
-#define EXCHANGES (sizeof exchanges / sizeof *exchanges)
+void exchange_name(enum exchange exchange, char out[NAMES_MAX])
+{
+	snprintf(out, NAMES_MAX, "%s%s", names_at_broker(), words[exchange]);
+}
 
 /* RabbitMQ 4 gives every quorum queue a limit of 20, and this one has nowhere to send what is over
  * it; 3.10 does not know -1. */
-static const struct broker_queue dead_queue = {.name = QUEUE_DEAD, .delivery_limit = 1000000};
+static struct broker_queue dead_queue(char name[NAMES_MAX])
+{
+	exchange_name(EXCHANGE_DEAD, name);
+	return (struct broker_queue){.name = name, .delivery_limit = 1000000};
+}
 
 bool kind_ok(const char *kind)
 {
@@ -20,37 +27,57 @@ bool kind_ok(const char *kind)
 	       strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
 }
 
-void queue_of(const char *kind, char out[KIND_MAX + 8])
+void queue_of(const char *kind, char out[NAMES_MAX])
 {
-	snprintf(out, KIND_MAX + 8, QUEUE_PREFIX "%s", kind);
+	snprintf(out, NAMES_MAX, "%s%s", names_at_broker(), kind);
 }
 
-static struct broker_queue kind_queue(const char *name)
+const char *kind_of_queue(const char *queue)
 {
-	return (struct broker_queue){.name = name,
-				     .dead_exchange = EXCHANGE_DEAD,
-				     .dead_key = "dead",
-				     .delivery_limit = DELIVERY_LIMIT};
+	size_t prefix = strlen(names_at_broker());
+	if (strncmp(queue, names_at_broker(), prefix) != 0 || !kind_ok(queue + prefix))
+		return NULL;
+	return queue + prefix;
+}
+
+/* Of a kind, with the names that it is declared and bound by. */
+struct named_queue {
+	char name[NAMES_MAX], dead[NAMES_MAX], items[NAMES_MAX];
+	struct broker_queue queue;
+};
+
+static void name_queue(struct named_queue *n, const char *kind)
+{
+	queue_of(kind, n->name);
+	exchange_name(EXCHANGE_DEAD, n->dead);
+	exchange_name(EXCHANGE_ITEMS, n->items);
+	n->queue = (struct broker_queue){.name = n->name,
+					 .dead_exchange = n->dead,
+					 .dead_key = "dead",
+					 .delivery_limit = DELIVERY_LIMIT};
 }
 
 int topology_declare(struct broker *b, struct weir_error *err)
 {
-	for (size_t i = 0; i < EXCHANGES; i++)
-		if (broker_declare_exchange(b, exchanges[i], false, err) < 0)
+	char name[NAMES_MAX];
+	for (int i = 0; i < EXCHANGES; i++) {
+		exchange_name((enum exchange)i, name);
+		if (broker_declare_exchange(b, name, false, err) < 0)
 			return -1;
-	if (broker_declare_queue(b, &dead_queue, false, NULL, err) < 0)
+	}
+	const struct broker_queue dead = dead_queue(name);
+	if (broker_declare_queue(b, &dead, false, NULL, err) < 0)
 		return -1;
-	return broker_bind(b, QUEUE_DEAD, EXCHANGE_DEAD, "#", err);
+	return broker_bind(b, name, name, "#", err);
 }
 
 int topology_declare_kind(struct broker *b, const char *kind, struct weir_error *err)
 {
-	char name[KIND_MAX + 8];
-	queue_of(kind, name);
-	struct broker_queue queue = kind_queue(name);
-	if (broker_declare_queue(b, &queue, false, NULL, err) < 0)
+	struct named_queue n;
+	name_queue(&n, kind);
+	if (broker_declare_queue(b, &n.queue, false, NULL, err) < 0)
 		return -1;
-	return broker_bind(b, name, EXCHANGE_ITEMS, kind, err);
+	return broker_bind(b, n.name, n.items, kind, err);
 }
 
 /* ---- restoring ---- */
@@ -118,27 +145,29 @@ static void note(struct buffer *names, const char *what, const char *name, bool 
 
 int topology_restore(struct broker *b, struct buffer *names, struct weir_error *err)
 {
+	char name[NAMES_MAX];
 	bool made;
-	for (size_t i = 0; i < EXCHANGES; i++) {
-		if (restore_exchange(b, exchanges[i], &made, err) < 0)
+	for (int i = 0; i < EXCHANGES; i++) {
+		exchange_name((enum exchange)i, name);
+		if (restore_exchange(b, name, &made, err) < 0)
 			return -1;
-		note(names, "exchange", exchanges[i], made);
+		note(names, "exchange", name, made);
 	}
-	if (restore_queue(b, &dead_queue, EXCHANGE_DEAD, "#", &made, NULL, err) < 0)
+	const struct broker_queue dead = dead_queue(name);
+	if (restore_queue(b, &dead, name, "#", &made, NULL, err) < 0)
 		return -1;
-	note(names, "queue", QUEUE_DEAD, made);
+	note(names, "queue", name, made);
 	return 0;
 }
 
 int topology_restore_kind(struct broker *b, const char *kind, struct buffer *names, bool *made,
 			  uint32_t *messages, struct weir_error *err)
 {
-	char name[KIND_MAX + 8];
-	queue_of(kind, name);
-	struct broker_queue queue = kind_queue(name);
-	if (restore_queue(b, &queue, EXCHANGE_ITEMS, kind, made, messages, err) < 0)
+	struct named_queue n;
+	name_queue(&n, kind);
+	if (restore_queue(b, &n.queue, n.items, kind, made, messages, err) < 0)
 		return -1;
-	note(names, "queue", name, *made);
+	note(names, "queue", n.name, *made);
 	return 0;
 }
 
@@ -154,11 +183,15 @@ static int missing(const char *what, struct weir_error *why, struct weir_error *
 
 int topology_check(struct broker *b, uint32_t *dead, struct weir_error *err)
 {
+	char name[NAMES_MAX];
 	struct weir_error why;
-	for (size_t i = 0; i < EXCHANGES; i++)
-		if (broker_declare_exchange(b, exchanges[i], true, &why) < 0)
+	for (int i = 0; i < EXCHANGES; i++) {
+		exchange_name((enum exchange)i, name);
+		if (broker_declare_exchange(b, name, true, &why) < 0)
 			return missing("an exchange", &why, err);
-	if (broker_declare_queue(b, &dead_queue, true, dead, &why) < 0)
+	}
+	const struct broker_queue queue = dead_queue(name);
+	if (broker_declare_queue(b, &queue, true, dead, &why) < 0)
 		return missing("the dead-letter queue", &why, err);
 	return 0;
 }
@@ -166,11 +199,10 @@ int topology_check(struct broker *b, uint32_t *dead, struct weir_error *err)
 int topology_check_kind(struct broker *b, const char *kind, uint32_t *messages,
 			struct weir_error *err)
 {
-	char name[KIND_MAX + 8];
+	struct named_queue n;
 	struct weir_error why;
-	queue_of(kind, name);
-	struct broker_queue queue = kind_queue(name);
-	if (broker_declare_queue(b, &queue, true, messages, &why) < 0)
+	name_queue(&n, kind);
+	if (broker_declare_queue(b, &n.queue, true, messages, &why) < 0)
 		return missing("the queue of the kind", &why, err);
 	return 0;
 }

@@ -22,11 +22,11 @@ static void put_off(struct comeback *b)
 
 static int open_broker(struct consumer *c, struct weir_error *err)
 {
-	char queue[KIND_MAX + 8];
+	char queue[NAMES_MAX];
 	struct broker *b;
 	if (broker_open(c->settings.amqp_url, "weir-consumer", MESSAGE_MAX, &b, err) < 0)
 		return -1;
-	if (topology_check(b, NULL, err) < 0)
+	if (identity_mark(b, c->ledger_id, err) < 0 || topology_check(b, NULL, err) < 0)
 		goto fail;
 	for (size_t i = 0; i < c->lane_count; i++) {
 		const char *kind = c->lanes[i].plugin.plugin.kind;
@@ -49,7 +49,7 @@ static int open_ledger(struct consumer *c, struct weir_error *err)
 	struct ledger *l;
 	if (ledger_open(c->settings.pg_url, "weir-consumer", true, &l, err) < 0)
 		return -1;
-	if (ledger_check_schema(l, err) < 0) {
+	if (ledger_check_schema(l, err) < 0 || identity_read(l, c->ledger_id, err) < 0) {
 		ledger_close(l);
 		return -1;
 	}
@@ -222,7 +222,7 @@ static bool in_hand(const struct consumer *c)
 
 static void stop_consuming(struct consumer *c)
 {
-	char queue[KIND_MAX + 8];
+	char queue[NAMES_MAX];
 	struct weir_error why;
 	log_event(LOG_INFO, "consumer_stopping", "in_hand=%zu",
 		  c->deliveries.capacity - c->deliveries.lists[DELIVERY_FREE].size);

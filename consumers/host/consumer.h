@@ -16,6 +16,7 @@
 #include "tx.h"
 #include "weir/broker.h"
 #include "weir/causes.h"
+#include "weir/identity.h"
 #include "weir/ledger.h"
 #include "weir/llm.h"
 #include "weir/loader.h"
@@ -92,6 +93,7 @@ struct consumer {
 	int64_t beat_us;     /* when the broker was last heard or told something */
 
 	struct ledger *ledger; /* NULL: away */
+	char ledger_id[LEDGER_ID_SIZE];
 	struct comeback ledger_back;
 	struct progress *progress;
 

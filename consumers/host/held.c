@@ -33,7 +33,7 @@ static void drop(struct consumer *c, struct delivery *one)
 
 void held_refuse(struct consumer *c, struct delivery *one, const struct weir_error *why)
 {
-	char queue[KIND_MAX + 8];
+	char queue[NAMES_MAX];
 	queue_of(one->lane->plugin.plugin.kind, queue);
 	refusal_make_again(c, one, queue, why);
 	if (!one->began_us)

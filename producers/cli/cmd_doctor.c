@@ -11,8 +11,8 @@
 #include "model_check.h"
 #include "print.h"
 #include "weir/advice.h"
-#include "weir/broker.h"
 #include "weir/clock.h"
+#include "weir/identity.h"
 #include "weir/llm.h"
 #include "weir/loader.h"
 #include "weir/pace.h"
@@ -45,6 +45,7 @@ struct doctor {
 	struct broker *broker;
 	struct progress *progress;
 	bool schema;	/* the ledger's tables are there */
+	char id[LEDGER_ID_SIZE]; /* of the ledger; "": not known */
 	char dir[4096]; /* of the plugins; "": none */
 	char kinds[KINDS_MAX][33];
 	int kind_count;
@@ -173,6 +174,19 @@ static void check_schema(struct doctor *d)
 		     LEDGER_SCHEMA);
 	else
 		tell_missing(d, &why);
+}
+
+static void check_identity(struct doctor *d)
+{
+	struct weir_error why;
+	if (!d->ledger || !d->schema)
+		return;
+	if (identity_read(d->ledger, d->id, &why) == 0) {
+		tell(d, LEVEL_OK, "", "this is the ledger %s", d->id);
+		return;
+	}
+	*d->id = '\0';
+	tell(d, LEVEL_FAIL, "weir init --help", "%s", why.text);
 }
 
 /* What a setting of the server must be, and what is to be done when it is not. */
@@ -304,13 +318,13 @@ static void tell_faults(struct doctor *d, const char *advice, char *faults,
 static void tell_hold(struct doctor *d, const struct model *m, int64_t ms)
 {
 	time_t until = (time_t)(clock_wall_us() / 1000000 + ms / 1000);
-	char advice[MODEL_NAME_MAX + 128], clock[32] = "";
+	char advice[MODEL_NAME_MAX + NAMES_MAX + 128], clock[32] = "";
 	struct tm t;
 	if (gmtime_r(&until, &t))
 		strftime(clock, sizeof clock, "%Y-%m-%d %H:%M:%S", &t);
 	snprintf(advice, sizeof advice,
-		 "it goes on by itself; DEL 'weir:{model:%s}:hold' in Redis lets it go on at once",
-		 m->name);
+		 "it goes on by itself; DEL '%s:{model:%s}:hold' in Redis lets it go on at once",
+		 names_in_redis(), m->name);
 	tell(d, LEVEL_WARN, advice, "%s: it is not asked before %s UTC, as its provider wants it",
 	     m->name, clock);
 }
@@ -418,7 +432,29 @@ static void check_broker(struct doctor *d)
 		tell(d, LEVEL_OK, "", "reachable, version %s", version);
 }
 
-/* A check that fails kills the connection, so the next ones need a new one. */
+/* After a check that has failed the connection is dead, and the next ones need a new one. */
+static void renew_broker(struct doctor *d)
+{
+	struct weir_error why;
+	if (!open_broker(d, &why))
+		tell(d, LEVEL_FAIL, "see the log of RabbitMQ", "lost: %s", why.text);
+}
+
+static void check_mark(struct doctor *d)
+{
+	struct weir_error why;
+	if (!d->broker || !*d->id)
+		return;
+	if (identity_check_mark(d->broker, d->id, &why) == 0) {
+		tell(d, LEVEL_OK, "", "the virtual host is marked as this ledger's");
+		return;
+	}
+	bool unmarked = strcmp(why.code, "no_mark") == 0;
+	tell(d, LEVEL_FAIL, unmarked ? "run: weir init" : "WEIR_AMQP_URL, or --namespace", "%s",
+	     why.text);
+	renew_broker(d);
+}
+
 static void check_topology(struct doctor *d)
 {
 	struct weir_error why;
@@ -427,14 +463,13 @@ static void check_topology(struct doctor *d)
 		return;
 	if (topology_check(d->broker, &dead, &why) < 0) {
 		tell_missing(d, &why);
-		if (!open_broker(d, &why))
-			tell(d, LEVEL_FAIL, "see the log of RabbitMQ", "lost: %s", why.text);
+		renew_broker(d);
 		return;
 	}
 	tell(d, LEVEL_OK, "", "the exchanges and the dead-letter queue are there");
 	if (dead > 0)
 		tell(d, LEVEL_WARN, "weir-relay takes them into the ledger: is it running?",
-		     "%u messages wait in " QUEUE_DEAD, dead);
+		     "%u dead letters wait", dead);
 }
 
 static void check_queues(struct doctor *d)
@@ -443,13 +478,12 @@ static void check_queues(struct doctor *d)
 	uint32_t waiting;
 	for (int i = 0; d->broker && i < d->kind_count; i++) {
 		if (topology_check_kind(d->broker, d->kinds[i], &waiting, &why) == 0) {
-			tell(d, LEVEL_OK, "", "queue " QUEUE_PREFIX "%s is there, %u messages wait",
-			     d->kinds[i], waiting);
+			tell(d, LEVEL_OK, "", "queue %s%s is there, %u messages wait",
+			     names_at_broker(), d->kinds[i], waiting);
 			continue;
 		}
 		tell_missing(d, &why);
-		if (!open_broker(d, &why))
-			tell(d, LEVEL_FAIL, "see the log of RabbitMQ", "lost: %s", why.text);
+		renew_broker(d);
 	}
 }
 
@@ -583,10 +617,12 @@ static const struct check {
 	{"templates", check_templates},
 	{"postgresql", check_pg},
 	{"postgresql", check_schema},
+	{"postgresql", check_identity},
 	{"postgresql", check_pg_settings},
 	{"postgresql", check_pg_connections},
 	{"clock", check_clock},
 	{"rabbitmq", check_broker},
+	{"rabbitmq", check_mark},
 	{"rabbitmq", check_topology},
 	{"rabbitmq", check_queues},
 	{"redis", check_redis},

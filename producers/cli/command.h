@@ -50,7 +50,7 @@ extern const struct command command_init, command_submit, command_status, comman
 /* Set to 1 by the first SIGINT or SIGTERM, to 2 by the second. */
 extern volatile int command_stop;
 
-/* Opens the ledger and checks its schema. */
+/* Opens the ledger, and checks its schema and that it is no copy of another. */
 int command_ledger(struct call *call, struct ledger **out) WEIR_MUST_CHECK;
 
 /* Prints an error to standard error, safely: it may hold what others have written. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "weir/identity.h"
 #include "print.h"
 
 static const char read_job[] =
@@ -20,10 +21,11 @@ static const char read_job_only[] =
 
 int command_ledger(struct call *call, struct ledger **out)
 {
+	char id[LEDGER_ID_SIZE];
 	struct ledger *l;
 	if (ledger_open(call->settings->pg_url, "weir", false, &l, call->error) < 0)
 		return -1;
-	if (ledger_check_schema(l, call->error) < 0) {
+	if (ledger_check_schema(l, call->error) < 0 || identity_read(l, id, call->error) < 0) {
 		ledger_close(l);
 		return -1;
 	}

@@ -108,7 +108,7 @@ static int give_item_back(struct relay *r, const struct broker_event *event,
 static void find_reason(const struct broker_event *event, const struct message *m, bool known,
 			struct weir_error *reason)
 {
-	char queue[KIND_MAX + 8], kind[KIND_MAX + 1];
+	char queue[NAMES_MAX], kind[KIND_MAX + 1];
 	snprintf(kind, sizeof kind, "%.*s", (int)m->kind.size, m->kind.data);
 	queue_of(kind, queue);
 	if (*event->death_queue && strcmp(queue, event->death_queue) != 0)
@@ -173,7 +173,7 @@ static int take_one(struct relay *r, struct broker_event *event)
 	if (broker_next(r->dead_broker, 0, event, &why) < 0)
 		goto lost;
 	if (event->type == BROKER_CANCEL) {
-		weir_fail(&why, "broker", "the queue " QUEUE_DEAD " is gone");
+		weir_fail(&why, "broker", "the queue of dead letters is gone");
 		goto lost;
 	}
 	if (event->type != BROKER_DELIVERY)

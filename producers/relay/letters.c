@@ -30,12 +30,12 @@ static enum outgoing_status encode(struct outgoing *o, const PGresult *rows, int
 	struct weir_text queue = ledger_text(rows, row, COL_QUEUE);
 	struct weir_text body = ledger_text(rows, row, COL_BODY);
 	const char *name = outgoing_key(o, queue);
-	const size_t prefix = strlen(QUEUE_PREFIX);
-	if (strncmp(name, QUEUE_PREFIX, prefix) != 0 || !kind_ok(name + prefix)) {
+	const char *kind = kind_of_queue(name);
+	if (!kind) {
 		weir_fail(err, "unknown_queue", "not a queue of a kind: \"%s\"", name);
 		return OUTGOING_BROKEN;
 	}
-	m->key = m->type = name + prefix;
+	m->key = m->type = kind;
 	buffer_reset(&o->payload);
 	buffer_add(&o->payload, ledger_text(rows, row, COL_TYPE).data,
 		   ledger_text(rows, row, COL_TYPE).size);

@@ -5,12 +5,13 @@
 
 #include "outgoing.h"
 #include "weir/broker.h"
+#include "weir/topology.h"
 
 enum outbox_number { OUTBOX_BATCHES, OUTBOX_RETRIES, OUTBOX_EVENTS, OUTBOX_LETTERS, OUTBOXES };
 
 struct outbox {
 	const char *name;     /* in logs */
-	const char *exchange; /* where they go */
+	enum exchange exchange; /* where they go */
 	bool optional;	      /* that nobody wants them is no failure */
 	bool starts_jobs;     /* they are items: a job begins with its first */
 	int most;	      /* rows of one claim; 0: as many batches as a run may have */

@@ -152,7 +152,9 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	struct buffer names = BUFFER_INIT;
 	if (open_surveyor(r, err) < 0)
 		return -1;
-	int rc = topology_restore(r->surveyor, &names, err);
+	int rc = identity_mark(r->surveyor, r->ledger_id, err);
+	if (rc == 0)
+		rc = topology_restore(r->surveyor, &names, err);
 	say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);

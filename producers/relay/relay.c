@@ -47,10 +47,12 @@ static int open_broker(struct relay *r, struct weir_error *err)
 
 static int open_dead(struct relay *r, struct weir_error *err)
 {
+	char queue[NAMES_MAX];
 	if (broker_open(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
 			&r->dead_broker, err) < 0)
 		return -1;
-	return broker_consume(r->dead_broker, QUEUE_DEAD, 50, err);
+	exchange_name(EXCHANGE_DEAD, queue);
+	return broker_consume(r->dead_broker, queue, 50, err);
 }
 
 static int open_ledger(struct relay *r, struct weir_error *err)
@@ -58,7 +60,7 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 	struct ledger *l;
 	if (ledger_open(r->settings->pg_url, "weir-relay", true, &l, err) < 0)
 		return -1;
-	if (ledger_check_schema(l, err) < 0 ||
+	if (ledger_check_schema(l, err) < 0 || identity_read(l, r->ledger_id, err) < 0 ||
 	    ledger_do(l, "LISTEN weir_due", NULL, NULL, err) < 0 ||
 	    ledger_do(l, "LISTEN weir_done", NULL, NULL, err) < 0) {
 		ledger_close(l);

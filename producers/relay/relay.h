@@ -27,6 +27,7 @@
 #include "run.h"
 #include "weir/broker.h"
 #include "weir/causes.h"
+#include "weir/identity.h"
 #include "weir/ledger.h"
 #include "weir/progress.h"
 #include "weir/settings.h"
@@ -65,6 +66,7 @@ struct relay {
 	int64_t rest_us[OUTBOXES];
 	int64_t lively_us;     /* until then more events are likely */
 	struct ledger *ledger; /* for everything but publishing; NULL: away */
+	char ledger_id[LEDGER_ID_SIZE];
 	int64_t ledger_at_us;
 	unsigned ledger_tries;
 

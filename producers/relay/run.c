@@ -117,11 +117,12 @@ int run_take(struct run *run, unsigned *due, struct weir_error *err)
 static int send_row(struct relay *r, struct run *run, int row, struct broker_message *m,
 		    struct weir_error *err)
 {
-	char id[OUTGOING_ID_MAX];
+	char id[OUTGOING_ID_MAX], exchange[NAMES_MAX];
 	uint64_t number;
 	struct weir_error why;
 	run->outbox->id(run->rows, row, id);
-	m->exchange = run->outbox->exchange;
+	exchange_name(run->outbox->exchange, exchange);
+	m->exchange = exchange;
 	m->message_id = id;
 	m->optional = run->outbox->optional;
 	if (broker_publish(r->broker, m, &number, &why) < 0) {

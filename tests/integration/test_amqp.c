@@ -506,7 +506,7 @@ static void looked_for_in_vain(void)
 
 static void weir_s_own(void)
 {
-	char name[KIND_MAX + 8];
+	char name[NAMES_MAX];
 	uint32_t messages = 99;
 	queue_of(kind, name);
 	for (int i = 0; i < 2; i++)
@@ -522,7 +522,7 @@ static void weir_s_own(void)
 		WORKS(topology_declare_kind(consumer, kind, &err));
 	WORKS(topology_check_kind(consumer, kind, &messages, &err));
 	EXPECT_INT(messages, 0);
-	publish_to(EXCHANGE_ITEMS, kind, "a", "x", 1);
+	publish_to("weir.items", kind, "a", "x", 1);
 	comes(publisher, BROKER_ACK);
 	await_ready(name, 1);
 	delete_queue(name);

@@ -148,7 +148,7 @@ static void listen_to_events(void)
 	memset(heard_types, 0, sizeof heard_types);
 	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &listener, &err) < 0 ||
 	    broker_declare_queue(listener, &queue, false, NULL, &err) < 0 ||
-	    broker_bind(listener, "test.events", EXCHANGE_EVENTS, "#", &err) < 0 ||
+	    broker_bind(listener, "test.events", "weir.events", "#", &err) < 0 ||
 	    broker_consume(listener, "test.events", 100, &err) < 0)
 		EXPECT(false, "%s", err.text);
 }
@@ -478,8 +478,8 @@ static void a_queue_is_not_as_it_must_be(void)
 {
 	struct weir_error err = {"", ""};
 	struct broker *b = NULL;
-	static const struct broker_queue other = {.name = QUEUE_DEAD, .delivery_limit = 7};
-	queue_delete(QUEUE_DEAD);
+	static const struct broker_queue other = {.name = "weir.dead", .delivery_limit = 7};
+	queue_delete("weir.dead");
 	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &b, &err) < 0 ||
 	    broker_declare_queue(b, &other, false, NULL, &err) < 0)
 		EXPECT(false, "%s", err.text);
@@ -488,7 +488,7 @@ static void a_queue_is_not_as_it_must_be(void)
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "not as it must be");
 	EXPECT_PART(o->err, "x-delivery-limit");
-	queue_delete(QUEUE_DEAD);
+	queue_delete("weir.dead");
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 }
 

@@ -142,6 +142,7 @@ int world_open(void)
 	snprintf(url, sizeof url, "%.*s/%s", (int)(strrchr(world.stack_url, '/') - world.stack_url),
 		 world.stack_url, world.database);
 	setenv("WEIR_PG_URL", url, 1);
+	exchange_delete("weir.ledger"); /* the mark of the suite before, which is gone */
 	return sql_open(url) < 0 || make_tables() < 0;
 }
 

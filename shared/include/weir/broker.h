@@ -45,11 +45,11 @@ struct broker_event {
 	bool redelivered;
 	int64_t deliveries; /* before this one, as far as the broker counts them */
 	/* Texts come as ASCII: whatever else the wire brings becomes '?'. */
-	char queue[64]; /* that it was consumed from */
+	char queue[80]; /* that it was consumed from */
 	char content_type[64];
 	char message_id[160];  /* also RETURN */
 	char death_reason[32]; /* of a dead-lettered message: rejected, delivery_limit, ... */
-	char death_queue[64];
+	char death_queue[80];
 };
 
 /* url: amqp://user:password@host:port/vhost; never logged. name: shown in the broker's list of
@@ -86,6 +86,13 @@ struct broker_queue {
 
 int broker_declare_exchange(struct broker *b, const char *name, bool passive,
 			    struct weir_error *err) WEIR_MUST_CHECK;
+/* One that says something by its alternate exchange: there with another one is broker_differs, and
+ * the text says which. */
+int broker_mark_exchange(struct broker *b, const char *name, const char *alternate,
+			 struct weir_error *err) WEIR_MUST_CHECK;
+/* That it is not there is no failure. */
+int broker_delete_exchange(struct broker *b, const char *name,
+			   struct weir_error *err) WEIR_MUST_CHECK;
 /* A durable quorum queue. *messages (may be NULL): how many are ready. */
 int broker_declare_queue(struct broker *b, const struct broker_queue *queue, bool passive,
 			 uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;

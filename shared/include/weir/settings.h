@@ -10,6 +10,7 @@ struct settings {
 	char *plugin_dir; /* NULL: next to the program, ../lib/weir */
 	char *models;	  /* a file; NULL: only "local" is known */
 	char *templates;  /* a folder; NULL: only the built-in ones */
+	char *namespace; /* NULL: none */
 	char *log_level;
 };
 
@@ -24,8 +25,8 @@ void settings_guard_process(void);
 
 enum { NEED_PG = 1, NEED_AMQP = 2, NEED_REDIS = 4 };
 
-/* Checks that the needed servers are named, and sets the log level. Error code: missing_setting,
- * naming the variable. */
+/* Checks that the needed servers are named, and sets the log level and the namespace. Error codes:
+ * missing_setting, naming the variable; bad_value. */
 int settings_check(const struct settings *s, int needs, struct weir_error *err) WEIR_MUST_CHECK;
 
 #endif

@@ -6,20 +6,25 @@
 
 #include "weir/broker.h"
 #include "weir/buffer.h"
+#include "weir/names.h"
 
-#define EXCHANGE_ITEMS "weir.items"
-#define EXCHANGE_EVENTS "weir.events"
-#define EXCHANGE_DEAD "weir.dead"
-#define QUEUE_DEAD "weir.dead"
-#define QUEUE_PREFIX "weir."
 #define DELIVERY_LIMIT 20
 #define KIND_MAX 32
+
+/* The words behind names_at_broker(). The exchange of the dead letters and their one queue are
+ * called the same; that of the ledger says whose all this is (see topology_own()). */
+enum exchange { EXCHANGE_ITEMS, EXCHANGE_EVENTS, EXCHANGE_DEAD, EXCHANGES };
+
+/* "weir.items" */
+void exchange_name(enum exchange exchange, char out[NAMES_MAX]);
 
 /* ^[a-z][a-z0-9_]{0,31}$ */
 bool kind_ok(const char *kind);
 
 /* "weir.<kind>" */
-void queue_of(const char *kind, char out[KIND_MAX + 8]);
+void queue_of(const char *kind, char out[NAMES_MAX]);
+/* The kind of a queue, a part of `queue`; NULL: it is not that of a kind. */
+const char *kind_of_queue(const char *queue);
 
 /* Declares the exchanges and the dead-letter queue. Blocks. Declaring again changes nothing; where
  * one exists with other arguments the error says which differ. */

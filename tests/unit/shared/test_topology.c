@@ -29,7 +29,7 @@ static void no_kinds(void)
 
 static void queues(void)
 {
-	char name[KIND_MAX + 8];
+	char name[NAMES_MAX];
 
 	queue_of("sentiment", name);
 	CU_ASSERT_STRING_EQUAL(name, "weir.sentiment");
@@ -43,7 +43,7 @@ static void queues(void)
 static void one_limit(void)
 {
 	CU_ASSERT_EQUAL(KIND_MAX, 32);
-	CU_ASSERT(sizeof(QUEUE_PREFIX) + KIND_MAX <= KIND_MAX + 8);
+	CU_ASSERT(NAMESPACE_MAX + sizeof(".weir.") + KIND_MAX <= NAMES_MAX);
 }
 
 void add_topology_suite(void)
