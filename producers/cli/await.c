@@ -84,8 +84,13 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 	      struct job_row *out, struct weir_error *err)
 {
 	static struct relay relay;
-	const struct relay_options plan = {
-		.batches = 10, .poll_ms = 500, .poison_limit = 3, .lost_after_ms = 600000};
+	const struct relay_options plan = {.batches = 10,
+					   .poll_ms = 500,
+					   .queue_time_ms = 300,
+					   .queue_least = 100,
+					   .queue_most = 100000,
+					   .poison_limit = 3,
+					   .lost_after_ms = 600000};
 	struct waiting w = {.ledger = l, .job_id = job_id, .job = out, .said_us = clock_us()};
 	int ended = 0;
 	if (relay_open(&relay, settings, &plan, job_id, &command_stop, err) < 0)

@@ -18,6 +18,13 @@
 	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"            \
 	" WHERE w.job_id = u.job_id AND w.stage = u.stage AND w.ordinal = u.ordinal"
 
+/* Whose rows are taken, and how many of each. */
+#define TURNS                                                                                      \
+	" FROM unnest($1::text[], $2::int4[], $3::int4[]) WITH ORDINALITY"                         \
+	"   AS t(job_id, stage, most, turn)"                                                       \
+	"  JOIN weir.jobs j ON j.job_id = t.job_id AND j.status IN ('pending', 'running')"         \
+	"  JOIN weir.job_stages s ON s.job_id = t.job_id AND s.stage = t.stage"
+
 /* Of a batch that may have been published before, what is final or waits for another try of its own
  * stays out; where nothing is left, there is one row without an item. A first publish does not ask
  * (the sub-selects are not run, and being no EXISTS they are never read as whole tables).
@@ -29,14 +36,14 @@ static const char claim_batches[] =
 	"   OR b.success + b.failed + b.cancelled > 0 AS again,"
 	"  b.size * (SELECT octet_length(i.payload::text) FROM weir.items i"
 	"   WHERE i.job_id = b.job_id AND i.stage = b.stage AND i.ordinal = b.n * j.batch_size)"
-	"   AS bytes"
-	"  FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
-	"  JOIN weir.job_stages s USING (job_id, stage)"
-	" WHERE b.status = 'pending_queue' AND b.due_at <= now()"
-	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR b.job_id = $2)"
-	" ORDER BY b.due_at, b.job_id, b.stage, b.n LIMIT $1 FOR UPDATE OF b SKIP LOCKED),"
+	"   AS bytes" TURNS
+	" CROSS JOIN LATERAL (SELECT * FROM weir.job_batches k"
+	"   WHERE k.job_id = t.job_id AND k.stage = t.stage AND k.status = 'pending_queue'"
+	"    AND k.due_at <= now() ORDER BY k.due_at, k.n LIMIT t.most"
+	"   FOR UPDATE SKIP LOCKED) b"
+	"  ORDER BY t.turn, b.due_at, b.n),"
 	" d AS (SELECT * FROM (SELECT *, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes"
-	"   AS before FROM c) c WHERE coalesce(before, 0) < $3)"
+	"   AS before FROM c) c WHERE coalesce(before, 0) < $4)"
 	"SELECT d.job_id, d.stage::int4, i.ordinal," ITEM_COLUMNS " 0, d.n"
 	" FROM d LEFT JOIN LATERAL (SELECT * FROM weir.items i WHERE i.job_id = d.job_id"
 	"  AND i.stage = d.stage AND i.ordinal >= d.n * d.batch_size"
@@ -49,12 +56,11 @@ static const char claim_batches[] =
 
 /* The row of an item that has become final is of no use any more. */
 static const char claim_retries[] =
-	"WITH c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch, j.batch_size"
-	"  FROM weir.retries w JOIN weir.jobs j USING (job_id)"
-	"  JOIN weir.job_stages s USING (job_id, stage)"
-	"  WHERE w.due_at <= now() AND w.due_at < 'infinity' AND j.status IN ('pending', 'running')"
-	"   AND ($2::text IS NULL OR w.job_id = $2)"
-	"  ORDER BY w.due_at LIMIT $1 FOR UPDATE OF w SKIP LOCKED),"
+	"WITH c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch, j.batch_size" TURNS
+	" CROSS JOIN LATERAL (SELECT * FROM weir.retries k"
+	"   WHERE k.job_id = t.job_id AND k.stage = t.stage AND k.due_at < 'infinity'"
+	"    AND k.due_at <= now() ORDER BY k.due_at LIMIT t.most FOR UPDATE SKIP LOCKED) w"
+	"  ORDER BY t.turn, w.due_at),"
 	" d AS MATERIALIZED (SELECT c.*, (SELECT r.ordinal FROM weir.results r"
 	"   WHERE r.job_id = c.job_id AND r.stage = c.stage AND r.ordinal = c.ordinal) IS NOT NULL"
 	"   AS final, (SELECT octet_length(i.payload::text) FROM weir.items i"
@@ -67,7 +73,7 @@ static const char claim_retries[] =
 	" FROM (SELECT *, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before FROM d) d"
 	" LEFT JOIN weir.items i ON NOT d.final AND i.job_id = d.job_id"
 	"  AND i.stage = d.stage AND i.ordinal = d.ordinal"
-	" WHERE coalesce(d.before, 0) < $3";
+	" WHERE coalesce(d.before, 0) < $4";
 
 static const char mark_batches[] =
 	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()" BATCH_UNITS;

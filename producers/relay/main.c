@@ -28,6 +28,30 @@ static const struct weir_option relay_options[] = {
 	 .least = 10,
 	 .most = 60000,
 	 .help = "How often to look for due rows when nobody said that there are any."},
+	{.name = "queue-time",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(queue_time_ms),
+	 .preset = "300ms",
+	 .least = 20,
+	 .most = 600000,
+	 .help = "No more is in a kind's queue than its consumers take in about so long. Who "
+		 "comes next waits for that."},
+	{.name = "queue-least",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(queue_least),
+	 .preset = "100",
+	 .least = 1,
+	 .most = 1000000000,
+	 .unit = "ITEMS",
+	 .help = "So many may be there in any case, also while nobody takes them."},
+	{.name = "queue-most",
+	 .type = WEIR_OPTION_INTEGER,
+	 .offset = AT(queue_most),
+	 .preset = "100000",
+	 .least = 1,
+	 .most = 1000000000,
+	 .unit = "ITEMS",
+	 .help = "And never more, but for the rest of a batch."},
 	{.name = "poison-limit",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(poison_limit),
@@ -130,6 +154,11 @@ int main(int argc, char **argv)
 	}
 	if (options_parse(groups, n, argc - 1, argv + 1, NULL, &err) < 0)
 		return fail(&err, EXIT_USAGE);
+	if (options.queue_most < options.queue_least) {
+		weir_fail(&err, "bad_value", "--queue-most %lld is less than --queue-least %lld",
+			  (long long)options.queue_most, (long long)options.queue_least);
+		return fail(&err, EXIT_USAGE);
+	}
 	set_signals();
 	if (settings_check(&settings, NEED_PG | NEED_AMQP | NEED_REDIS, &err) == 0)
 		status = run(&settings, &options, &err) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -7,7 +7,14 @@
 #include "weir/broker.h"
 #include "weir/topology.h"
 
-enum outbox_number { OUTBOX_BATCHES, OUTBOX_RETRIES, OUTBOX_EVENTS, OUTBOX_LETTERS, OUTBOXES };
+enum outbox_number {
+	OUTBOX_BATCHES,
+	OUTBOX_RETRIES,
+	OUTBOX_ITEMS, /* so many of them are of items */
+	OUTBOX_EVENTS = OUTBOX_ITEMS,
+	OUTBOX_LETTERS,
+	OUTBOXES
+};
 
 struct outbox {
 	const char *name;     /* in logs */
@@ -16,9 +23,10 @@ struct outbox {
 	bool starts_jobs;     /* they are items: a job begins with its first */
 	int most;	      /* rows of one claim; 0: as many batches as a run may have */
 
-	/* $1: how many at most, $2: of which job, NULL: of all. Events and dead letters are taken
-	 * of all jobs in any case. $3: after so many bytes of payloads, about, no more is taken,
-	 * and what is locked beyond stays due. Locks what it takes, and skips what is locked. */
+	/* Of items, in turns between jobs (schedule.h): $1, $2: the stages of jobs, $3: how many of
+	 * each at most; $4: after so many bytes of payloads, about, no more is taken, and what is
+	 * locked beyond stays due. Of all else: $1: how many at most. Locks what it takes, and
+	 * skips what is locked. */
 	const char *claim;
 	const char *mark;    /* those that the broker has; parameters: unit_keys() */
 	const char *put_off; /* those that it refused; NULL: they stay due */
@@ -39,9 +47,12 @@ extern const struct outbox outbox_batches, outbox_retries; /* items.c */
 extern const struct outbox outbox_events;		   /* events.c */
 extern const struct outbox outbox_letters;		   /* letters.c */
 
-/* What is due besides batches: one boolean each for retries, events and letters. $1: the only job,
- * or NULL. */
-extern const char outbox_look[];
+/* What is due besides items: one boolean each for events and letters. Sub-selects that walk an
+ * index from its beginning, not EXISTS, which may read the whole table. */
+#define OUTBOX_LOOK                                                                                \
+	"SELECT (SELECT id FROM weir.events ORDER BY id LIMIT 1) IS NOT NULL AS events,"           \
+	" (SELECT id FROM weir.dead_letters WHERE due_at <= now()"                                 \
+	"  ORDER BY due_at, id LIMIT 1) IS NOT NULL AS letters"
 /* The same kinds of rows, in the order of enum outbox_number. */
 extern const struct outbox *const outboxes[OUTBOXES];
 

@@ -1,6 +1,8 @@
 /* Publishing: rows that are due go to the broker. There are two runs, each with a transaction of
  * its own, so that one is claimed and marked in the database while the other is with the broker.
  * Outboxes take turns: what is due in one of them does not wait for a backlog in another. */
+#include <string.h>
+
 #include "relay.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
@@ -38,16 +40,22 @@ static bool in_hand(const struct relay *r, unsigned n)
 	return false;
 }
 
-static bool is_due(const struct relay *r, unsigned n)
+static bool is_due(struct relay *r, unsigned n, struct picks *picks)
 {
-	return (r->due_outboxes & 1u << n) && clock_us() >= r->rest_us[n] && !in_hand(r, n);
+	picks->count = 0;
+	if (clock_us() < r->rest_us[n])
+		return false;
+	if (n < OUTBOX_ITEMS)
+		return schedule_pick(r, n, picks);
+	return (r->due_outboxes & 1u << n) && !in_hand(r, n);
 }
 
-static const struct outbox *next_outbox(struct relay *r)
+/* NULL: nothing is due, or there is no room for it. */
+static const struct outbox *next_outbox(struct relay *r, struct picks *picks)
 {
 	for (unsigned i = 1; i <= OUTBOXES; i++) {
 		unsigned n = (r->last_outbox + i) % OUTBOXES;
-		if (!is_due(r, n))
+		if (!is_due(r, n, picks))
 			continue;
 		r->last_outbox = n;
 		return outboxes[n];
@@ -57,24 +65,40 @@ static const struct outbox *next_outbox(struct relay *r)
 
 void publish_settled(struct relay *r, const struct run *run)
 {
-	if (run->count < run->outbox->most)
+	if (run->picks.count > 0)
+		schedule_settled(r, &run->picks,
+				 memchr(run->states, ROW_REFUSED, (size_t)run->count) != NULL);
+	else if (run->count < run->outbox->most)
 		r->due_outboxes &= ~(1u << number_of(run->outbox));
 	r->due = true; /* until a pass finds nothing */
 }
 
-/* What a claim has shown. The look of its transaction still sees what other runs have in hand. */
-static void note_due(struct relay *r, const struct run *run, const struct outbox *outbox,
-		     unsigned due)
+static int look(struct relay *r, bool pressing, struct weir_error *err)
 {
-	unsigned n = number_of(outbox);
-	unsigned batches = r->due_outboxes & 1u << OUTBOX_BATCHES;
-	if (n == OUTBOX_BATCHES && run->count == 0)
-		batches = 0;
-	r->due_outboxes = due | batches;
-	if (due & 1u << OUTBOX_EVENTS)
+	if (schedule_look(r, pressing, &r->due_outboxes, err) < 0)
+		return -1;
+	if (r->due_outboxes & 1u << OUTBOX_EVENTS)
 		r->lively_us = clock_us() + LIVELY_US;
-	if (n != OUTBOX_BATCHES && run->count == 0)
-		publish_rest(r, outbox, EMPTY_US);
+	return 0;
+}
+
+/* Claims for the run what is next; false in *claimed: there is nothing. */
+static int claim_next(struct relay *r, struct run *run, bool *claimed, struct weir_error *err)
+{
+	const struct outbox *outbox;
+	*claimed = false;
+	if (look(r, false, err) < 0)
+		return -1;
+	outbox = next_outbox(r, &run->picks);
+	if (!outbox) {
+		if (look(r, true, err) < 0)
+			return -1;
+		outbox = next_outbox(r, &run->picks);
+	}
+	if (!outbox)
+		return 0;
+	*claimed = true;
+	return run_claim(r, run, outbox, err);
 }
 
 /* When somebody's rest is over, who may have rows, or an event may have been written: nobody tells
@@ -85,29 +109,30 @@ void publish_when(const struct relay *r, int64_t *at_us)
 	for (unsigned n = 0; n < OUTBOXES; n++)
 		if (r->rest_us[n] > now && r->rest_us[n] < *at_us)
 			*at_us = r->rest_us[n];
+	schedule_when(r, at_us);
 	if (r->lively_us > now && now + LIVELY_LOOK_US < *at_us)
 		*at_us = now + LIVELY_LOOK_US;
 }
 
 /* ---- passes ---- */
 
-/* Takes what was asked for; when that is nothing, asks for what else is due. run->count is 0 in the
- * end when nothing is. */
+/* Takes what was asked for, and when that is nothing, what is next. run->count is 0 in the end when
+ * nothing is. */
 static int take_some(struct relay *r, struct run *run, struct weir_error *err)
 {
 	for (;;) {
 		const struct outbox *outbox = run->outbox;
-		unsigned due = 0;
-		if (run_take(run, &due, err) < 0)
+		bool claimed;
+		if (run_take(r, run, err) < 0)
 			return -1;
-		note_due(r, run, outbox, due);
 		if (run->count > 0)
 			return 0;
-		outbox = next_outbox(r);
-		if (!outbox)
-			return 0;
-		if (run_claim(r, run, outbox, err) < 0)
+		if (number_of(outbox) >= OUTBOX_ITEMS)
+			publish_rest(r, outbox, EMPTY_US);
+		if (claim_next(r, run, &claimed, err) < 0)
 			return -1;
+		if (!claimed)
+			return 0;
 	}
 }
 
@@ -131,8 +156,8 @@ static int publish_run(struct relay *r, struct run *run, struct run *other, bool
 	failpoint("claimed");
 	if (run_publish(r, run, 0, half, err) < 0 || run_settle(r, other, err) < 0)
 		return -1;
-	const struct outbox *outbox = more && !other->rows ? next_outbox(r) : NULL;
-	if (outbox && run_claim(r, other, outbox, err) < 0)
+	bool claimed;
+	if (more && !other->rows && claim_next(r, other, &claimed, err) < 0)
 		return -1;
 	if (run_publish(r, run, half, run->count, err) < 0)
 		return -1;
@@ -144,10 +169,10 @@ static int publish_all(struct relay *r, struct weir_error *err)
 {
 	struct run *run = &r->runs[0], *other = &r->runs[1], *swap;
 	int64_t until = clock_us() + PASS_US;
-	r->due_outboxes |= 1u << OUTBOX_BATCHES;
-	if (run_claim(r, run, next_outbox(r), err) < 0)
+	bool claimed;
+	if (claim_next(r, run, &claimed, err) < 0)
 		return -1;
-	for (;;) {
+	while (claimed) {
 		if (take_some(r, run, err) < 0)
 			return -1;
 		if (run->count == 0)
@@ -161,6 +186,7 @@ static int publish_all(struct relay *r, struct weir_error *err)
 		run = other;
 		other = swap;
 	}
+	return 0;
 }
 
 static int pass(struct relay *r, struct weir_error *err)

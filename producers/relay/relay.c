@@ -156,6 +156,7 @@ void relay_close(struct relay *r)
 	causes_tell(&r->causes);
 	r->publish_fd = -1;
 	publish_release(r);
+	schedule_release(r);
 	jobs_release(r);
 	errands_release(r);
 	recover_end(r);

@@ -9,6 +9,7 @@
  * and it is given up when confirms take longer than CONFIRM_MS.
  *
  *   publish.c   what is due -> the broker: batches, retries, events, dead letters (outbox.h, run.h)
+ *   schedule.c  whose batches and retries, and how many of them
  *   jobs.c      looks after each open job
  *   tally.c     how far the stages of a job are, in the ledger and in Redis
  *   errands.c   long statements: finishing stages, cancelling, recounting
@@ -25,6 +26,7 @@
 #include "errands.h"
 #include "outgoing.h"
 #include "run.h"
+#include "schedule.h"
 #include "weir/broker.h"
 #include "weir/causes.h"
 #include "weir/identity.h"
@@ -32,12 +34,11 @@
 #include "weir/progress.h"
 #include "weir/settings.h"
 
-#define RUN_BATCHES_MAX 50
-
 struct relay_options {
 	int64_t batches; /* in one run */
 	int64_t poll_ms;
 	int64_t poison_limit;
+	int64_t queue_time_ms, queue_least, queue_most; /* see schedule.h */
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };
 
@@ -59,8 +60,9 @@ struct relay {
 
 	bool topology_due; /* something may be missing in the broker */
 
+	struct schedule schedule;
 	struct run runs[2];
-	unsigned due_outboxes; /* a bit for each outbox that has rows, as far as we know */
+	unsigned due_outboxes; /* a bit for each that has rows; of items: see schedule */
 	unsigned last_outbox;  /* whose turn it was */
 	int64_t run_batches;   /* as many as fit a run: options.batches, or fewer */
 	int64_t rest_us[OUTBOXES];

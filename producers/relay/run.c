@@ -34,15 +34,14 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 	struct params *p = &r->params;
 	run->outbox = outbox;
 	params_reset(p);
-	params_string(p, r->only_job);
+	if (run->picks.count > 0) {
+		schedule_add(p, &run->picks);
+		params_big(p, RUN_BYTES);
+	} else {
+		params_big(p, outbox->most);
+	}
 	if (ledger_send(run->ledger, "BEGIN", NULL, true, err) < 0 ||
-	    ledger_send(run->ledger, outbox_look, p, true, err) < 0)
-		return -1;
-	params_reset(p);
-	params_big(p, outbox->most > 0 ? outbox->most : r->run_batches);
-	params_string(p, r->only_job);
-	params_big(p, RUN_BYTES);
-	if (ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
+	    ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
 	    ledger_sync(run->ledger, err) < 0)
 		return -1;
 	run->claiming = true;
@@ -80,25 +79,20 @@ static void clear_all(PGresult *results[RESULTS_MAX])
 		PQclear(results[i]);
 }
 
-static unsigned read_look(const PGresult *look)
+int run_take(struct relay *r, struct run *run, struct weir_error *err)
 {
-	unsigned due = 0;
-	for (int i = 0; i < OUTBOXES - 1; i++)
-		due |= ledger_bool(look, 0, i) ? 1u << (i + 1) : 0;
-	return due;
-}
-
-int run_take(struct run *run, unsigned *due, struct weir_error *err)
-{
-	PGresult *results[RESULTS_MAX] = {NULL}; /* of BEGIN, the look, the claim */
+	PGresult *results[RESULTS_MAX] = {NULL}; /* of BEGIN, the claim */
 	run->claiming = false;
 	run->open = true;
 	int rc = take_pipeline(run->ledger, results, err);
 	if (rc == 0) {
-		*due = read_look(results[1]);
-		run->rows = results[2];
-		results[2] = NULL;
+		run->rows = results[1];
+		results[1] = NULL;
 		run->count = PQntuples(run->rows);
+		if (run->picks.count > 0)
+			schedule_taken(
+				r, run->outbox == &outbox_retries ? OUTBOX_RETRIES : OUTBOX_BATCHES,
+				&run->picks, run->rows);
 	}
 	clear_all(results);
 	if (rc < 0)

@@ -7,7 +7,7 @@
 #ifndef WEIR_RUN_H
 #define WEIR_RUN_H
 
-#include "outbox.h"
+#include "schedule.h"
 
 #define RUN_BYTES (16 * 1024 * 1024)
 
@@ -16,6 +16,7 @@ struct relay;
 struct run {
 	struct ledger *ledger; /* its transaction */
 	const struct outbox *outbox;
+	struct picks picks;  /* whose rows, of items; else count is 0 */
 	bool claiming, open; /* the claim is asked for; the transaction holds locks */
 	PGresult *rows;
 	int count, sent;
@@ -26,12 +27,11 @@ struct run {
 
 enum row_state { ROW_UNSENT, ROW_SENT, ROW_CONFIRMED, ROW_REFUSED, ROW_BROKEN, ROW_NOTHING };
 
-/* Asks for rows, and for what else is due; does not wait. */
+/* Asks for rows; does not wait. Of items: run->picks says for which. */
 int run_claim(struct relay *r, struct run *run, const struct outbox *outbox,
 	      struct weir_error *err) WEIR_MUST_CHECK;
-/* Takes them. An empty run is ended at once. *due: a bit for each outbox of which the ledger says
- * that it has rows (batches aside: these are asked for). */
-int run_take(struct run *run, unsigned *due, struct weir_error *err) WEIR_MUST_CHECK;
+/* Takes them. An empty run is ended at once. */
+int run_take(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
 int run_publish(struct relay *r, struct run *run, int from, int to,
 		struct weir_error *err) WEIR_MUST_CHECK;
 /* Awaits the confirms, marks, commits. Nothing to do for a run that holds no rows. One with rows

@@ -302,7 +302,8 @@ static void a_backlog_does_not_delay_tries(void)
 		 " FROM generate_series(0, 1999) g");
 	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
 		 " VALUES ('behind', 1, 3, 1, now())");
-	struct process *relay = start("published:5000", "weir-relay", "--batches", "10", NULL);
+	struct process *relay = start("published:5000", "weir-relay", "--batches", "10",
+				      "--queue-least", "100000", NULL);
 	EXPECT_INT(await_exit(relay, PATIENCE_MS), -SIGKILL);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE due_at = 'infinity'"), 1);
 	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'backlog'"

@@ -1,0 +1,96 @@
+/* schedule.h: whose items go to the broker next, and how many.
+ *
+ * Each kind has a queue of its own at the broker, and is filled by itself: one whose queue is full,
+ * or refuses, leaves the others alone. There is no more in a queue than its consumers take in a
+ * short while (--queue-time): the broker is asked how many messages are ready, half of that time
+ * apart. Where hardly any are left though more are due, the queue is made deeper, and less deep
+ * where it was never half empty. So each relay finds the depth by itself, beside any number of
+ * others and with whatever consumers there are.
+ *
+ * Within a kind the stages of jobs (flows) take turns, about QUANTUM items at a time; who is new
+ * comes right behind the one that has waited longest. A flow of which consumers have put off items,
+ * since they may not begin yet, gets no batches while enough of those wait: they come first. What a
+ * flow counts for is in one place (weight_of).
+ *
+ * What is due is read from the ledger before a pass and now and then in it, at most one part in
+ * LOOK_SHARE of the time, LOOK_FLOWS of the flows at a time. */
+#ifndef WEIR_SCHEDULE_H
+#define WEIR_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "outbox.h"
+#include "weir/topology.h"
+
+#define RUN_BATCHES_MAX 50
+
+struct relay;
+
+struct queue {
+	char kind[KIND_MAX + 1];
+	uint32_t depth;	  /* messages that may be ready; 0: not known yet */
+	uint32_t ready;	  /* when the broker was asked last */
+	uint32_t since;	  /* published since then, by this relay */
+	bool filled;	  /* more was due since then than there was room for */
+	int64_t ask_us;	  /* not asked again before */
+	int64_t rest_us;  /* it has refused something: nothing is published before */
+	unsigned refused; /* how often in a row */
+	uint64_t least;	  /* turn of its flows with something due, for those that are new */
+};
+
+/* A stage of a job. */
+struct flow {
+	char job_id[65];
+	int32_t stage;
+	int32_t batch_size;
+	size_t queue;
+	bool due[OUTBOX_ITEMS]; /* has batches, retries to publish */
+	bool fresh;		/* has not had a turn yet */
+	uint64_t turn;		/* of its last turn; the lowest comes next */
+	int64_t due_us;		/* when it last had something due */
+};
+
+struct schedule {
+	struct flow *flows; /* by job and stage */
+	size_t count;
+	struct queue *queues;
+	size_t queue_count;
+	uint64_t turn;
+	size_t last_queue[OUTBOX_ITEMS]; /* whose turn it was */
+	char after_job[65];		 /* where the next look begins */
+	int32_t after_stage;
+	int64_t look_us;      /* when that may be */
+	bool look_wanted;     /* it was too early for the last one */
+	struct broker *gauge; /* asks after queues; NULL: not open */
+};
+
+/* What one claim is to take: of these flows, of one queue, so many batches or retries. */
+struct picks {
+	size_t queue;
+	int count;
+	struct pick {
+		char job_id[65];
+		int32_t stage, most;
+	} list[RUN_BATCHES_MAX];
+};
+
+/* Reads what is due, unless that was done just now; pressing: nothing else is known to be due.
+ * *others: a bit for each outbox that is not of items and has rows; left as it is when nothing was
+ * read. Needs the ledger that is not for publishing; blocks for a round trip. */
+int schedule_look(struct relay *r, bool pressing, unsigned *others,
+		  struct weir_error *err) WEIR_MUST_CHECK;
+/* Whose turn it is among the flows with batches, or with retries. False: nobody's; nothing is due,
+ * or there is no room. May ask the broker, which blocks for a round trip. */
+bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks);
+/* What the claim has brought. */
+void schedule_taken(struct relay *r, enum outbox_number outbox, const struct picks *picks,
+		    const PGresult *rows);
+/* It is with the broker, which has refused some of it, or none. */
+void schedule_settled(struct relay *r, const struct picks *picks, bool refused);
+/* Lowers *at_us to when there may be room in a queue for which something is due. */
+void schedule_when(const struct relay *r, int64_t *at_us);
+void schedule_add(struct params *p, const struct picks *picks); /* as parameters of a claim */
+void schedule_release(struct relay *r);
+
+#endif
