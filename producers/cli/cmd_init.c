@@ -13,6 +13,7 @@
 
 struct init_config {
 	int64_t adopt, new_identity, take_vhost;
+	const char *views_in;
 };
 
 #define AT(field) offsetof(struct init_config, field)
@@ -37,6 +38,12 @@ static const struct weir_option options[] = {
 	 .preset = "0",
 	 .help = "The virtual host becomes this ledger's, though it has another one's mark: that "
 		 "one is gone. Messages of it that are left are kept as dead letters."},
+	{.name = "views-in",
+	 .type = WEIR_OPTION_TEXT,
+	 .offset = AT(views_in),
+	 .unit = "SCHEMA",
+	 .help = "The schema in which people find the views, besides weir. Not given: where they "
+		 "are."},
 	{.type = WEIR_OPTION_END},
 };
 
@@ -68,32 +75,58 @@ static int settle_identity(struct ledger *l, const struct init_config *config,
 
 static int init_ledger(struct call *call, char id[LEDGER_ID_SIZE])
 {
+	const struct init_config *config = call->config;
 	struct ledger *l;
 	if (ledger_open(call->settings->pg_url, "weir init", false, &l, call->error) < 0)
 		return -1;
 	int rc = ledger_patience(l, LEDGER_LONG_MS, call->error);
 	if (rc == 0)
-		rc = schema_apply(l, call->error);
+		rc = schema_apply(l, config->views_in, call->error);
 	if (rc == 0)
-		rc = settle_identity(l, call->config, id, call->error);
+		rc = settle_identity(l, config, id, call->error);
 	ledger_close(l);
 	return rc;
 }
 
-static int declare_kinds(struct broker *b, const char *plugin_dir, struct weir_error *err)
-{
+/* The kinds that there are plugins for. */
+struct kind_list {
 	char dir[4096], kinds[KINDS_MAX][33];
-	if (loader_dir(plugin_dir, dir, sizeof dir, err) < 0)
+	int count;
+};
+
+static int list_kinds(struct call *call, struct kind_list *list)
+{
+	if (loader_dir(call->settings->plugin_dir, list->dir, sizeof list->dir, call->error) < 0)
 		return -1;
-	int n = loader_kinds(dir, kinds, KINDS_MAX, err);
-	for (int i = 0; i < n; i++) {
-		if (topology_declare_kind(b, kinds[i], err) < 0)
+	list->count = loader_kinds(list->dir, list->kinds, KINDS_MAX, call->error);
+	return list->count < 0 ? -1 : 0;
+}
+
+static int declare_kinds(struct broker *b, const struct kind_list *list, struct weir_error *err)
+{
+	for (int i = 0; i < list->count; i++) {
+		if (topology_declare_kind(b, list->kinds[i], err) < 0)
 			return -1;
-		printf("broker    queue %s%s\n", names_at_broker(), kinds[i]);
+		printf("broker    queue %s%s\n", names_at_broker(), list->kinds[i]);
 	}
-	if (n == 0)
-		printf("broker    no plugins in %s: no queues\n", dir);
-	return n < 0 ? -1 : 0;
+	if (list->count == 0)
+		printf("broker    no plugins in %s: no queues\n", list->dir);
+	return 0;
+}
+
+static int open_broker(struct call *call, struct broker **b)
+{
+	return broker_open(call->settings->amqp_url, "weir init", MESSAGE_MAX, b, call->error);
+}
+
+/* Whether there is one, before anything is made. It would not be kept through long migrations. */
+static int try_broker(struct call *call)
+{
+	struct broker *b;
+	if (open_broker(call, &b) < 0)
+		return -1;
+	broker_close(b);
+	return 0;
 }
 
 /* Before anything is made: it would be made in another one's virtual host. */
@@ -105,10 +138,10 @@ static int mark_vhost(struct broker *b, const struct init_config *config, const 
 	return identity_mark(b, id, err);
 }
 
-static int init_broker(struct call *call, const char *id)
+static int init_broker(struct call *call, const struct kind_list *list, const char *id)
 {
 	struct broker *b;
-	if (broker_open(call->settings->amqp_url, "weir init", MESSAGE_MAX, &b, call->error) < 0)
+	if (open_broker(call, &b) < 0)
 		return -1;
 	const char *p = names_at_broker();
 	int rc = mark_vhost(b, call->config, id, call->error);
@@ -118,7 +151,7 @@ static int init_broker(struct call *call, const char *id)
 		printf("broker    exchanges %sitems, %sevents, %sdead and queue %sdead\n", p, p, p,
 		       p);
 	if (rc == 0)
-		rc = declare_kinds(b, call->settings->plugin_dir, call->error);
+		rc = declare_kinds(b, list, call->error);
 	broker_close(b);
 	return rc;
 }
@@ -147,11 +180,13 @@ static enum command_status run(struct call *call)
 {
 	const struct init_config *config = call->config;
 	char id[LEDGER_ID_SIZE];
+	struct kind_list list;
 	if (config->adopt && config->new_identity) {
 		weir_fail(call->error, "usage", "--adopt or --new-identity, not both");
 		return COMMAND_USAGE;
 	}
-	if (init_ledger(call, id) < 0 || init_broker(call, id) < 0 || init_redis(call) < 0)
+	if (list_kinds(call, &list) < 0 || try_broker(call) < 0 || init_ledger(call, id) < 0 ||
+	    init_broker(call, &list, id) < 0 || init_redis(call) < 0)
 		return COMMAND_FAILED;
 	return COMMAND_DONE;
 }
@@ -163,11 +198,20 @@ const struct command command_init = {
 	.help = "Applies the ledger's schema to PostgreSQL, and declares the exchanges and, for "
 		"each\n"
 		"kind that there is a plugin for, the queue. May be run again at any time, and by\n"
-		"two at once: what is there already stays as it is. The role of WEIR_PG_URL needs "
-		"the\n"
-		"right CREATE on the database (also for the extensions pg_trgm and btree_gin, "
+		"two at once: what is there already stays as it is, and where nothing is to be\n"
+		"done no right is needed but to read. Else the role of WEIR_PG_URL needs the "
+		"right\n"
+		"CREATE on the database, once also for the extensions pg_trgm and btree_gin, "
 		"which\n"
-		"come with PostgreSQL) and on the schema public.\n\n"
+		"come with PostgreSQL and stay in their schema if they are there.\n"
+		"\n"
+		"Everything is in the schema weir. What people read, the views batch_jobs and so\n"
+		"on, are found in one more schema with --views-in (it is made if need be), as "
+		"they\n"
+		"are in public where a version before has made the ledger. They stay there until\n"
+		"another one is given: they move with the rights that were granted on them.\n"
+		"--views-in weir removes them from there.\n"
+		"\n"
 		"A ledger has an id, which marks the virtual host that it uses. A virtual host of\n"
 		"another ledger is refused, and so is a database that was copied from another.\n",
 	.options = options,

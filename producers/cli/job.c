@@ -10,7 +10,7 @@ static const char read_job[] =
 	"SELECT job_id, kind, status, total_items::int8, success_count::int8, failure_count::int8,"
 	"  cancelled_count::int8, sealed_at IS NOT NULL, completed_at IS NOT NULL,"
 	"  coalesce(extract(epoch FROM coalesce(completed_at, now()) - started_at), 0)::float8"
-	" FROM batch_jobs WHERE job_id = $1";
+	" FROM weir.batch_jobs WHERE job_id = $1";
 
 static const char read_job_only[] =
 	"SELECT job_id, kind, status, coalesce(total_items, 0), coalesce(success_count, 0),"

@@ -14,19 +14,6 @@
 /* In a migration: what stands behind this line needs functions, and comes after them. */
 static const char functions_mark[] = "\n-- @functions@\n";
 
-/* A program of the version before knows of no checksum and leaves it NULL. `schema` is what the
- * program that applied the file needs of the ledger (LEDGER_SCHEMA): an older one leaves it alone.
- */
-static const char prepare[] =
-	"DO $$ BEGIN"
-	" IF to_regnamespace('weir') IS NULL THEN CREATE SCHEMA weir; END IF; END $$;"
-	"CREATE TABLE IF NOT EXISTS weir.migrations (version integer PRIMARY KEY,"
-	" name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());"
-	"ALTER TABLE weir.migrations ADD COLUMN IF NOT EXISTS checksum text;"
-	"CREATE TABLE IF NOT EXISTS weir.repeatable (name text PRIMARY KEY,"
-	" checksum text NOT NULL, schema integer NOT NULL,"
-	" applied_at timestamptz NOT NULL DEFAULT now());";
-
 /* What the ledger knows of a file, and what is to be done. */
 enum file_state { FILE_APPLIED, FILE_UNSUMMED, FILE_PENDING, FILE_NEWER };
 
@@ -35,27 +22,15 @@ struct schema_work {
 	enum file_state migrations[FILES_MAX], repeatable[FILES_MAX];
 	int to_do;
 	bool newer; /* the ledger has files of a newer weir */
+	bool moved; /* the views */
 };
 
-static void sum_of(const struct schema_file *f, char sum[SUM_SIZE])
+static void sum_of(const char *sql, char sum[SUM_SIZE])
 {
 	uint8_t digest[32];
-	sha256(f->sql, strlen(f->sql), digest);
+	sha256(sql, strlen(sql), digest);
 	for (size_t i = 0; i < sizeof digest; i++)
 		snprintf(sum + 2 * i, 3, "%02x", digest[i]);
-}
-
-/* `permission denied for database d` alone says neither what was to be done nor who can help. */
-static int run_script(struct ledger *l, const char *name, const char *sql, struct weir_error *err)
-{
-	struct weir_error why;
-	if (ledger_script(l, sql, &why) == 0)
-		return 0;
-	bool denied = strcmp(ledger_sqlstate(l), "42501") == 0;
-	return weir_fail(err, why.code, "%s: %.400s%s", name, why.text,
-			 denied ? " (weir init needs the right CREATE on the database and on its "
-				  "schema public)"
-				: "");
 }
 
 /* ---- what is applied ---- */
@@ -64,20 +39,6 @@ static int query(struct ledger *l, const char *sql, const struct params *p, PGre
 		 struct weir_error *err)
 {
 	return ledger_query(l, sql, p, true, r, err);
-}
-
-static int is_prepared(struct ledger *l, bool *yes, struct weir_error *err)
-{
-	PGresult *r = NULL;
-	if (query(l,
-		  "SELECT EXISTS (SELECT FROM pg_attribute"
-		  " WHERE attrelid = to_regclass('weir.migrations') AND attname = 'checksum'"
-		  " AND NOT attisdropped) AND to_regclass('weir.repeatable') IS NOT NULL",
-		  NULL, &r, err) < 0)
-		return -1;
-	*yes = ledger_bool(r, 0, 0);
-	PQclear(r);
-	return 0;
 }
 
 static int judge_migration(const struct schema_file *f, const PGresult *r, enum file_state *state,
@@ -92,7 +53,7 @@ static int judge_migration(const struct schema_file *f, const PGresult *r, enum 
 	if (!applied.data)
 		return 0;
 	*state = FILE_APPLIED;
-	sum_of(f, sum);
+	sum_of(f->sql, sum);
 	if (applied.size == SUM_SIZE - 1 && memcmp(applied.data, sum, SUM_SIZE - 1) == 0)
 		return 0;
 	if (name.size == strlen(f->name) && memcmp(name.data, f->name, name.size) == 0)
@@ -124,13 +85,35 @@ static int look_at_migration(struct schema_work *w, const struct schema_file *f,
 	return rc;
 }
 
+static enum file_state state_of(const PGresult *r)
+{
+	if (PQntuples(r) == 0)
+		return FILE_PENDING;
+	if (ledger_bool(r, 0, 0))
+		return FILE_APPLIED;
+	return ledger_int(r, 0, 1) > LEDGER_SCHEMA ? FILE_NEWER : FILE_PENDING;
+}
+
+/* What counts is its text in this database: an extension may have moved. */
+static int repeatable_sum(struct ledger *l, const struct schema_file *f, char sum[SUM_SIZE],
+			  struct weir_error *err)
+{
+	struct buffer sql = BUFFER_INIT;
+	int rc = schema_text(l, f->sql, &sql, err);
+	if (rc == 0)
+		sum_of(sql.data, sum);
+	buffer_release(&sql);
+	return rc;
+}
+
 static int look_at_repeatable(struct schema_work *w, const struct schema_file *f,
 			      enum file_state *state, struct weir_error *err)
 {
 	char sum[SUM_SIZE];
 	struct params p = PARAMS_INIT;
 	PGresult *r = NULL;
-	sum_of(f, sum);
+	if (repeatable_sum(w->ledger, f, sum, err) < 0)
+		return -1;
 	params_string(&p, f->name);
 	params_string(&p, sum);
 	int rc = query(w->ledger,
@@ -139,10 +122,7 @@ static int look_at_repeatable(struct schema_work *w, const struct schema_file *f
 	params_release(&p);
 	if (rc < 0)
 		return -1;
-	*state = PQntuples(r) == 0		       ? FILE_PENDING
-		 : ledger_bool(r, 0, 0)		       ? FILE_APPLIED
-		 : ledger_int(r, 0, 1) > LEDGER_SCHEMA ? FILE_NEWER
-						       : FILE_PENDING;
+	*state = state_of(r);
 	PQclear(r);
 	w->to_do += *state == FILE_PENDING;
 	w->newer |= *state == FILE_NEWER;
@@ -166,13 +146,13 @@ static int look_at(struct schema_work *w, const struct schema_file *files, enum 
 
 /* ---- applying ---- */
 
-static int note(struct ledger *l, const char *sql, const struct schema_file *f, int number,
+static int note(struct ledger *l, const char *sql, const char *name, const char *text, int number,
 		struct weir_error *err)
 {
 	char sum[SUM_SIZE];
 	struct params p = PARAMS_INIT;
-	sum_of(f, sum);
-	params_string(&p, f->name);
+	sum_of(text, sum);
+	params_string(&p, name);
 	params_string(&p, sum);
 	params_int(&p, number);
 	int rc = ledger_do(l, sql, &p, NULL, err);
@@ -180,35 +160,49 @@ static int note(struct ledger *l, const char *sql, const struct schema_file *f, 
 	return rc;
 }
 
+static int run_part(struct ledger *l, const char *name, const char *part, size_t size,
+		    struct weir_error *err)
+{
+	struct buffer raw = BUFFER_INIT, sql = BUFFER_INIT;
+	buffer_add(&raw, part, size);
+	const char *text = buffer_text(&raw);
+	int rc = text ? schema_text(l, text, &sql, err) : weir_fail_memory(err);
+	if (rc == 0)
+		rc = schema_run(l, name, sql.data, err);
+	buffer_release(&raw);
+	buffer_release(&sql);
+	return rc;
+}
+
 static int begin_migration(struct ledger *l, const struct schema_file *f, struct weir_error *err)
 {
 	const char *mark = strstr(f->sql, functions_mark);
-	struct buffer sql = BUFFER_INIT;
-	buffer_add(&sql, f->sql, mark ? (size_t)(mark - f->sql) : strlen(f->sql));
-	const char *text = buffer_text(&sql);
-	int rc = text ? run_script(l, f->name, text, err) : weir_fail_memory(err);
-	buffer_release(&sql);
-	return rc;
+	return run_part(l, f->name, f->sql, mark ? (size_t)(mark - f->sql) : strlen(f->sql), err);
 }
 
 static int end_migration(struct ledger *l, const struct schema_file *f, struct weir_error *err)
 {
 	const char *rest = strstr(f->sql, functions_mark);
-	if (rest && run_script(l, f->name, rest + sizeof functions_mark - 1, err) < 0)
+	if (rest && run_part(l, f->name, rest, strlen(rest), err) < 0)
 		return -1;
 	return note(l, "INSERT INTO weir.migrations (name, checksum, version) VALUES ($1, $2, $3)",
-		    f, f->number, err);
+		    f->name, f->sql, f->number, err);
 }
 
 static int apply_repeatable(struct ledger *l, const struct schema_file *f, struct weir_error *err)
 {
-	if (run_script(l, f->name, f->sql, err) < 0)
-		return -1;
-	return note(l,
-		    "INSERT INTO weir.repeatable (name, checksum, schema) VALUES ($1, $2, $3)"
-		    " ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum,"
-		    " schema = excluded.schema, applied_at = now()",
-		    f, LEDGER_SCHEMA, err);
+	struct buffer sql = BUFFER_INIT;
+	int rc = schema_text(l, f->sql, &sql, err);
+	if (rc == 0)
+		rc = schema_run(l, f->name, sql.data, err);
+	if (rc == 0)
+		rc = note(l,
+			  "INSERT INTO weir.repeatable (name, checksum, schema) VALUES ($1, $2, $3)"
+			  " ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum,"
+			  " schema = excluded.schema, applied_at = now()",
+			  f->name, sql.data, LEDGER_SCHEMA, err);
+	buffer_release(&sql);
+	return rc;
 }
 
 /* Those of a list that are in this state, in their order. */
@@ -225,8 +219,8 @@ static int each(struct ledger *l, const struct schema_file *files, const enum fi
 
 static int fill_sum(struct ledger *l, const struct schema_file *f, struct weir_error *err)
 {
-	return note(l, "UPDATE weir.migrations SET name = $1, checksum = $2 WHERE version = $3", f,
-		    f->number, err);
+	return note(l, "UPDATE weir.migrations SET name = $1, checksum = $2 WHERE version = $3",
+		    f->name, f->sql, f->number, err);
 }
 
 static int work(struct schema_work *w, struct weir_error *err)
@@ -239,19 +233,41 @@ static int work(struct schema_work *w, struct weir_error *err)
 	return each(l, schema_files, w->migrations, FILE_UNSUMMED, fill_sum, err);
 }
 
-static int try_to_apply(struct schema_work *w, struct weir_error *err)
+/* Where people find the views: asked for, or where they are. */
+static int place_views(struct schema_work *w, const char *views_in, struct weir_error *err)
 {
-	bool prepared;
-	if (ledger_script(w->ledger, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ")", err) < 0 ||
-	    is_prepared(w->ledger, &prepared, err) < 0)
+	PGresult *r = NULL;
+	struct params p = PARAMS_INIT;
+	if (views_in && query(w->ledger, "SELECT value FROM weir.settings WHERE name = 'views_in'",
+			      NULL, &r, err) < 0)
 		return -1;
-	if (!prepared && run_script(w->ledger, "schema weir", prepare, err) < 0)
-		return -1;
-	if (look_at(w, schema_files, w->migrations, look_at_migration, err) < 0 ||
+	if (r) {
+		struct weir_text now = ledger_text(r, 0, 0);
+		w->moved =
+			now.size != strlen(views_in) || memcmp(now.data, views_in, now.size) != 0;
+		PQclear(r);
+	}
+	if (!w->moved && w->to_do == 0)
+		return 0;
+	params_string(&p, views_in);
+	int rc = schema_do(w->ledger, "the views",
+			   "SELECT weir.show_views(coalesce($1, value)) FROM weir.settings"
+			   " WHERE name = 'views_in'",
+			   &p, err);
+	params_release(&p);
+	return rc;
+}
+
+static int try_to_apply(struct schema_work *w, const char *views_in, struct weir_error *err)
+{
+	struct ledger *l = w->ledger;
+	if (ledger_script(l, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ")", err) < 0 ||
+	    schema_prepare(l, err) < 0 ||
+	    look_at(w, schema_files, w->migrations, look_at_migration, err) < 0 ||
 	    look_at(w, schema_repeatable, w->repeatable, look_at_repeatable, err) < 0 ||
-	    work(w, err) < 0)
+	    work(w, err) < 0 || place_views(w, views_in, err) < 0)
 		return -1;
-	return ledger_script(w->ledger, "COMMIT", err);
+	return ledger_script(l, "COMMIT", err);
 }
 
 static int tell(struct ledger *l, const struct schema_file *f, struct weir_error *err)
@@ -262,14 +278,16 @@ static int tell(struct ledger *l, const struct schema_file *f, struct weir_error
 	return 0;
 }
 
-static int tell_all(const struct schema_work *w, struct weir_error *err)
+static int tell_all(const struct schema_work *w, const char *views_in, struct weir_error *err)
 {
 	each(w->ledger, schema_files, w->migrations, FILE_PENDING, tell, err);
 	each(w->ledger, schema_repeatable, w->repeatable, FILE_PENDING, tell, err);
 	if (w->newer)
 		printf("ledger    is of a newer weir: its functions and views stay as they are\n");
-	else if (w->to_do == 0)
+	else if (w->to_do == 0 && !w->moved)
 		printf("ledger    is up to date\n");
+	if (w->moved)
+		printf("ledger    the views are in %s\n", views_in);
 	return 0;
 }
 
@@ -279,13 +297,13 @@ static bool may_pass(const struct ledger *l)
 	return strcmp(ledger_sqlstate(l), "40P01") == 0 || strcmp(ledger_sqlstate(l), "55P03") == 0;
 }
 
-int schema_apply(struct ledger *l, struct weir_error *err)
+int schema_apply(struct ledger *l, const char *views_in, struct weir_error *err)
 {
 	struct weir_error ignored;
 	for (int tries = 1;; tries++) {
 		struct schema_work w = {.ledger = l};
-		if (try_to_apply(&w, err) == 0)
-			return tell_all(&w, err);
+		if (try_to_apply(&w, views_in, err) == 0)
+			return tell_all(&w, views_in, err);
 		bool again = tries < TRIES && may_pass(l);
 		if (!ledger_alive(l) || ledger_script(l, "ROLLBACK", &ignored) < 0 || !again)
 			return -1;

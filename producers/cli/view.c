@@ -132,7 +132,7 @@ static const char count_stages[] =
 	"SELECT stage::int8, kind, step, status, total_items::int8 AS total,"
 	" success_count AS success, failure_count AS failed, cancelled_count AS cancelled,"
 	" " SQL_TIME("started_at") " AS started_at, " SQL_TIME("completed_at") " AS completed_at"
-	" FROM public.batch_stages WHERE job_id = $1 ORDER BY stage";
+	" FROM weir.batch_stages WHERE job_id = $1 ORDER BY stage";
 /* clang-format on */
 
 static const char count_batches[] =

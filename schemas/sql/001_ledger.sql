@@ -6,9 +6,8 @@
 -- else's insert finds it taken. An item without a result is pending.
 --
 -- Every key begins with the job, and no statement of the hot path crosses jobs. What people read are
--- views (repeatable/90_views.sql), under the names they know: no table has the name of a view.
-
-CREATE SCHEMA IF NOT EXISTS weir;
+-- views (repeatable/90_views.sql), under the names they know: no table has the name of a view. Every name is
+-- written with its schema: a session's search_path belongs to whoever set it, and to a plugin's tables.
 
 CREATE TABLE weir.jobs (
 	job_id          text COLLATE "C" PRIMARY KEY CHECK (job_id ~ '^[A-Za-z0-9_-]{1,64}$'),

@@ -8,9 +8,9 @@
 -- alone, and a planner without statistics takes any index that begins with a column it is given: it
 -- would read all that the user has for each line.
 
--- Where every role finds them.
-CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;   -- similarity of descriptions
-CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public; -- ... of one user
+-- Where they are already they stay: @pg_trgm@ is the schema that has it.
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA weir;   -- similarity of descriptions
+CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA weir; -- ... of one user
 
 CREATE TABLE weir.vendors (
 	user_id    text COLLATE "C" NOT NULL,
@@ -48,7 +48,7 @@ CREATE TABLE weir.inventory_items (
 -- Its first column is an expression that no other index has, so that there is one way to search. No
 -- pending list, which every search would have to read.
 CREATE INDEX items_alike ON weir.inventory_items
-	USING gin ((base_unit || ' ' || user_id), item_key gin_trgm_ops) WITH (fastupdate = off);
+	USING gin ((base_unit || ' ' || user_id), item_key @pg_trgm@.gin_trgm_ops) WITH (fastupdate = off);
 
 -- What a vendor's lines are: by its item number, or by the description where a line has none. A row
 -- stays for good; only the item it leads to may change, by review.

@@ -34,6 +34,7 @@
 	X(review) \
 	X(amqp) \
 	X(ledger) \
+	X(schema) \
 	X(progress) \
 	X(http) \
 	X(breaker) \

@@ -153,23 +153,6 @@ static void a_plugins_table_is_away(void)
 	finish(job);
 }
 
-static void change_right(const char *sql_of_it)
-{
-	sql_text("DO $$ BEGIN EXECUTE format('%s', current_database(), current_user); END $$",
-		 sql_of_it);
-}
-
-static void init_lacks_a_right(void)
-{
-	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
-	const struct outcome *o = run(NULL, "weir", "init", NULL);
-	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "schema weir: permission denied for database");
-	EXPECT_PART(o->err, "needs the right CREATE on the database");
-	change_right("GRANT CREATE ON DATABASE %I TO %I");
-	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
-}
-
 /* What it cannot do without its ledger must not keep it busy: a dead letter, rows that are due. */
 static void a_relay_without_its_ledger_rests(void)
 {
@@ -222,5 +205,4 @@ void add_servers_suite(void)
 	CU_add_test(s, "all three restart", all_of_them_restart);
 	CU_add_test(s, "a relay without its ledger rests", a_relay_without_its_ledger_rests);
 	CU_add_test(s, "a plugin's table is away for a while", a_plugins_table_is_away);
-	CU_add_test(s, "weir init lacks a right", init_lacks_a_right);
 }

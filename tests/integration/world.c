@@ -143,6 +143,18 @@ static void set_presets(void)
 		setenv(presets[i][0], presets[i][1], 1);
 }
 
+static void sql_file(const char *path)
+{
+	char text[4096];
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	text[n] = '\0';
+	if (f)
+		fclose(f);
+	EXPECT(n > 0, "%s cannot be read", path);
+	sql_text("%s", text);
+}
+
 static int make_tables(void)
 {
 	const struct outcome *o = run(NULL, "weir", "init", NULL);
@@ -151,6 +163,7 @@ static int make_tables(void)
 		return -1;
 	}
 	sql_text("%s", effect_tables);
+	sql_file(WEIR_SOURCE_DIR "/deploy/sample/tables.sql");
 	return sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'effect%%'") >= 2 ? 0 : -1;
 }
 

@@ -510,7 +510,7 @@ BEGIN
 END $$;
 
 -- Loads the extension: its settings are refused to who has not.
-DO $$ BEGIN PERFORM similarity('', ''); END $$;
+DO $$ BEGIN PERFORM @pg_trgm@.similarity('', ''); END $$;
 
 -- The most similar items of a user, the best first. Its index is of the kind that only bitmap scans
 -- can use, which the plans of a consumer's session else do without.
@@ -522,10 +522,10 @@ BEGIN
 	-- The operator compares with a double, which a real of the same digits may be just below.
 	PERFORM set_config('pg_trgm.similarity_threshold', (threshold - 0.00001)::text, true);
 	RETURN QUERY
-	SELECT i.item_id, i.description, i.item_key::text, similarity(i.item_key, key) AS s
+	SELECT i.item_id, i.description, i.item_key::text, @pg_trgm@.similarity(i.item_key, key) AS s
 	  FROM weir.inventory_items i
-	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key % key
-	   AND similarity(i.item_key, key) >= threshold
+	 WHERE i.base_unit || ' ' || i.user_id = unit || ' ' || of_user AND i.item_key OPERATOR(@pg_trgm@.%) key
+	   AND @pg_trgm@.similarity(i.item_key, key) >= threshold
 	 ORDER BY s DESC, i.item_id LIMIT 20;
 END $$;
 
@@ -621,7 +621,7 @@ BEGIN
 		m.reason := 'the number was used before: ' || other.description;
 		m.candidates := (SELECT json_agg(c) FROM (
 			SELECT json_build_object('item_id', i.item_id, 'description', i.description,
-			                         'similarity', similarity(i.item_key, key)) AS c
+			                         'similarity', @pg_trgm@.similarity(i.item_key, key)) AS c
 			  FROM weir.inventory_items i WHERE i.item_id = other.item_id
 			UNION ALL SELECT x FROM json_array_elements(m.candidates) AS x
 			 WHERE (x->>'item_id')::bigint <> other.item_id) AS u);

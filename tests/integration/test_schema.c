@@ -1,0 +1,258 @@
+/* weir init: what it makes, where, and what it leaves alone. Each test has a database of its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../suites.h"
+#include "world.h"
+
+static char home[640]; /* the suite's own database */
+static char url[700];
+
+/* A database for a test, and from now on what programs and sql() see. more: of CREATE DATABASE. */
+static void make_database(const char *more)
+{
+	snprintf(home, sizeof home, "%s", getenv("WEIR_PG_URL"));
+	char *name = strrchr(home, '/') + 1;
+	sql_text("CREATE DATABASE %s_own %s", name, more);
+	snprintf(url, sizeof url, "%s_own", home);
+	program_env("WEIR_PG_URL", url);
+	sql_close();
+	EXPECT(sql_open(url) == 0, "%s", url);
+}
+
+static void drop_database(void)
+{
+	program_env("WEIR_PG_URL", NULL);
+	sql_close();
+	EXPECT(sql_open(home) == 0, "%s", home);
+	sql_text("DROP DATABASE %s", strrchr(url, '/') + 1);
+}
+
+static const struct outcome *init(void) { return run(NULL, "weir", "init", NULL); }
+
+static const struct outcome *init_views_in(const char *schema)
+{
+	return run(NULL, "weir", "init", "--views-in", schema, NULL);
+}
+
+static void expect_ok(const struct outcome *o)
+{
+	EXPECT(o->status == 0, "status %d: %s", o->status, o->err);
+}
+
+static void expect_refused(const struct outcome *o, const char *part)
+{
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, part);
+}
+
+static int64_t views_of(const char *schema)
+{
+	return sql("SELECT count(*) FROM pg_views WHERE schemaname = '%s' AND viewname ~ '^batch'",
+		   schema);
+}
+
+static int64_t is_made(void)
+{
+	return sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'weir'");
+}
+
+static void all_is_in_weir(void)
+{
+	make_database("");
+	expect_ok(init());
+	EXPECT_INT(sql("SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid)"
+		       " + (SELECT count(*) FROM pg_proc WHERE pronamespace = n.oid)"
+		       " FROM pg_namespace n WHERE nspname = 'public'"),
+		   0);
+	EXPECT_INT(views_of("weir"), 8);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.migrations WHERE checksum IS NULL"), 0);
+	EXPECT_PART(init()->out, "ledger    is up to date");
+	drop_database();
+}
+
+/* As a version before has left it. */
+static void as_it_was(void)
+{
+	sql_text("DO $$ DECLARE v name; BEGIN FOR v IN SELECT weir.read_views() LOOP"
+		 " EXECUTE format('ALTER VIEW weir.%%I SET SCHEMA public', v); END LOOP; END $$");
+	sql_text("DROP TABLE weir.settings, weir.repeatable");
+	sql_text("DROP FUNCTION weir.show_views(text), weir.clean_job(text)");
+	sql_text("ALTER TABLE weir.migrations DROP COLUMN checksum");
+	sql_text("DELETE FROM weir.migrations WHERE version = 58");
+	sql_text("GRANT SELECT ON public.batch_jobs TO PUBLIC");
+	sql_text("CREATE VIEW public.mine AS SELECT job_id FROM public.batch_jobs");
+}
+
+#define RIGHTS(view)                                                                               \
+	sql("SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a"                              \
+	    " WHERE c.oid = '" view "'::regclass AND a.grantee = 0")
+
+static void an_older_ledger(void)
+{
+	make_database("");
+	expect_ok(init());
+	as_it_was();
+	const struct outcome *o = init();
+	expect_ok(o);
+	EXPECT_PART(o->out, "applied 058_views.sql");
+	EXPECT_INT(views_of("weir"), 8);
+	EXPECT_INT(views_of("public"), 8);
+	EXPECT_INT(RIGHTS("public.batch_jobs"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.migrations WHERE checksum IS NULL"), 0);
+	EXPECT_INT(sql("SELECT weir.clean_job('none')::int"), 0);
+	EXPECT_PART(init()->out, "is up to date");
+	drop_database();
+}
+
+static void edited_files(void)
+{
+	make_database("");
+	expect_ok(init());
+	sql_text("UPDATE weir.repeatable SET checksum = 'x' WHERE name = '20_control.sql'");
+	sql_text("DROP FUNCTION weir.clean_job(text)");
+	EXPECT_PART(init()->out, "applied 20_control.sql");
+	EXPECT_INT(sql("SELECT count(*) FROM pg_proc WHERE proname = 'clean_job'"), 1);
+	sql_text("UPDATE weir.repeatable SET checksum = 'x', schema = 100000"
+		 " WHERE name = '20_control.sql'");
+	EXPECT_PART(init()->out, "is of a newer weir");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.repeatable WHERE checksum = 'x'"), 1);
+	sql_text("UPDATE weir.migrations SET checksum = 'x' WHERE version = 20");
+	sql_text("DELETE FROM weir.repeatable");
+	expect_refused(init(), "020_control.sql has been edited since it was applied");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.repeatable"), 0);
+	drop_database();
+}
+
+static void views_where_they_are_wanted(void)
+{
+	make_database("");
+	expect_ok(init_views_in("public"));
+	EXPECT_INT(views_of("public"), 8);
+	sql_text("GRANT SELECT ON public.batch_jobs TO PUBLIC");
+	sql_text("CREATE SCHEMA other");
+	sql_text("CREATE TABLE other.batches (mine int)");
+	const struct outcome *o = init_views_in("other");
+	expect_refused(o, "other.batches is there, and is not weir's");
+	EXPECT_PART(o->err, "rename it");
+	EXPECT_INT(views_of("public"), 8);
+	sql_text("DROP TABLE other.batches");
+	expect_ok(init_views_in("other"));
+	EXPECT_INT(views_of("public"), 0);
+	EXPECT_INT(RIGHTS("other.batch_jobs"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM other.batch_jobs"), 0);
+	expect_ok(init());
+	EXPECT_INT(views_of("other"), 8);
+	expect_ok(init_views_in("weir"));
+	EXPECT_INT(views_of("other"), 0);
+	EXPECT_INT(views_of("weir"), 8);
+	drop_database();
+}
+
+/* Of a version whose columns stood otherwise. */
+static void a_view_that_cannot_be_replaced(void)
+{
+	make_database("");
+	expect_ok(init());
+	as_it_was();
+	sql_text("DROP VIEW public.mine, public.batch_jobs");
+	sql_text("CREATE VIEW public.batch_jobs AS SELECT kind, job_id FROM weir.jobs");
+	sql_text("GRANT SELECT ON public.batch_jobs TO PUBLIC");
+	expect_ok(init());
+	EXPECT_INT(sql("SELECT count(context) FROM public.batch_jobs"), 0);
+	EXPECT_INT(RIGHTS("public.batch_jobs"), 1);
+	drop_database();
+}
+
+static void change_right(const char *sql_of_it)
+{
+	sql_text("DO $$ BEGIN EXECUTE format('%s', current_database(), current_user); END $$",
+		 sql_of_it);
+}
+
+static void a_right_is_missing(void)
+{
+	make_database("");
+	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
+	const struct outcome *o = init();
+	expect_refused(o, "schema weir: permission denied for database");
+	EXPECT_PART(o->err, "needs the right CREATE on the database");
+	change_right("GRANT CREATE ON DATABASE %I TO %I");
+	expect_ok(init());
+	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
+	EXPECT_PART(init()->out, "is up to date");
+	drop_database();
+}
+
+static void another_encoding(void)
+{
+	make_database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+	expect_refused(init(), "is encoded in LATIN1, and weir needs UTF8");
+	EXPECT_INT(is_made(), 0);
+	drop_database();
+}
+
+static void somebody_elses_schema(void)
+{
+	make_database("");
+	sql_text("CREATE SCHEMA weir");
+	sql_text("CREATE TABLE weir.migrations (id text, name text)");
+	sql_text("CREATE TABLE weir.dams (height int)");
+	expect_refused(init(), "a schema weir that weir init did not make (table dams, table "
+			       "migrations)");
+	sql_text("DROP SCHEMA weir CASCADE");
+	sql_text("CREATE SCHEMA weir"); /* by somebody who may, for one who may not */
+	sql_text("CREATE EXTENSION pg_trgm SCHEMA weir");
+	sql_text("CREATE EXTENSION btree_gin SCHEMA weir");
+	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
+	expect_ok(init());
+	drop_database();
+}
+
+/* Nobody finds anything by a search_path. */
+static void extensions_elsewhere(void)
+{
+	make_database("");
+	sql_text("CREATE SCHEMA \"Ex t\"");
+	sql_text("CREATE EXTENSION pg_trgm SCHEMA \"Ex t\"");
+	sql_text("CREATE EXTENSION btree_gin SCHEMA \"Ex t\"");
+	sql_text("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET search_path = pg_temp',"
+		 " current_database()); END $$");
+	expect_ok(init());
+	EXPECT_PART(init()->out, "is up to date");
+	sql_text("SELECT weir.make_item('u', 'each', 'green beans', 'Green beans', NULL)");
+	sql_text("SET search_path = pg_temp");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.similar_items('u', 'each', 'green bean', 0.5)"),
+		   1);
+	drop_database();
+}
+
+static void without_a_broker(void)
+{
+	make_database("");
+	program_env("WEIR_AMQP_URL", "amqp://127.0.0.1:1/");
+	EXPECT_INT(init()->status, 1);
+	EXPECT_INT(is_made(), 0);
+	program_env("WEIR_AMQP_URL", NULL);
+	drop_database();
+}
+
+void add_schema_suite(void);
+
+void add_schema_suite(void)
+{
+	CU_pSuite s = CU_add_suite_with_setup_and_teardown("the schema", world_open, world_close,
+							   NULL, world_leave);
+	CU_add_test(s, "everything is in weir", all_is_in_weir);
+	CU_add_test(s, "a ledger of a version before", an_older_ledger);
+	CU_add_test(s, "files that were edited", edited_files);
+	CU_add_test(s, "views where they are wanted", views_where_they_are_wanted);
+	CU_add_test(s, "a view that cannot be replaced", a_view_that_cannot_be_replaced);
+	CU_add_test(s, "a right is missing", a_right_is_missing);
+	CU_add_test(s, "a database in another encoding", another_encoding);
+	CU_add_test(s, "a schema weir of somebody else", somebody_elses_schema);
+	CU_add_test(s, "extensions are elsewhere", extensions_elsewhere);
+	CU_add_test(s, "without a broker nothing is made", without_a_broker);
+}
