@@ -30,11 +30,11 @@ static void drop_database(void)
 	sql_text("DROP DATABASE %s", strrchr(url, '/') + 1);
 }
 
-static const struct outcome *init(void) { return run(NULL, "weir", "init", NULL); }
+static const struct outcome *init(void) { return run(NULL, "weir", "init", "--take-vhost", NULL); }
 
 static const struct outcome *init_views_in(const char *schema)
 {
-	return run(NULL, "weir", "init", "--views-in", schema, NULL);
+	return run(NULL, "weir", "init", "--take-vhost", "--views-in", schema, NULL);
 }
 
 static void expect_ok(const struct outcome *o)
