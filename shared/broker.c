@@ -561,6 +561,16 @@ int broker_declare_queue(struct broker *b, const struct broker_queue *queue, boo
 	return check_rpc(b, queue->name, err);
 }
 
+int broker_count(struct broker *b, const char *queue, struct broker_counts *out,
+		 struct weir_error *err)
+{
+	const amqp_queue_declare_ok_t *ok = amqp_queue_declare(
+		b->state, CHANNEL, amqp_cstring_bytes(queue), 1, 1, 0, 0, amqp_empty_table);
+	if (ok)
+		*out = (struct broker_counts){ok->message_count, ok->consumer_count};
+	return check_rpc(b, queue, err);
+}
+
 int broker_bind(struct broker *b, const char *queue, const char *exchange, const char *key,
 		struct weir_error *err)
 {

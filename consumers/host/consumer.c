@@ -65,6 +65,7 @@ void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 {
 	struct delivery_list *lists = c->deliveries.lists;
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
+	c->broker_why = *why;
 	broker_close(c->broker);
 	c->broker = NULL;
 	c->forget_trials = true;
@@ -111,6 +112,7 @@ static void come_back(struct consumer *c)
 				  (unsigned long long)c->connection);
 		} else {
 			log_event(LOG_WARN, "broker_away", "error=\"%s\"", why.text);
+			c->broker_why = why;
 			put_off(&c->broker_back);
 		}
 	}
@@ -201,6 +203,7 @@ static void turn(struct consumer *c)
 	work_timers(c);
 	asks_turn(c);
 	control_turn(c);
+	consumer_tell(c);
 	lease_turn(c);
 	held_turn(c);
 	if (c->forget_trials && c->ledger && c->flush.state == FLUSH_IDLE)
@@ -268,12 +271,14 @@ static void drain(struct consumer *c, volatile const int *stop)
 	trials_forget(c);
 	control_give_back(c);
 	lease_end(c);
+	consumer_leave(c);
 }
 
 int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err)
 {
 	if (open_ledger(c, err) < 0 || open_broker(c, err) < 0)
 		return -1;
+	consumer_tell(c);
 	log_event(LOG_INFO, "consumer_ready", "kinds=%zu prefetch=%lld flush=%lld", c->lane_count,
 		  (long long)c->options.prefetch, (long long)c->options.flush);
 	while (!*stop)

@@ -20,6 +20,7 @@
 #include "weir/ledger.h"
 #include "weir/llm.h"
 #include "weir/loader.h"
+#include "weir/presence.h"
 #include "weir/progress.h"
 #include "weir/settings.h"
 
@@ -89,8 +90,9 @@ struct consumer {
 
 	struct broker *broker; /* NULL: away */
 	struct comeback broker_back;
-	uint64_t connection; /* counts the connections, so that no tag outlives its own */
-	int64_t beat_us;     /* when the broker was last heard or told something */
+	struct weir_error broker_why; /* it is away */
+	uint64_t connection;	      /* counts the connections, so that no tag outlives its own */
+	int64_t beat_us;	      /* when the broker was last heard or told something */
 
 	struct ledger *ledger; /* NULL: away */
 	char ledger_id[LEDGER_ID_SIZE];
@@ -102,8 +104,10 @@ struct consumer {
 	struct buffer json; /* what map_json() wrote last */
 
 	struct jobs jobs;
-	char name[48];	    /* of this process, under which it holds shares */
-	bool shares_away;   /* Redis did not answer the last request for one */
+	struct presence presence; /* of this process, for others */
+	const char *name;	  /* of it, under which it holds shares */
+	bool shares_away;	  /* Redis did not answer the last request for one */
+	struct weir_error shares_why;
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;
@@ -135,6 +139,10 @@ void control_give_back(struct consumer *c);
 
 /* Somebody here has just paused it. */
 void control_paused(struct consumer *c, struct job *job);
+
+/* presence.c: tells others that this process is at work, between flushes. */
+void consumer_tell(struct consumer *c);
+void consumer_leave(struct consumer *c); /* on the way out */
 
 /* lease.c: asks Redis for shares of the jobs in hand that have a limit. */
 void lease_turn(struct consumer *c);

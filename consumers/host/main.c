@@ -161,19 +161,17 @@ static int check_options(struct consumer *c, int kinds, struct weir_error *err)
 	return settings_check(&c->settings, NEED_PG | NEED_AMQP | NEED_REDIS, err);
 }
 
-/* One of its own for each process, ever. */
-static void name_consumer(struct consumer *c)
+static void introduce(struct consumer *c)
 {
-	char host[17] = "";
-	if (gethostname(host, sizeof host - 1) != 0)
-		host[0] = '\0';
-	snprintf(c->name, sizeof c->name, "%s-%d-%llx", host, (int)getpid(),
-		 (unsigned long long)clock_wall_us());
+	presence_init(&c->presence, "consumer");
+	c->name = c->presence.name;
+	for (size_t i = 0; i < c->lane_count; i++)
+		c->presence.kinds[c->presence.kind_count++] = c->lanes[i].plugin.plugin.kind;
 }
 
 static int open_all(struct consumer *c, struct weir_error *err)
 {
-	name_consumer(c);
+	introduce(c);
 	if (llm_open(&c->llm, &c->settings, true, err) < 0)
 		return -1;
 	for (size_t i = 0; i < c->lane_count; i++)
@@ -195,6 +193,7 @@ static void close_all(struct consumer *c)
 	progress_close(c->progress);
 	PQclear(c->flush.claims);
 	params_release(&c->flush.params);
+	presence_release(&c->presence);
 	deliveries_release(&c->deliveries);
 	jobs_release(&c->jobs);
 	buffer_release(&c->json);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleet.h"
 #include "print.h"
 #include "relay.h"
 #include "view.h"
@@ -12,13 +13,16 @@
 #define TURN_MS 200
 #define LOOK_US 200000
 #define SAY_US 2000000
+#define FLEET_US 1000000
 
 struct waiting {
 	struct ledger *ledger;
 	const char *job_id;
 	struct job_row *job;
-	int64_t looked_us, said_us;
+	const struct settings *settings;
+	int64_t looked_us, said_us, fleet_us;
 	bool paused;
+	char obstacle[FLEET_TEXT]; /* as it was told last */
 };
 
 /* "weir: JOB: TEXT: why", on one line; the reason only where there is one. */
@@ -52,6 +56,27 @@ static int say_paused(struct waiting *w, struct weir_error *err)
 	return say(w, text, err);
 }
 
+/* Who is missing, once, and that he has come. */
+static int say_fleet(struct waiting *w, struct weir_error *err)
+{
+	struct fleet fleet;
+	struct fleet_of_job of;
+	fleet_init(&fleet, w->settings, w->ledger);
+	int rc = fleet_of_job(&fleet, w->job_id, &of, err);
+	fleet_release(&fleet);
+	w->fleet_us = clock_us();
+	if (rc < 0 || strcmp(of.obstacle, w->obstacle) == 0)
+		return rc;
+	struct buffer b = BUFFER_INIT;
+	print_plain(&b, print_text(of.obstacle));
+	const char *line = buffer_text(&b);
+	fprintf(stderr, "weir: %s: %s\n", w->job_id,
+		*of.obstacle && line ? line : "nobody is missing any more");
+	buffer_release(&b);
+	memcpy(w->obstacle, of.obstacle, sizeof w->obstacle);
+	return 0;
+}
+
 static int say_counts(struct waiting *w, struct weir_error *err)
 {
 	const struct job_row *job = w->job;
@@ -72,6 +97,8 @@ static int look(struct waiting *w, struct weir_error *err)
 	w->looked_us = clock_us();
 	if (found > 0 && !w->job->ended) {
 		found = say_paused(w, err);
+		if (found > 0 && w->looked_us - w->fleet_us >= FLEET_US && say_fleet(w, err) < 0)
+			return -1;
 		if (found > 0 && !w->paused && w->looked_us - w->said_us >= SAY_US)
 			found = say_counts(w, err);
 	}
@@ -91,7 +118,12 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 					   .queue_most = 100000,
 					   .poison_limit = 3,
 					   .lost_after_ms = 600000};
-	struct waiting w = {.ledger = l, .job_id = job_id, .job = out, .said_us = clock_us()};
+	struct waiting w = {.ledger = l,
+			    .job_id = job_id,
+			    .job = out,
+			    .settings = settings,
+			    .said_us = clock_us(),
+			    .fleet_us = clock_us()};
 	int ended = 0;
 	if (relay_open(&relay, settings, &plan, job_id, &command_stop, err) < 0)
 		return -1;

@@ -75,7 +75,7 @@ static int reconcile_all(const struct viewer *v, const char *only, struct weir_e
 
 static enum command_status run(struct call *call)
 {
-	struct viewer v = {NULL, NULL};
+	struct viewer v = {0};
 	int rc = -1;
 	if (progress_open(call->settings->redis_url, REDIS_MS, &v.progress, call->error) == 0 &&
 	    command_ledger(call, &v.ledger) == 0)

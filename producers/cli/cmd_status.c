@@ -73,24 +73,58 @@ static void list_json(const struct job_view *job, struct buffer *b)
 	json_close(b, '}');
 }
 
-static int list_jobs(const struct viewer *v, const PGresult *jobs, bool json, struct buffer *b,
-		     struct weir_error *err)
+/* Each reason once, with the first of the jobs that it holds up. */
+static void note_obstacle(const struct job_view *job, struct buffer *notes)
 {
-	for (int i = 0; i < PQntuples(jobs) && !command_stop; i++) {
-		struct job_view job;
-		int found = view_job(v, PQgetvalue(jobs, i, 0), &job, err);
-		if (found < 0)
-			return -1;
-		if (found)
-			(json ? list_json : list_row)(&job, b);
-		if (found)
-			job_view_release(&job);
-	}
-	return 0;
+	struct buffer line = BUFFER_INIT;
+	print_plain(&line, print_text(job->obstacle));
+	const char *text = buffer_text(&line), *before = buffer_text(notes);
+	if (*job->obstacle && text && !(before && strstr(before, text)))
+		buffer_printf(notes, "waiting  %s: %s\n", job->job_id, text);
+	buffer_release(&line);
 }
 
-static int show_list(const struct viewer *v, const struct status_config *config,
+static int list_job(struct viewer *v, const char *job_id, bool json, struct buffer *b,
+		    struct buffer *notes, struct weir_error *err)
+{
+	struct job_view job;
+	int found = view_job(v, job_id, &job, err);
+	if (found <= 0)
+		return found;
+	int rc = view_fleet(v, &job, err);
+	if (rc == 0) {
+		(json ? list_json : list_row)(&job, b);
+		note_obstacle(&job, notes);
+	}
+	job_view_release(&job);
+	return rc;
+}
+
+/* Behind the jobs: why some do not move, and who is at work. */
+static int list_end(const struct viewer *v, const struct buffer *notes, struct buffer *b,
+		    struct weir_error *err)
+{
+	buffer_add(b, notes->data, notes->size);
+	buffer_add_text(b, "fleet    ");
+	int rc = fleet_line(v->ledger, b, err);
+	buffer_add_char(b, '\n');
+	return rc;
+}
+
+static int list_jobs(struct viewer *v, const PGresult *jobs, bool json, struct buffer *b,
 		     struct weir_error *err)
+{
+	struct buffer notes = BUFFER_INIT;
+	int rc = 0;
+	for (int i = 0; rc == 0 && i < PQntuples(jobs) && !command_stop; i++)
+		rc = list_job(v, PQgetvalue(jobs, i, 0), json, b, &notes, err);
+	if (rc == 0 && !json)
+		rc = list_end(v, &notes, b, err);
+	buffer_release(&notes);
+	return rc;
+}
+
+static int show_list(struct viewer *v, const struct status_config *config, struct weir_error *err)
 {
 	struct params p = PARAMS_INIT;
 	struct buffer b = BUFFER_INIT;
@@ -230,8 +264,13 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
 	detail_retries(job, b);
 	detail_remote(job, b);
+	print_reason("because    ", job->obstacle, b);
 	if (strcmp(job->status, "paused") != 0)
 		print_reason("because    ", job->waiting_error, b);
+	if (job->relays + job->consumers > 0)
+		buffer_printf(b,
+			      "at work    relays %" PRId64 ", consumers of its kind %" PRId64 "\n",
+			      job->relays, job->consumers);
 	detail_limits(job, b);
 	detail_pace(job, b);
 	buffer_printf(b, "submitted  %s\n", job->created_at);
@@ -266,7 +305,7 @@ static int show_found(const struct viewer *v, const struct job_view *job, bool j
 	return rc;
 }
 
-static int show_job(const struct viewer *v, const char *job_id, bool json, struct weir_error *err)
+static int show_job(struct viewer *v, const char *job_id, bool json, struct weir_error *err)
 {
 	struct job_view job;
 	int found = view_job(v, job_id, &job, err);
@@ -274,7 +313,9 @@ static int show_job(const struct viewer *v, const char *job_id, bool json, struc
 		view_no_job(job_id, err);
 	if (found != 1)
 		return -1;
-	int rc = show_found(v, &job, json, err);
+	int rc = view_fleet(v, &job, err);
+	if (rc == 0)
+		rc = show_found(v, &job, json, err);
 	job_view_release(&job);
 	return rc;
 }
@@ -296,7 +337,10 @@ const struct command command_status = {
 	.arguments = "[JOB] ",
 	.summary = "lists the latest jobs, or tells how far one is",
 	.help = "Without JOB: the latest jobs, a line each. With JOB: its items and batches\n"
-		"by state, its stages, what waits and why, limits, and why items have failed.\n\n"
+		"by state, its stages, what waits and why, limits, and why items have failed.\n"
+		"Both tell who is at work (each relay and consumer says so every few seconds), "
+		"and\n"
+		"where a job waits for somebody who is not: as \"obstacle\" in JSON.\n\n"
 		"While a job is at work its counts come from Redis; when that is away, or has\n"
 		"lost them, from the ledger. JSON says which, as \"source\". Always: success +\n"
 		"failed + cancelled + pending = total. An item of the job is a success when it\n"

@@ -39,6 +39,9 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_COUNT, struct job_view, "remote_waiting", remote_waiting),
 	FIELD(FIELD_COUNT, struct job_view, "remote_batches", remote_batches),
 	FIELD(FIELD_TEXT, struct job_view, "waiting_error", waiting_error),
+	FIELD(FIELD_COUNT, struct job_view, "relays", relays),
+	FIELD(FIELD_COUNT, struct job_view, "consumers", consumers),
+	FIELD(FIELD_TEXT, struct job_view, "obstacle", obstacle),
 	FIELD(FIELD_FLAG, struct job_view, "being_purged", purged),
 	FIELD(FIELD_TEXT, struct job_view, "source", source),
 	{.type = FIELD_END},
@@ -153,7 +156,7 @@ static const char join_by_scans[] = "SET enable_nestloop = off";
 
 int viewer_open(struct call *call, struct viewer *out)
 {
-	struct viewer v = {NULL, NULL};
+	struct viewer v = {0};
 	const char *url = call->settings->redis_url;
 	if (url && progress_open(url, REDIS_MS, &v.progress, call->error) < 0)
 		return -1;
@@ -162,6 +165,7 @@ int viewer_open(struct call *call, struct viewer *out)
 		viewer_close(&v);
 		return -1;
 	}
+	fleet_init(&v.fleet, call->settings, v.ledger);
 	*out = v;
 	return 0;
 }
@@ -170,7 +174,8 @@ void viewer_close(struct viewer *v)
 {
 	ledger_close(v->ledger);
 	progress_close(v->progress);
-	*v = (struct viewer){NULL, NULL};
+	fleet_release(&v->fleet);
+	*v = (struct viewer){0};
 }
 
 int view_query(struct ledger *l, const char *sql, const char *job_id, PGresult **out,
@@ -356,6 +361,20 @@ void print_reason(const char *head, const char *reason, struct buffer *b)
 }
 
 /* ---- what belongs to it ---- */
+
+int view_fleet(struct viewer *v, struct job_view *job, struct weir_error *err)
+{
+	struct fleet_of_job of;
+	if (job->ended || strcmp(job->status, "paused") == 0)
+		return 0;
+	v->fleet.ledger = v->ledger; /* it may be another one by now */
+	if (fleet_of_job(&v->fleet, job->job_id, &of, err) < 0)
+		return -1;
+	job->relays = of.relays;
+	job->consumers = of.consumers;
+	memcpy(job->obstacle, of.obstacle, sizeof job->obstacle);
+	return 0;
+}
 
 int view_reason(struct ledger *l, const char *job_id, char out[VIEW_REASON_ROOM],
 		struct weir_error *err)

@@ -3,6 +3,7 @@
 #define WEIR_VIEW_H
 
 #include "command.h"
+#include "fleet.h"
 #include "print.h"
 
 /* The SQL of a point in time as people and JSON get it: ISO 8601, UTC; absent: "". */
@@ -14,6 +15,7 @@
 struct viewer {
 	struct ledger *ledger;
 	struct progress *progress; /* NULL: no Redis is named */
+	struct fleet fleet;
 };
 
 /* Opens the ledger, and Redis where its URL is good. On success the caller calls viewer_close(). */
@@ -52,9 +54,11 @@ struct job_view {
 	int64_t retries_waiting;		     /* items that wait for their next attempt */
 	char next_retry_at[TIME_ROOM];		     /* "": none, or they wait for a resume */
 	double next_retry;			     /* s until then */
-	int64_t remote_waiting;	 /* items that wait for a remote batch, or in one */
-	int64_t remote_batches;	 /* that are not done */
-	char waiting_error[488]; /* why one of the items that wait does; "": none says so */
+	int64_t remote_waiting;	   /* items that wait for a remote batch, or in one */
+	int64_t remote_batches;	   /* that are not done */
+	char waiting_error[488];   /* why one of the items that wait does; "": none says so */
+	int64_t relays, consumers; /* that can work on it now; 0 where it wants none */
+	char obstacle[FLEET_TEXT]; /* who is missing, or waits for what; "": nobody */
 
 	struct stage_view *stages;
 	int stage_count;
@@ -75,6 +79,9 @@ struct stage_view *view_current(const struct job_view *job);
 
 /* "idea.title", or the kind alone. */
 void print_stage_name(const struct stage_view *stage, struct buffer *b);
+
+/* Fills relays, consumers and obstacle. */
+int view_fleet(struct viewer *v, struct job_view *job, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Why it is paused, or one of its items waits; "": nothing says so. 0, or -1. */
 #define VIEW_REASON_ROOM 488

@@ -272,6 +272,7 @@ static void note_redis(struct relay *r, bool away, const struct weir_error *why)
 	if (away == r->redis_away)
 		return;
 	r->redis_away = away;
+	r->redis_why = *why;
 	if (away)
 		log_event(LOG_WARN, "redis_away",
 			  "error=\"%s\" text=\"work goes on, progress is "

@@ -87,6 +87,7 @@ static int watch_broker(struct relay *r, struct weir_error *err)
 void relay_lose_broker(struct relay *r, const struct weir_error *why)
 {
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
+	r->broker_why = *why;
 	r->publish_fd = -1;
 	broker_close(r->broker);
 	broker_close(r->dead_broker);
@@ -144,6 +145,8 @@ int relay_open(struct relay *r, const struct settings *settings,
 			    .only_job = only_job,
 			    .stop = stop,
 			    .publish_fd = -1};
+	presence_init(&r->presence, "relay");
+	r->presence.job_id = only_job;
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
 	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && watch_broker(r, err) == 0)
 		return 0;
@@ -151,9 +154,43 @@ int relay_open(struct relay *r, const struct settings *settings,
 	return -1;
 }
 
+/* ---- telling others ---- */
+
+static const char *waits_for(const struct relay *r)
+{
+	if (!r->broker)
+		return r->broker_why.text;
+	if (r->blocked)
+		return "RabbitMQ is short of memory or disk and takes no messages: see "
+		       "`rabbitmqctl "
+		       "status`";
+	return r->redis_away ? r->redis_why.text : "";
+}
+
+static void tell(struct relay *r)
+{
+	struct weir_error why;
+	if (!presence_due(&r->presence, waits_for(r), clock_us()) ||
+	    presence_tell(&r->presence, r->ledger, waits_for(r), &why) == 0)
+		return;
+	if (!ledger_alive(r->ledger))
+		relay_lose_ledger(r, &why);
+	else
+		log_event(LOG_DEBUG, "presence_not_told", "error=\"%s\"", why.text);
+}
+
+static void leave(struct relay *r)
+{
+	struct weir_error ignored;
+	if (r->ledger && r->presence.told_us > 0 &&
+	    presence_leave(&r->presence, r->ledger, &ignored) < 0)
+		return; /* it is forgotten soon */
+}
+
 void relay_close(struct relay *r)
 {
 	causes_tell(&r->causes);
+	leave(r);
 	r->publish_fd = -1;
 	publish_release(r);
 	schedule_release(r);
@@ -165,6 +202,7 @@ void relay_close(struct relay *r)
 	ledger_close(r->ledger);
 	progress_close(r->progress);
 	params_release(&r->params);
+	presence_release(&r->presence);
 	*r = (struct relay){0};
 }
 
@@ -252,6 +290,8 @@ void relay_turn(struct relay *r, int timeout_ms)
 		dead_turn(r);
 	if (r->ledger)
 		jobs_turn(r);
+	if (r->ledger)
+		tell(r);
 	causes_tell(&r->causes);
 	/* What cannot be done now is no reason to turn faster. */
 	if (!r->ledger || !r->broker || r->blocked)

@@ -31,6 +31,7 @@
 #include "weir/causes.h"
 #include "weir/identity.h"
 #include "weir/ledger.h"
+#include "weir/presence.h"
 #include "weir/progress.h"
 #include "weir/settings.h"
 
@@ -57,6 +58,7 @@ struct relay {
 	int64_t connected_us; /* since when there is this connection */
 	int64_t broker_at_us;
 	unsigned broker_tries;
+	struct weir_error broker_why; /* it is away */
 
 	bool topology_due; /* something may be missing in the broker */
 
@@ -75,6 +77,8 @@ struct relay {
 	struct broker *dead_broker; /* consumes weir.dead */
 	struct progress *progress;
 	bool redis_away;
+	struct weir_error redis_why;
+	struct presence presence; /* of this relay, for others */
 
 	struct outgoing outgoing;
 	struct params params;

@@ -96,6 +96,13 @@ int broker_delete_exchange(struct broker *b, const char *name,
 /* A durable quorum queue. *messages (may be NULL): how many are ready. */
 int broker_declare_queue(struct broker *b, const struct broker_queue *queue, bool passive,
 			 uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;
+/* What is in a queue that is there, and how many take from it. */
+struct broker_counts {
+	uint32_t messages, consumers;
+};
+
+int broker_count(struct broker *b, const char *queue, struct broker_counts *out,
+		 struct weir_error *err) WEIR_MUST_CHECK;
 int broker_bind(struct broker *b, const char *queue, const char *exchange, const char *key,
 		struct weir_error *err) WEIR_MUST_CHECK;
 

@@ -1,0 +1,181 @@
+/* What is wrong is told while it is wrong: by status, submit --wait, doctor and the log. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+#define NO_RELAY "no relay is running: start weir-relay"
+#define NO_CONSUMER "no consumer for the kind sum is running: start weir-consumer sum"
+
+static int times_in(const char *text, const char *part)
+{
+	int n = 0;
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+/* ---- who is at work ---- */
+
+static const char *status_of(const struct job *job, const char *option)
+{
+	const struct outcome *o = run(NULL, "weir", "status", job->id, option, NULL);
+	EXPECT_INT(o->status, 0);
+	return o->out;
+}
+
+static void expect_no_part(const char *text, const char *part)
+{
+	EXPECT(!strstr(text, part), "there is \"%s\" in: %s", part, text);
+}
+
+static void status_says_who_is_missing(void)
+{
+	struct job *job = job_submit(job_new("alone", "sum", 20));
+	EXPECT_PART(status_of(job, NULL), "because    " NO_RELAY "; " NO_CONSUMER);
+	EXPECT_PART(status_of(job, "--json"), "\"obstacle\":\"" NO_RELAY "; " NO_CONSUMER "\"");
+	const struct outcome *o = run(NULL, "weir", "status", NULL);
+	EXPECT_PART(o->out, "waiting  alone: " NO_RELAY);
+	EXPECT_PART(o->out, "fleet    relays 0, consumers: none");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE role = 'relay'");
+	EXPECT_PART(status_of(job, NULL), "because    " NO_CONSUMER);
+	expect_no_part(status_of(job, NULL), NO_RELAY);
+	kill_hard(relay); /* its row stays for a while, the connection does not */
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	EXPECT_PART(run(NULL, "weir", "status", NULL)->out, "consumers: sum 1, heard");
+	expect_no_part(status_of(job, NULL), "because");
+	stop_all();
+	EXPECT_INT(sql("SELECT count(*) FROM weir.processes"), 1); /* of the one that was killed */
+	check_exact(job);
+}
+
+static void wait_says_once_who_is_missing(void)
+{
+	struct job *job = job_new("waits", "sum", 20);
+	char label[80];
+	job_write(job);
+	snprintf(label, sizeof label, "label=%s", job->label);
+	struct process *submit = start(NULL, "weir", "submit", "sum", job->file, "--job", job->id,
+				       "--context", label, "--wait", NULL);
+	await_log(submit, "waits: " NO_CONSUMER);
+	await_log(submit, "0 of 20 items are final");
+	expect_no_part(log_of(submit), NO_RELAY); /* it is one itself */
+	start(NULL, "weir-consumer", "sum", NULL);
+	EXPECT_INT(await_exit(submit, PATIENCE_MS), 0);
+	EXPECT_INT(times_in(log_of(submit), NO_CONSUMER), 1);
+	finish(job);
+}
+
+/* Somebody who locks that table holds up nobody's work. */
+static void a_locked_table_of_processes(void)
+{
+	struct job *job = job_new("locked", "sum", 60);
+	sql_text("BEGIN; LOCK weir.processes IN ACCESS EXCLUSIVE MODE");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	job_submit(job);
+	await_ended(job);
+	sql_text("COMMIT");
+	finish(job);
+}
+
+/* ---- causes ---- */
+
+/* The address with other parts: NULL is what stands there. */
+static void change_url(const char *name, const char *credentials, const char *place,
+		       const char *path, char out[512])
+{
+	const char *url = getenv(name), *begin = strstr(url, "://") + 3, *at = strchr(begin, '@');
+	const char *end = strchr(at, '/');
+	snprintf(out, 512, "%.*s%.*s@%.*s%s", (int)(begin - url), url,
+		 credentials ? (int)strlen(credentials) : (int)(at - begin),
+		 credentials ? credentials : begin,
+		 place ? (int)strlen(place) : (int)(end - at - 1), place ? place : at + 1,
+		 path ? path : end);
+}
+
+/* What is wrong with an address, what is said of it, and the next step. An @ as the place is the
+ * port of another server. */
+static const struct wrong {
+	const char *name, *credentials, *place, *path;
+	const char *cause, *step;
+} wrongs[] = {
+	{"WEIR_AMQP_URL", NULL, "127.0.0.1:1", NULL, "RabbitMQ at 127.0.0.1:1",
+	 "nothing listens there"},
+	{"WEIR_AMQP_URL", NULL, "nohost.invalid", NULL, "RabbitMQ at nohost.invalid:5672",
+	 "mend its name in WEIR_AMQP_URL"},
+	{"WEIR_AMQP_URL", "weir:wrong", NULL, NULL, "Login was refused",
+	 "mend user and password in WEIR_AMQP_URL"},
+	{"WEIR_AMQP_URL", NULL, NULL, "/nowhere/", "vhost nowhere not found", "add_vhost"},
+	{"WEIR_AMQP_URL", NULL, NULL, "/?heartbeat=30", "the parameter ?heartbeat", "leave out"},
+	{"WEIR_PG_URL", "weir:wrong", NULL, NULL, "password authentication failed",
+	 "mend user and password in WEIR_PG_URL"},
+	{"WEIR_PG_URL", NULL, NULL, "/nowhere", "database \"nowhere\" does not exist", "createdb"},
+	{"WEIR_PG_URL", NULL, "127.0.0.1:1", NULL, "PostgreSQL at 127.0.0.1:1",
+	 "nothing listens there"},
+	{"WEIR_REDIS_URL", ":wrong", NULL, NULL, "WRONGPASS",
+	 "mend user and password in WEIR_REDIS_URL"},
+	{"WEIR_REDIS_URL", NULL, NULL, "/9999", "DB index is out of range", "fewer databases"},
+};
+
+static void every_error_has_its_next_step(void)
+{
+	for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+		const struct wrong *w = &wrongs[i];
+		char url[512];
+		change_url(w->name, w->credentials, w->place, w->path, url);
+		program_env(w->name, url);
+		const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+		program_env(w->name, NULL);
+		EXPECT_INT(o->status, 1);
+		EXPECT_PART(o->out, w->cause);
+		EXPECT_PART(o->out, w->step);
+		expect_no_part(o->out, "wrong@");
+	}
+}
+
+/* //, /%2f, quotes, capitals and newlines are no reason to fail. */
+static void pasted_addresses_are_understood(void)
+{
+	char url[512], pasted[600];
+	change_url("WEIR_AMQP_URL", NULL, NULL, "//", url);
+	snprintf(pasted, sizeof pasted, " \"AMQP%s\" \n", url + 4);
+	program_env("WEIR_AMQP_URL", pasted);
+	change_url("WEIR_REDIS_URL", NULL, NULL, "/0/", url);
+	program_env("WEIR_REDIS_URL", url);
+	const struct outcome *o = run(NULL, "weir", "init", NULL);
+	EXPECT(o->status == 0, "init: %d: %s", o->status, o->err);
+	program_env("WEIR_AMQP_URL", NULL);
+	program_env("WEIR_REDIS_URL", NULL);
+}
+
+/* libpq's own words would be "server closed the connection unexpectedly". */
+static void the_last_word_of_the_server(void)
+{
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes");
+	sql_text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+		 " current_database() AND pid <> pg_backend_pid() AND application_name LIKE"
+		 " 'weir-relay%%'");
+	await_log(relay, "ledger_back");
+	EXPECT_PART(log_of(relay), "PostgreSQL at ");
+	EXPECT_PART(log_of(relay), "terminating connection due to administrator command (57P01)");
+}
+
+void add_health_suite(void);
+
+void add_health_suite(void)
+{
+	CU_pSuite s = WORLD_SUITE("health");
+	CU_add_test(s, "status says who is missing", status_says_who_is_missing);
+	CU_add_test(s, "submit --wait says once who is missing", wait_says_once_who_is_missing);
+	CU_add_test(s, "the table of processes is locked", a_locked_table_of_processes);
+	CU_add_test(s, "every error has its next step", every_error_has_its_next_step);
+	CU_add_test(s, "pasted addresses are understood", pasted_addresses_are_understood);
+	CU_add_test(s, "the last word of the server", the_last_word_of_the_server);
+}
