@@ -7,7 +7,16 @@
 
 static bool fits(const char *name, int argc, char **argv, int at)
 {
-	return argc <= at || strstr(name, argv[at]) != NULL;
+	if (argc <= at)
+		return true;
+	return *argv[at] == '=' ? strcmp(name, argv[at] + 1) == 0 : strstr(name, argv[at]) != NULL;
+}
+
+static int list(void)
+{
+	for (CU_pSuite s = CU_get_registry()->pSuite; s; s = s->pNext)
+		printf("%s\n", s->pName);
+	return 0;
 }
 
 /* Suites and tests that were not asked for are left out, and are no failure. */
@@ -47,6 +56,8 @@ int suites_run(add_suite *const *adders, int argc, char **argv)
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	if (CU_get_error() != CUE_SUCCESS)
 		fprintf(stderr, "tests: %s\n", CU_get_error_msg());
+	else if (argc == 2 && strcmp(argv[1], "--list") == 0)
+		status = list();
 	else if (choose(argc, argv) == 0)
 		fprintf(stderr, "tests: no test is called like that\n");
 	else if (CU_basic_run_tests() == CUE_SUCCESS && passed())

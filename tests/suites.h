@@ -5,8 +5,9 @@
 
 typedef void add_suite(void);
 
-/* argv: [SUITE-PATTERN [TEST-PATTERN]], parts of names. adders is closed by NULL. Returns the exit
- * status of the program. */
+/* argv: [SUITE-PATTERN [TEST-PATTERN]], parts of names, or "=NAME": all of it. --list prints the
+ * suites' names in their order. adders is closed by NULL. Returns the exit status of the program.
+ */
 int suites_run(add_suite *const *adders, int argc, char **argv);
 
 #endif

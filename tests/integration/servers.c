@@ -163,12 +163,40 @@ void queue_await_size(const char *queue, int64_t wanted)
 	       (long long)wanted);
 }
 
-void queue_delete(const char *queue)
+static amqp_table_entry_t text_entry(const char *name, const char *value)
+{
+	amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+	e.value.kind = AMQP_FIELD_KIND_UTF8;
+	e.value.value.bytes = amqp_cstring_bytes(value);
+	return e;
+}
+
+bool queue_refuses(const char *queue, const char *exchange)
 {
 	amqp_connection_state_t c = amqp_open();
-	EXPECT(c && amqp_queue_delete(c, 1, amqp_cstring_bytes(queue), 0, 0),
-	       "the queue %s was not deleted", queue);
+	amqp_table_entry_t arguments[] = {{.key = amqp_cstring_bytes("x-max-length"),
+					   .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = 0}},
+					  text_entry("x-overflow", "reject-publish")};
+	bool there = c &&
+		     amqp_queue_declare(c, 1, amqp_cstring_bytes(queue), 0, 1, 0, 0,
+					(amqp_table_t){2, arguments}) &&
+		     amqp_queue_bind(c, 1, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+				     amqp_cstring_bytes("#"), amqp_empty_table);
 	amqp_shut(c);
+	return there;
+}
+
+bool queue_is_deleted(const char *queue)
+{
+	amqp_connection_state_t c = amqp_open();
+	bool gone = c && amqp_queue_delete(c, 1, amqp_cstring_bytes(queue), 0, 0);
+	amqp_shut(c);
+	return gone;
+}
+
+void queue_delete(const char *queue)
+{
+	EXPECT(queue_is_deleted(queue), "the queue %s was not deleted", queue);
 }
 
 void queue_unbind(const char *kind)
@@ -196,6 +224,32 @@ void queue_purge(const char *queue)
 	amqp_connection_state_t c = amqp_open();
 	if (c)
 		amqp_queue_purge(c, 1, amqp_cstring_bytes(queue));
+	amqp_shut(c);
+}
+
+/* What a consumer holds that was killed comes back when the broker has noticed. False: there is no
+ * such queue, which has cost the channel. */
+static bool empty_queue(amqp_connection_state_t c, const char *queue)
+{
+	amqp_bytes_t name = amqp_cstring_bytes(queue);
+	const amqp_queue_declare_ok_t *ok;
+	int64_t until = now_ms() + PATIENCE_MS;
+	while ((ok = amqp_queue_declare(c, 1, name, 1, 1, 0, 0, amqp_empty_table)) &&
+	       ok->consumer_count > 0 && now_ms() < until)
+		pause_ms(STEP_MS);
+	return ok && amqp_queue_purge(c, 1, name);
+}
+
+void queues_empty(const char *const *queues)
+{
+	amqp_connection_state_t c = amqp_open();
+	for (; c && *queues; queues++) {
+		if (empty_queue(c, *queues))
+			continue;
+		amqp_send_method(c, 1, AMQP_CHANNEL_CLOSE_OK_METHOD, &(amqp_channel_close_ok_t){0});
+		if (!amqp_channel_open(c, 1))
+			break;
+	}
 	amqp_shut(c);
 }
 
@@ -294,14 +348,6 @@ static int copy_one(amqp_connection_state_t c, amqp_message_t *m, const void *ho
 int republish(const char *queue, const char *kind, int times)
 {
 	return take_all(queue, copy_one, &(struct copies){kind, times});
-}
-
-static amqp_table_entry_t text_entry(const char *name, const char *value)
-{
-	amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
-	e.value.kind = AMQP_FIELD_KIND_UTF8;
-	e.value.value.bytes = amqp_cstring_bytes(value);
-	return e;
 }
 
 struct death {

@@ -9,7 +9,7 @@
 #include "world.h"
 
 #define EMPTY LOGS "/empty"
-#define SKIPPED WEIR_BUILD_DIR "/tests/log/skipped.jsonl"
+#define SKIPPED LOGS "/skipped.jsonl"
 
 static const struct outcome *submit(const struct job *job, const char *option, const char *value)
 {

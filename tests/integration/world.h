@@ -15,8 +15,8 @@
 
 #define PATIENCE_MS 40000 /* for what takes a second or two on an idle machine */
 #define STEP_MS 5	  /* between two looks at what is waited for */
-#ifndef LOGS		  /* a folder */
-#define LOGS WEIR_BUILD_DIR "/tests/log"
+#ifndef LOGS		  /* a folder; from the one that the tests run in */
+#define LOGS "log"
 #endif
 
 /* ---- checks: a failure prints what was seen ---- */
@@ -183,7 +183,12 @@ bool await(int timeout_ms, const char *fmt, ...) __attribute__((format(printf, 2
 int64_t queue_size(const char *queue); /* messages ready; -1: no such queue */
 void queue_await_size(const char *queue, int64_t wanted);
 void queue_purge(const char *queue);
+/* All of them that are there, when nobody takes from them any more. Closed by NULL. */
+void queues_empty(const char *const *queues);
 void queue_delete(const char *queue);
+bool queue_is_deleted(const char *queue); /* false: the broker does not answer */
+/* Makes one that takes nothing of what the exchange has, and says so. False: as before. */
+bool queue_refuses(const char *queue, const char *exchange);
 void queue_unbind(const char *kind); /* from the exchange of the items */
 void exchange_delete(const char *exchange);
 void publish(const char *kind, const char *content_type, const void *body, size_t size);
