@@ -30,13 +30,17 @@ struct ledger {
 	uint64_t queued, taken;		 /* commands sent, and those whose results ended */
 	int16_t prepares[IN_FLIGHT_MAX]; /* ring: which statement the n-th command prepares, or -1
 					  */
+	int16_t runs[IN_FLIGHT_MAX];	 /* ring: which one it prepares or runs */
 	struct statement statements[PREPARED_MAX];
 	unsigned names; /* given so far; none is used twice */
 	char sqlstate[6];
 	char where[128]; /* host, port and database, for errors */
 	char last[200];	 /* what the server said when it ended the session */
 	char detail[8192];
+	char context[1024];
 	struct buffer hint;
+	struct buffer failed_sql;
+	size_t failed_at;
 };
 
 /* ---- connection ---- */
@@ -183,6 +187,7 @@ void ledger_close(struct ledger *l)
 	for (size_t i = 0; i < PREPARED_MAX; i++)
 		free(l->statements[i].text);
 	buffer_release(&l->hint);
+	buffer_release(&l->failed_sql);
 	free(l);
 }
 
@@ -195,6 +200,17 @@ PGconn *ledger_conn(struct ledger *l) { return l->conn; }
 /* ---- failures ---- */
 
 const char *ledger_sqlstate(const struct ledger *l) { return l->sqlstate; }
+
+const char *ledger_context(const struct ledger *l) { return l->context; }
+
+struct weir_text ledger_failed_sql(const struct ledger *l, size_t *at)
+{
+	*at = l->failed_at;
+	return (struct weir_text){l->failed_sql.failed ? NULL : l->failed_sql.data,
+				  l->failed_sql.size};
+}
+
+const char *ledger_role(const struct ledger *l) { return PQuser(l->conn); }
 
 const char *ledger_detail(const struct ledger *l) { return l->detail; }
 
@@ -232,8 +248,10 @@ bool ledger_timed_out(const struct ledger *l)
 
 static void forget_failure(struct ledger *l)
 {
-	l->sqlstate[0] = l->detail[0] = '\0';
+	l->sqlstate[0] = l->detail[0] = l->context[0] = '\0';
+	l->failed_at = 0;
 	buffer_release(&l->hint);
+	buffer_release(&l->failed_sql);
 }
 
 static int connection_failed(struct ledger *l, struct weir_error *err)
@@ -249,9 +267,13 @@ static int result_failed(struct ledger *l, const PGresult *r, struct weir_error 
 	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
 	const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
 	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *context = PQresultErrorField(r, PG_DIAG_CONTEXT);
+	const char *at = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
 	forget_failure(l);
 	snprintf(l->sqlstate, sizeof l->sqlstate, "%s", state ? state : "");
 	snprintf(l->detail, sizeof l->detail, "%s", detail ? detail : "");
+	snprintf(l->context, sizeof l->context, "%s", context ? context : "");
+	l->failed_at = at ? strtoul(at, NULL, 10) : 0;
 	if (hint)
 		buffer_add_text(&l->hint, hint);
 	if (PQstatus(l->conn) != CONNECTION_OK)
@@ -315,9 +337,10 @@ static int enter_pipeline(struct ledger *l, struct weir_error *err)
 	return 0;
 }
 
-static void note_command(struct ledger *l, int prepares)
+static void note_command(struct ledger *l, int statement, bool prepares)
 {
-	l->prepares[l->queued++ % IN_FLIGHT_MAX] = (int16_t)prepares;
+	l->runs[l->queued % IN_FLIGHT_MAX] = (int16_t)statement;
+	l->prepares[l->queued++ % IN_FLIGHT_MAX] = (int16_t)(prepares ? statement : -1);
 }
 
 static int prepare(struct ledger *l, const char *sql, const struct params *p,
@@ -336,7 +359,7 @@ static int prepare(struct ledger *l, const char *sql, const struct params *p,
 	snprintf(name, sizeof name, "w%u", s->name);
 	if (!PQsendPrepare(l->conn, name, sql, p ? p->count : 0, p ? p->type : NULL))
 		return connection_failed(l, err);
-	note_command(l, at);
+	note_command(l, at, true);
 	return at;
 }
 
@@ -376,7 +399,7 @@ int ledger_send(struct ledger *l, const char *sql, const struct params *p, bool 
 	}
 	if (!PQsendQueryPrepared(l->conn, name, n, values, p ? p->size : NULL, formats, binary))
 		return connection_failed(l, err);
-	note_command(l, -1);
+	note_command(l, at, false);
 	return 0;
 }
 
@@ -390,6 +413,13 @@ int ledger_sync(struct ledger *l, struct weir_error *err)
 	if (!PQpipelineSync(l->conn))
 		return connection_failed(l, err);
 	return flush_out(l, err);
+}
+
+static void keep_failed_sql(struct ledger *l)
+{
+	const char *text = l->statements[l->runs[l->taken % IN_FLIGHT_MAX]].text;
+	if (l->queued != l->taken && text)
+		buffer_add_text(&l->failed_sql, text);
 }
 
 /* Sorts one result: what the caller sees of it, if anything. */
@@ -413,6 +443,7 @@ static enum ledger_status sort_result(struct ledger *l, PGresult *r, PGresult **
 		return LEDGER_RESULT;
 	default:
 		result_failed(l, r, err);
+		keep_failed_sql(l);
 		forget_prepare(l);
 		s = LEDGER_FAILED;
 	}
@@ -510,6 +541,22 @@ int ledger_patience(struct ledger *l, int64_t ms, struct weir_error *err)
 	params_release(&p);
 	if (rc == 0)
 		l->statement_ms = ms;
+	return rc;
+}
+
+int ledger_limits(struct ledger *l, int lock_ms, int statement_ms, struct weir_error *err)
+{
+	struct params p = PARAMS_INIT;
+	char lock[16], statement[16];
+	snprintf(lock, sizeof lock, "%d", lock_ms);
+	snprintf(statement, sizeof statement, "%d", statement_ms);
+	params_string(&p, lock);
+	params_string(&p, statement);
+	int rc = ledger_do(l,
+			   "SELECT set_config('lock_timeout', $1, false),"
+			   " set_config('statement_timeout', $2, false)",
+			   &p, NULL, err);
+	params_release(&p);
 	return rc;
 }
 

@@ -1,3 +1,4 @@
+#include "apart.h"
 #include "asks.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 /* ---- connections ---- */
 
-static void put_off(struct comeback *b)
+void comeback_put_off(struct comeback *b)
 {
 	b->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, b->tries++);
 }
@@ -49,12 +50,12 @@ static int open_ledger(struct consumer *c, struct weir_error *err)
 	struct ledger *l;
 	if (ledger_open(c->settings.pg_url, "weir-consumer", true, &l, err) < 0)
 		return -1;
-	if (ledger_check_schema(l, err) < 0 || identity_read(l, c->ledger_id, err) < 0) {
+	if (ledger_check_schema(l, err) < 0 || identity_read(l, c->ledger_id, err) < 0 ||
+	    ledger_limits(l, FLUSH_LOCK_MS, FLUSH_MS, err) < 0) {
 		ledger_close(l);
 		return -1;
 	}
 	c->ledger = l;
-	c->flush.patient = false;
 	c->ledger_back.tries = 0;
 	return 0;
 }
@@ -73,7 +74,7 @@ void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 		delivery_move(&c->deliveries, lists[DELIVERY_HELD].first, DELIVERY_FREE, true);
 	while (lists[DELIVERY_SUSPECT].first)
 		delivery_move(&c->deliveries, lists[DELIVERY_SUSPECT].first, DELIVERY_FREE, true);
-	put_off(&c->broker_back);
+	comeback_put_off(&c->broker_back);
 }
 
 void consumer_lose_ledger(struct consumer *c, const struct weir_error *why)
@@ -81,8 +82,8 @@ void consumer_lose_ledger(struct consumer *c, const struct weir_error *why)
 	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
 	ledger_close(c->ledger);
 	c->ledger = NULL;
-	flush_abandon(c);
-	put_off(&c->ledger_back);
+	flush_abandon(&c->flush);
+	comeback_put_off(&c->ledger_back);
 }
 
 void consumer_ledger_failed(struct consumer *c, const char *event, const struct weir_error *why)
@@ -103,7 +104,7 @@ static void come_back(struct consumer *c)
 			asks_ledger_back(c);
 		} else {
 			log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
-			put_off(&c->ledger_back);
+			comeback_put_off(&c->ledger_back);
 		}
 	}
 	if (!c->broker && !c->stopping && now >= c->broker_back.at_us) {
@@ -113,14 +114,14 @@ static void come_back(struct consumer *c)
 		} else {
 			log_event(LOG_WARN, "broker_away", "error=\"%s\"", why.text);
 			c->broker_why = why;
-			put_off(&c->broker_back);
+			comeback_put_off(&c->broker_back);
 		}
 	}
 }
 
 /* ---- waiting ---- */
 
-enum { FD_BROKER, FD_LEDGER, FD_ASKS, FDS };
+enum { FD_BROKER, FD_LEDGER, FD_ASKS, FD_APART, FDS = FD_APART + APARTS };
 
 static void sooner(int64_t *next, int64_t at)
 {
@@ -138,6 +139,7 @@ static int wait_ms(const struct consumer *c)
 	sooner(&next, work_next_us(c));
 	sooner(&next, asks_next_us(c));
 	sooner(&next, lease_next_us(c));
+	sooner(&next, apart_next_us(c));
 	sooner(&next, causes_next_us(&c->causes));
 	if (c->ledger && c->flush.state == FLUSH_IDLE)
 		sooner(&next, control_next_us(c));
@@ -161,6 +163,7 @@ static void wait_for(const struct consumer *c, struct pollfd fds[FDS])
 	if (c->ledger && ledger_wants_write(c->ledger))
 		fds[FD_LEDGER].events |= POLLOUT;
 	fds[FD_ASKS] = (struct pollfd){.fd = asks_fd(c), .events = POLLIN};
+	apart_poll(c, fds + FD_APART);
 	if (poll(fds, FDS, wait_ms(c)) < 0)
 		fds[FD_BROKER].revents = fds[FD_LEDGER].revents = 0;
 }
@@ -198,7 +201,8 @@ static void turn(struct consumer *c)
 	serve_broker(c);
 	if (c->ledger && fds[FD_LEDGER].revents)
 		watch_idle_ledger(c);
-	flush_turn(c);
+	flush_turn(&c->flush);
+	apart_turn(c);
 	settle_tell(c);
 	work_timers(c);
 	asks_turn(c);
@@ -219,7 +223,7 @@ static bool in_hand(const struct consumer *c)
 {
 	const struct delivery_list *lists = c->deliveries.lists;
 	return lists[DELIVERY_WORKING].size + lists[DELIVERY_ENDED].size +
-		       lists[DELIVERY_STORING].size >
+		       lists[DELIVERY_APART].size + lists[DELIVERY_STORING].size >
 	       0;
 }
 
@@ -276,6 +280,7 @@ static void drain(struct consumer *c, volatile const int *stop)
 
 int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err)
 {
+	apart_open(c);
 	if (open_ledger(c, err) < 0 || open_broker(c, err) < 0)
 		return -1;
 	consumer_tell(c);

@@ -36,6 +36,8 @@ struct lane {
 	struct weir_host host; /* what the plugin holds; the lane is found from its address */
 	struct consumer *consumer;
 	struct loaded_plugin plugin;
+	int64_t apart_until_us; /* what it stores is stored apart, see apart.h, */
+	unsigned stuck;		/* where so many flushes failed since the last that did not */
 };
 
 struct consumer_options {
@@ -51,7 +53,7 @@ struct comeback {
 
 enum flush_state { FLUSH_IDLE, FLUSH_CLAIMING, FLUSH_STORING };
 
-enum step_kind { STEP_PLAIN, STEP_CLAIM, STEP_INSERT, STEP_LOOKUP, STEP_STORE };
+enum step_kind { STEP_PLAIN, STEP_CLAIM, STEP_INSERT, STEP_LOOKUP, STEP_STORE, STEP_COMMIT };
 
 /* One statement of the flush under way, in the order in which the results come. */
 struct step {
@@ -60,6 +62,9 @@ struct step {
 };
 
 struct flush {
+	struct consumer *consumer;
+	struct ledger **ledger;	  /* its connection; NULL there: away */
+	enum delivery_state from; /* where its deliveries come from, and are put back to */
 	enum flush_state state;
 	struct delivery *entries[FLUSH_MAX]; /* sorted by key; the STORING ones */
 	size_t size;
@@ -78,9 +83,19 @@ struct flush {
 	struct weir_error error;
 	int64_t pause_until_us; /* after a failure that may pass */
 	unsigned pauses;
-	bool patient;	 /* its statements may take long */
-	uint32_t groups; /* given so far */
+	int lock_ms, statement_ms; /* that its statements may take; 0: as the connection's do */
 };
+
+/* A flush on a connection of its own. */
+struct apart {
+	struct flush flush;
+	struct ledger *ledger; /* NULL: not open */
+	struct comeback back;
+	int64_t used_us;
+	bool patient; /* it has what is slow, one at a time */
+};
+
+enum { APARTS = 2 };
 
 struct consumer {
 	struct settings settings;
@@ -111,7 +126,10 @@ struct consumer {
 	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	struct deliveries deliveries;
 	struct flush flush;
-	struct causes causes; /* why items were refused, divided, failed: for the log */
+	struct apart aparts[APARTS];
+	int64_t apart_until_us; /* until then something is stored apart; or waits for it */
+	uint32_t groups;	/* given so far */
+	struct causes causes;	/* why items were refused, divided, failed: for the log */
 	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
 	uint64_t done_count;		     /* items made final by this process */
 	bool stopping;
@@ -186,17 +204,13 @@ void trials_turn(struct consumer *c);
  * and after the broker was lost, since others now get the same messages. */
 void trials_forget(struct consumer *c);
 
-/* flush.c: starts, continues and ends flushes, as far as that goes without waiting. */
-void flush_turn(struct consumer *c);
-bool flush_due(const struct consumer *c, int64_t now, bool more_coming);
-void flush_begin(struct consumer *c);
-void flush_abandon(struct consumer *c); /* the ledger is gone: everything back to ENDED */
-
 /* settle.c: counts and acks the flush that was committed, and frees its deliveries. */
 void settle(struct consumer *c, struct delivery **entries, size_t n);
 void settle_tell(struct consumer *c); /* tells the relay of done_job, between flushes */
 
 /* consumer.c */
+/* When to try next after one failure more. */
+void comeback_put_off(struct comeback *b);
 void consumer_lose_broker(struct consumer *c, const struct weir_error *why);
 void consumer_lose_ledger(struct consumer *c, const struct weir_error *why);
 /* Loses it if it is gone, else writes one line. */

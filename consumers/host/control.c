@@ -61,7 +61,8 @@ static void not_now(struct consumer *c, const char *event, const struct weir_err
 
 static size_t in_hand(struct consumer *c, const struct job *job, struct delivery **out)
 {
-	static const enum delivery_state hands[] = {DELIVERY_WORKING, DELIVERY_ENDED};
+	static const enum delivery_state hands[] = {DELIVERY_WORKING, DELIVERY_ENDED,
+						    DELIVERY_APART};
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof hands / sizeof *hands; i++) {
 		struct delivery *d = c->deliveries.lists[hands[i]].first;

@@ -1,10 +1,11 @@
 /* delivery.h: the messages in hand. Each is in one state, and on the list of that state:
  *
- *   FREE -> HELD -> [SUSPECT ->] WORKING -> ENDED -> STORING -> FREE
+ *   FREE -> HELD -> [SUSPECT ->] WORKING -> ENDED -> [APART ->] STORING -> FREE
  *
  * HELD waits until it may be started, SUSPECT until it may be started apart from others, WORKING is
- * with its plugin, ENDED has a verdict and waits for a flush, STORING is in the flush under way. A
- * flush that failed puts its deliveries back to ENDED. All changes go through delivery_move(). */
+ * with its plugin, ENDED has a verdict and waits for a flush, APART waits for one on a connection
+ * of its own (apart.h), STORING is in a flush under way. A flush that failed puts its deliveries
+ * back to where it had them from. All changes go through delivery_move(). */
 #ifndef WEIR_DELIVERY_H
 #define WEIR_DELIVERY_H
 
@@ -28,6 +29,7 @@ enum delivery_state {
 	DELIVERY_SUSPECT,
 	DELIVERY_WORKING,
 	DELIVERY_ENDED,
+	DELIVERY_APART,
 	DELIVERY_STORING,
 	DELIVERY_STATES
 };
@@ -83,6 +85,11 @@ struct delivery {
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;
 	struct weir_error *error; /* of its slot; apart, since most never need it */
+
+	int64_t apart_us; /* APART: since when, and not to be tried before again_us */
+	int64_t again_us;
+	unsigned level; /* how often a flush apart that had it has failed */
+	bool patient;	/* APART: alone, and its statements may take long */
 
 	uint32_t group; /* deliveries of one group are stored together and apart from others */
 	bool claimed;	/* this flush made the item final */

@@ -36,6 +36,9 @@ struct job {
 	int64_t backoff_us, backoff_cap_us;
 	double backoff_factor;
 
+	int64_t apart_until_us;	   /* its items are stored apart, see apart.h */
+	struct weir_error trouble; /* why the last such flush failed */
+
 	uint32_t limit;	  /* of items that the whole fleet works on at once; 0: none */
 	uint32_t share;	  /* of it, lent to this consumer */
 	uint32_t working; /* items of it that are being worked on here */

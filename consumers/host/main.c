@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "apart.h"
 #include "asks.h"
 #include "weir/clock.h"
 #include "weir/log.h"
@@ -188,6 +189,7 @@ static int open_all(struct consumer *c, struct weir_error *err)
 static void close_all(struct consumer *c)
 {
 	asks_close(c);
+	apart_close(c);
 	broker_close(c->broker);
 	ledger_close(c->ledger);
 	progress_close(c->progress);

@@ -42,6 +42,7 @@
 	X(garbage) \
 	X(stop) \
 	X(letters) \
+	X(waiting) \
 	X(retry) \
 	X(stages) \
 	X(kinds) \

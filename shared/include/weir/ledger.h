@@ -80,6 +80,12 @@ PGconn *ledger_conn(struct ledger *l); /* for COPY and notifications */
 const char *ledger_sqlstate(const struct ledger *l);
 /* The detail of the last failure, "" when there was none. */
 const char *ledger_detail(const struct ledger *l);
+/* In which objects it happened, in the server's words and language; "" when it does not say. */
+const char *ledger_context(const struct ledger *l);
+/* The statement that failed; absent when it was none of a pipeline. *at: the character in it, from 1,
+ * that the failure is about; 0: not said. Valid until the next call. */
+struct weir_text ledger_failed_sql(const struct ledger *l, size_t *at);
+const char *ledger_role(const struct ledger *l); /* the name that the server knows us by */
 /* Its hint, of any length; absent when there was none. Valid until the next call. */
 struct weir_text ledger_hint(const struct ledger *l);
 /* Whose fault the last failure was. BUSY: nobody's, the same may succeed later (a conflict, a
@@ -103,6 +109,11 @@ int ledger_do(struct ledger *l, const char *sql, const struct params *p, int64_t
 
 /* From now on a statement of this connection may take so long, instead of LEDGER_STATEMENT_MS. */
 int ledger_patience(struct ledger *l, int64_t ms, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* How long the server lets a statement of this connection wait for a lock, and take; how long a
+ * silent server is waited for stays as it was. */
+int ledger_limits(struct ledger *l, int lock_ms, int statement_ms,
+		  struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Runs a script of several statements (migrations); its own transaction control. */
 int ledger_script(struct ledger *l, const char *sql, struct weir_error *err) WEIR_MUST_CHECK;

@@ -6,7 +6,7 @@
 #include "delivery.h"
 #include "failing_malloc.h"
 
-#define CAPACITY 4
+#define CAPACITY 6
 
 void add_delivery_suite(void);
 

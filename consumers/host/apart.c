@@ -1,0 +1,457 @@
+#include "apart.h"
+
+#include <string.h>
+
+#include "asks.h"
+#include "entries.h"
+#include "trouble.h"
+#include "weir/clock.h"
+#include "weir/log.h"
+
+#define KIND_US 60000000    /* a kind is stored apart for so long after it last failed, */
+#define JOB_US 10000000	    /* a job for so long */
+#define MOST_US 10000000    /* that something is tried for, then it is put off */
+#define STOPPING_US 2000000 /* the same, on the way out */
+#define PUT_OFF_US 2000000  /* at the least */
+#define AGAIN_US 500000	    /* what cannot even be put off is tried again after this, */
+#define AGAIN_CAP_US 30000000
+#define IDLE_US 10000000   /* a connection that nobody needs is kept for so long */
+#define PATIENCE_MS 900000 /* for what stands alone, and takes too long all the same */
+#define PAUSING_LEVEL 4	   /* a sixteenth: enough to say that it is not one odd row */
+
+/* How patient each level is: locks that are not stuck are held for milliseconds. */
+static const struct {
+	int lock_ms, statement_ms;
+} levels[] = {{1000, 2000}, {300, 1000}, {100, 500}, {50, 250}, {20, 250}};
+
+enum { LEVELS = sizeof levels / sizeof *levels };
+
+enum sort { SORT_OTHER, SORT_STUCK, SORT_REFUSED };
+
+/* ---- which failures ---- */
+
+static enum step_kind failed_step(const struct flush *f)
+{
+	return f->failed_step < f->step_count ? f->steps[f->failed_step].kind : STEP_PLAIN;
+}
+
+static bool sqlstate_is(const struct flush *f, const char *prefix)
+{
+	return strncmp(ledger_sqlstate(*f->ledger), prefix, strlen(prefix)) == 0;
+}
+
+static bool is_apart(const struct flush *f) { return f->from == DELIVERY_APART; }
+
+/* What was prepared on this connection may be out of date: a new one comes first. */
+static bool may_be_stale(const struct flush *f)
+{
+	return f->pauses == 0 && (sqlstate_is(f, "0A000") || sqlstate_is(f, "26000"));
+}
+
+static enum sort sort_of(const struct flush *f, enum ledger_fault fault)
+{
+	enum step_kind step = failed_step(f);
+	if (!ledger_alive(*f->ledger) || !*ledger_sqlstate(*f->ledger))
+		return SORT_OTHER;
+	if (fault == LEDGER_SETUP && (step == STEP_STORE || step == STEP_COMMIT))
+		return may_be_stale(f) ? SORT_OTHER : SORT_REFUSED;
+	if (fault != LEDGER_BUSY)
+		return SORT_OTHER;
+	if (sqlstate_is(f, "40")) /* once more, all together */
+		return is_apart(f) || f->pauses > 0 ? SORT_STUCK : SORT_OTHER;
+	return step == STEP_STORE || ledger_timed_out(*f->ledger) ? SORT_STUCK : SORT_OTHER;
+}
+
+static struct trouble trouble_of(const struct flush *f)
+{
+	struct trouble t = {.sqlstate = ledger_sqlstate(*f->ledger),
+			    .text = f->error.text,
+			    .context = ledger_context(*f->ledger),
+			    .role = ledger_role(*f->ledger)};
+	t.sql = ledger_failed_sql(*f->ledger, &t.at);
+	return t;
+}
+
+static void tell(const struct flush *f, enum sort sort, const struct delivery *one,
+		 struct weir_error *out)
+{
+	struct trouble t = trouble_of(f);
+	if (sort == SORT_REFUSED)
+		trouble_refused(&t, one->lane ? one->lane->plugin.plugin.kind : "",
+				one->job ? one->job->id : "", out);
+	else
+		trouble_stuck(&t, out);
+}
+
+/* ---- from the flush of all that is well ---- */
+
+static void move_apart(struct consumer *c, struct delivery *one, int64_t now)
+{
+	one->group = one->level = 0;
+	one->apart_us = now;
+	one->again_us = 0;
+	one->patient = false;
+	delivery_move(&c->deliveries, one, DELIVERY_APART, false);
+}
+
+/* Of which kind it is; NULL: a statement of the host, which may be anybody's. */
+static struct lane *lane_of(const struct flush *f)
+{
+	const struct step *s = &f->steps[f->failed_step];
+	return failed_step(f) == STEP_STORE ? f->owners[s->statement.first]->lane : NULL;
+}
+
+static void until(int64_t *at, int64_t us)
+{
+	if (*at < us)
+		*at = us;
+}
+
+static void mark(struct consumer *c, struct lane *lane, struct job *job, int64_t now)
+{
+	int64_t us = now + (lane ? KIND_US : JOB_US);
+	if (lane)
+		until(&lane->apart_until_us, us);
+	else if (job)
+		until(&job->apart_until_us, us);
+	until(&c->apart_until_us, us);
+}
+
+static void leave(struct flush *f, enum sort sort)
+{
+	struct consumer *c = f->consumer;
+	struct lane *lane = lane_of(f);
+	struct delivery *first =
+		lane ? f->owners[f->steps[f->failed_step].statement.first] : f->entries[0];
+	struct weir_error why;
+	int64_t now = clock_us();
+	size_t kept = 0;
+	tell(f, sort, first, &why);
+	flush_note(f, LOG_WARN, "stored_apart", first, f->size, &why);
+	for (size_t i = 0; i < f->size; i++) {
+		struct delivery *d = f->entries[i];
+		if (lane && (d->lane != lane || !flush_has_effects(d))) {
+			f->entries[kept++] = d;
+			continue;
+		}
+		mark(c, lane, d->job, now);
+		move_apart(c, d, now);
+	}
+	flush_put_back(f, 0, kept, kept > 0 ? f->entries[0]->group : 0);
+}
+
+/* ---- apart ---- */
+
+/* What is of no item, or no verdict that the plugin could make again, stays in hand. */
+static void give_up(struct consumer *c, struct delivery *one, const struct weir_error *why)
+{
+	if (flush_has_effects(one) || one->fate == FATE_FAILED) {
+		buffer_release(&one->result);
+		one->group = 0;
+		if (one->job->state == JOB_PAUSED) /* and a resume is not to wait for long */
+			work_defer(c, one, ASKS_PAUSED_US, why->code, why->text);
+		else
+			work_wait(c, one, PUT_OFF_US, why->code, why->text);
+		return;
+	}
+	one->group = flush_group(&c->flush);
+	one->again_us = clock_us() + clock_backoff_us(AGAIN_US, AGAIN_CAP_US, one->level++);
+	delivery_move(&c->deliveries, one, DELIVERY_APART, false);
+}
+
+/* Behind what was tried less often. */
+static void halve(struct flush *f)
+{
+	struct consumer *c = f->consumer;
+	size_t half = f->size / 2;
+	uint32_t first = flush_group(f), second = flush_group(f);
+	for (size_t i = 0; i < f->size; i++) {
+		f->entries[i]->group = i < half ? first : second;
+		f->entries[i]->level++;
+		delivery_move(&c->deliveries, f->entries[i], DELIVERY_APART, false);
+	}
+}
+
+static void be_stuck(struct flush *f, const struct weir_error *why)
+{
+	struct delivery *one = f->entries[0];
+	bool slow = strcmp(why->code, "slow_store") == 0;
+	if (f->size > 1) {
+		halve(f);
+		return;
+	}
+	one->level++;
+	if (!slow || one->patient) {
+		give_up(f->consumer, one, why);
+		return;
+	}
+	one->patient = true;
+	one->group = flush_group(f);
+	delivery_move(&f->consumer->deliveries, one, DELIVERY_APART, false);
+}
+
+/* The job waits for a person; its items are not to blame. */
+static void pause_job(struct flush *f, struct job *job, const struct weir_error *why)
+{
+	struct weir_error failed;
+	struct params *p = &f->params;
+	if (job->state != JOB_OPEN)
+		return;
+	flush_roll_back(f);
+	params_reset(p);
+	params_string(p, job->id);
+	params_string(p, why->text);
+	if (!ledger_alive(*f->ledger) ||
+	    ledger_do(*f->ledger, "SELECT weir.pause_job($1, $2)", p, NULL, &failed) < 0) {
+		log_event(LOG_WARN, "not_paused", "job=%s error=\"%s\"", job->id, failed.text);
+		return;
+	}
+	log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", job->id, why->code,
+		  why->text);
+	control_paused(f->consumer, job);
+}
+
+/* Whoever has nothing to do with it is stored all the same. */
+static void be_refused(struct flush *f, const struct weir_error *why)
+{
+	struct delivery *one = f->entries[0];
+	if (one->job && (f->size == 1 || one->level >= PAUSING_LEVEL))
+		pause_job(f, one->job, why);
+	if (f->size > 1) {
+		halve(f);
+	} else {
+		one->level++;
+		give_up(f->consumer, one, why);
+	}
+}
+
+static void stay(struct flush *f, enum sort sort)
+{
+	struct delivery *one = f->entries[0];
+	struct weir_error why;
+	int64_t now = clock_us();
+	tell(f, sort, one, &why);
+	flush_note(f, LOG_DEBUG, "still_apart", one, f->size, &why);
+	if (one->job)
+		one->job->trouble = why;
+	if (one->lane && flush_has_effects(one)) {
+		one->lane->stuck++;
+		mark(f->consumer, one->lane, NULL, now);
+	} else {
+		mark(f->consumer, NULL, one->job, now);
+	}
+	(sort == SORT_REFUSED ? be_refused : be_stuck)(f, &why);
+}
+
+bool apart_takes(struct flush *f, enum ledger_fault fault)
+{
+	enum sort sort = sort_of(f, fault);
+	if (sort == SORT_OTHER)
+		return false;
+	(is_apart(f) ? stay : leave)(f, sort);
+	return true;
+}
+
+void apart_stored(struct flush *f)
+{
+	struct delivery *one = f->entries[0];
+	if (is_apart(f) && one->lane && f->result_count > 0)
+		one->lane->stuck = 0;
+}
+
+/* ---- which comes next ---- */
+
+static bool is_marked(const struct delivery *d, int64_t now)
+{
+	return (d->lane && now < d->lane->apart_until_us && flush_has_effects(d)) ||
+	       (d->job && now < d->job->apart_until_us);
+}
+
+void apart_sort(struct consumer *c)
+{
+	struct delivery *next;
+	int64_t now = clock_us();
+	if (now >= c->apart_until_us)
+		return;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_ENDED].first; d; d = next) {
+		next = d->after;
+		if (is_marked(d, now))
+			move_apart(c, d, now);
+	}
+}
+
+static void give_up_old(struct consumer *c, int64_t now)
+{
+	struct delivery *next;
+	int64_t most = c->stopping ? STOPPING_US : MOST_US;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = next) {
+		next = d->after;
+		if (d->level > 0 && d->job && now - d->apart_us > most && flush_has_effects(d))
+			give_up(c, d, &d->job->trouble);
+	}
+}
+
+static struct delivery *find_first(const struct consumer *c, bool patient, int64_t now)
+{
+	struct delivery *best = NULL;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = d->after)
+		if (d->patient == patient && d->again_us <= now &&
+		    (!best || d->level < best->level))
+			best = d;
+	return best;
+}
+
+static bool goes_with(const struct delivery *first, const struct delivery *d)
+{
+	return d->group == first->group && d->lane == first->lane && d->job == first->job &&
+	       d->patient == first->patient && d->again_us == first->again_us &&
+	       flush_has_effects(d) == flush_has_effects(first);
+}
+
+static void set_limits(struct apart *a, const struct delivery *first)
+{
+	unsigned level = first->level, stuck = first->lane ? first->lane->stuck : 0;
+	if (level < stuck) /* nothing of it could be stored for some time */
+		level = stuck;
+	if (level >= LEVELS)
+		level = LEVELS - 1;
+	a->flush.lock_ms = levels[level].lock_ms;
+	a->flush.statement_ms = a->patient ? PATIENCE_MS : levels[level].statement_ms;
+}
+
+static void take_group(struct consumer *c, struct apart *a, struct delivery *first)
+{
+	struct delivery *next;
+	size_t bytes = 0;
+	set_limits(a, first);
+	a->flush.size = 0;
+	for (struct delivery *d = first; d && a->flush.size < (size_t)c->options.flush; d = next) {
+		next = d->after;
+		if (d != first && !goes_with(first, d))
+			continue;
+		bytes += d->result.size + d->body_size;
+		flush_take(&a->flush, d);
+		if (bytes >= FLUSH_BYTES)
+			break;
+	}
+}
+
+/* ---- the connections ---- */
+
+static bool connect_apart(struct consumer *c, struct apart *a, int64_t now)
+{
+	struct weir_error why;
+	if (a->ledger)
+		return true;
+	if (now < a->back.at_us)
+		return false;
+	if (ledger_open(c->settings.pg_url, "weir-consumer apart", true, &a->ledger, &why) == 0 &&
+	    (!a->patient || ledger_patience(a->ledger, PATIENCE_MS, &why) == 0) &&
+	    ledger_limits(a->ledger, FLUSH_LOCK_MS, FLUSH_MS, &why) == 0) {
+		a->back.tries = 0;
+		return true;
+	}
+	log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
+	ledger_close(a->ledger);
+	a->ledger = NULL;
+	comeback_put_off(&a->back);
+	return false;
+}
+
+void flush_lose(struct flush *f, const struct weir_error *why)
+{
+	struct consumer *c = f->consumer;
+	if (!is_apart(f)) {
+		consumer_lose_ledger(c, why);
+		return;
+	}
+	log_event(LOG_WARN, "ledger_lost", "connection=apart error=\"%s\"", why->text);
+	ledger_close(*f->ledger);
+	*f->ledger = NULL;
+	flush_abandon(f);
+	for (size_t i = 0; i < APARTS; i++)
+		if (f == &c->aparts[i].flush)
+			comeback_put_off(&c->aparts[i].back);
+}
+
+void apart_open(struct consumer *c)
+{
+	c->flush.consumer = c;
+	c->flush.ledger = &c->ledger;
+	c->flush.from = DELIVERY_ENDED;
+	for (size_t i = 0; i < APARTS; i++) {
+		struct apart *a = &c->aparts[i];
+		a->patient = i > 0;
+		a->flush.consumer = c;
+		a->flush.ledger = &a->ledger;
+		a->flush.from = DELIVERY_APART;
+	}
+}
+
+void apart_close(struct consumer *c)
+{
+	for (size_t i = 0; i < APARTS; i++) {
+		struct apart *a = &c->aparts[i];
+		PQclear(a->flush.claims);
+		params_release(&a->flush.params);
+		ledger_close(a->ledger);
+		a->ledger = NULL;
+	}
+}
+
+/* ---- the loop's view ---- */
+
+static void turn(struct consumer *c, struct apart *a, int64_t now)
+{
+	struct delivery *first;
+	flush_turn(&a->flush);
+	if (a->flush.state != FLUSH_IDLE || now < a->flush.pause_until_us)
+		return;
+	first = find_first(c, a->patient, now);
+	if (first && connect_apart(c, a, now)) {
+		a->used_us = now;
+		take_group(c, a, first);
+		flush_send(&a->flush);
+	} else if (!first && a->ledger && now - a->used_us > IDLE_US) {
+		ledger_close(a->ledger);
+		a->ledger = NULL;
+	}
+}
+
+void apart_turn(struct consumer *c)
+{
+	int64_t now = clock_us();
+	apart_sort(c);
+	give_up_old(c, now);
+	for (size_t i = 0; i < APARTS; i++)
+		turn(c, &c->aparts[i], now);
+}
+
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+int64_t apart_next_us(const struct consumer *c)
+{
+	int64_t next = INT64_MAX;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = d->after) {
+		const struct apart *a = &c->aparts[d->patient];
+		if (a->flush.state != FLUSH_IDLE)
+			continue; /* its end is heard of */
+		int64_t at = later(d->again_us, a->flush.pause_until_us);
+		if (!a->ledger)
+			at = later(at, a->back.at_us);
+		if (at < next)
+			next = at;
+	}
+	return next;
+}
+
+void apart_poll(const struct consumer *c, struct pollfd fds[APARTS])
+{
+	for (size_t i = 0; i < APARTS; i++) {
+		const struct apart *a = &c->aparts[i];
+		bool busy = a->ledger && a->flush.state != FLUSH_IDLE;
+		fds[i] = (struct pollfd){.fd = busy ? ledger_fd(a->ledger) : -1, .events = POLLIN};
+		if (busy && ledger_wants_write(a->ledger))
+			fds[i].events |= POLLOUT;
+	}
+}
