@@ -110,6 +110,7 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	one->body_size = event->body ? event->body_size : 0;
 	one->taken_us = clock_us();
 	one->suspect = event->redelivered || event->deliveries > 0;
+	one->returns = event->deliveries;
 	event->body = NULL;
 	d->bytes += one->body_size;
 	delivery_move(d, one, DELIVERY_HELD, false);
