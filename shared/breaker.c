@@ -171,7 +171,7 @@ static struct breaker *find_or_make(struct breakers *b, const struct model *m)
 		return s;
 	s = (struct breaker *)model_entry_make(&b->models, m, sizeof(*s));
 	if (s)
-		snprintf(s->key, sizeof(s->key), "%s:{model:%s}:breaker", names_in_redis(),
+		snprintf(s->key, sizeof(s->key), "%s:{model:%s}:breaker", names_of_ledger(),
 			 m->name);
 	return s;
 }
@@ -350,7 +350,7 @@ bool breaker_failed(struct breakers *b, const struct model *m, const char *item,
 	if (!s)
 		return false;
 	snprintf(s->why, sizeof(s->why), "%s", reason);
-	snprintf(key, sizeof(key), "%s:{model:%s}:failed:%s", names_in_redis(), m->name, item);
+	snprintf(key, sizeof(key), "%s:{model:%s}:failed:%s", names_of_ledger(), m->name, item);
 	snprintf(text, sizeof(text), "%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s",
 		 clock_backoff_us(999, 999, 0), m->outage_ms, s->served, s->failed, s->why);
 	s->probing = false;

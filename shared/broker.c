@@ -34,6 +34,7 @@ struct broker {
 	uint64_t body_limit, published;
 	struct arriving arriving;
 	char version[32];
+	char said[256];  /* see broker_said() */
 	char where[160]; /* host, port and virtual host, for errors */
 };
 
@@ -71,19 +72,19 @@ static const char *code_of(int reply, const char *why)
 static int fail_close(struct broker *b, struct weir_error *err, const char *doing,
 		      const amqp_method_t *m)
 {
-	char why[256] = "the broker closed the connection";
 	const char *code = "broker";
+	snprintf(b->said, sizeof b->said, "the broker closed the connection");
 	if (m->id == AMQP_CHANNEL_CLOSE_METHOD) {
 		const amqp_channel_close_t *c = m->decoded;
-		snprintf(why, sizeof why, "%d %.*s", c->reply_code, (int)c->reply_text.len,
+		snprintf(b->said, sizeof b->said, "%d %.*s", c->reply_code, (int)c->reply_text.len,
 			 (const char *)c->reply_text.bytes);
-		code = code_of(c->reply_code, why);
+		code = code_of(c->reply_code, b->said);
 	} else if (m->id == AMQP_CONNECTION_CLOSE_METHOD) {
 		const amqp_connection_close_t *c = m->decoded;
-		snprintf(why, sizeof why, "%d %.*s", c->reply_code, (int)c->reply_text.len,
+		snprintf(b->said, sizeof b->said, "%d %.*s", c->reply_code, (int)c->reply_text.len,
 			 (const char *)c->reply_text.bytes);
 	}
-	return fail_code(b, err, code, doing, why);
+	return fail_code(b, err, code, doing, b->said);
 }
 
 static int check_reply(struct broker *b, amqp_rpc_reply_t reply, const char *doing,
@@ -266,6 +267,8 @@ void broker_interrupt(int fd) { shutdown(fd, SHUT_RDWR); }
 
 const char *broker_version(const struct broker *b) { return b->version; }
 
+const char *broker_said(const struct broker *b) { return b->said; }
+
 /* ---- events ---- */
 
 static void copy_bytes(char *out, size_t room, amqp_bytes_t from)
@@ -324,6 +327,8 @@ static void read_properties(struct broker_event *event, const amqp_basic_propert
 		copy_bytes(event->content_type, sizeof event->content_type, p->content_type);
 	if (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG)
 		copy_bytes(event->message_id, sizeof event->message_id, p->message_id);
+	if (p->_flags & AMQP_BASIC_APP_ID_FLAG)
+		copy_bytes(event->app_id, sizeof event->app_id, p->app_id);
 	if (!(p->_flags & AMQP_BASIC_HEADERS_FLAG))
 		return;
 	for (int i = 0; i < p->headers.num_entries; i++) {
@@ -344,7 +349,7 @@ static void begin_event(struct broker_event *event, enum broker_event_type type)
 	event->body_size = 0;
 	event->deliveries = 0;
 	event->queue[0] = event->content_type[0] = event->message_id[0] = '\0';
-	event->death_reason[0] = event->death_queue[0] = '\0';
+	event->app_id[0] = event->death_reason[0] = event->death_queue[0] = '\0';
 }
 
 static void begin_arriving(struct broker *b, enum broker_event_type type)
@@ -635,6 +640,10 @@ int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *n
 		.message_id = amqp_cstring_bytes(m->message_id),
 		.type = amqp_cstring_bytes(m->type),
 	};
+	if (m->app_id) {
+		p._flags |= AMQP_BASIC_APP_ID_FLAG;
+		p.app_id = amqp_cstring_bytes(m->app_id);
+	}
 	/* The library does not write to the body, though its type says it could. */
 	amqp_bytes_t body = {m->body_size, (void *)(uintptr_t)m->body};
 	if (check_alive(b, err) < 0)

@@ -15,8 +15,10 @@ static int judge(const PGresult *rows, char id[LEDGER_ID_SIZE], struct weir_erro
 		return weir_fail(err, "no_identity",
 				 "the ledger has no id: its table weir.ledger must have one row");
 	snprintf(id, LEDGER_ID_SIZE, "%s", PQgetvalue(rows, 0, 0));
-	if (ledger_bool(rows, 0, 1))
+	if (ledger_bool(rows, 0, 1)) {
+		names_belong(id);
 		return 0;
+	}
 	return weir_fail(
 		err, "copied",
 		"this database is a copy of the ledger %s, which was made elsewhere: `weir "
@@ -50,15 +52,15 @@ static struct mark mark_of(const char *id)
 	return m;
 }
 
-/* "... current is the value 'weir.ledger.ID' of type 'longstr'": the broker cuts at 255 bytes. */
+/* "... but current is 'weir.ledger.ID'"; the end may be cut off. */
 static void other_id(const struct mark *m, const char *text, char id[LEDGER_ID_SHORT + 1])
 {
 	const char *at = strstr(text, "current is");
 	*id = '\0';
 	at = at ? strstr(at, m->name) : NULL;
-	if (at && at[strlen(m->name)] == '.')
-		snprintf(id, LEDGER_ID_SHORT + 1, "%.*s",
-			 (int)strcspn(at + strlen(m->name) + 1, "'"), at + strlen(m->name) + 1);
+	at = at ? at + strlen(m->name) : NULL;
+	if (at && *at++ == '.' && strcspn(at, "'") == LEDGER_ID_SHORT)
+		snprintf(id, LEDGER_ID_SHORT + 1, "%s", at);
 }
 
 static int not_ours(const char *id, struct weir_error *err)
@@ -97,7 +99,7 @@ static int declare(struct broker *b, const struct mark *m, struct weir_error *er
 		return judge_unseen(b, m, err);
 	if (strcmp(why.code, "broker_differs") != 0)
 		return weir_fail(err, why.code, "%s", why.text);
-	other_id(m, why.text, id);
+	other_id(m, broker_said(b), id);
 	return not_ours(id, err);
 }
 

@@ -253,6 +253,96 @@ int map_json(struct buffer *out, const struct weir_map *map, const char *key)
 	return 0;
 }
 
+/* ---- the same ---- */
+
+#define LOOKS_MAX                                                                                  \
+	(1 << 20) /* at keys, for one that does not stand where it stands in the other map */
+
+static bool same_number(const msgpack_object *a, const msgpack_object *b)
+{
+	double x, y;
+
+	if (is_float(a))
+		return as_real(a, &x) == 0 && as_real(b, &y) == 0 && x >= y && x <= y;
+	return a->type == b->type && a->via.u64 == b->via.u64;
+}
+
+static bool is_number(const msgpack_object *value)
+{
+	return value->type == MSGPACK_OBJECT_POSITIVE_INTEGER ||
+	       value->type == MSGPACK_OBJECT_NEGATIVE_INTEGER || is_float(value);
+}
+
+static bool same_text(const msgpack_object_str *a, const msgpack_object_str *b)
+{
+	return text_is(a, b->ptr, b->size);
+}
+
+static bool same(const msgpack_object *a, const msgpack_object *b, int *looks);
+
+static bool same_array(const msgpack_object_array *a, const msgpack_object_array *b, int *looks)
+{
+	if (a->size != b->size)
+		return false;
+	for (uint32_t i = 0; i < a->size; i++)
+		if (!same(&a->ptr[i], &b->ptr[i], looks))
+			return false;
+	return true;
+}
+
+/* Mostly it stands at the same place. */
+static const msgpack_object *counterpart(const msgpack_object_map *in,
+					 const msgpack_object_str *key, uint32_t place, int *looks)
+{
+	for (uint32_t i = 0; i<in->size && * looks> 0; i++, --*looks) {
+		const msgpack_object_kv *pair = &in->ptr[(place + i) % in->size];
+		if (same_text(key, &pair->key.via.str))
+			return &pair->val;
+	}
+	return NULL;
+}
+
+static bool same_map(const msgpack_object_map *a, const msgpack_object_map *b, int *looks)
+{
+	if (a->size != b->size)
+		return false;
+	for (uint32_t i = 0; i < a->size; i++) {
+		const msgpack_object *other = counterpart(b, &a->ptr[i].key.via.str, i, looks);
+		if (!other || !same(&a->ptr[i].val, other, looks))
+			return false;
+	}
+	return true;
+}
+
+/* Bounded by MESSAGE_DEPTH_MAX. */
+static bool same(const msgpack_object *a, const msgpack_object *b, int *looks)
+{
+	if (is_number(a) && is_number(b))
+		return same_number(a, b);
+	if (a->type != b->type)
+		return false;
+	switch (a->type) {
+	case MSGPACK_OBJECT_MAP:
+		return same_map(&a->via.map, &b->via.map, looks);
+	case MSGPACK_OBJECT_ARRAY:
+		return same_array(&a->via.array, &b->via.array, looks);
+	case MSGPACK_OBJECT_STR:
+		return same_text(&a->via.str, &b->via.str);
+	case MSGPACK_OBJECT_BOOLEAN:
+		return a->via.boolean == b->via.boolean;
+	default: /* bytes are in no JSON, and so in no ledger */
+		return a->type == MSGPACK_OBJECT_NIL;
+	}
+}
+
+bool map_same(const struct weir_map *ours, const struct weir_map *theirs)
+{
+	int looks = LOOKS_MAX;
+
+	return same((const msgpack_object *)(const void *)ours,
+		    (const msgpack_object *)(const void *)theirs, &looks);
+}
+
 /* ---- the fields ---- */
 
 #define NIL '\xC0' /* null in MessagePack */

@@ -6,7 +6,8 @@
 
 static struct {
 	char at_broker[NAMESPACE_MAX + 8], in_redis[NAMESPACE_MAX + 8];
-} names = {"weir.", "weir"};
+	char of_ledger[NAMES_MAX];
+} names = {"weir.", "weir", "weir"};
 
 static bool name_ok(const char *name)
 {
@@ -27,9 +28,17 @@ int names_use(const char *name, struct weir_error *err)
 		 none ? "" : ".");
 	snprintf(names.in_redis, sizeof names.in_redis, "%s%sweir", none ? "" : name,
 		 none ? "" : ":");
+	snprintf(names.of_ledger, sizeof names.of_ledger, "%s", names.in_redis);
 	return 0;
 }
 
 const char *names_at_broker(void) { return names.at_broker; }
 
 const char *names_in_redis(void) { return names.in_redis; }
+
+void names_belong(const char *ledger_id)
+{
+	snprintf(names.of_ledger, sizeof names.of_ledger, "%s:%.13s", names.in_redis, ledger_id);
+}
+
+const char *names_of_ledger(void) { return names.of_ledger; }

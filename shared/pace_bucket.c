@@ -117,9 +117,9 @@ struct bucket bucket_of(const struct model *m)
 {
 	struct bucket bucket;
 
-	snprintf(bucket.levels, sizeof(bucket.levels), "%s:{model:%s}:pace", names_in_redis(),
+	snprintf(bucket.levels, sizeof(bucket.levels), "%s:{model:%s}:pace", names_of_ledger(),
 		 m->name);
-	snprintf(bucket.hold, sizeof(bucket.hold), "%s:{model:%s}:hold", names_in_redis(), m->name);
+	snprintf(bucket.hold, sizeof(bucket.hold), "%s:{model:%s}:hold", names_of_ledger(), m->name);
 	return bucket;
 }
 

@@ -15,7 +15,7 @@
 #include "weir/clock.h"
 #include "weir/names.h"
 
-enum { JOB_MAX = 96, KEY_MAX = 192 };
+enum { KEY_MAX = 192 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
 
@@ -154,20 +154,19 @@ void progress_close(struct progress *p)
 	free(p);
 }
 
-/* The braces are the hash tag of a cluster, so a job_id must bring none along. */
-static int name_keys(const char *job_id, uint32_t stage, struct stage_keys *keys,
+/* The braces are the hash tag of a cluster, so a job must bring none along. */
+static int name_keys(const char *job, uint32_t stage, struct stage_keys *keys,
 		     struct weir_error *err)
 {
-	size_t size = strlen(job_id);
+	size_t size = strlen(job);
 
-	if (size == 0 || size > JOB_MAX || strpbrk(job_id, "{}"))
-		return weir_fail(err, "bad_value", "\"%.100s\" is not a job_id", job_id);
-	snprintf(keys->states, KEY_MAX, "%s:{%s}:s%" PRIu32 ":states", names_in_redis(), job_id,
+	if (size == 0 || size > PROGRESS_JOB_MAX - 1 || strpbrk(job, "{}"))
+		return weir_fail(err, "bad_value", "\"%.100s\" is no job", job);
+	snprintf(keys->states, KEY_MAX, "%s:{%s}:s%" PRIu32 ":states", names_in_redis(), job,
 		 stage);
-	snprintf(keys->counts, KEY_MAX, "%s:{%s}:s%" PRIu32 ":counts", names_in_redis(), job_id,
+	snprintf(keys->counts, KEY_MAX, "%s:{%s}:s%" PRIu32 ":counts", names_in_redis(), job,
 		 stage);
-	snprintf(keys->channel, KEY_MAX, "%s:{%s}:s%" PRIu32 ":live", names_in_redis(), job_id,
-		 stage);
+	snprintf(keys->channel, KEY_MAX, "%s:{%s}:s%" PRIu32 ":live", names_in_redis(), job, stage);
 	return 0;
 }
 
@@ -186,31 +185,31 @@ static int script_run(struct progress *p, enum script script, const struct stage
 
 /* ---- the calls ---- */
 
-static int begin(struct progress *p, const char *job_id, uint32_t stage, const char *total,
+static int begin(struct progress *p, const char *job, uint32_t stage, const char *total,
 		 struct weir_error *err)
 {
 	struct stage_keys keys;
 	redisReply *reply;
 
-	if (name_keys(job_id, stage, &keys, err) < 0 ||
+	if (name_keys(job, stage, &keys, err) < 0 ||
 	    script_run(p, SCRIPT_BEGIN, &keys, total, strlen(total), &reply, err) < 0)
 		return -1;
 	freeReplyObject(reply);
 	return 0;
 }
 
-int progress_begin(struct progress *p, const char *job_id, uint32_t stage, struct weir_error *err)
+int progress_begin(struct progress *p, const char *job, uint32_t stage, struct weir_error *err)
 {
-	return begin(p, job_id, stage, "", err);
+	return begin(p, job, stage, "", err);
 }
 
-int progress_set_total(struct progress *p, const char *job_id, uint32_t stage, int64_t total,
+int progress_set_total(struct progress *p, const char *job, uint32_t stage, int64_t total,
 		       struct weir_error *err)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%" PRId64, total);
-	return begin(p, job_id, stage, text, err);
+	return begin(p, job, stage, text, err);
 }
 
 /* success failed cancelled total, or nothing when the keys are not there. Frees the reply. */
@@ -279,7 +278,7 @@ static int count_chunk(struct progress *p, const struct stage_keys *keys, const 
 	return take_counts(reply, known, counts, err);
 }
 
-int progress_count(struct progress *p, const char *job_id, uint32_t stage, const uint32_t *ordinals,
+int progress_count(struct progress *p, const char *job, uint32_t stage, const uint32_t *ordinals,
 		   const uint8_t *states, size_t n, bool *known, struct progress_counts *counts,
 		   struct weir_error *err)
 {
@@ -288,8 +287,8 @@ int progress_count(struct progress *p, const char *job_id, uint32_t stage, const
 	bool found = true;
 
 	if (n == 0)
-		return progress_read(p, job_id, stage, known, counts ? counts : &latest, err);
-	if (name_keys(job_id, stage, &keys, err) < 0)
+		return progress_read(p, job, stage, known, counts ? counts : &latest, err);
+	if (name_keys(job, stage, &keys, err) < 0)
 		return -1;
 	for (size_t at = 0; found && at < n; at += PROGRESS_CHUNK) {
 		size_t size = n - at < PROGRESS_CHUNK ? n - at : PROGRESS_CHUNK;
@@ -304,7 +303,7 @@ int progress_count(struct progress *p, const char *job_id, uint32_t stage, const
 	return 0;
 }
 
-int progress_read(struct progress *p, const char *job_id, uint32_t stage, bool *known,
+int progress_read(struct progress *p, const char *job, uint32_t stage, bool *known,
 		  struct progress_counts *counts, struct weir_error *err)
 {
 	static const char *const fields[] = {"success", "failed", "cancelled", "total"};
@@ -312,7 +311,7 @@ int progress_read(struct progress *p, const char *job_id, uint32_t stage, bool *
 	struct redis_command c = {0};
 	redisReply *reply;
 
-	if (name_keys(job_id, stage, &keys, err) < 0)
+	if (name_keys(job, stage, &keys, err) < 0)
 		return -1;
 	redis_command_text(&c, "HMGET");
 	redis_command_text(&c, keys.counts);
@@ -323,12 +322,12 @@ int progress_read(struct progress *p, const char *job_id, uint32_t stage, bool *
 	return take_counts(reply, known, counts, err);
 }
 
-int progress_drop(struct progress *p, const char *job_id, uint32_t stage, struct weir_error *err)
+int progress_drop(struct progress *p, const char *job, uint32_t stage, struct weir_error *err)
 {
 	struct stage_keys keys;
 	struct redis_command c = {0};
 
-	if (name_keys(job_id, stage, &keys, err) < 0)
+	if (name_keys(job, stage, &keys, err) < 0)
 		return -1;
 	redis_command_text(&c, "UNLINK");
 	redis_command_text(&c, keys.states);
@@ -338,7 +337,7 @@ int progress_drop(struct progress *p, const char *job_id, uint32_t stage, struct
 
 /* ---- shares ---- */
 
-int progress_lease(struct progress *p, const char *job_id, const struct progress_lease *lease,
+int progress_lease(struct progress *p, const char *job, const struct progress_lease *lease,
 		   uint32_t *share, struct weir_error *err)
 {
 	struct stage_keys keys;
@@ -346,9 +345,9 @@ int progress_lease(struct progress *p, const char *job_id, const struct progress
 	char text[64];
 	bool fits;
 
-	if (name_keys(job_id, 1, &keys, err) < 0)
+	if (name_keys(job, 1, &keys, err) < 0)
 		return -1;
-	snprintf(keys.states, KEY_MAX, "%s:{%s}:shares", names_in_redis(), job_id);
+	snprintf(keys.states, KEY_MAX, "%s:{%s}:shares", names_in_redis(), job);
 	snprintf(keys.counts, KEY_MAX, "%s", keys.states);
 	snprintf(keys.channel, KEY_MAX, "%s", lease->holder);
 	int size =
@@ -376,15 +375,37 @@ static int expire_key(struct progress *p, const char *key, int seconds, struct w
 	return redis_link_do(&p->commands, &c, err);
 }
 
-int progress_expire(struct progress *p, const char *job_id, uint32_t stage, int seconds,
+/* As a weir before version 56 of the schema called them, without the ledger. Its consumers may have
+ * counted there while they were replaced. */
+static int name_former_keys(const char *job, uint32_t stage, struct stage_keys *keys)
+{
+	const char *id = strchr(job, '/'), *end = strrchr(job, '.');
+
+	if (!id || !end || end < id)
+		return -1;
+	snprintf(keys->states, KEY_MAX, "weir:{%.*s}:s%" PRIu32 ":states", (int)(end - id - 1),
+		 id + 1, stage);
+	snprintf(keys->counts, KEY_MAX, "weir:{%.*s}:s%" PRIu32 ":counts", (int)(end - id - 1),
+		 id + 1, stage);
+	return 0;
+}
+
+static int expire_keys(struct progress *p, const struct stage_keys *keys, int seconds,
+		       struct weir_error *err)
+{
+	if (expire_key(p, keys->states, seconds, err) < 0)
+		return -1;
+	return expire_key(p, keys->counts, seconds, err);
+}
+
+int progress_expire(struct progress *p, const char *job, uint32_t stage, int seconds,
 		    struct weir_error *err)
 {
 	struct stage_keys keys;
 
-	if (name_keys(job_id, stage, &keys, err) < 0 ||
-	    expire_key(p, keys.states, seconds, err) < 0)
+	if (name_keys(job, stage, &keys, err) < 0 || expire_keys(p, &keys, seconds, err) < 0)
 		return -1;
-	return expire_key(p, keys.counts, seconds, err);
+	return name_former_keys(job, stage, &keys) < 0 ? 0 : expire_keys(p, &keys, seconds, err);
 }
 
 /* ---- watching ---- */
@@ -445,14 +466,14 @@ static int wait_message(redisContext *context, int timeout_ms, bool *any)
 	}
 }
 
-int progress_watch(struct progress *p, const char *job_id, uint32_t stage, int timeout_ms,
+int progress_watch(struct progress *p, const char *job, uint32_t stage, int timeout_ms,
 		   bool *changed, struct weir_error *err)
 {
 	struct weir_error fault;
 	struct stage_keys keys;
 	bool any = false;
 
-	if (name_keys(job_id, stage, &keys, err) < 0)
+	if (name_keys(job, stage, &keys, err) < 0)
 		return -1;
 	if (!p->live.context || strcmp(p->watched, keys.channel) != 0) {
 		if (subscribe(p, keys.channel, err) < 0)

@@ -1,4 +1,5 @@
 /* Control: what an operator has said of the jobs whose messages are in hand. */
+#include <stdio.h>
 #include <string.h>
 
 #include "consumer.h"
@@ -13,7 +14,7 @@ static const char read_jobs[] =
 	"SELECT coalesce(j.status, ''), j.epoch, j.batch_size, j.max_attempts, j.backoff_ms,"
 	"  j.backoff_factor, j.backoff_cap_ms, coalesce(j.max_concurrent, 0),"
 	"  j.first_epoch, (SELECT w.ordinal FROM weir.retries w WHERE w.job_id = u.job_id LIMIT 1)"
-	"  IS NOT NULL"
+	"  IS NOT NULL, coalesce(j.tag, ''), j.seal"
 	" FROM unnest($1::text[]) WITH ORDINALITY AS u(job_id, pos)"
 	" LEFT JOIN LATERAL (SELECT * FROM weir.jobs j WHERE j.job_id = u.job_id LIMIT 1) j ON true"
 	" ORDER BY u.pos";
@@ -168,6 +169,9 @@ static void learn(struct consumer *c, struct job *job, const PGresult *r, int ro
 	set_limit(&c->jobs, job, (uint32_t)ledger_int(r, row, 7));
 	job->first_epoch = (uint32_t)ledger_int(r, row, 8);
 	job->has_retries = ledger_bool(r, row, 9);
+	snprintf(job->tag, sizeof job->tag, "%s", PQgetvalue(r, row, 10));
+	if (PQgetlength(r, row, 11) == sizeof job->seal)
+		memcpy(job->seal, PQgetvalue(r, row, 11), sizeof job->seal);
 	if (before == JOB_OPEN && (job->state == JOB_PAUSED || job->epoch != epoch))
 		job->to_note = true;
 }

@@ -108,9 +108,9 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	one->tag = event->tag;
 	one->body = event->body;
 	one->body_size = event->body ? event->body_size : 0;
+	memcpy(one->mark, event->app_id, sizeof one->mark);
 	one->taken_us = clock_us();
 	one->suspect = event->redelivered || event->deliveries > 0;
-	one->returns = event->deliveries;
 	event->body = NULL;
 	d->bytes += one->body_size;
 	delivery_move(d, one, DELIVERY_HELD, false);

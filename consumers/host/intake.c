@@ -1,14 +1,18 @@
 /* Intake: what the broker sends becomes deliveries. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "consumer.h"
 #include "refusal.h"
+#include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
+#include "weir/names.h"
 
 #define TURN 128
+#define MARK_US 10000000 /* a look at the mark of the virtual host is good for so long */
 
 static struct lane *find_lane(struct consumer *c, struct weir_text kind)
 {
@@ -58,12 +62,45 @@ static void take(struct consumer *c, struct broker_event *event)
 	}
 }
 
+/* Whether the virtual host is still marked as ours. On a connection of its own, since a failure
+ * would end this one. */
+static int look_at_mark(struct consumer *c, struct weir_error *err)
+{
+	struct broker *b;
+	if (clock_us() - c->mark_us < MARK_US)
+		return 0;
+	if (broker_open(c->settings.amqp_url, "weir-consumer mark", 0, &b, err) < 0)
+		return -1;
+	int rc = identity_mark(b, c->ledger_id, err);
+	broker_close(b);
+	if (rc == 0)
+		c->mark_us = clock_us();
+	return rc;
+}
+
+/* Nobody here can work on it: the dead letters are where its own ledger's relay finds it. When the
+ * virtual host has become that one's, this consumer has no business here any more. */
+static void refuse_foreign(struct consumer *c, const struct broker_event *event)
+{
+	struct weir_error why;
+	char where[NAMES_MAX + 8];
+	struct weir_text id = seal_ledger(event->app_id);
+	weir_fail(&why, "other_ledger", "it is of the ledger %.*s", (int)id.size, id.data);
+	snprintf(where, sizeof where, "queue=%s", event->queue);
+	causes_note(&c->causes, LOG_WARN, "message_refused", where, event->message_id, 1, &why);
+	if (look_at_mark(c, &why) < 0 || broker_reject(c->broker, event->tag, false, &why) < 0)
+		consumer_lose_broker(c, &why);
+}
+
 static void handle(struct consumer *c, struct broker_event *event)
 {
 	struct weir_error why;
 	switch (event->type) {
 	case BROKER_DELIVERY:
-		take(c, event);
+		if (seal_owner(event->app_id, c->ledger_id) == SEAL_OF_OTHERS)
+			refuse_foreign(c, event);
+		else
+			take(c, event);
 		break;
 	case BROKER_CANCEL:
 		weir_fail(&why, "broker", "the broker ended the consumer: its queue is gone");

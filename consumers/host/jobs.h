@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "weir/message.h"
+#include "weir/progress.h"
+#include "weir/seal.h"
 
 #define JOBS_ASK_US 400000   /* knowledge is renewed when it is older, */
 #define JOBS_TRUST_US 900000 /* and not acted upon any more when it is as old as this */
@@ -24,6 +26,8 @@ enum job_state {
 struct job {
 	struct job *next; /* in its bucket */
 	char id[MESSAGE_NAME_MAX + 1];
+	char tag[PROGRESS_JOB_MAX]; /* what it is called in Redis */
+	uint8_t seal[SEAL_KEY];	    /* what its messages are signed with */
 	size_t users; /* deliveries in hand */
 
 	enum job_state state;

@@ -42,7 +42,7 @@ static void ask(struct consumer *c, struct job *job, int64_t now)
 {
 	struct weir_error why;
 	uint32_t share = job->share, want = wanted(job);
-	if (progress_lease(c->progress, job->id,
+	if (progress_lease(c->progress, job->tag,
 			   &(struct progress_lease){.holder = c->name,
 						    .want = want,
 						    .in_use = job->working,

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "consumer.h"
-#include "supervise.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
@@ -59,8 +58,8 @@ static void count_stage(struct consumer *c, struct delivery *const *entries, siz
 	if (count == 0)
 		return;
 	job_name(entries[0], job);
-	if (progress_count(c->progress, job, entries[0]->message.item.stage, ordinals, states,
-			   count, &known, &counts, &why) < 0) {
+	if (progress_count(c->progress, entries[0]->job->tag, entries[0]->message.item.stage,
+			   ordinals, states, count, &known, &counts, &why) < 0) {
 		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job, why.text);
 		return;
 	}
@@ -133,15 +132,12 @@ void settle(struct consumer *c, struct delivery **entries, size_t n)
 	if (n == 0)
 		return;
 	failpoint("committed");
-	if (c->watched)
-		c->watched->done = true;
 	count_all(c, entries, n);
 	failpoint("counted");
 	ack_all(c, entries, n);
 	failpoint("acked");
 	for (size_t i = 0; i < n; i++) {
 		c->done_count += entries[i]->claimed;
-		trials_ended(c, entries[i]);
 		delivery_move(&c->deliveries, entries[i], DELIVERY_FREE, true);
 	}
 }

@@ -176,6 +176,46 @@ static const char sql_note[] =
 	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at"
 	" WHERE w.attempts <= excluded.attempts";
 
+/* No larger than what can be a message at all. */
+#define FITTING(COLUMN)                                                                            \
+	" CASE WHEN octet_length(" COLUMN "::text) <= 4194304 THEN " COLUMN "::text END,"
+
+static const char sql_read_items[] =
+	"SELECT i.custom_id IS NOT NULL," FITTING("i.payload") FITTING("i.context")
+	FITTING("s.context") " i.context IS NOT NULL, s.kind, i.table_name, i.record_id,"
+	"  coalesce(w.attempts, 0)::int4, r.status IS NOT NULL"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
+	"      WITH ORDINALITY AS u(job_id, stage, ordinal, custom_id, epoch, pos)"
+	" LEFT JOIN LATERAL (SELECT * FROM weir.items i WHERE i.job_id = u.job_id"
+	"      AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
+	"      LIMIT 1) i ON true"
+	" LEFT JOIN LATERAL (SELECT * FROM weir.job_stages s WHERE s.job_id = u.job_id"
+	"      AND s.stage = u.stage LIMIT 1) s ON true"
+	" LEFT JOIN LATERAL (SELECT w.attempts FROM weir.retries w WHERE w.job_id = u.job_id"
+	"      AND w.stage = u.stage AND w.ordinal = u.ordinal LIMIT 1) w ON true"
+	" LEFT JOIN LATERAL (SELECT r.status FROM weir.results r WHERE r.job_id = u.job_id"
+	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
+	" ORDER BY u.pos";
+
+/* Whoever spoils messages on their way may spoil the next one too: it is not sent at once. */
+static const char sql_send_anew[] =
+	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at, error_class,"
+	"  error)"
+	" SELECT DISTINCT u.job_id, u.stage, u.ordinal, 0, now(), 'not_as_in_ledger',"
+	"  'a message of it was not what the ledger has, and is kept as a dead letter'"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::int4[])"
+	"  AS u(job_id, stage, ordinal, custom_id, epoch)"
+	" CROSS JOIN LATERAL (SELECT FROM weir.items i WHERE i.job_id = u.job_id"
+	"  AND i.stage = u.stage AND i.ordinal = u.ordinal AND i.custom_id = u.custom_id"
+	"  LIMIT 1) i"
+	" WHERE" OF_THIS_JOB " AND NOT EXISTS (SELECT FROM weir.results r"
+	"  WHERE r.job_id = u.job_id AND r.stage = u.stage AND r.ordinal = u.ordinal)"
+	" ORDER BY u.job_id, u.stage, u.ordinal"
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET error_class = excluded.error_class,"
+	"  error = excluded.error, due_at = now() + CASE WHEN w.error_class = excluded.error_class"
+	"   THEN interval '1 minute' ELSE interval '0' END"
+	" WHERE w.due_at = 'infinity'";
+
 /* A row that was noted has no error; one that waits for its next attempt has. */
 static const char sql_free[] =
 	"UPDATE weir.retries w SET due_at = now()"
@@ -204,43 +244,28 @@ const char statement_count_batches[] =
 	"  AS u(job_id, stage, n, good, bad)"
 	" WHERE b.job_id = u.job_id AND b.stage = u.stage AND b.n = u.n";
 
-#define TRIALS_OF                                                                                  \
-	" unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"                 \
-	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal"
-
-#define IS_FINAL                                                                                   \
-	" EXISTS (SELECT FROM weir.results r WHERE r.job_id = t.job_id AND r.stage = t.stage"      \
-	"  AND r.ordinal = t.ordinal)"
-
-/* Crashes are remembered until the item is final: it may be put off, and crash when it comes back.
- */
 static const char sql_end_trials[] =
-	"WITH gone AS (DELETE FROM weir.trials t USING" TRIALS_OF "  AND (t.crashes = 0 OR" IS_FINAL
-	"))"
-	" UPDATE weir.trials t SET begun = 0 FROM" TRIALS_OF " AND t.crashes > 0 AND NOT" IS_FINAL;
+	"DELETE FROM weir.trials t"
+	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
+	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
 
-static const char sql_leave_trials[] =
-	"UPDATE weir.trials t SET begun = greatest(t.begun - 1, 0) FROM" TRIALS_OF;
-
-/* A row of a consumer of before has no more than starts, which are no matter. */
 static const char sql_read_trials[] =
-	"SELECT coalesce(r.status, 0)::int4, coalesce(t.crashes, 0)::int4,"
-	"  coalesce(t.begun, 0)::int4, coalesce(t.alone, false), t.alone IS NOT NULL, t.reason"
+	"SELECT coalesce(t.starts, 0)::int4, coalesce(r.status, 0)::int4"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[])"
 	"      WITH ORDINALITY AS u(job_id, stage, ordinal, pos)"
-	" LEFT JOIN LATERAL (SELECT * FROM weir.trials t WHERE t.job_id = u.job_id"
+	" LEFT JOIN LATERAL (SELECT starts FROM weir.trials t WHERE t.job_id = u.job_id"
 	"      AND t.stage = u.stage AND t.ordinal = u.ordinal LIMIT 1) t ON true"
 	" LEFT JOIN LATERAL (SELECT status FROM weir.results r WHERE r.job_id = u.job_id"
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
 
 static const char sql_begin_trials[] =
-	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, begun, alone)"
-	" SELECT DISTINCT job_id, stage, ordinal, 1, true"
+	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
+	" SELECT DISTINCT job_id, stage, ordinal, 1"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
 	" ORDER BY 1, 2, 3"
 	" ON CONFLICT (job_id, stage, ordinal)"
-	" DO UPDATE SET begun = t.begun + 1, alone = true, started_at = now()";
+	" DO UPDATE SET starts = t.starts + 1, started_at = now()";
 
 /* ---- columns ---- */
 
@@ -444,13 +469,14 @@ const struct host_statement statement_sleep = {sql_sleep, key, false};
 const struct host_statement statement_put_off = {sql_put_off, retries, false};
 const struct host_statement statement_defer = {sql_defer, deferred, false};
 const struct host_statement statement_note = {sql_note, notes, false};
+const struct host_statement statement_read_items = {sql_read_items, key_and_id, false};
+const struct host_statement statement_send_anew = {sql_send_anew, key_and_id, false};
 const struct host_statement statement_free = {sql_free, notes, false};
 const struct host_statement statement_end_retries = {sql_end_retries, key, false};
 const struct host_statement statement_end_calls = {sql_end_calls, key_and_holder, false};
 const struct host_statement statement_keep_letters = {sql_keep_letters, letters, false};
 const struct host_statement statement_read_trials = {sql_read_trials, key, false};
 const struct host_statement statement_begin_trials = {sql_begin_trials, key, false};
-const struct host_statement statement_leave_trials = {sql_leave_trials, key, false};
 const struct host_statement statement_end_trials = {sql_end_trials, key, false};
 
 const char *statement_sql(const struct host_statement *s) { return s->sql; }

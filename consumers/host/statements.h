@@ -19,13 +19,14 @@ extern const struct host_statement
 	statement_put_off,	/* a failed attempt is kept; waits as a row until it is due again */
 	statement_defer,	/* waits as a row, and the attempt does not count */
 	statement_note,		/* in hand, not due before the microseconds of one more parameter */
+	statement_read_items,	/* what the ledger has of them (see proof.c) */
+	statement_send_anew,	/* a message of theirs was not as in the ledger: another */
 	statement_free,		/* what somebody who is gone had noted is due */
 	statement_end_retries,	/* final: no further attempt */
 	statement_end_calls,	/* nobody is calling a model for it any more */
 	statement_keep_letters, /* refused: kept as they came */
-	statement_read_trials,	/* -> state of the item, and what is known of it (trials.c) */
-	statement_begin_trials, /* one more that has come to no end yet, */
-	statement_leave_trials, /* and that one does not count */
+	statement_read_trials,	/* -> starts, state of the item */
+	statement_begin_trials, /* one start more */
 	statement_end_trials;	/* work has come to an end */
 
 /* Rows come back in the order of the deliveries (of claim: those that were claimed, if the

@@ -324,7 +324,7 @@ static void tell_hold(struct doctor *d, const struct model *m, int64_t ms)
 		strftime(clock, sizeof clock, "%Y-%m-%d %H:%M:%S", &t);
 	snprintf(advice, sizeof advice,
 		 "it goes on by itself; DEL '%s:{model:%s}:hold' in Redis lets it go on at once",
-		 names_in_redis(), m->name);
+		 names_of_ledger(), m->name);
 	tell(d, LEVEL_WARN, advice, "%s: it is not asked before %s UTC, as its provider wants it",
 	     m->name, clock);
 }

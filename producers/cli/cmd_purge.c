@@ -145,7 +145,7 @@ static int purge_job(struct purge *p, const char *job_id, struct weir_error *err
 	p->rows = 0;
 	if (control_stages(p->ledger, job_id, &stages, err) < 0)
 		return -1;
-	control_drop_counts(p->call->settings, job_id, stages);
+	control_drop_counts(&(struct controller){p->ledger, p->call->settings}, job_id, stages);
 	if (delete_parts(p, job_id, err) < 0)
 		return -1;
 	p->jobs++;

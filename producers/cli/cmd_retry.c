@@ -86,7 +86,7 @@ static int tell(const struct settings *settings, struct ledger *l, const char *j
 	struct job_row now;
 	if (control_stages(l, job_id, &stages, err) < 0)
 		return -1;
-	control_drop_counts(settings, job_id, stages);
+	control_drop_counts(&(struct controller){l, settings}, job_id, stages);
 	if (command_job(l, job_id, false, &now, err) < 0)
 		return -1;
 	printf("%s: %" PRId64 " items are tried again; the job is %s\n", job_id, count, now.status);

@@ -9,6 +9,7 @@
 #include "lender.h"
 #include "outcome.h"
 #include "request.h"
+#include "view.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
@@ -192,9 +193,11 @@ static void tell_total(struct submit *u)
 	const char *job_id = u->request.job_id;
 	struct weir_error why;
 	struct progress *p;
+	char tag[PROGRESS_JOB_MAX];
 	if (progress_open(u->call->settings->redis_url, 1000, &p, &why) < 0)
 		return;
-	if (progress_set_total(p, job_id, 1, submission_counts(u->submission)->items, &why) < 0)
+	if (view_tag(u->ledger, job_id, tag, &why) < 0 ||
+	    progress_set_total(p, tag, 1, submission_counts(u->submission)->items, &why) < 0)
 		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job_id, why.text);
 	progress_close(p);
 }

@@ -271,7 +271,7 @@ static void count_live(struct watch *w)
 	bool known;
 	struct stage_view *s = view_current(&w->job);
 	if (!s || !w->viewer.progress ||
-	    progress_read(w->viewer.progress, w->job_id, (uint32_t)s->stage, &known, &live,
+	    progress_read(w->viewer.progress, w->job.tag, (uint32_t)s->stage, &known, &live,
 			  &ignored) < 0 ||
 	    !known)
 		return;
@@ -325,7 +325,7 @@ static void await_change(struct watch *w)
 	if (command_stop)
 		return;
 	if (!live ||
-	    progress_watch(w->viewer.progress, w->job_id, (uint32_t)view_current(&w->job)->stage,
+	    progress_watch(w->viewer.progress, w->job.tag, (uint32_t)view_current(&w->job)->stage,
 			   ms_until(next_us(w)), &changed, &ignored) < 0)
 		poll(NULL, 0, ms_until(next_us(w)));
 	if (changed)

@@ -187,13 +187,14 @@ static struct progress *open_progress(const struct settings *settings)
 	return p;
 }
 
-void control_drop_counts(const struct settings *settings, const char *job_id, int64_t stages)
+void control_drop_counts(const struct controller *c, const char *job_id, int64_t stages)
 {
 	struct weir_error ignored;
-	struct progress *p = open_progress(settings);
-	bool there = p != NULL;
+	char tag[PROGRESS_JOB_MAX];
+	struct progress *p = open_progress(c->settings);
+	bool there = p && view_tag(c->ledger, job_id, tag, &ignored) == 0;
 	for (int64_t stage = 1; there && stage <= stages; stage++)
-		there = progress_drop(p, job_id, (uint32_t)stage, &ignored) == 0;
+		there = progress_drop(p, tag, (uint32_t)stage, &ignored) == 0;
 	progress_close(p);
 }
 

@@ -62,7 +62,7 @@ int control_refuse(const struct job_row *job, const char *verb, struct weir_erro
 /* ---- progress; Redis may be away, and then the relay sees to it ---- */
 
 /* Drops the counters of a job's first stages; the relay makes those of an open job anew. */
-void control_drop_counts(const struct settings *settings, const char *job_id, int64_t stages);
+void control_drop_counts(const struct controller *c, const char *job_id, int64_t stages);
 
 /* Sets the counters of a job that has ended, and lets them expire. */
 void control_settle_counts(const struct controller *c, const char *job_id);

@@ -473,13 +473,13 @@ static bool same(const struct progress_counts *told, const struct report_stage *
 /* A word that stands further behind is said of the job, whatever its other stages are. */
 enum likeness { EQUAL, EXPIRED, DIFFERENT, AWAY };
 
-static enum likeness compare(struct progress *p, const char *job_id, const struct report_stage *s,
+static enum likeness compare(struct progress *p, const char *tag, const struct report_stage *s,
 			     bool sealed)
 {
 	struct progress_counts told;
 	struct weir_error ignored;
 	bool known;
-	if (!p || progress_read(p, job_id, (uint32_t)s->view.stage, &known, &told, &ignored) < 0)
+	if (!p || progress_read(p, tag, (uint32_t)s->view.stage, &known, &told, &ignored) < 0)
 		return AWAY;
 	if (!known)
 		return s->view.stage > 1 && s->view.total == 0 ? EQUAL : EXPIRED;
@@ -490,9 +490,12 @@ void report_compare(const struct viewer *v, struct report *r)
 {
 	static const char *const words[] = {"equal", "expired", "different", "away"};
 	enum likeness worst = r->stage_count > 0 ? EQUAL : EXPIRED;
+	struct weir_error ignored;
+	char tag[PROGRESS_JOB_MAX];
+	bool named = view_tag(v->ledger, r->summary.job_id, tag, &ignored) == 0;
 	for (int i = 0; i < r->stage_count; i++) {
 		enum likeness found =
-			compare(v->progress, r->summary.job_id, &r->stages[i], r->summary.sealed);
+			compare(named ? v->progress : NULL, tag, &r->stages[i], r->summary.sealed);
 		worst = found > worst ? found : worst;
 	}
 	snprintf(r->summary.redis, sizeof r->summary.redis, "%s", words[worst]);

@@ -103,7 +103,7 @@ static const char read_job[] =
 	" j.max_concurrent::float8 AS max_concurrent, w.waiting AS retries_waiting,"
 	" " SQL_TIME("w.next") " AS next_retry_at,"
 	" greatest(extract(epoch FROM w.next - now()), 0)::float8 AS next_retry,"
-	" j.pause_reason, q.waiting AS remote_waiting,"
+	" j.pause_reason, j.tag, q.waiting AS remote_waiting,"
 	" (SELECT count(*) FROM weir.remote_batches WHERE job_id = $1 AND state <> 'done')"
 	"  AS remote_batches,"
 	" " SQL_WAITING_ERROR " AS waiting_error"
@@ -205,6 +205,19 @@ int view_check_kept(struct ledger *l, const char *job_id, struct weir_error *err
 	return purged ? weir_fail(err, "purged", "job %s is being purged", job_id) : 0;
 }
 
+int view_tag(struct ledger *l, const char *job_id, char tag[PROGRESS_JOB_MAX],
+	     struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (view_query(l, "SELECT tag FROM weir.jobs WHERE job_id = $1", job_id, &r, err) < 0)
+		return -1;
+	bool found = PQntuples(r) == 1;
+	if (found)
+		snprintf(tag, PROGRESS_JOB_MAX, "%s", PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return found ? 0 : view_no_job(job_id, err);
+}
+
 /* ---- one job ---- */
 
 static int read_row(struct ledger *l, const char *job_id, struct job_view *job,
@@ -214,8 +227,10 @@ static int read_row(struct ledger *l, const char *job_id, struct job_view *job,
 	if (view_query(l, read_job, job_id, &r, err) < 0)
 		return -1;
 	int found = PQntuples(r);
-	if (found)
+	if (found) {
 		fields_read(job_view_fields, r, 0, job);
+		snprintf(job->tag, sizeof job->tag, "%s", PQgetvalue(r, 0, PQfnumber(r, "tag")));
+	}
 	PQclear(r);
 	return found;
 }
@@ -248,7 +263,7 @@ static bool take_live(const struct viewer *v, const struct job_view *job, struct
 	if (strcmp(stage->status, "running") != 0)
 		return true;
 	if (!v->progress ||
-	    progress_read(v->progress, job->job_id, (uint32_t)stage->stage, &known, &live,
+	    progress_read(v->progress, job->tag, (uint32_t)stage->stage, &known, &live,
 			  &ignored) < 0 ||
 	    !known || live.success + live.failed + live.cancelled > stage->total)
 		return false;

@@ -47,6 +47,7 @@ struct job_view {
 	char pause_reason[488]; /* "": an operator's */
 	bool purged;		/* its rows are being deleted */
 	char source[8];		/* of the counts: "redis" or "ledger" */
+	char tag[PROGRESS_JOB_MAX]; /* what it is called in Redis */
 
 	int64_t max_attempts;
 	double backoff, backoff_factor, backoff_cap; /* s */
@@ -119,6 +120,11 @@ int view_query(struct ledger *l, const char *sql, const char *job_id, PGresult *
 /* 0, or -1: it is being purged (error code purged), and what is left of it says nothing; or the
  * ledger failed. */
 int view_check_kept(struct ledger *l, const char *job_id, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* What the job is called in Redis (progress.h). 0, or -1: there is no such job, or the ledger failed.
+ */
+int view_tag(struct ledger *l, const char *job_id, char tag[PROGRESS_JOB_MAX],
+	     struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Fills err: there is no such job. Returns -1. */
 int view_no_job(const char *job_id, struct weir_error *err);

@@ -1,6 +1,7 @@
 /* Dead letters: what the broker gave up after its delivery limit (or for age, or for want of room),
- * and what consumers refused. An item of the former gets another message; what was refused is kept
- * as a row, with its bytes and the reason. Each is one statement, acked after it. */
+ * and what consumers refused. An item of the former gets another message, or its verdict; what was
+ * refused is kept as a row, with its bytes and the reason. Each is one statement, acked after it.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +14,27 @@
 
 #define TURN 50
 
-/* An item whose message the broker gave up gets another one. That it was delivered so often is no
- * evidence against it: whoever had it may have been stopped each time. */
+/* An item whose message the broker gave up. When it was delivered too often ($7 = 1), who is to
+ * blame is not known (its neighbours in the same hands came back as often), so it gets another
+ * message, and a mark in weir.trials; only one that has earned the limit of these is failed. */
 static const char give_back[] =
-	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
-	" SELECT i.job_id, i.stage, i.ordinal, $5, now() + CASE WHEN j.status = 'paused'"
-	"  THEN weir.parked() ELSE interval '0' END"
-	" FROM weir.items i JOIN weir.jobs j USING (job_id)"
-	" WHERE j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 AND i.stage = $2"
-	"  AND i.ordinal = $3 AND i.custom_id = $4"
+	"WITH t AS (INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
+	"  SELECT i.job_id, i.stage, i.ordinal, $7 FROM weir.items i JOIN weir.jobs j USING "
+	"(job_id)"
+	"  WHERE j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 AND i.stage = $2 "
+	"AND i.ordinal = $3 AND i.custom_id = $4"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
 	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
-	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at";
+	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET starts = t.starts + $7"
+	"  RETURNING t.job_id, t.stage, t.ordinal, t.starts),"
+	" again AS (INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
+	"  SELECT t.job_id, t.stage, t.ordinal, $5, now() + CASE WHEN j.status = 'paused'"
+	"   THEN weir.parked() ELSE interval '0' END"
+	"  FROM t JOIN weir.jobs j USING (job_id) WHERE t.starts < $6"
+	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at)"
+	" SELECT weir.end_items(job_id, stage, ARRAY[ordinal], 2, 'poison',"
+	"  'the broker gave its message up ' || starts || ' times: no consumer ended it')"
+	" FROM t WHERE starts >= $6";
 
 static const char is_item[] =
 	"SELECT 1 FROM weir.items"
@@ -86,6 +96,8 @@ static int give_item_back(struct relay *r, const struct broker_event *event,
 	struct weir_error why;
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
+	params_int(p, (int32_t)r->options.poison_limit);
+	params_int(p, strcmp(event->death_reason, "delivery_limit") == 0);
 	weir_fail(&why, event->death_reason, "the broker gave its message up");
 	note(r, "item_given_back", event, &why);
 	r->due = true;
@@ -108,7 +120,13 @@ static void find_reason(const struct broker_event *event, const struct message *
 		weir_fail(reason, "unknown_item", "the ledger has no such item");
 }
 
-/* A message that was refused says nothing about the item it names, which may have a good one. */
+static bool is_foreign(const struct relay *r, const struct broker_event *event)
+{
+	return seal_owner(event->app_id, r->ledger_id) == SEAL_OF_OTHERS;
+}
+
+/* A message that was refused says nothing about the item it names, which may have a good one; but
+ * what another ledger's consumer refused is this one's own. */
 static int judge_message(struct relay *r, const struct broker_event *event, const struct message *m,
 			 struct weir_error *err)
 {
@@ -116,7 +134,8 @@ static int judge_message(struct relay *r, const struct broker_event *event, cons
 	bool known = false;
 	if (in_ledger(r, &m->item, &known, err) < 0)
 		return -1;
-	if (known && strcmp(event->death_reason, "rejected") != 0)
+	bool ours = seal_owner(event->app_id, r->ledger_id) == SEAL_OF_US;
+	if (known && (ours || strcmp(event->death_reason, "rejected") != 0))
 		return give_item_back(r, event, m, err);
 	find_reason(event, m, known, &reason);
 	return keep_letter(r, event, &reason, err);
@@ -127,6 +146,12 @@ static int judge(struct relay *r, const struct broker_event *event, struct weir_
 	struct weir_error reason;
 	struct message m;
 	struct weir_text type = {event->content_type, strlen(event->content_type)};
+	struct weir_text owner = seal_ledger(event->app_id);
+	if (is_foreign(r, event)) {
+		weir_fail(&reason, "other_ledger", "it is of the ledger %.*s", (int)owner.size,
+			  owner.data);
+		return keep_letter(r, event, &reason, err);
+	}
 	if (!event->body) {
 		weir_fail(&reason, "oversized", "%llu bytes, at most %d",
 			  (unsigned long long)event->body_size, MESSAGE_MAX);
@@ -166,6 +191,9 @@ static int take_one(struct relay *r, struct broker_event *event)
 	}
 	if (event->type != BROKER_DELIVERY)
 		return event->type == BROKER_NOTHING ? -1 : 0;
+	/* Of whoever has this virtual host now: that one's relay is to have it. */
+	if (is_foreign(r, event) && recover_check_mark(r, &why) < 0)
+		goto lost;
 	if (judge_or_keep(r, event, &again, &why) < 0) {
 		log_event(LOG_WARN, "dead_letter_put_back", "error=\"%s\"", why.text);
 		if (!again) {

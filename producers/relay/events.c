@@ -49,6 +49,8 @@ static enum outgoing_status encode(struct outgoing *o, const PGresult *rows, int
 		return OUTGOING_FAILED;
 	}
 	m->key = m->type = outgoing_key(o, type);
+	snprintf(o->mark, sizeof o->mark, "weir/%s", o->ledger_id);
+	m->app_id = o->mark;
 	m->content_type = MESSAGE_TYPE_JSON;
 	m->body = o->body.data;
 	m->body_size = o->body.size;

@@ -133,6 +133,7 @@ static enum outgoing_status encode(struct outgoing *o, const PGresult *rows, int
 	enum outgoing_status status = outgoing_encode(o, rows, row, err);
 	m->key = m->type = outgoing_key(o, ledger_text(rows, row, COL_KIND));
 	m->content_type = MESSAGE_TYPE_MSGPACK;
+	m->app_id = o->mark;
 	m->body = o->body.data;
 	m->body_size = o->body.size;
 	return status;

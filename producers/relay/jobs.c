@@ -29,6 +29,7 @@ struct watched_job {
 	int64_t done;	  /* items of all stages that were final when we last looked */
 	int64_t moved_us; /* when that was last something else */
 	int64_t recount_at_us, recount_pause_us;
+	int64_t rebuild_at_us, rebuild_pause_us; /* of counts that are ahead of the ledger */
 	int64_t rate_us, rate_done; /* since when, and how many there were then */
 	double rate;		    /* items that end in a second */
 	enum errand_kind wanted;
@@ -77,7 +78,7 @@ static struct watched_job *watch(struct relay *r, const char *job_id)
 	job = &r->jobs[r->job_count++];
 	memset(job, 0, sizeof *job);
 	job->moved_us = job->rate_us = clock_us();
-	job->recount_pause_us = RECOUNT_US;
+	job->recount_pause_us = job->rebuild_pause_us = RECOUNT_US;
 	snprintf(job->job_id, sizeof job->job_id, "%s", job_id);
 	return job;
 }
@@ -228,29 +229,64 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 	return 0;
 }
 
+/* Redis counts what is committed, and so is never ahead of the ledger; what was committed between the
+ * two looks shows in a third. It is ahead where the ledger is of an earlier moment (a restore), where
+ * items are tried again, and of batches that an older consumer has not counted: then once in a while
+ * is enough. */
+static int check_ahead(struct relay *r, struct watched_job *job, const struct tally *before,
+		       int64_t told, struct weir_error *err)
+{
+	struct tally t = *before;
+	PGresult *rows = NULL;
+	if (clock_us() < job->rebuild_at_us)
+		return 0;
+	if (tally_stages(r->ledger, job->job_id, &rows, err) < 0)
+		return -1;
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct tally now;
+		tally_read(rows, i, &now);
+		if (now.stage == before->stage)
+			t = now;
+	}
+	PQclear(rows);
+	if (told <= t.done)
+		return 0;
+	job->rebuild_at_us = clock_us() + job->rebuild_pause_us;
+	if (job->rebuild_pause_us < RECOUNT_CAP_US)
+		job->rebuild_pause_us *= 2;
+	if (tally_rebuild(r->ledger, r->progress, job->job_id, &t, err) < 0)
+		return -1;
+	log_event(LOG_WARN, "progress_rebuilt",
+		  "job=%s stage=%d text=\"Redis had counted %lld items and the ledger has %lld\"",
+		  job->job_id, t.stage, (long long)told, (long long)t.done);
+	return 0;
+}
+
 /* Redis may have lost its keys, or not know how many items there are, or have missed what was ended
  * by others than consumers. */
-static int check_stage(struct relay *r, const struct watched_job *job, const struct view *v,
+static int check_stage(struct relay *r, struct watched_job *job, const struct view *v,
 		       const struct tally *t, struct weir_error *err)
 {
 	struct progress_counts counts;
 	bool known, same;
-	if (progress_read(r->progress, v->job_id, (uint32_t)t->stage, &known, &counts, err) < 0)
+	if (progress_read(r->progress, t->tag, (uint32_t)t->stage, &known, &counts, err) < 0)
 		return -1;
 	if (!known) {
 		log_event(LOG_INFO, "progress_rebuilt", "job=%s stage=%d", v->job_id, t->stage);
 		return tally_rebuild(r->ledger, r->progress, v->job_id, t, err);
 	}
 	if (v->sealed && counts.total != t->counts.total)
-		return progress_set_total(r->progress, v->job_id, (uint32_t)t->stage,
+		return progress_set_total(r->progress, t->tag, (uint32_t)t->stage,
 					  t->counts.total, err);
 	int64_t told = counts.success + counts.failed + counts.cancelled;
-	if (!still_for(job, DIFFER_US) || told >= t->done)
-		return 0; /* more is no mistake: some may be tried again, or not be counted yet */
+	if (told > t->done)
+		return check_ahead(r, job, t, told, err);
+	if (!still_for(job, DIFFER_US) || told == t->done)
+		return 0; /* not counted yet */
 	return tally_reconcile(r->ledger, r->progress, v->job_id, t, &same, err);
 }
 
-static int check_progress(struct relay *r, const struct watched_job *job, const struct view *v,
+static int check_progress(struct relay *r, struct watched_job *job, const struct view *v,
 			  struct weir_error *err)
 {
 	struct tally t;

@@ -56,10 +56,9 @@ static const struct weir_option relay_options[] = {
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(poison_limit),
 	 .preset = "3",
-	 .least = 1,
+	 .least = 2,
 	 .most = 15,
-	 .help = "Not used any more: what the broker gives up gets another message, and counts "
-		 "for nothing. Poison is what consumers have evidence of."},
+	 .help = "An item that the broker has given up so often is failed as poison."},
 	{.name = "lost-after",
 	 .type = WEIR_OPTION_TIME,
 	 .offset = AT(lost_after_ms),

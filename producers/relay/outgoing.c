@@ -7,7 +7,7 @@
 #include "weir/message.h"
 
 static const char read_context[] =
-	"SELECT s.context::text, j.status = 'pending' FROM weir.job_stages s"
+	"SELECT s.context::text, j.status = 'pending', j.seal, j.tag FROM weir.job_stages s"
 	" JOIN weir.jobs j USING (job_id) WHERE s.job_id = $1 AND s.stage = $2";
 
 static void release_context(struct job_context *c)
@@ -45,8 +45,16 @@ const char *outgoing_key(struct outgoing *o, struct weir_text key)
 	return o->key;
 }
 
-static int fetch_context(struct outgoing *o, struct job_context *c, bool *fresh,
-			 struct weir_error *err)
+/* The progress keys are made when the job is new. When they are missing later they were lost, and
+ * must not look as if nothing had been done (see jobs.c). */
+static void begin_progress(struct outgoing *o, const struct job_context *c, const char *tag)
+{
+	struct weir_error why;
+	if (progress_begin(o->progress, tag, (uint32_t)c->stage, &why) < 0)
+		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", c->job_id, why.text);
+}
+
+static int fetch_context(struct outgoing *o, struct job_context *c, struct weir_error *err)
 {
 	PGresult *rows = NULL;
 	params_reset(&o->params);
@@ -57,11 +65,14 @@ static int fetch_context(struct outgoing *o, struct job_context *c, bool *fresh,
 	int rc = weir_fail(err, "database", "the job %s is gone", c->job_id);
 	if (PQntuples(rows) == 1) {
 		struct weir_text json = ledger_text(rows, 0, 0);
-		*fresh = ledger_bool(rows, 0, 1);
+		if (PQgetlength(rows, 0, 2) == sizeof c->seal)
+			memcpy(c->seal, PQgetvalue(rows, 0, 2), sizeof c->seal);
 		buffer_add(&c->json, json.data, json.size);
 		rc = buffer_failed(&c->json)
 			     ? weir_fail_memory(err)
 			     : message_from_json(&c->packed, json.data, json.size, err);
+		if (rc == 0 && ledger_bool(rows, 0, 1))
+			begin_progress(o, c, PQgetvalue(rows, 0, 3));
 	}
 	PQclear(rows);
 	return rc;
@@ -76,19 +87,9 @@ static struct job_context *find_context(struct outgoing *o, struct weir_text job
 	return NULL;
 }
 
-/* The progress keys are made when the job is new. When they are missing later they were lost, and
- * must not look as if nothing had been done (see jobs.c). */
-static void begin_progress(struct outgoing *o, const char *job_id, uint32_t stage)
-{
-	struct weir_error why;
-	if (progress_begin(o->progress, job_id, stage, &why) < 0)
-		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job_id, why.text);
-}
-
 static struct job_context *job_context(struct outgoing *o, struct weir_text job, int32_t stage,
 				       struct weir_error *err)
 {
-	bool fresh = false;
 	struct job_context *c = find_context(o, job, stage);
 	if (c)
 		return c;
@@ -97,13 +98,11 @@ static struct job_context *job_context(struct outgoing *o, struct weir_text job,
 	c = &o->contexts[o->context_count];
 	*c = (struct job_context){.stage = stage};
 	snprintf(c->job_id, sizeof c->job_id, "%.*s", (int)job.size, job.data);
-	if (fetch_context(o, c, &fresh, err) < 0) {
+	if (fetch_context(o, c, err) < 0) {
 		release_context(c);
 		return NULL;
 	}
 	o->context_count++;
-	if (fresh)
-		begin_progress(o, c->job_id, (uint32_t)stage);
 	return c;
 }
 
@@ -156,6 +155,8 @@ static int pack(struct outgoing *o, const struct job_context *job, const PGresul
 					 .payload = {o->payload.data, o->payload.size}});
 	if (buffer_failed(&o->body))
 		return weir_fail_memory(err);
+	seal_write(o->ledger_id, job->seal, (struct weir_text){o->body.data, o->body.size},
+		   o->mark);
 	if (o->body.size <= MESSAGE_MAX)
 		return 0;
 	return weir_fail(err, "oversized", "%zu bytes, at most %d", o->body.size, MESSAGE_MAX);

@@ -6,12 +6,14 @@
 #include "weir/buffer.h"
 #include "weir/ledger.h"
 #include "weir/progress.h"
+#include "weir/seal.h"
 
 #define CONTEXTS_MAX 32
 
 struct job_context {
 	char job_id[65];
 	int32_t stage;
+	uint8_t seal[SEAL_KEY];
 	struct buffer json, packed;
 };
 
@@ -23,6 +25,8 @@ struct outgoing {
 	int context_count;
 	struct buffer body, payload, merged;
 	char key[64];
+	const char *ledger_id;
+	char mark[SEAL_MARK_MAX]; /* of the item that was encoded last */
 };
 
 /* The columns of a claimed row. */

@@ -147,6 +147,15 @@ static int restore_kinds(struct relay *r, struct weir_error *err)
 	return rc;
 }
 
+int recover_check_mark(struct relay *r, struct weir_error *err)
+{
+	if (open_surveyor(r, err) < 0)
+		return -1;
+	int rc = identity_mark(r->surveyor, r->ledger_id, err);
+	recover_end(r);
+	return rc;
+}
+
 int recover_topology(struct relay *r, struct weir_error *err)
 {
 	struct buffer names = BUFFER_INIT;

@@ -38,7 +38,7 @@
 struct relay_options {
 	int64_t batches; /* in one run */
 	int64_t poll_ms;
-	int64_t poison_limit; /* of before: not used */
+	int64_t poison_limit;
 	int64_t queue_time_ms, queue_least, queue_most; /* see schedule.h */
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };
@@ -126,6 +126,8 @@ void jobs_told(struct relay *r, const char *job_id); /* something has happened t
 /* Declares what is missing in the broker, the queues of open jobs included, and makes what was
  * queued there due again. Needs the ledger. */
 int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
+/* Whether the virtual host is marked as this ledger's. */
+int recover_check_mark(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* How many messages wait in a kind's queue; declares it when it is missing. */
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
 		   struct weir_error *err) WEIR_MUST_CHECK;

@@ -13,7 +13,8 @@ enum {
 	COL_SUCCESS,
 	COL_FAILED,
 	COL_CANCELLED,
-	COL_RELEASED
+	COL_RELEASED,
+	COL_TAG
 };
 
 /* A batch of a job with a limit is withheld by a due time that never comes. */
@@ -21,7 +22,7 @@ static const char count_stages[] =
 	"SELECT s.stage::int4, s.kind, s.stage = 1 OR s.total_items IS NOT NULL,"
 	"  s.completed_at IS NOT NULL,"
 	"  coalesce(CASE WHEN s.stage = 1 THEN j.total_items ELSE s.total_items END, 0)::int8,"
-	"  b.good, b.bad, b.off, b.released"
+	"  b.good, b.bad, b.off, b.released, j.tag"
 	" FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
 	" CROSS JOIN LATERAL (SELECT coalesce(sum(success), 0)::int8 AS good,"
 	"   coalesce(sum(failed), 0)::int8 AS bad, coalesce(sum(cancelled), 0)::int8 AS off,"
@@ -56,9 +57,10 @@ void tally_read(const PGresult *rows, int row, struct tally *out)
 			      .released = ledger_big(rows, row, COL_RELEASED)};
 	out->done = out->counts.success + out->counts.failed + out->counts.cancelled;
 	snprintf(out->kind, sizeof out->kind, "%.*s", (int)kind.size, kind.data);
+	snprintf(out->tag, sizeof out->tag, "%s", PQgetvalue(rows, row, COL_TAG));
 }
 
-static int count_rows(struct progress *p, const char *job_id, uint32_t stage, const PGresult *rows,
+static int count_rows(struct progress *p, const struct tally *t, const PGresult *rows,
 		      struct weir_error *err)
 {
 	uint32_t ordinals[CHUNK];
@@ -69,7 +71,8 @@ static int count_rows(struct progress *p, const char *job_id, uint32_t stage, co
 		ordinals[i] = (uint32_t)ledger_int(rows, i, 0);
 		states[i] = (uint8_t)ledger_int(rows, i, 1);
 	}
-	if (progress_count(p, job_id, stage, ordinals, states, (size_t)n, &known, NULL, err) < 0)
+	if (progress_count(p, t->tag, (uint32_t)t->stage, ordinals, states, (size_t)n, &known, NULL,
+			   err) < 0)
 		return -1;
 	return known ? 0 : weir_fail(err, "redis_lost", "the keys were lost again meanwhile");
 }
@@ -82,8 +85,8 @@ int tally_rebuild(struct ledger *l, struct progress *p, const char *job_id, cons
 	struct params params = PARAMS_INIT;
 	uint32_t stage = (uint32_t)t->stage;
 	int rc = -1, last = -1, n = 0;
-	if (progress_drop(p, job_id, stage, err) < 0 ||
-	    progress_set_total(p, job_id, stage, t->counts.total, err) < 0)
+	if (progress_drop(p, t->tag, stage, err) < 0 ||
+	    progress_set_total(p, t->tag, stage, t->counts.total, err) < 0)
 		return -1;
 	do {
 		PGresult *rows = NULL;
@@ -97,7 +100,7 @@ int tally_rebuild(struct ledger *l, struct progress *p, const char *job_id, cons
 		n = PQntuples(rows);
 		if (n > 0)
 			last = ledger_int(rows, n - 1, 0);
-		int counted = n > 0 ? count_rows(p, job_id, stage, rows, err) : 0;
+		int counted = n > 0 ? count_rows(p, t, rows, err) : 0;
 		PQclear(rows);
 		if (counted < 0)
 			goto out;
@@ -119,7 +122,7 @@ int tally_reconcile(struct ledger *l, struct progress *p, const char *job_id, co
 {
 	struct progress_counts told;
 	bool known;
-	if (progress_read(p, job_id, (uint32_t)t->stage, &known, &told, err) < 0)
+	if (progress_read(p, t->tag, (uint32_t)t->stage, &known, &told, err) < 0)
 		return -1;
 	*same = known && equal(&told, &t->counts);
 	return *same ? 0 : tally_rebuild(l, p, job_id, t, err);
@@ -131,7 +134,7 @@ static int reconcile_stage(struct ledger *l, struct progress *p, const char *job
 	struct progress_counts told;
 	uint32_t stage = (uint32_t)t->stage;
 	bool known = true, same;
-	if (how->expired && progress_read(p, job_id, stage, &known, &told, err) < 0)
+	if (how->expired && progress_read(p, t->tag, stage, &known, &told, err) < 0)
 		return -1;
 	if (!t->begun || !known)
 		return 0;
@@ -139,7 +142,7 @@ static int reconcile_stage(struct ledger *l, struct progress *p, const char *job
 		return -1;
 	how->seen = true;
 	how->rebuilt |= !same;
-	return how->ended ? progress_expire(p, job_id, stage, TALLY_KEEP_S, err) : 0;
+	return how->ended ? progress_expire(p, t->tag, stage, TALLY_KEEP_S, err) : 0;
 }
 
 int tally_reconcile_job(struct ledger *l, struct progress *p, const char *job_id,

@@ -8,6 +8,7 @@
 #include "weir/topology.h"
 
 struct tally {
+	char tag[PROGRESS_JOB_MAX]; /* of the job */
 	int32_t stage;
 	char kind[KIND_MAX + 1];
 	bool begun, finished;

@@ -22,8 +22,8 @@
 	X(pace) \
 	X(relay) \
 	X(crash) \
-	X(blame) \
 	X(broker) \
+	X(owners) \
 	X(report) \
 	X(plugins) \
 	X(flow) \

@@ -254,13 +254,17 @@ void queues_empty(const char *const *queues)
 }
 
 static void publish_to(const char *exchange, const char *key, const char *content_type,
-		       const void *body, size_t size)
+		       const char *app_id, const void *body, size_t size)
 {
 	amqp_connection_state_t c = amqp_open();
 	amqp_basic_properties_t p = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = 2};
 	if (content_type) {
 		p._flags |= AMQP_BASIC_CONTENT_TYPE_FLAG;
 		p.content_type = amqp_cstring_bytes(content_type);
+	}
+	if (app_id) {
+		p._flags |= AMQP_BASIC_APP_ID_FLAG;
+		p.app_id = amqp_cstring_bytes(app_id);
 	}
 	int rc = -1;
 	if (c)
@@ -292,12 +296,17 @@ void publish_deep(const char *kind, int depth)
 
 void publish(const char *kind, const char *content_type, const void *body, size_t size)
 {
-	publish_to("weir.items", kind, content_type, body, size);
+	publish_to("weir.items", kind, content_type, NULL, body, size);
+}
+
+void publish_marked(const char *kind, const char *app_id, const char *json)
+{
+	publish_to("weir.items", kind, "application/json", app_id, json, strlen(json));
 }
 
 void publish_dead(const void *body, size_t size)
 {
-	publish_to("weir.dead", "dead", NULL, body, size);
+	publish_to("weir.dead", "dead", NULL, NULL, body, size);
 }
 
 /* Takes what is in the queue now, message by message; each goes on as hand_on() does it. */
@@ -348,6 +357,17 @@ static int copy_one(amqp_connection_state_t c, amqp_message_t *m, const void *ho
 int republish(const char *queue, const char *kind, int times)
 {
 	return take_all(queue, copy_one, &(struct copies){kind, times});
+}
+
+static int unmark_one(amqp_connection_state_t c, amqp_message_t *m, const void *how)
+{
+	m->properties._flags &= ~(amqp_flags_t)AMQP_BASIC_APP_ID_FLAG;
+	return copy_one(c, m, how);
+}
+
+int unmark(const char *queue, const char *kind)
+{
+	return take_all(queue, unmark_one, &(struct copies){kind, 1});
 }
 
 struct death {
@@ -405,12 +425,18 @@ void redis_do(const char *command)
 
 void redis_flush(void) { redis_do("FLUSHALL"); }
 
+const char *tag_of(const char *job)
+{
+	return sql_text("SELECT tag FROM weir.jobs WHERE job_id = '%s'", job);
+}
+
 int64_t redis_stage_count(const char *job, int stage, const char *field)
 {
 	int64_t value = INT64_MIN;
 	redisContext *c = redis_open();
 	redisReply *r =
-		c ? redisCommand(c, "HGET weir:{%s}:s%d:counts %s", job, stage, field) : NULL;
+		c ? redisCommand(c, "HGET weir:{%s}:s%d:counts %s", tag_of(job), stage, field)
+		  : NULL;
 	if (r && r->type == REDIS_REPLY_STRING)
 		value = strtoll(r->str, NULL, 10);
 	freeReplyObject(r);
@@ -424,7 +450,7 @@ int64_t redis_ttl(const char *job)
 {
 	int64_t seconds = INT64_MIN;
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "TTL weir:{%s}:s1:counts", job) : NULL;
+	redisReply *r = c ? redisCommand(c, "TTL weir:{%s}:s1:counts", tag_of(job)) : NULL;
 	if (r && r->type == REDIS_REPLY_INTEGER)
 		seconds = r->integer;
 	freeReplyObject(r);
@@ -436,7 +462,7 @@ int64_t redis_ttl(const char *job)
 bool redis_stage_states(const char *job, int stage, unsigned char *states, int n)
 {
 	redisContext *c = redis_open();
-	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s%d:states", job, stage) : NULL;
+	redisReply *r = c ? redisCommand(c, "GET weir:{%s}:s%d:states", tag_of(job), stage) : NULL;
 	bool there = r && r->type == REDIS_REPLY_STRING;
 	for (int i = 0; i < n; i++) {
 		unsigned byte = there && i / 4 < (int)r->len ? (unsigned char)r->str[i / 4] : 0;

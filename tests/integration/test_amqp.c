@@ -184,7 +184,7 @@ static uint64_t publish_to(const char *to, const char *key, const char *id, cons
 	uint64_t number = 0;
 	WORKS(broker_publish(
 		publisher,
-		&(struct broker_message){to, key, "text/plain", "kind", id, body, size, false},
+		&(struct broker_message){to, key, "text/plain", "kind", id, NULL, body, size, false},
 		&number, &err));
 	return number;
 }
@@ -239,7 +239,7 @@ static void returned_before_its_ack(void)
 static void no_such_exchange(void)
 {
 	uint64_t number = 0;
-	const struct broker_message late = {exchange, KEY, "t", "k", "b", "x", 1, false};
+	const struct broker_message late = {exchange, KEY, "t", "k", "b", NULL, "x", 1, false};
 	publish_to(no_such, KEY, "a", "x", 1);
 	comes_the_end(publisher, "broker_missing");
 	EXPECT_PART(err.text, "404");

@@ -760,7 +760,7 @@ static void tell_redis(uint32_t stage, uint32_t from, uint32_t to, uint8_t state
 	struct weir_error err;
 	bool known;
 	for (uint32_t i = from; i < to; i++)
-		EXPECT_INT(progress_count(redis, JOB, stage, &i, &state, 1, &known, NULL, &err), 0);
+		EXPECT_INT(progress_count(redis, tag_of(JOB), stage, &i, &state, 1, &known, NULL, &err), 0);
 }
 
 static void expect_redis(const char *wanted)
@@ -777,11 +777,11 @@ static void redis_is_compared_by_stage(void)
 	redis_flush();
 	expect_redis("expired");
 	EXPECT_INT(progress_open(getenv("WEIR_REDIS_URL"), 5000, &redis, &err), 0);
-	EXPECT_INT(progress_set_total(redis, JOB, 1, ITEMS, &err), 0);
+	EXPECT_INT(progress_set_total(redis, tag_of(JOB), 1, ITEMS, &err), 0);
 	tell_redis(1, 0, 5, ITEM_FAILED);
 	tell_redis(1, 5, ITEMS, ITEM_SUCCESS);
 	expect_redis("expired"); /* of the second stage */
-	EXPECT_INT(progress_set_total(redis, JOB, 2, 45, &err), 0);
+	EXPECT_INT(progress_set_total(redis, tag_of(JOB), 2, 45, &err), 0);
 	tell_redis(2, 0, 5, ITEM_FAILED);
 	expect_redis("different");
 	tell_redis(2, 5, 45, ITEM_SUCCESS);
@@ -802,7 +802,7 @@ static void status_from_redis(void)
 	expect_word(s, "source", "ledger");
 	json_decref(s);
 	EXPECT_INT(progress_open(getenv("WEIR_REDIS_URL"), 5000, &redis, &err), 0);
-	EXPECT_INT(progress_set_total(redis, JOB, 2, 45, &err), 0);
+	EXPECT_INT(progress_set_total(redis, tag_of(JOB), 2, 45, &err), 0);
 	tell_redis(2, 0, 9, ITEM_SUCCESS);
 	s = status_of();
 	expect_word(s, "source", "redis");

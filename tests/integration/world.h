@@ -78,10 +78,6 @@ void forget(struct process *p);
 /* STILL_RUNNING when it has not ended by then. */
 int await_exit(struct process *p, int timeout_ms);
 void kill_hard(struct process *p);
-/* A consumer works in a child of its own: that one, or the process where there is none. */
-pid_t worker_of(const struct process *p);
-void freeze(const struct process *p); /* SIGSTOP and SIGCONT to both */
-void thaw(const struct process *p);
 /* SIGTERM; expects an orderly end: exit status 0. */
 void stop(struct process *p);
 void stop_all(void);
@@ -196,17 +192,23 @@ bool queue_refuses(const char *queue, const char *exchange);
 void queue_unbind(const char *kind); /* from the exchange of the items */
 void exchange_delete(const char *exchange);
 void publish(const char *kind, const char *content_type, const void *body, size_t size);
+/* JSON with an app_id. */
+void publish_marked(const char *kind, const char *app_id, const char *json);
 /* A message whose headers hold a table in a table, so many times. */
 void publish_deep(const char *kind, int depth);
 void publish_dead(const void *body, size_t size); /* as if the broker had given it up */
 /* Takes all messages of a queue and publishes each of them `times` times. Returns how many it
  * took. */
 int republish(const char *queue, const char *kind, int times);
+/* Takes the app_id off all of them, as older relays leave it out. */
+int unmark(const char *queue, const char *kind);
 /* Takes all messages of a queue to weir.dead, as if they had died there. Returns how many. */
 int bury(const char *queue, const char *reason);
 
 void redis_flush(void);
 void redis_do(const char *command); /* no blanks within arguments */
+/* What the job is called in Redis; valid until the next question to the ledger. */
+const char *tag_of(const char *job);
 /* The fields of the job's counts, of the first stage or of any; INT64_MIN: not there. */
 int64_t redis_count(const char *job, const char *field);
 int64_t redis_stage_count(const char *job, int stage, const char *field);

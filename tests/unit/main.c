@@ -53,6 +53,7 @@
 	X(provider_errors) \
 	X(report) \
 	X(rows) \
+	X(seal) \
 	X(sentences) \
 	X(settings) \
 	X(templates) \

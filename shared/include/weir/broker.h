@@ -48,6 +48,7 @@ struct broker_event {
 	char queue[80]; /* that it was consumed from */
 	char content_type[64];
 	char message_id[160];  /* also RETURN */
+	char app_id[80];
 	char death_reason[32]; /* of a dead-lettered message: rejected, delivery_limit, ... */
 	char death_queue[80];
 };
@@ -87,7 +88,7 @@ struct broker_queue {
 int broker_declare_exchange(struct broker *b, const char *name, bool passive,
 			    struct weir_error *err) WEIR_MUST_CHECK;
 /* One that says something by its alternate exchange: there with another one is broker_differs, and
- * the text says which. */
+ * broker_said() has both. */
 int broker_mark_exchange(struct broker *b, const char *name, const char *alternate,
 			 struct weir_error *err) WEIR_MUST_CHECK;
 /* That it is not there is no failure. */
@@ -128,6 +129,7 @@ struct broker_message {
 	const char *exchange, *key;
 	const char *content_type, *type;
 	const char *message_id;
+	const char *app_id; /* NULL: none */
 	const void *body;
 	size_t body_size;
 	bool optional; /* that nobody wants it is no failure; else it is mandatory */
@@ -141,6 +143,9 @@ int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *n
 
 /* Makes every waiting call of the connection fail. May be called from a signal handler. */
 void broker_interrupt(int fd);
+
+/* Its own words when it last refused something, cut at 255 bytes. */
+const char *broker_said(const struct broker *b);
 
 /* The broker's version, "" when it did not say. */
 const char *broker_version(const struct broker *b);

@@ -100,6 +100,11 @@ bool map_says(const struct weir_map *map, const char *key);
  * is absent or null, and nothing is appended. */
 int map_json(struct buffer *out, const struct weir_map *map, const char *key);
 
+/* Whether `theirs` says what `ours` does, whose keys stand once, to whoever reads it: the order of keys
+ * does not matter, and an integer may stand for a real of the same value, but not the other way
+ * round. What is beyond all use (thousands of keys in another order) is different. */
+bool map_same(const struct weir_map *ours, const struct weir_map *theirs);
+
 /* Decodes a MessagePack or JSON map that stands alone (a context or payload at submit); which of
  * the two it is, its first byte tells. Bounds and errors are those of message_from_json() and
  * message_scan(). On success the caller calls message_release(); *out lives until then. */

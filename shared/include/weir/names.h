@@ -18,4 +18,9 @@ const char *names_at_broker(void);
 /* "weir", or "NAME:weir": what keys and channels begin with. */
 const char *names_in_redis(void);
 
+/* Whose process this is (identity_read() says so), and what keys begin with that are the ledger's
+ * and not of one of its jobs: "weir:ID", with a part of the id. */
+void names_belong(const char *ledger_id);
+const char *names_of_ledger(void);
+
 #endif

@@ -39,6 +39,10 @@ enum item_state { ITEM_PENDING, ITEM_SUCCESS, ITEM_FAILED, ITEM_CANCELLED };
 #define PROGRESS_CHUNK 500		 /* items of one script call */
 #define PROGRESS_ORDINAL_MAX 0x7ffffffeu /* two bits each: Redis strings end at 512 MiB */
 
+/* Of what a job is called in Redis, with its NUL: weir.jobs.tag, "LEDGER/JOB.RANDOM". It has a part of
+ * the ledger's id, and one that no other job of the name has. All calls want it for `job`. */
+#define PROGRESS_JOB_MAX 96
+
 struct progress;
 
 struct progress_counts {
@@ -57,31 +61,31 @@ void progress_close(struct progress *p); /* NULL is fine */
 /* Makes the keys of a stage, with total 0, unless they are there. Idempotent. When only one of the
  * two is there (the other was evicted) it is left alone, and progress_count() calls them unknown:
  * drop them before a rebuild. */
-int progress_begin(struct progress *p, const char *job_id, uint32_t stage,
+int progress_begin(struct progress *p, const char *job, uint32_t stage,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Sets the stage's total, when the job is sealed; makes the keys as progress_begin() does. */
-int progress_set_total(struct progress *p, const char *job_id, uint32_t stage, int64_t total,
+int progress_set_total(struct progress *p, const char *job, uint32_t stage, int64_t total,
 		       struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Sets the states of n items (any n; sent in chunks of at most PROGRESS_CHUNK) and counts the
  * changes. When the stage's keys are not there nothing is written and *known is false: the keys
  * were lost, and whoever rebuilds them reads these items from the ledger. counts (may be NULL):
  * those after the change, written when *known. */
-int progress_count(struct progress *p, const char *job_id, uint32_t stage, const uint32_t *ordinals,
+int progress_count(struct progress *p, const char *job, uint32_t stage, const uint32_t *ordinals,
 		   const uint8_t *states, size_t n, bool *known, struct progress_counts *counts,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Reads the counts; *known is false, and counts not written, when the keys are not there. */
-int progress_read(struct progress *p, const char *job_id, uint32_t stage, bool *known,
+int progress_read(struct progress *p, const char *job, uint32_t stage, bool *known,
 		  struct progress_counts *counts, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Deletes the keys of a stage (before a rebuild, or on purge). */
-int progress_drop(struct progress *p, const char *job_id, uint32_t stage,
+int progress_drop(struct progress *p, const char *job, uint32_t stage,
 		  struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Lets the keys of a finished stage expire. */
-int progress_expire(struct progress *p, const char *job_id, uint32_t stage, int seconds,
+int progress_expire(struct progress *p, const char *job, uint32_t stage, int seconds,
 		    struct weir_error *err) WEIR_MUST_CHECK;
 
 /* A share of how many items of a job the whole fleet may work on at once. */
@@ -99,14 +103,14 @@ struct progress_lease {
  * a fair part. This is the one thing that does wait for Redis: who has no share while it is away
  * gets none. Where Redis knows nothing of the job, nobody gets more than it has for a fifth of the
  * time. */
-int progress_lease(struct progress *p, const char *job_id, const struct progress_lease *lease,
+int progress_lease(struct progress *p, const char *job, const struct progress_lease *lease,
 		   uint32_t *share, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Waits up to timeout_ms for a change of the stage to be published; *changed says whether one came
  * since the last call. It subscribes on a connection of its own on first use. That first call, and
  * the first after a lost connection, may have missed changes, so it reports one at once: read the
  * counts after each change, and none is lost. A signal ends the wait early, without a change. */
-int progress_watch(struct progress *p, const char *job_id, uint32_t stage, int timeout_ms,
+int progress_watch(struct progress *p, const char *job, uint32_t stage, int timeout_ms,
 		   bool *changed, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* What `weir doctor` asks: the server's version and its maxmemory-policy ("" for what we may not
