@@ -1,10 +1,12 @@
 #include "weir/broker.h"
 
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -19,6 +21,7 @@
 #define FRAME_MAX 131072
 #define CONNECT_S 10
 #define ANSWER_S 10
+#define REASON_FRAMES 1000 /* read at most, to find out why sending failed */
 
 /* A message that is arriving: its method has been seen, then comes a header, then the body. */
 struct arriving {
@@ -59,14 +62,32 @@ static int fail_status(struct broker *b, struct weir_error *err, const char *doi
 	return fail(b, err, doing, amqp_error_string2(status));
 }
 
+/* What ends a channel, or the connection, over one thing that was sent. (Connections that are ended
+ * because the broker stops come as 320.) */
+static bool closed_over(int reply)
+{
+	static const int codes[] = {AMQP_CONTENT_TOO_LARGE, AMQP_NO_CONSUMERS,
+				    AMQP_FRAME_ERROR,	    AMQP_SYNTAX_ERROR,
+				    AMQP_COMMAND_INVALID,   AMQP_UNEXPECTED_FRAME,
+				    AMQP_NOT_IMPLEMENTED,   AMQP_INTERNAL_ERROR};
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (codes[i] == reply)
+			return true;
+	return false;
+}
+
 /* A queue whose node is down is "not found" too, but with other words. */
 static const char *code_of(int reply, const char *why)
 {
 	if (reply == AMQP_NOT_FOUND && (strstr(why, " no queue ") || strstr(why, " no exchange ")))
 		return "broker_missing";
+	if (strstr(why, BROKER_OVERSIZED))
+		return "broker_oversized";
 	if (reply == AMQP_PRECONDITION_FAILED)
 		return "broker_differs";
-	return reply == AMQP_ACCESS_REFUSED ? "broker_denied" : "broker";
+	if (reply == AMQP_ACCESS_REFUSED)
+		return "broker_denied";
+	return closed_over(reply) ? "broker_closed" : "broker";
 }
 
 static int fail_close(struct broker *b, struct weir_error *err, const char *doing,
@@ -83,6 +104,8 @@ static int fail_close(struct broker *b, struct weir_error *err, const char *doin
 		const amqp_connection_close_t *c = m->decoded;
 		snprintf(b->said, sizeof b->said, "%d %.*s", c->reply_code, (int)c->reply_text.len,
 			 (const char *)c->reply_text.bytes);
+		if (closed_over(c->reply_code))
+			code = "broker_closed";
 	}
 	return fail_code(b, err, code, doing, b->said);
 }
@@ -263,6 +286,12 @@ bool broker_buffered(const struct broker *b)
 	return amqp_frames_enqueued(b->state) || amqp_data_in_buffer(b->state);
 }
 
+size_t broker_unsent(const struct broker *b)
+{
+	int bytes = 0;
+	return ioctl(b->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}
+
 void broker_interrupt(int fd) { shutdown(fd, SHUT_RDWR); }
 
 const char *broker_version(const struct broker *b) { return b->version; }
@@ -393,9 +422,12 @@ static int take_method(struct broker *b, const amqp_method_t *m, struct broker_e
 		event->multiple = n->multiple != 0;
 		return 1;
 	}
-	case AMQP_BASIC_CANCEL_METHOD:
+	case AMQP_BASIC_CANCEL_METHOD: {
+		const amqp_basic_cancel_t *c = m->decoded;
 		begin_event(event, BROKER_CANCEL);
+		copy_bytes(event->queue, sizeof event->queue, c->consumer_tag);
 		return 1;
+	}
 	case AMQP_CONNECTION_BLOCKED_METHOD:
 		begin_event(event, BROKER_BLOCKED);
 		return 1;
@@ -629,6 +661,26 @@ int broker_confirm(struct broker *b, struct weir_error *err)
 	return check_rpc(b, "ask for confirms", err);
 }
 
+/* Sending has failed: perhaps the broker has said why before it hung up. */
+static void find_reason(struct broker *b, struct weir_error *err)
+{
+	struct broker_event event;
+	struct weir_error why;
+	struct timeval wait = {0, 200000};
+	amqp_frame_t frame;
+	for (int i = 0; i < REASON_FRAMES; i++) {
+		if (amqp_simple_wait_frame_noblock(b->state, &frame, &wait) != AMQP_STATUS_OK)
+			return;
+		int taken = take_frame(b, &frame, &event, &why);
+		if (taken > 0)
+			free(event.body);
+		if (taken < 0) {
+			*err = why;
+			return;
+		}
+	}
+}
+
 int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *number,
 		   struct weir_error *err)
 {
@@ -650,8 +702,11 @@ int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *n
 		return -1;
 	int status = amqp_basic_publish(b->state, CHANNEL, amqp_cstring_bytes(m->exchange),
 					amqp_cstring_bytes(m->key), !m->optional, 0, &p, body);
-	if (status != AMQP_STATUS_OK)
-		return fail_status(b, err, "publish", status);
+	if (status != AMQP_STATUS_OK) {
+		fail_status(b, err, "publish", status);
+		find_reason(b, err);
+		return -1;
+	}
 	*number = ++b->published;
 	return 0;
 }

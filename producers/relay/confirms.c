@@ -42,61 +42,65 @@ static void returned(struct run *run, const char *id)
 	}
 }
 
-static void handle(struct relay *r, const struct broker_event *event)
+static void handle(struct relay *r, struct wire *w, const struct broker_event *event)
 {
 	switch (event->type) {
 	case BROKER_ACK:
 	case BROKER_NACK:
-		r->nacked |= event->type == BROKER_NACK;
-		for (int i = 0; i < 2; i++)
-			if (r->runs[i].open && r->runs[i].sent > 0)
-				confirm(&r->runs[i], event->tag, event->multiple,
+		w->nacked |= event->type == BROKER_NACK;
+		for (int i = 0; i < w->run_count; i++)
+			if (w->runs[i].open && w->runs[i].sent > 0)
+				confirm(&w->runs[i], event->tag, event->multiple,
 					event->type == BROKER_ACK ? ROW_CONFIRMED : ROW_REFUSED);
 		break;
 	case BROKER_RETURN:
 		r->topology_due = true; /* a queue or its binding is gone */
-		for (int i = 0; i < 2; i++)
-			if (r->runs[i].open)
-				returned(&r->runs[i], event->message_id);
+		for (int i = 0; i < w->run_count; i++)
+			if (w->runs[i].open)
+				returned(&w->runs[i], event->message_id);
 		break;
 	case BROKER_BLOCKED:
 	case BROKER_UNBLOCKED:
-		r->blocked = event->type == BROKER_BLOCKED;
-		log_event(LOG_WARN, r->blocked ? "broker_blocked" : "broker_unblocked",
-			  "text=\"the broker is %s publishers\"",
-			  r->blocked ? "in alarm and does not read from" : "reading again from");
+		w->blocked = event->type == BROKER_BLOCKED;
+		if (w == &r->wire) /* all connections hear it */
+			log_event(LOG_WARN, w->blocked ? "broker_blocked" : "broker_unblocked",
+				  "text=\"the broker is %s publishers\"",
+				  w->blocked ? "in alarm and does not read from"
+					     : "reading again from");
 		break;
 	default:
 		break;
 	}
 }
 
-static int take(struct relay *r, int timeout_ms)
+static int take(struct relay *r, struct wire *w, int timeout_ms, struct weir_error *err)
 {
 	struct broker_event event;
-	struct weir_error why;
 	do {
-		if (broker_next(r->broker, timeout_ms, &event, &why) < 0) {
-			relay_lose_broker(r, &why);
+		if (broker_next(w->broker, timeout_ms, &event, err) < 0) {
+			wire_lose(w, err);
 			return -1;
 		}
-		handle(r, &event);
+		handle(r, w, &event);
 		timeout_ms = 0;
 	} while (event.type != BROKER_NOTHING);
 	return 0;
 }
 
-int confirms_hear(struct relay *r, int timeout_ms, struct weir_error *err)
+int confirms_hear(struct relay *r, struct wire *w, int timeout_ms, struct weir_error *err)
 {
-	if (!r->broker || take(r, timeout_ms) < 0)
+	if (!w->broker)
 		return weir_fail(err, "broker", "the connection was lost");
-	if (r->blocked)
+	if (take(r, w, timeout_ms, err) < 0)
+		return -1;
+	if (w->blocked)
 		return weir_fail(err, "broker_blocked", "the broker is in alarm");
 	return 0;
 }
 
 void publish_take(struct relay *r)
 {
-	if (r->broker)
-		(void)take(r, 0);
+	struct weir_error why;
+	if (r->wire.broker && take(r, &r->wire, 0, &why) < 0)
+		relay_lose_broker(r, &why);
 }

@@ -208,7 +208,7 @@ static int take_one(struct relay *r, struct broker_event *event)
 	if (broker_ack(r->dead_broker, event->tag, false, &why) == 0)
 		return 0;
 lost:
-	relay_lose_broker(r, &why);
+	relay_lose_dead(r, &why);
 	return -1;
 }
 

@@ -9,14 +9,22 @@
 #include "weir/message.h"
 #include "weir/topology.h"
 
-enum { COL_ID, COL_TYPE, COL_EVENT_ID, COL_AT, COL_BODY };
+enum { COL_ID, COL_TYPE, COL_EVENT_ID, COL_AT, COL_BODY, COL_PUT_OFF };
 
 static const char claim[] =
+	"WITH f AS MATERIALIZED (SELECT refused FROM weir.events WHERE due_at <= now()"
+	"  ORDER BY due_at, id LIMIT 1)"
 	"SELECT id, type, event_id::text,"
-	" to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), body::text"
-	" FROM weir.events ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED";
+	" to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), body::text,"
+	" refused::int4 FROM weir.events"
+	" WHERE due_at <= now() AND refused = (SELECT refused FROM f) ORDER BY due_at, id"
+	" LIMIT least($1, " GROUP_OF("(SELECT refused FROM f)") ") FOR UPDATE SKIP LOCKED";
 
 static const char forget[] = "DELETE FROM weir.events WHERE id = ANY ($1::int8[])";
+
+static const char put_off[] =
+	"UPDATE weir.events SET refused = least(refused + 1, 100),"
+	" due_at = now() + " PAUSE_OF("refused", "5 seconds") " WHERE id = ANY ($1::int8[])";
 
 static void event_id(const PGresult *rows, int row, char out[OUTGOING_ID_MAX])
 {
@@ -64,7 +72,10 @@ const struct outbox outbox_events = {
 	.most = 500,
 	.claim = claim,
 	.mark = forget,
+	.put_off = put_off,
 	.fail = forget,
+	.suspect = {put_off},
+	.refused_column = COL_PUT_OFF,
 	.unit_keys = outbox_id_keys,
 	.row_keys = outbox_id_keys,
 	.id = event_id,

@@ -55,39 +55,87 @@ static const char claim_batches[] =
 	"  ORDER BY i.ordinal OFFSET 0) i ON true";
 
 /* The row of an item that has become final is of no use any more. */
+#define RETRIES(source, bytes)                                                                     \
+	"WITH c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch,"             \
+	"   j.batch_size, w.refused::int4 AS refused" source "),"                                  \
+	" d AS MATERIALIZED (SELECT c.*, (SELECT r.ordinal FROM weir.results r"                    \
+	"   WHERE r.job_id = c.job_id AND r.stage = c.stage AND r.ordinal = c.ordinal)"            \
+	"   IS NOT NULL AS final, (SELECT octet_length(i.payload::text) FROM weir.items i"         \
+	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal) AS bytes"   \
+	"  FROM c),"                                                                               \
+	" gone AS (DELETE FROM weir.retries w USING d WHERE d.final AND w.job_id = d.job_id"       \
+	"   AND w.stage = d.stage AND w.ordinal = d.ordinal)"                                      \
+	"SELECT d.job_id, d.stage::int4, d.ordinal," ITEM_COLUMNS                                  \
+	" d.attempts, d.ordinal / d.batch_size, d.refused"                                         \
+	" FROM (SELECT *, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before FROM d) d"  \
+	" LEFT JOIN weir.items i ON NOT d.final AND i.job_id = d.job_id"                           \
+	"  AND i.stage = d.stage AND i.ordinal = d.ordinal"                                        \
+	" WHERE coalesce(d.before, 0) < " bytes
+
+/* clang-format off */
 static const char claim_retries[] =
-	"WITH c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch, j.batch_size" TURNS
+	RETRIES(TURNS
 	" CROSS JOIN LATERAL (SELECT * FROM weir.retries k"
 	"   WHERE k.job_id = t.job_id AND k.stage = t.stage AND k.due_at < 'infinity'"
-	"    AND k.due_at <= now() ORDER BY k.due_at LIMIT t.most FOR UPDATE SKIP LOCKED) w"
-	"  ORDER BY t.turn, w.due_at),"
-	" d AS MATERIALIZED (SELECT c.*, (SELECT r.ordinal FROM weir.results r"
-	"   WHERE r.job_id = c.job_id AND r.stage = c.stage AND r.ordinal = c.ordinal) IS NOT NULL"
-	"   AS final, (SELECT octet_length(i.payload::text) FROM weir.items i"
-	"   WHERE i.job_id = c.job_id AND i.stage = c.stage AND i.ordinal = c.ordinal) AS bytes"
-	"  FROM c),"
-	" gone AS (DELETE FROM weir.retries w USING d WHERE d.final AND w.job_id = d.job_id"
-	"   AND w.stage = d.stage AND w.ordinal = d.ordinal)"
-	"SELECT d.job_id, d.stage::int4, d.ordinal," ITEM_COLUMNS
-	" d.attempts, d.ordinal / d.batch_size"
-	" FROM (SELECT *, sum(bytes) OVER (ROWS UNBOUNDED PRECEDING) - bytes AS before FROM d) d"
-	" LEFT JOIN weir.items i ON NOT d.final AND i.job_id = d.job_id"
-	"  AND i.stage = d.stage AND i.ordinal = d.ordinal"
-	" WHERE coalesce(d.before, 0) < $4";
+	"    AND k.due_at <= now() AND k.refused = 0"
+	"   ORDER BY k.due_at LIMIT t.most FOR UPDATE SKIP LOCKED) w"
+	"  ORDER BY t.turn, w.due_at", "$4");
+
+/* Those that were put off as often as the one that is due first; $2: of which job, NULL: of all. */
+#define SUSPECTS                                                                                   \
+	" FROM weir.retries w JOIN weir.jobs j USING (job_id)"                                     \
+	"  JOIN weir.job_stages s USING (job_id, stage)"                                           \
+	" WHERE w.refused > 0 AND w.due_at <= now() AND w.due_at < 'infinity'"                     \
+	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR w.job_id = $2)"
+#define FIRST "(SELECT w.refused" SUSPECTS " ORDER BY w.due_at LIMIT 1)"
+static const char claim_suspects[] =
+	RETRIES(SUSPECTS " AND w.refused = " FIRST
+	" ORDER BY w.due_at LIMIT least($1, " GROUP_OF(FIRST) ") FOR UPDATE OF w SKIP LOCKED", "$3");
+/* clang-format on */
 
 static const char mark_batches[] =
 	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()" BATCH_UNITS;
 static const char put_off_batches[] =
 	"UPDATE weir.job_batches b SET due_at = now() + interval '" REFUSED_PAUSE "'" BATCH_UNITS;
-static const char mark_retries[] = "UPDATE weir.retries w SET due_at = 'infinity'" RETRY_UNITS;
+static const char mark_retries[] =
+	"UPDATE weir.retries w SET due_at = 'infinity', refused = 0, queued_at = now()" RETRY_UNITS;
 static const char put_off_retries[] =
-	"UPDATE weir.retries w SET due_at = now() + interval '" REFUSED_PAUSE "'" RETRY_UNITS;
+	"UPDATE weir.retries w SET refused = least(refused + 1, 3), error_class = 'refused_by_broker',"
+	" error = 'the broker did not take it: its queue is full, or missing',"
+	" due_at = now() + " PAUSE_OF("w.refused", REFUSED_PAUSE) RETRY_UNITS;
 
 static const char fail_items[] =
-	"SELECT weir.end_items(job_id, stage, array_agg(ordinal), 2, 'unpublishable',"
-	"  'the item cannot be written as a message: it is too large or too deep')"
-	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	" GROUP BY job_id, stage";
+	"SELECT weir.end_items(job_id, stage, array_agg(ordinal), 2, class, error)"
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::text[])"
+	"  AS u(job_id, stage, ordinal, class, error)"
+	" GROUP BY job_id, stage, class, error";
+
+/* What was on its way when the broker closed the channel is tried again apart, item by item: as
+ * retries, which say why and since when. First these, then the batches: in the order of locks. */
+static const char suspect_items[] =
+	"INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, error_class, error,"
+	"  refused)"
+	" SELECT i.job_id, i.stage, i.ordinal, 0, now() + interval '1 second', $4, $5, 1"
+	"  FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, n)"
+	"  JOIN weir.jobs j USING (job_id) JOIN weir.job_batches b USING (job_id, stage, n)"
+	"  JOIN weir.items i ON i.job_id = b.job_id AND i.stage = b.stage"
+	"   AND i.ordinal >= b.n * j.batch_size AND i.ordinal < b.n * j.batch_size + b.size"
+	" WHERE b.status = 'pending_queue' AND j.status IN ('pending', 'running')"
+	"  AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = i.job_id"
+	"   AND r.stage = i.stage AND r.ordinal = i.ordinal) IS NULL"
+	" ORDER BY i.job_id, i.stage, i.ordinal ON CONFLICT DO NOTHING";
+static const char suspect_batches[] =
+	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()"
+	" FROM (SELECT k.job_id, k.stage, k.n FROM weir.job_batches k JOIN"
+	"   unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, n)"
+	"   USING (job_id, stage, n) JOIN weir.jobs j USING (job_id)"
+	"  WHERE k.status = 'pending_queue' AND j.status IN ('pending', 'running')"
+	"  ORDER BY 1, 2, 3 FOR UPDATE OF k SKIP LOCKED) d"
+	" WHERE b.job_id = d.job_id AND b.stage = d.stage AND b.n = d.n";
+static const char suspect_retries[] =
+	"UPDATE weir.retries w SET refused = least(refused + 1, 100), error_class = $4, error = $5,"
+	" due_at = now() + " PAUSE_OF("w.refused", "1 second") RETRY_UNITS
+	" AND w.due_at < 'infinity'";
 
 static bool same_batch(const PGresult *rows, int a, int b)
 {
@@ -147,6 +195,7 @@ const struct outbox outbox_batches = {
 	.mark = mark_batches,
 	.put_off = put_off_batches,
 	.fail = fail_items,
+	.suspect = {suspect_items, suspect_batches},
 	.same_unit = same_batch,
 	.unit_keys = batch_keys,
 	.row_keys = item_keys,
@@ -163,6 +212,24 @@ const struct outbox outbox_retries = {
 	.mark = mark_retries,
 	.put_off = put_off_retries,
 	.fail = fail_items,
+	.suspect = {suspect_retries},
+	.unit_keys = item_keys,
+	.row_keys = item_keys,
+	.id = outgoing_id,
+	.encode = encode,
+};
+
+const struct outbox outbox_suspects = {
+	.name = "suspects",
+	.exchange = EXCHANGE_ITEMS,
+	.starts_jobs = true,
+	.most = 64,
+	.claim = claim_suspects,
+	.mark = mark_retries,
+	.put_off = put_off_retries,
+	.fail = fail_items,
+	.suspect = {suspect_retries},
+	.refused_column = COL_REFUSED,
 	.unit_keys = item_keys,
 	.row_keys = item_keys,
 	.id = outgoing_id,

@@ -193,7 +193,7 @@ static int look_for_lost(struct relay *r, struct watched_job *job, const struct 
 	uint32_t waiting;
 	bool lost = still_for(job, r->options.lost_after_ms * 1000);
 	bool uncounted = clock_us() >= job->recount_at_us && still_for(job, RECOUNT_US);
-	if (!(lost || uncounted) || t->released <= t->done || !r->broker || r->blocked)
+	if (!(lost || uncounted) || t->released <= t->done || !r->wire.broker || r->wire.blocked)
 		return 0;
 	if (recover_survey(r, t->kind, &waiting, err) < 0)
 		return -1;

@@ -6,16 +6,21 @@
 #include "outbox.h"
 #include "weir/topology.h"
 
-enum { COL_ID, COL_QUEUE, COL_TYPE, COL_MESSAGE_ID, COL_BODY };
+enum { COL_ID, COL_QUEUE, COL_TYPE, COL_MESSAGE_ID, COL_BODY, COL_PUT_OFF };
 
 static const char claim[] =
-	"SELECT id, queue, coalesce(content_type, ''), coalesce(message_id, ''), body"
-	" FROM weir.dead_letters WHERE due_at <= now()"
-	" ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED";
+	"WITH f AS MATERIALIZED (SELECT refused FROM weir.dead_letters WHERE due_at <= now()"
+	"  ORDER BY due_at, id LIMIT 1)"
+	"SELECT id, queue, coalesce(content_type, ''), coalesce(message_id, ''), body, "
+	"refused::int4"
+	" FROM weir.dead_letters WHERE due_at <= now() AND refused = (SELECT refused FROM f)"
+	" ORDER BY due_at, id"
+	" LIMIT least($1, " GROUP_OF("(SELECT refused FROM f)") ") FOR UPDATE SKIP LOCKED";
 
 static const char forget[] = "DELETE FROM weir.dead_letters WHERE id = ANY ($1::int8[])";
-static const char put_off[] = "UPDATE weir.dead_letters SET due_at = now() + interval '5 seconds'"
-			      " WHERE id = ANY ($1::int8[])";
+static const char put_off[] =
+	"UPDATE weir.dead_letters SET refused = least(refused + 1, 100),"
+	" due_at = now() + " PAUSE_OF("refused", "5 seconds") " WHERE id = ANY ($1::int8[])";
 static const char keep[] = "UPDATE weir.dead_letters SET due_at = NULL WHERE id = ANY ($1::int8[])";
 
 static void letter_id(const PGresult *rows, int row, char out[OUTGOING_ID_MAX])
@@ -56,6 +61,8 @@ const struct outbox outbox_letters = {
 	.mark = forget,
 	.put_off = put_off,
 	.fail = keep,
+	.suspect = {put_off},
+	.refused_column = COL_PUT_OFF,
 	.unit_keys = outbox_id_keys,
 	.row_keys = outbox_id_keys,
 	.id = letter_id,

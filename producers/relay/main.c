@@ -81,14 +81,21 @@ static void on_stop(int number)
 	alarm(stop > 1 ? 1 : GRACE_S);
 }
 
+static void interrupt(const struct wire *wire)
+{
+	int fd = wire->fd;
+	if (fd >= 0)
+		broker_interrupt(fd);
+}
+
 /* A publish waits as long as a broker in alarm does not read: end it from outside. Its messages
  * count as not published. */
 static void on_alarm(int number)
 {
 	(void)number;
-	int fd = relay.publish_fd;
-	if (fd >= 0)
-		broker_interrupt(fd);
+	interrupt(&relay.wire);
+	for (int i = 0; i < SIDES; i++)
+		interrupt(&relay.sides[i].wire);
 	alarm(1);
 }
 

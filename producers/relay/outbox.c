@@ -1,9 +1,7 @@
 #include "outbox.h"
 
-const struct outbox *const outboxes[OUTBOXES] = {[OUTBOX_BATCHES] = &outbox_batches,
-						 [OUTBOX_RETRIES] = &outbox_retries,
-						 [OUTBOX_EVENTS] = &outbox_events,
-						 [OUTBOX_LETTERS] = &outbox_letters};
+const struct outbox *const outboxes[OUTBOXES] = {
+	[OUTBOX_BATCHES] = &outbox_batches, [OUTBOX_RETRIES] = &outbox_retries};
 
 void outbox_id_keys(struct params *p, const PGresult *rows, const int *which, int n)
 {

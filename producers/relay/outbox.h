@@ -7,14 +7,7 @@
 #include "weir/broker.h"
 #include "weir/topology.h"
 
-enum outbox_number {
-	OUTBOX_BATCHES,
-	OUTBOX_RETRIES,
-	OUTBOX_ITEMS, /* so many of them are of items */
-	OUTBOX_EVENTS = OUTBOX_ITEMS,
-	OUTBOX_LETTERS,
-	OUTBOXES
-};
+enum outbox_number { OUTBOX_BATCHES, OUTBOX_RETRIES, OUTBOXES };
 
 struct outbox {
 	const char *name;     /* in logs */
@@ -30,7 +23,17 @@ struct outbox {
 	const char *claim;
 	const char *mark;    /* those that the broker has; parameters: unit_keys() */
 	const char *put_off; /* those that it refused; NULL: they stay due */
-	const char *fail;    /* those that can never be a message; parameters: row_keys() */
+	/* Those that can never be a message; parameters: row_keys(), and the code and the text of
+	 * the reason of each, as two arrays. */
+	const char *fail;
+	/* Those that were on their way when the broker closed the channel, and may be the reason:
+	 * they are put off, and come again in small groups beside all others (side.c), the longer
+	 * and the smaller the more often that happens. In order, in one transaction; parameters:
+	 * unit_keys(), the code of the error, its text. */
+	const char *suspect[2];
+
+	/* The column, an int4, that says how often a row was put off so; 0: there is none. */
+	int refused_column;
 
 	/* Whether two neighbours are marked together; NULL: each row is a unit of its own. */
 	bool (*same_unit)(const PGresult *rows, int a, int b);
@@ -44,17 +47,19 @@ struct outbox {
 };
 
 extern const struct outbox outbox_batches, outbox_retries; /* items.c */
-extern const struct outbox outbox_events;		   /* events.c */
-extern const struct outbox outbox_letters;		   /* letters.c */
+/* Published beside these, each on a connection of its own (side.c). */
+extern const struct outbox outbox_suspects; /* items.c: items that may end a channel */
+extern const struct outbox outbox_events;   /* events.c */
+extern const struct outbox outbox_letters;  /* letters.c */
 
-/* What is due besides items: one boolean each for events and letters. Sub-selects that walk an
- * index from its beginning, not EXISTS, which may read the whole table. */
-#define OUTBOX_LOOK                                                                                \
-	"SELECT (SELECT id FROM weir.events ORDER BY id LIMIT 1) IS NOT NULL AS events,"           \
-	" (SELECT id FROM weir.dead_letters WHERE due_at <= now()"                                 \
-	"  ORDER BY due_at, id LIMIT 1) IS NOT NULL AS letters"
 /* The same kinds of rows, in the order of enum outbox_number. */
 extern const struct outbox *const outboxes[OUTBOXES];
+
+/* In SQL: how many rows that were put off so often go together; and after how long, twice as long
+ * each time. */
+#define GROUP_OF(refused) "CASE " refused " WHEN 0 THEN 500 WHEN 1 THEN 64 WHEN 2 THEN 8 ELSE 1 END"
+#define PAUSE_OF(refused, first)                                                                   \
+	"least(interval '" first "' * power(2, least(" refused ", 20)), interval '10 minutes')"
 
 /* For outboxes whose rows have a number: column 0, int8. */
 void outbox_id_keys(struct params *p, const PGresult *rows, const int *which, int n);

@@ -42,7 +42,8 @@ enum {
 	COL_KIND,
 	COL_EPOCH,
 	COL_ATTEMPT,
-	COL_BATCH
+	COL_BATCH,
+	COL_REFUSED /* of suspects alone */
 };
 
 enum outgoing_status { OUTGOING_READY, OUTGOING_NOTHING, OUTGOING_BROKEN, OUTGOING_FAILED };

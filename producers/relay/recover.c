@@ -170,7 +170,6 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	recover_end(r);
 	if (rc < 0)
 		return -1;
-	r->topology_due = false;
 	r->due = true;
 	return 0;
 }

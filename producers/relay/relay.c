@@ -12,6 +12,10 @@
 #define POLL_MS 1000 /* nobody tells of events: at most so long */
 #define COMEBACK_US 200000
 #define COMEBACK_CAP_US 5000000
+#define STEADY_US                                                                                  \
+	10000000 /* a connection that held so long is none that is lost again and again            \
+		  */
+#define TOPOLOGY_US 5000000
 
 /* Milliseconds until something becomes due; what has become so since the last claim counts, what
  * was due before and was not taken (another relay has it) is looked at again with the next poll. */
@@ -28,19 +32,9 @@ static const char next_due[] =
 
 static int open_broker(struct relay *r, struct weir_error *err)
 {
-	struct broker *b;
-	if (broker_open(r->settings->amqp_url, "weir-relay", MESSAGE_MAX, &b, err) < 0)
+	if (wire_open(&r->wire, r->settings->amqp_url, "weir-relay", err) < 0)
 		return -1;
-	if (broker_confirm(b, err) < 0) {
-		broker_close(b);
-		return -1;
-	}
 	r->topology_due = true;
-	r->broker = b;
-	r->publish_fd = broker_fd(b);
-	r->connected_us = clock_us();
-	r->nacked = false;
-	r->blocked = false;
 	r->due = true;
 	return 0;
 }
@@ -67,33 +61,38 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 		return -1;
 	}
 	r->ledger = l;
-	r->ledger_tries = 0;
+	r->ledger_back.tries = 0;
 	r->due = true;
 	r->jobs_at_us = 0;
 	return 0;
 }
 
-/* What must be there before anything is published, and where dead letters come from. */
-static int watch_broker(struct relay *r, struct weir_error *err)
+static void put_off(struct comeback *back)
 {
-	if (r->topology_due && recover_topology(r, err) < 0)
-		return -1;
-	if (!r->dead_broker && open_dead(r, err) < 0)
-		return -1;
-	r->broker_tries = 0;
-	return 0;
+	back->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, back->tries++);
 }
 
 void relay_lose_broker(struct relay *r, const struct weir_error *why)
 {
+	int64_t since = r->wire.connected_us;
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
 	r->broker_why = *why;
-	r->publish_fd = -1;
-	broker_close(r->broker);
+	wire_lose(&r->wire, why);
+	if (since && clock_us() - since > STEADY_US)
+		r->broker_back.tries = 0;
+	r->wire.connected_us = 0;
+	put_off(&r->broker_back);
+}
+
+/* Told once, also when it cannot be opened again. */
+void relay_lose_dead(struct relay *r, const struct weir_error *why)
+{
 	broker_close(r->dead_broker);
-	r->broker = r->dead_broker = NULL;
-	r->broker_at_us =
-		clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, r->broker_tries++);
+	r->dead_broker = NULL;
+	put_off(&r->dead_back);
+	if (!r->dead_back.told)
+		log_event(LOG_WARN, "dead_letters_away", "error=\"%s\"", why->text);
+	r->dead_back.told = true;
 }
 
 static void errands_release(struct relay *r)
@@ -106,33 +105,72 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 {
 	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
 	publish_abandon(r);
+	sides_abandon(r);
 	errands_release(r);
 	ledger_close(r->ledger);
 	broker_close(r->dead_broker); /* nobody would read it */
 	r->ledger = NULL;
 	r->dead_broker = NULL;
-	r->ledger_at_us =
-		clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, r->ledger_tries++);
+	put_off(&r->ledger_back);
+}
+
+/* What cannot be made, or is there with other arguments, hinders nothing else, and is told when it
+ * begins; with anything else the broker may not be ours any more. */
+static int watch_topology(struct relay *r, struct weir_error *err)
+{
+	struct weir_error why = {"", ""};
+	r->topology_at_us = clock_us() + TOPOLOGY_US;
+	r->topology_due = false;
+	if (recover_topology(r, &why) < 0 && strcmp(why.code, "topology") != 0) {
+		*err = why;
+		return -1;
+	}
+	if (*why.text && strcmp(why.text, r->topology_wrong.text) != 0)
+		log_event(LOG_ERROR, "topology_wrong", "error=\"%s\"", why.text);
+	else if (!*why.text && *r->topology_wrong.text)
+		log_event(LOG_INFO, "topology_right", "text=\"%s\"", "all is as it must be again");
+	r->topology_wrong = why;
+	return 0;
+}
+
+/* What must be there before anything is published, and where dead letters come from. */
+static void watch_broker(struct relay *r)
+{
+	struct weir_error why;
+	int64_t now = clock_us();
+	if ((r->topology_due || now >= r->topology_at_us) && watch_topology(r, &why) < 0) {
+		relay_lose_broker(r, &why);
+		return;
+	}
+	if (r->dead_broker || now < r->dead_back.at_us)
+		return;
+	if (open_dead(r, &why) < 0) {
+		relay_lose_dead(r, &why);
+		return;
+	}
+	if (r->dead_back.told)
+		log_event(LOG_INFO, "dead_letters_back", "connection=%s", "new");
+	r->dead_back = (struct comeback){0};
 }
 
 static void come_back(struct relay *r)
 {
 	struct weir_error why;
 	int64_t now = clock_us();
-	if (!r->ledger && now >= r->ledger_at_us) {
+	if (!r->ledger && now >= r->ledger_back.at_us) {
 		if (open_ledger(r, &why) < 0)
 			relay_lose_ledger(r, &why);
 		else
 			log_event(LOG_INFO, "ledger_back", "connection=%s", "new");
 	}
-	if (!r->broker && now >= r->broker_at_us) {
+	if (!r->wire.broker && now >= r->broker_back.at_us) {
 		if (open_broker(r, &why) < 0)
 			relay_lose_broker(r, &why);
 		else
 			log_event(LOG_INFO, "broker_back", "connection=%s", "new");
 	}
-	if (r->ledger && r->broker && watch_broker(r, &why) < 0)
-		relay_lose_broker(r, &why);
+	if (r->ledger && r->wire.broker)
+		watch_broker(r);
 }
 
 int relay_open(struct relay *r, const struct settings *settings,
@@ -144,11 +182,14 @@ int relay_open(struct relay *r, const struct settings *settings,
 			    .run_batches = options->batches < 10 ? options->batches : 10,
 			    .only_job = only_job,
 			    .stop = stop,
-			    .publish_fd = -1};
+			    .wire = {.fd = -1, .runs = r->runs, .run_count = 2}};
+	r->runs[0].wire = r->runs[1].wire = &r->wire;
+	sides_init(r->sides);
 	presence_init(&r->presence, "relay");
 	r->presence.job_id = only_job;
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
-	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && watch_broker(r, err) == 0)
+	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && recover_topology(r, err) == 0 &&
+	    open_dead(r, err) == 0)
 		return 0;
 	relay_close(r);
 	return -1;
@@ -158,12 +199,14 @@ int relay_open(struct relay *r, const struct settings *settings,
 
 static const char *waits_for(const struct relay *r)
 {
-	if (!r->broker)
+	if (!r->wire.broker)
 		return r->broker_why.text;
-	if (r->blocked)
+	if (r->wire.blocked)
 		return "RabbitMQ is short of memory or disk and takes no messages: see "
 		       "`rabbitmqctl "
 		       "status`";
+	if (*r->topology_wrong.text)
+		return r->topology_wrong.text;
 	return r->redis_away ? r->redis_why.text : "";
 }
 
@@ -191,13 +234,14 @@ void relay_close(struct relay *r)
 {
 	causes_tell(&r->causes);
 	leave(r);
-	r->publish_fd = -1;
 	publish_release(r);
 	schedule_release(r);
+	sides_release(r->sides);
+	suspects_release(&r->suspects);
 	jobs_release(r);
 	errands_release(r);
 	recover_end(r);
-	broker_close(r->broker);
+	wire_close(&r->wire);
 	broker_close(r->dead_broker);
 	ledger_close(r->ledger);
 	progress_close(r->progress);
@@ -231,7 +275,7 @@ static void ask_next_due(struct relay *r)
 	PGresult *rows = NULL;
 	int64_t now = clock_us();
 	r->due_at_us = now + (r->options.poll_ms < POLL_MS ? r->options.poll_ms : POLL_MS) * 1000;
-	publish_when(r, &r->due_at_us);
+	schedule_when(r, &r->due_at_us);
 	if (ledger_query(r->ledger, next_due, NULL, true, &rows, &why) < 0) {
 		relay_lose_ledger(r, &why);
 		return;
@@ -246,7 +290,12 @@ static void ask_next_due(struct relay *r)
 
 /* ---- the loop ---- */
 
-enum { FD_LEDGER, FD_BROKER, FD_DEAD, FD_SHORT, FD_LONG, FDS };
+enum { FD_LEDGER, FD_BROKER, FD_DEAD, FD_SHORT, FD_LONG, FD_SIDES, FDS = FD_SIDES + SIDES };
+
+static int wire_socket(const struct wire *wire)
+{
+	return wire->broker ? broker_fd(wire->broker) : -1;
+}
 
 static void wait_for(struct relay *r, int timeout_ms)
 {
@@ -255,17 +304,22 @@ static void wait_for(struct relay *r, int timeout_ms)
 		until = r->due_at_us;
 	if (r->jobs_at_us < until)
 		until = r->jobs_at_us;
-	if ((r->due && r->broker && r->ledger && !r->blocked) ||
+	if (r->ledger)
+		sides_when(r, &until);
+	if ((r->due && r->wire.broker && r->ledger && !r->wire.blocked) ||
 	    (r->dead_broker && broker_buffered(r->dead_broker)))
 		until = now;
 	struct pollfd fds[FDS] = {
 		[FD_LEDGER] = {.fd = r->ledger ? ledger_fd(r->ledger) : -1, .events = POLLIN},
-		[FD_BROKER] = {.fd = r->broker ? broker_fd(r->broker) : -1, .events = POLLIN},
+		[FD_BROKER] = {.fd = wire_socket(&r->wire), .events = POLLIN},
 		[FD_DEAD] = {.fd = r->dead_broker ? broker_fd(r->dead_broker) : -1,
 			     .events = POLLIN},
 		[FD_SHORT] = {.fd = errand_fd(&r->errands[ERRAND_SHORT]), .events = POLLIN},
 		[FD_LONG] = {.fd = errand_fd(&r->errands[ERRAND_LONG]), .events = POLLIN},
 	};
+	for (int i = 0; i < SIDES; i++)
+		fds[FD_SIDES + i] =
+			(struct pollfd){.fd = wire_socket(&r->sides[i].wire), .events = POLLIN};
 	poll(fds, FDS, until > now ? (int)((until - now + 999) / 1000) : 0);
 }
 
@@ -280,12 +334,14 @@ void relay_turn(struct relay *r, int timeout_ms)
 	publish_take(r);
 	if (clock_us() >= r->due_at_us)
 		r->due = true;
-	if (r->due && r->ledger && r->broker && !r->blocked) {
+	if (r->due && r->ledger && r->wire.broker && !r->wire.blocked) {
 		r->due = false;
 		publish_due(r);
 		if (r->ledger)
 			ask_next_due(r);
 	}
+	if (r->ledger)
+		sides_turn(r);
 	if (r->ledger)
 		dead_turn(r);
 	if (r->ledger)
@@ -294,7 +350,7 @@ void relay_turn(struct relay *r, int timeout_ms)
 		tell(r);
 	causes_tell(&r->causes);
 	/* What cannot be done now is no reason to turn faster. */
-	if (!r->ledger || !r->broker || r->blocked)
+	if (!r->ledger || !r->wire.broker || r->wire.blocked)
 		r->due_at_us = clock_us() + r->options.poll_ms * 1000;
 	if (!r->ledger)
 		r->jobs_at_us = r->due_at_us;

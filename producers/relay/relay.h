@@ -8,8 +8,9 @@
  * transaction is short, since it ends with the broker's confirms: a run is at most `batches` long,
  * and it is given up when confirms take longer than CONFIRM_MS.
  *
- *   publish.c   what is due -> the broker: batches, retries, events, dead letters (outbox.h, run.h)
+ *   publish.c   what is due -> the broker: batches, retries (outbox.h, run.h)
  *   schedule.c  whose batches and retries, and how many of them
+ *   side.c      what is published beside: events, dead letters, suspects (suspects.h)
  *   jobs.c      looks after each open job
  *   tally.c     how far the stages of a job are, in the ledger and in Redis
  *   errands.c   long statements: finishing stages, cancelling, recounting
@@ -27,6 +28,8 @@
 #include "outgoing.h"
 #include "run.h"
 #include "schedule.h"
+#include "side.h"
+#include "suspects.h"
 #include "weir/broker.h"
 #include "weir/causes.h"
 #include "weir/identity.h"
@@ -43,6 +46,13 @@ struct relay_options {
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };
 
+/* When to try again, how often it failed in a row, and whether that was told. */
+struct comeback {
+	int64_t at_us;
+	unsigned tries;
+	bool told;
+};
+
 struct watched_job;
 
 struct relay {
@@ -51,30 +61,26 @@ struct relay {
 	const char *only_job; /* NULL: all */
 	volatile const int *stop;
 
-	struct broker *broker;	 /* publishes; NULL: away */
-	volatile int publish_fd; /* its socket, for broker_interrupt() from a signal; -1: none */
-	bool blocked;
-	bool nacked;	      /* it has refused something since we looked */
-	int64_t connected_us; /* since when there is this connection */
-	int64_t broker_at_us;
-	unsigned broker_tries;
+	struct wire wire; /* for batches and retries */
+	struct comeback broker_back;
 	struct weir_error broker_why; /* it is away */
+	struct side sides[SIDES];
+	struct suspects suspects;
 
-	bool topology_due; /* something may be missing in the broker */
+	bool topology_due;		  /* something may be missing in the broker */
+	int64_t topology_at_us;		  /* when to look in any case */
+	struct weir_error topology_wrong; /* what was told of it */
 
 	struct schedule schedule;
 	struct run runs[2];
-	unsigned due_outboxes; /* a bit for each that has rows; of items: see schedule */
 	unsigned last_outbox;  /* whose turn it was */
 	int64_t run_batches;   /* as many as fit a run: options.batches, or fewer */
-	int64_t rest_us[OUTBOXES];
-	int64_t lively_us;     /* until then more events are likely */
 	struct ledger *ledger; /* for everything but publishing; NULL: away */
 	char ledger_id[LEDGER_ID_SIZE];
-	int64_t ledger_at_us;
-	unsigned ledger_tries;
+	struct comeback ledger_back;
 
-	struct broker *dead_broker; /* consumes weir.dead */
+	struct broker *dead_broker; /* consumes weir.dead; NULL: away */
+	struct comeback dead_back;
 	struct progress *progress;
 	bool redis_away;
 	struct weir_error redis_why;
@@ -111,11 +117,7 @@ void publish_due(struct relay *r);
 void publish_release(struct relay *r);
 void publish_abandon(struct relay *r); /* gives up what is claimed */
 void publish_take(struct relay *r);    /* takes what the broker has to say */
-/* Leaves an outbox alone for a while. */
-void publish_rest(struct relay *r, const struct outbox *outbox, int64_t us);
 void publish_settled(struct relay *r, const struct run *run); /* run.c calls it */
-/* Lowers *at_us to when to look at what nobody tells of. */
-void publish_when(const struct relay *r, int64_t *at_us);
 
 /* jobs.c */
 void jobs_turn(struct relay *r);
@@ -141,6 +143,7 @@ void dead_turn(struct relay *r);
 
 /* relay.c */
 void relay_lose_broker(struct relay *r, const struct weir_error *why);
+void relay_lose_dead(struct relay *r, const struct weir_error *why); /* the connection of dead.c */
 void relay_lose_ledger(struct relay *r, const struct weir_error *why);
 
 #endif

@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@
 #define CONFIRM_MS 30000
 #define TAKE_EVERY 200 /* rows published between two looks at what the broker says */
 #define RESULTS_MAX 8
-#define REFUSED_US 5000000
 
 static const char start_jobs[] =
 	"UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, now())"
@@ -24,7 +24,25 @@ void run_end(struct run *run)
 	run->rows = NULL;
 	run->states = NULL;
 	run->count = run->sent = run->confirmed = 0;
+	free(run->broken);
+	run->broken = NULL;
+	run->broken_count = run->broken_room = 0;
 	run->claiming = run->open = false;
+}
+
+void run_abandon(struct run *run)
+{
+	bool busy = run->claiming || run->open;
+	run_end(run);
+	if (!run->ledger || (!busy && ledger_alive(run->ledger)))
+		return;
+	ledger_close(run->ledger);
+	run->ledger = NULL;
+}
+
+bool run_unconfirmed(const struct run *run)
+{
+	return run->states && memchr(run->states, ROW_SENT, (size_t)run->count);
 }
 
 /* ---- claiming ---- */
@@ -39,6 +57,8 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 		params_big(p, RUN_BYTES);
 	} else {
 		params_big(p, outbox->most);
+		params_string(p, r->only_job);
+		params_big(p, RUN_BYTES);
 	}
 	if (ledger_send(run->ledger, "BEGIN", NULL, true, err) < 0 ||
 	    ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
@@ -108,24 +128,22 @@ int run_take(struct relay *r, struct run *run, struct weir_error *err)
 
 /* ---- publishing ---- */
 
-static int send_row(struct relay *r, struct run *run, int row, struct broker_message *m,
-		    struct weir_error *err)
+static int send_row(struct run *run, int row, struct broker_message *m, struct weir_error *err)
 {
 	char id[OUTGOING_ID_MAX], exchange[NAMES_MAX];
 	uint64_t number;
-	struct weir_error why;
 	run->outbox->id(run->rows, row, id);
 	exchange_name(run->outbox->exchange, exchange);
 	m->exchange = exchange;
 	m->message_id = id;
 	m->optional = run->outbox->optional;
-	if (broker_publish(r->broker, m, &number, &why) < 0) {
-		relay_lose_broker(r, &why);
-		return weir_fail(err, why.code, "%s", why.text);
+	run->states[row] = ROW_SENT; /* also when that fails: it may be on its way */
+	if (broker_publish(run->wire->broker, m, &number, err) < 0) {
+		wire_lose(run->wire, err);
+		return -1;
 	}
 	if (run->first == 0)
 		run->first = number;
-	run->states[row] = ROW_SENT;
 	failpoint("published");
 	return 0;
 }
@@ -136,22 +154,55 @@ static void leave_out(struct run *run, int row, enum row_state state)
 	run->confirmed++;
 }
 
-static int publish_row(struct relay *r, struct run *run, int row, struct weir_error *err)
+static int leave_out_broken(struct relay *r, struct run *run, int row, const struct weir_error *why,
+			    struct weir_error *err)
 {
 	char id[OUTGOING_ID_MAX];
+	if (run->broken_count == run->broken_room) {
+		int room = run->broken_room ? 2 * run->broken_room : 8;
+		struct broken *more = realloc(run->broken, (size_t)room * sizeof *more);
+		if (!more)
+			return weir_fail_memory(err);
+		run->broken = more;
+		run->broken_room = room;
+	}
+	run->broken[run->broken_count++] = (struct broken){.row = row, .why = *why};
+	run->outbox->id(run->rows, row, id);
+	causes_note(&r->causes, LOG_ERROR, "item_unpublishable", "", id, 1, why);
+	leave_out(run, row, ROW_BROKEN);
+	return 0;
+}
+
+/* What the broker has told of once would end the connection each time. */
+static int check_size(const struct wire *wire, const struct broker_message *m,
+		      struct weir_error *err)
+{
+	if (wire->most == 0 || m->body_size <= wire->most)
+		return 0;
+	return weir_fail(err, "oversized",
+			 "its message has %zu bytes, and the broker takes %" PRIu64
+			 " (max_message_size)",
+			 m->body_size, wire->most);
+}
+
+static int publish_row(struct relay *r, struct run *run, int row, struct weir_error *err)
+{
+	struct weir_error why, broken;
 	struct broker_message m = {.body = NULL};
-	switch (run->outbox->encode(&r->outgoing, run->rows, row, &m, err)) {
+	switch (run->outbox->encode(&r->outgoing, run->rows, row, &m, &why)) {
 	case OUTGOING_READY:
-		return send_row(r, run, row, &m, err);
+		if (check_size(run->wire, &m, &why) < 0)
+			return leave_out_broken(r, run, row, &why, err);
+		return send_row(run, row, &m, err);
 	case OUTGOING_NOTHING:
 		leave_out(run, row, ROW_NOTHING);
 		return 0;
 	case OUTGOING_BROKEN:
-		run->outbox->id(run->rows, row, id);
-		causes_note(&r->causes, LOG_ERROR, "item_unpublishable", "", id, 1, err);
-		leave_out(run, row, ROW_BROKEN);
-		return 0;
+		weir_fail(&broken, "unpublishable", "it cannot be written as a message: %s",
+			  why.text);
+		return leave_out_broken(r, run, row, &broken, err);
 	default:
+		*err = why;
 		return -1;
 	}
 }
@@ -161,7 +212,7 @@ int run_publish(struct relay *r, struct run *run, int from, int to, struct weir_
 	if (from == 0)
 		run->first = 0;
 	for (int row = from; row < to; row++) {
-		if (row % TAKE_EVERY == 0 && confirms_hear(r, 0, err) < 0)
+		if (row % TAKE_EVERY == 0 && confirms_hear(r, run->wire, 0, err) < 0)
 			return -1;
 		run->sent = row + 1;
 		if (publish_row(r, run, row, err) < 0)
@@ -174,10 +225,10 @@ static int await_confirms(struct relay *r, struct run *run, struct weir_error *e
 {
 	int64_t until = clock_us() + (int64_t)CONFIRM_MS * 1000;
 	while (run->confirmed < run->count) {
-		if (confirms_hear(r, 100, err) < 0)
+		if (confirms_hear(r, run->wire, 100, err) < 0)
 			return -1;
 		if (clock_us() > until || *r->stop > 1)
-			return weir_fail(err, "broker", "%d of %d messages were not confirmed",
+			return weir_fail(err, "unconfirmed", "%d of %d messages were not confirmed",
 					 run->count - run->confirmed, run->count);
 	}
 	return 0;
@@ -200,20 +251,6 @@ static int select_units(const struct run *run, bool refused, int *first)
 			first[n++] = from;
 	}
 	return n;
-}
-
-static int select_broken(const struct run *run, int *which)
-{
-	int n = 0;
-	for (int row = 0; row < run->count; row++)
-		if (run->states[row] == ROW_BROKEN)
-			which[n++] = row;
-	return n;
-}
-
-static bool has_broken(const struct run *run)
-{
-	return run->rows && memchr(run->states, ROW_BROKEN, (size_t)run->count);
 }
 
 static int send_start(struct relay *r, struct run *run, const int *which, int n,
@@ -251,10 +288,6 @@ static int send_refused(struct relay *r, struct run *run, int *which, struct wei
 		  "count=%d of=%s text=\"the broker did not take them: is the queue bound and not "
 		  "full? They are tried again\"",
 		  n, run->outbox->name);
-	if (!run->outbox->put_off) {
-		publish_rest(r, run->outbox, REFUSED_US);
-		return 0;
-	}
 	params_reset(&r->params);
 	run->outbox->unit_keys(&r->params, run->rows, which, n);
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);
@@ -278,29 +311,52 @@ static int mark(struct relay *r, struct run *run, struct weir_error *err)
 	return rc;
 }
 
+int run_finish(struct relay *r, struct run *run, struct weir_error *err)
+{
+	if (mark(r, run, err) < 0)
+		return -1;
+	r->published += (uint64_t)run->count;
+	if (run->picks.count > 0)
+		publish_settled(r, run);
+	run->open = false;
+	if (run->broken_count == 0)
+		run_end(run);
+	return 0;
+}
+
 int run_settle(struct relay *r, struct run *run, struct weir_error *err)
 {
 	if (!run->open)
 		return 0;
-	if (await_confirms(r, run, err) < 0 || mark(r, run, err) < 0)
-		return -1;
-	r->published += (uint64_t)run->count;
-	publish_settled(r, run);
-	run->open = false;
-	if (!has_broken(run))
-		run_end(run);
-	return 0;
+	return await_confirms(r, run, err) < 0 ? -1 : run_finish(r, run, err);
+}
+
+static struct weir_text text_of(const char *text) { return (struct weir_text){text, strlen(text)}; }
+
+static void add_reasons(struct params *p, const struct run *run)
+{
+	params_array(p, TYPE_TEXT, (size_t)run->broken_count);
+	for (int i = 0; i < run->broken_count; i++)
+		params_add_text(p, text_of(run->broken[i].why.code));
+	params_array_end(p);
+	params_array(p, TYPE_TEXT, (size_t)run->broken_count);
+	for (int i = 0; i < run->broken_count; i++)
+		params_add_text(p, text_of(run->broken[i].why.text));
+	params_array_end(p);
 }
 
 int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err)
 {
 	if (!run->rows)
 		return 0;
-	int *which = calloc((size_t)run->count, sizeof *which);
+	int *which = calloc((size_t)run->broken_count + 1, sizeof *which);
 	if (!which)
 		return weir_fail_memory(err);
+	for (int i = 0; i < run->broken_count; i++)
+		which[i] = run->broken[i].row;
 	params_reset(&r->params);
-	run->outbox->row_keys(&r->params, run->rows, which, select_broken(run, which));
+	run->outbox->row_keys(&r->params, run->rows, which, run->broken_count);
+	add_reasons(&r->params, run);
 	int rc = ledger_do(run->ledger, run->outbox->fail, &r->params, NULL, err);
 	free(which);
 	run_end(run);

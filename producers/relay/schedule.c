@@ -40,7 +40,7 @@ static const char look[] =
 	LEAP("weir.job_batches", "status = 'pending_queue'")
 	") SELECT * FROM l LIMIT $4),"
 	" w AS (WITH RECURSIVE l AS ("
-	LEAP("weir.retries", "due_at < 'infinity'")
+	LEAP("weir.retries", "due_at < 'infinity' AND refused = 0")
 	") SELECT * FROM l LIMIT $4),"
 	" f AS (SELECT job_id, stage, min(due_at) FILTER (WHERE fresh) AS fresh,"
 	"   min(due_at) FILTER (WHERE NOT fresh) AS again"
@@ -57,12 +57,10 @@ static const char look[] =
 	"   f.again <= now() AND j.status IN ('pending', 'running') AS retries"
 	"  FROM f LEFT JOIN weir.jobs j USING (job_id)"
 	"  LEFT JOIN weir.job_stages s USING (job_id, stage) ORDER BY f.job_id, f.stage)"
-	"SELECT o.*, g.* FROM (" OUTBOX_LOOK ") o LEFT JOIN g ON true";
+	"SELECT g.* FROM (SELECT) o LEFT JOIN g ON true";
 /* clang-format on */
 
 enum {
-	COL_EVENTS,
-	COL_LETTERS,
 	COL_FLOW_JOB, /* none: there is no flow */
 	COL_FLOW_STAGE,
 	COL_FLOW_KIND, /* none: its job is gone */
@@ -291,7 +289,7 @@ static void note_flows(struct relay *r, const PGresult *rows)
 	place_fresh(s);
 }
 
-int schedule_look(struct relay *r, bool pressing, unsigned *others, struct weir_error *err)
+int schedule_look(struct relay *r, bool pressing, struct weir_error *err)
 {
 	struct schedule *s = &r->schedule;
 	struct params *p = &r->params;
@@ -307,8 +305,6 @@ int schedule_look(struct relay *r, bool pressing, unsigned *others, struct weir_
 	params_big(p, LOOK_FLOWS);
 	if (ledger_query(r->ledger, look, p, true, &rows, err) < 0)
 		return -1;
-	*others = (ledger_bool(rows, 0, COL_EVENTS) ? 1u << OUTBOX_EVENTS : 0) |
-		  (ledger_bool(rows, 0, COL_LETTERS) ? 1u << OUTBOX_LETTERS : 0);
 	note_flows(r, rows);
 	PQclear(rows);
 	int64_t now = clock_us();

@@ -45,7 +45,7 @@ struct flow {
 	int32_t stage;
 	int32_t batch_size;
 	size_t queue;
-	bool due[OUTBOX_ITEMS]; /* has batches, retries to publish */
+	bool due[OUTBOXES]; /* has batches, retries to publish */
 	bool fresh;		/* has not had a turn yet */
 	uint64_t turn;		/* of its last turn; the lowest comes next */
 	int64_t due_us;		/* when it last had something due */
@@ -57,7 +57,7 @@ struct schedule {
 	struct queue *queues;
 	size_t queue_count;
 	uint64_t turn;
-	size_t last_queue[OUTBOX_ITEMS]; /* whose turn it was */
+	size_t last_queue[OUTBOXES]; /* whose turn it was */
 	char after_job[65];		 /* where the next look begins */
 	int32_t after_stage;
 	int64_t look_us;      /* when that may be */
@@ -76,10 +76,8 @@ struct picks {
 };
 
 /* Reads what is due, unless that was done just now; pressing: nothing else is known to be due.
- * *others: a bit for each outbox that is not of items and has rows; left as it is when nothing was
- * read. Needs the ledger that is not for publishing; blocks for a round trip. */
-int schedule_look(struct relay *r, bool pressing, unsigned *others,
-		  struct weir_error *err) WEIR_MUST_CHECK;
+ * Needs the ledger that is not for publishing; blocks for a round trip. */
+int schedule_look(struct relay *r, bool pressing, struct weir_error *err) WEIR_MUST_CHECK;
 /* Whose turn it is among the flows with batches, or with retries. False: nobody's; nothing is due,
  * or there is no room. May ask the broker, which blocks for a round trip. */
 bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks);

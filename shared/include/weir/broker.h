@@ -28,7 +28,7 @@ enum broker_event_type {
 	BROKER_ACK,	/* tag, multiple: published messages that are safe */
 	BROKER_NACK,	/* tag, multiple: published messages that were refused */
 	BROKER_RETURN,	/* message_id: unroutable; its ack follows */
-	BROKER_CANCEL,	/* the broker ended the consumer: its queue is gone */
+	BROKER_CANCEL,	/* the broker ended the consumer of `queue`, which is gone; others go on */
 	BROKER_BLOCKED, /* an alarm: publishing would wait */
 	BROKER_UNBLOCKED
 };
@@ -64,7 +64,13 @@ int broker_fd(const struct broker *b);
 /* True while broker_next() has something to give without reading from the socket. */
 bool broker_buffered(const struct broker *b);
 
-/* Takes the next event, waiting up to timeout_ms (0: not at all) for it. */
+/* The broker's words when a message is larger than it takes (rabbit_channel.erl). */
+#define BROKER_OVERSIZED "larger than configured max size"
+
+/* Takes the next event, waiting up to timeout_ms (0: not at all) for it. Fails when the connection
+ * is lost, or was ended by the broker; error codes besides "broker", and those of topology below:
+ * broker_oversized (a message was larger than the broker takes), broker_closed (something that was
+ * sent ended the channel or the connection: an internal error of the broker's, say). */
 int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
 		struct weir_error *err) WEIR_MUST_CHECK;
 
@@ -140,6 +146,9 @@ struct broker_message {
  * as long as the broker does not read, until broker_interrupt(). */
 int broker_publish(struct broker *b, const struct broker_message *m, uint64_t *number,
 		   struct weir_error *err) WEIR_MUST_CHECK;
+
+/* How many bytes the broker has not taken yet: while they are few, publishing does not wait. */
+size_t broker_unsent(const struct broker *b);
 
 /* Makes every waiting call of the connection fail. May be called from a signal handler. */
 void broker_interrupt(int fd);

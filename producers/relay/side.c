@@ -1,0 +1,185 @@
+#include "side.h"
+
+#include <string.h>
+
+#include "relay.h"
+#include "suspects.h"
+#include "weir/clock.h"
+#include "weir/log.h"
+
+#define LOOK_US                                                                                    \
+	1000000		  /* nobody tells of these rows: a notification would make all             \
+			   * commits wait for each other */
+#define LIVELY_US 5000000 /* so long after some, more are likely */
+#define LIVELY_LOOK_US 200000
+#define CONFIRM_US 30000000
+#define COMEBACK_US 500000
+#define COMEBACK_CAP_US 30000000
+#define UNSENT 65536 /* bytes; with more on their way, sending might wait */
+#define FULL_US 5000 /* so long it is left alone then */
+#define CHUNK 50     /* rows of a turn */
+
+static const struct outbox *const side_outboxes[SIDES] = {[SIDE_EVENTS] = &outbox_events,
+							  [SIDE_LETTERS] = &outbox_letters,
+							  [SIDE_SUSPECTS] = &outbox_suspects};
+static const char *const names[SIDES] = {[SIDE_EVENTS] = "weir-relay events",
+					 [SIDE_LETTERS] = "weir-relay letters",
+					 [SIDE_SUSPECTS] = "weir-relay suspects"};
+
+void sides_init(struct side sides[SIDES])
+{
+	for (int i = 0; i < SIDES; i++) {
+		struct side *s = &sides[i];
+		s->wire.fd = -1;
+		s->wire.runs = &s->run;
+		s->wire.run_count = 1;
+		s->run.wire = &s->wire;
+	}
+}
+
+void sides_release(struct side sides[SIDES])
+{
+	for (int i = 0; i < SIDES; i++) {
+		run_abandon(&sides[i].run);
+		ledger_close(sides[i].run.ledger);
+		sides[i].run.ledger = NULL;
+		wire_close(&sides[i].wire);
+	}
+}
+
+/* ---- failures ---- */
+
+/* Told when it begins; that it is over is told by recovered(). */
+static void fail(struct relay *r, int n, const struct weir_error *why)
+{
+	struct side *s = &r->sides[n];
+	char exchange[NAMES_MAX];
+	suspects_note(&r->suspects, &s->run, why);
+	run_abandon(&s->run);
+	suspects_put_off(r);
+	r->topology_due |= strcmp(why->code, "broker_missing") == 0;
+	if (s->wire.broker && !s->wire.blocked)
+		wire_lose(&s->wire, why);
+	s->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, s->failures++);
+	if (s->told)
+		return;
+	s->told = true;
+	exchange_name(side_outboxes[n]->exchange, exchange);
+	log_event(LOG_WARN, "publish_failed", "of=%s exchange=%s code=%s error=\"%s\"",
+		  side_outboxes[n]->name, exchange, why->code, why->text);
+}
+
+static void recovered(struct relay *r, int n)
+{
+	struct side *s = &r->sides[n];
+	s->failures = 0;
+	if (!s->told)
+		return;
+	s->told = false;
+	log_event(LOG_INFO, "published_again", "of=%s", side_outboxes[n]->name);
+}
+
+/* ---- a run ---- */
+
+static int claim(struct relay *r, int n, struct weir_error *err)
+{
+	struct side *s = &r->sides[n];
+	if (!s->run.ledger &&
+	    ledger_open(r->settings->pg_url, names[n], true, &s->run.ledger, err) < 0)
+		return -1;
+	if (run_claim(r, &s->run, side_outboxes[n], err) < 0 || run_take(r, &s->run, err) < 0)
+		return -1;
+	s->at_us = clock_us() + (clock_us() < s->lively_us ? LIVELY_LOOK_US : LOOK_US);
+	if (s->run.count == 0)
+		return 0;
+	s->lively_us = clock_us() + LIVELY_US;
+	s->until_us = clock_us() + CONFIRM_US;
+	return 0;
+}
+
+/* As much as the socket takes. */
+static int publish_some(struct relay *r, struct run *run, struct weir_error *err)
+{
+	int to = run->sent + CHUNK < run->count ? run->sent + CHUNK : run->count;
+	if (confirms_hear(r, run->wire, 0, err) < 0)
+		return -1;
+	while (run->sent < to && broker_unsent(run->wire->broker) < UNSENT)
+		if (run_publish(r, run, run->sent, run->sent + 1, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Marked, and where the broker has refused some, the next ones go over another connection:
+ * RabbitMQ 3.10 goes on refusing on one that met a full queue, after there is room again. */
+static int finish(struct relay *r, int n, struct weir_error *err)
+{
+	struct side *s = &r->sides[n];
+	if (run_finish(r, &s->run, err) < 0 || run_fail_broken(r, &s->run, err) < 0)
+		return -1;
+	if (s->wire.nacked)
+		wire_close(&s->wire);
+	recovered(r, n);
+	s->at_us = 0; /* until there is nothing more */
+	return 0;
+}
+
+static int go_on(struct relay *r, int n, struct weir_error *err)
+{
+	struct side *s = &r->sides[n];
+	if (!s->wire.broker && wire_open(&s->wire, r->settings->amqp_url, names[n], err) < 0)
+		return -1;
+	if (publish_some(r, &s->run, err) < 0)
+		return -1;
+	if (s->run.confirmed == s->run.count)
+		return finish(r, n, err);
+	if (clock_us() < s->until_us)
+		return 0;
+	return weir_fail(err, "unconfirmed", "the broker has not confirmed them for long");
+}
+
+static int turn(struct relay *r, int n, struct weir_error *err)
+{
+	struct side *s = &r->sides[n];
+	if (s->wire.blocked && confirms_hear(r, &s->wire, 0, err) < 0)
+		return s->wire.broker ? 0 : -1; /* still in alarm, or lost */
+	if (!s->run.open && clock_us() >= s->at_us && claim(r, n, err) < 0)
+		return -1;
+	if (s->run.open)
+		return go_on(r, n, err);
+	/* Heartbeats, and the end of a connection that nobody uses. */
+	return s->wire.broker ? confirms_hear(r, &s->wire, 0, err) : 0;
+}
+
+void sides_turn(struct relay *r)
+{
+	struct weir_error why;
+	r->outgoing.ledger = r->ledger;
+	r->outgoing.progress = r->progress;
+	for (int n = 0; n < SIDES && r->ledger; n++)
+		if (turn(r, n, &why) < 0)
+			fail(r, n, &why);
+	outgoing_forget(&r->outgoing);
+}
+
+void sides_abandon(struct relay *r)
+{
+	for (int n = 0; n < SIDES; n++) {
+		bool doubtful = run_unconfirmed(&r->sides[n].run);
+		run_abandon(&r->sides[n].run);
+		if (doubtful) /* what is said of them later is not of the next ones */
+			wire_close(&r->sides[n].wire);
+	}
+}
+
+void sides_when(const struct relay *r, int64_t *at_us)
+{
+	int64_t now = clock_us();
+	for (int n = 0; n < SIDES; n++) {
+		const struct side *s = &r->sides[n];
+		int64_t at = s->at_us;
+		if (s->run.open)
+			at = s->run.sent < s->run.count ? now + FULL_US : s->until_us;
+		if (at < *at_us)
+			*at_us = at;
+	}
+}

@@ -1,0 +1,38 @@
+/* side.h: outboxes that are published beside the batches and retries, each on a connection of its
+ * own to the broker and to the ledger, one run at a time, and without ever waiting for the broker:
+ * events, whose exchange others bind full queues to; dead letters, which anybody may have written;
+ * and suspects, items that were on their way when the broker closed a channel. Whatever happens to
+ * one of them delays nobody else.
+ *
+ * A row that was refused, or was on its way when the channel was closed, is put off: the rows count
+ * how often (`refused`), and with that grows the pause, and shrinks the group in which it is
+ * published: 64, then 8, then alone. A message that alone has ended the channel again and again is
+ * failed with the broker's reason; where the broker refuses everybody (403, 404), none is. */
+#ifndef WEIR_SIDE_H
+#define WEIR_SIDE_H
+
+#include "run.h"
+
+enum side_number { SIDE_EVENTS, SIDE_LETTERS, SIDE_SUSPECTS, SIDES };
+
+struct side {
+	struct wire wire;
+	struct run run;
+	int64_t lively_us; /* until then more rows are likely */
+	int64_t at_us;	   /* when to look for rows, or to connect again */
+	int64_t until_us;  /* of the run under way: until then confirms may come */
+	unsigned failures; /* in a row */
+	bool told;	   /* of them */
+};
+
+/* Zeroed ones become ready. They may move no more. */
+void sides_init(struct side sides[SIDES]);
+void sides_release(struct side sides[SIDES]);
+/* Goes on with all, as far as that goes without waiting for the broker. Needs the ledger. */
+void sides_turn(struct relay *r);
+/* Gives up what is claimed, as the ledger is away. */
+void sides_abandon(struct relay *r);
+/* Lowers *at_us to when something is to be done though nobody writes to us. */
+void sides_when(const struct relay *r, int64_t *at_us);
+
+#endif
