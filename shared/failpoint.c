@@ -5,6 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+static pid_t parent;
+
+void failpoint_parent(pid_t pid) { parent = pid; }
+
+static void strike(const char *how)
+{
+	if (strcmp(how, ":stop") == 0) {
+		raise(SIGSTOP);
+		return;
+	}
+	if (parent > 0 && strcmp(how, ":worker") != 0)
+		kill(parent, SIGKILL);
+	raise(SIGKILL);
+}
+
 void failpoint(const char *name)
 {
 	static long hits;
@@ -15,7 +30,7 @@ void failpoint(const char *name)
 	char *end = NULL;
 	long at = wanted[n] == ':' ? strtol(wanted + n + 1, &end, 10) : 1;
 	if (++hits == at)
-		raise(end && strcmp(end, ":stop") == 0 ? SIGSTOP : SIGKILL);
+		strike(end ? end : "");
 }
 #else
 typedef int failpoint_is_compiled_in_for_tests_only;

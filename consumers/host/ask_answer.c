@@ -69,9 +69,11 @@ static void hand_over(struct consumer *c, struct delivery *one, struct buffer *j
 		return;
 	}
 	one->deadline_us = clock_us() + c->options.work_timeout_ms * 1000;
+	work_enter(c, MARK_ANSWER, one);
 	failpoint("answering");
 	lane->plugin.plugin.answer(lane->plugin.state, delivery_work(one), &one->message.item,
 				   &answer);
+	mark_leave(c->mark);
 	message_release(&decoded);
 }
 

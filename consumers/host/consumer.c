@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "supervise.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 #include "weir/topology.h"
@@ -70,7 +72,6 @@ void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 	c->broker_why = *why;
 	broker_close(c->broker);
 	c->broker = NULL;
-	c->forget_trials = true;
 	while (lists[DELIVERY_HELD].first)
 		delivery_move(&c->deliveries, lists[DELIVERY_HELD].first, DELIVERY_FREE, true);
 	while (lists[DELIVERY_SUSPECT].first)
@@ -142,10 +143,13 @@ static int wait_ms(const struct consumer *c)
 	sooner(&next, lease_next_us(c));
 	sooner(&next, apart_next_us(c));
 	sooner(&next, causes_next_us(&c->causes));
-	if (c->ledger && c->flush.state == FLUSH_IDLE)
+	if (c->ledger && c->flush.state == FLUSH_IDLE) {
 		sooner(&next, control_next_us(c));
-	if (c->unproven && c->ledger && c->flush.state == FLUSH_IDLE)
-		sooner(&next, c->proof_us);
+		if (c->unproven)
+			sooner(&next, c->proof_us);
+		if (!c->stopping)
+			sooner(&next, trials_next_us(c));
+	}
 	if (ended && c->ledger && c->flush.state == FLUSH_IDLE) {
 		int64_t linger = ended->ended_us + c->options.linger_ms * 1000;
 		sooner(&next, linger > c->flush.pause_until_us ? linger : c->flush.pause_until_us);
@@ -214,8 +218,6 @@ static void turn(struct consumer *c)
 	proof_turn(c);
 	lease_turn(c);
 	held_turn(c);
-	if (c->forget_trials && c->ledger && c->flush.state == FLUSH_IDLE)
-		trials_forget(c);
 	trials_turn(c);
 	if (flush_due(c, clock_us(), more))
 		flush_begin(c);
@@ -253,13 +255,16 @@ static void cancel_work(struct consumer *c)
 		struct weir_work work = delivery_work(d);
 		delivery_move(&c->deliveries, d, DELIVERY_HELD, false);
 		asks_cancel(c, d);
-		if (p->cancel)
-			p->cancel(d->lane->plugin.state, work);
+		if (!p->cancel)
+			continue;
+		work_enter(c, MARK_CANCEL, d);
+		p->cancel(d->lane->plugin.state, work);
+		mark_leave(c->mark);
 	}
 }
 
 /* What cannot be finished in time goes back to the broker, uncharged, with the connection. */
-static void drain(struct consumer *c, volatile const int *stop)
+static void drain(struct consumer *c, volatile const sig_atomic_t *stop)
 {
 	int64_t until = clock_us() + c->options.grace_ms * 1000;
 	struct weir_error why;
@@ -282,14 +287,30 @@ static void drain(struct consumer *c, volatile const int *stop)
 	consumer_leave(c);
 }
 
-int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err)
+/* After an end in an item's code the next worker tells that before anything else, and then rests,
+ * so that an item does not end one after the other. */
+static int tell_and_rest(struct consumer *c, volatile const sig_atomic_t *stop,
+			 struct weir_error *err)
+{
+	if (trials_tell(c, err) < 0)
+		return -1;
+	int64_t until = clock_us() + (c->watched ? c->watched->pause_us : 0);
+	for (int64_t left; !*stop && (left = until - clock_us()) > 0;)
+		poll(NULL, 0, (int)(left / 1000) + 1);
+	return 0;
+}
+
+int consumer_run(struct consumer *c, volatile const sig_atomic_t *stop, struct weir_error *err)
 {
 	apart_open(c);
-	if (open_ledger(c, err) < 0 || open_broker(c, err) < 0)
+	if (open_ledger(c, err) < 0 || tell_and_rest(c, stop, err) < 0 || open_broker(c, err) < 0)
 		return -1;
 	consumer_tell(c);
-	log_event(LOG_INFO, "consumer_ready", "kinds=%zu prefetch=%lld flush=%lld", c->lane_count,
-		  (long long)c->options.prefetch, (long long)c->options.flush);
+	if (c->watched)
+		c->watched->ready = true;
+	log_event(LOG_INFO, "consumer_ready", "kinds=%zu prefetch=%lld flush=%lld pid=%d worker=%d",
+		  c->lane_count, (long long)c->options.prefetch, (long long)c->options.flush,
+		  (int)getppid(), (int)getpid());
 	while (!*stop)
 		turn(c);
 	drain(c, stop);

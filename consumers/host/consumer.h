@@ -6,13 +6,15 @@
  * What an operator says to a job comes through control.c, and how many of its items the fleet may
  * work on at once through lease.c.
  *
- * Deliveries that were given to somebody before who did not ack them may be the reason for that:
- * they are worked on apart (trials.c). The consumer only reads from the broker and acks; what must
- * happen next is a row in the ledger. */
+ * Whose code this process is in is marked (mark.h), so that a parent can tell when it ends there
+ * (supervise.h). Items that have ended a worker are worked on apart (trials.c). The consumer only
+ * reads from the broker and acks; what must happen next is a row in the ledger. */
 #ifndef WEIR_CONSUMER_H
 #define WEIR_CONSUMER_H
 
-#include "delivery.h"
+#include <signal.h>
+
+#include "mark.h"
 #include "tx.h"
 #include "weir/broker.h"
 #include "weir/causes.h"
@@ -30,6 +32,7 @@
 
 struct asks;
 struct consumer;
+struct watched;
 
 /* A kind that this process works on. */
 struct lane {
@@ -123,7 +126,6 @@ struct consumer {
 	const char *name;	  /* of it, under which it holds shares */
 	bool shares_away;	  /* Redis did not answer the last request for one */
 	struct weir_error shares_why;
-	bool forget_trials; /* of deliveries that a lost connection has taken back */
 	bool unproven;	    /* some wait for proof_turn(), */
 	int64_t proof_us;   /* but not before this */
 	int64_t mark_us;    /* when the mark of the virtual host was looked at */
@@ -132,7 +134,11 @@ struct consumer {
 	struct apart aparts[APARTS];
 	int64_t apart_until_us; /* until then something is stored apart; or waits for it */
 	uint32_t groups;	/* given so far */
-	struct causes causes;	/* why items were refused, divided, failed: for the log */
+	struct watched *watched; /* shared with the parent; NULL: there is none */
+	struct mark *mark;	 /* whose code this is in; NULL: nobody looks */
+	int64_t trial_us;	 /* since when a trial waits for its turn; 0: none does */
+	int64_t trials_again_us; /* not before, since the ledger would not answer */
+	struct causes causes;	 /* why items were refused, divided, failed: for the log */
 	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
 	uint64_t done_count;		     /* items made final by this process */
 	bool stopping;
@@ -140,7 +146,7 @@ struct consumer {
 
 /* consumer.c: works until *stop is 1 and what is in hand is stored, or *stop is 2. 0, or -1 when it
  * could not start. */
-int consumer_run(struct consumer *c, volatile const int *stop, struct weir_error *err);
+int consumer_run(struct consumer *c, volatile const sig_atomic_t *stop, struct weir_error *err);
 
 /* intake.c: takes what the broker has sent, a turn's worth. */
 void intake_turn(struct consumer *c);
@@ -178,8 +184,10 @@ void lease_end(struct consumer *c); /* gives all back */
 /* work.c */
 void work_lend(struct lane *lane);			   /* fills lane->host */
 void work_start(struct consumer *c, struct delivery *one); /* HELD -> WORKING or ENDED */
+/* From here on this process is in the code of its plugin, until mark_leave(c->mark). */
+void work_enter(struct consumer *c, enum mark_phase phase, const struct delivery *one);
 /* What is told of the kind, then the plugin's own check; item: the delivery's, or one like it. */
-int work_check(const struct consumer *c, const struct delivery *one, const struct weir_item *item,
+int work_check(struct consumer *c, const struct delivery *one, const struct weir_item *item,
 	       struct weir_error *err) WEIR_MUST_CHECK;
 void work_timers(struct consumer *c);		/* fires timers and deadlines */
 int64_t work_next_us(const struct consumer *c); /* the next of them; INT64_MAX: none */
@@ -206,11 +214,22 @@ void work_asked(struct consumer *c, struct delivery *one);
 /* Its item is final: only to be counted and acked. */
 void work_drop(struct consumer *c, struct delivery *one);
 
-/* trials.c: lets the SUSPECT ones have their turn. */
+/* trials.c: looks up the SUSPECT ones, and lets them begin: most at once, those that are on trial
+ * one by one. */
 void trials_turn(struct consumer *c);
-/* This process lives, so nobody killed it: what is in hand loses its start again. On the way out,
- * and after the broker was lost, since others now get the same messages. */
+bool trials_due(const struct consumer *c, int64_t now); /* it needs the ledger */
+int64_t trials_next_us(const struct consumer *c);	/* INT64_MAX: not by itself */
+bool trials_hold(const struct consumer *c); /* nobody else begins: one with crashes is next */
+/* The ledger knows that a plugin is about to be in its code: 0, or -1. Only while no flush is under
+ * way. And it is back from there, or has ended. */
+int trials_begin(struct consumer *c, struct delivery *one) WEIR_MUST_CHECK;
+void trials_returned(struct consumer *c, struct delivery *one);
+void trials_ended(struct consumer *c, struct delivery *one);
+/* On the way out, with no flush under way: what came back and is final is acked, and what is in
+ * hand was not ended by it. */
 void trials_forget(struct consumer *c);
+/* What the worker before this one has left to be told: 0, or -1 when it has to be tried again. */
+int trials_tell(struct consumer *c, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* settle.c: counts and acks the flush that was committed, and frees its deliveries. */
 void settle(struct consumer *c, struct delivery **entries, size_t n);

@@ -111,6 +111,7 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	memcpy(one->mark, event->app_id, sizeof one->mark);
 	one->taken_us = clock_us();
 	one->suspect = event->redelivered || event->deliveries > 0;
+	one->returns = event->deliveries;
 	event->body = NULL;
 	d->bytes += one->body_size;
 	delivery_move(d, one, DELIVERY_HELD, false);

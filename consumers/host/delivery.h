@@ -2,10 +2,11 @@
  *
  *   FREE -> HELD -> [SUSPECT ->] WORKING -> ENDED -> [APART ->] STORING -> FREE
  *
- * HELD waits until it may be started, SUSPECT until it may be started apart from others, WORKING is
- * with its plugin, ENDED has a verdict and waits for a flush, APART waits for one on a connection
- * of its own (apart.h), STORING is in a flush under way. A flush that failed puts its deliveries
- * back to where it had them from. All changes go through delivery_move(). */
+ * HELD waits until it may be started, SUSPECT until it is known whether it is to be started apart
+ * from others, and then for its turn, WORKING is with its plugin, ENDED has a verdict and waits for
+ * a flush, APART waits for one on a connection of its own (apart.h), STORING is in a flush under
+ * way. A flush that failed puts its deliveries back to where it had them from. All changes go
+ * through delivery_move(). */
 #ifndef WEIR_DELIVERY_H
 #define WEIR_DELIVERY_H
 
@@ -62,10 +63,14 @@ struct delivery {
 	struct job *job;
 	int64_t taken_us;
 
-	bool suspect;	/* was delivered before, to somebody who did not ack it */
-	bool looked_up; /* a suspect whose row in weir.trials has been read */
-	bool tried;	/* has a row in weir.trials */
-	int starts;	/* that this row counted */
+	bool suspect;	  /* was delivered before, to somebody who did not ack it */
+	int64_t returns;  /* so often, as far as the broker counts */
+	bool looked_up;	  /* a suspect whose row in weir.trials has been read */
+	bool tried;	  /* has a row in weir.trials */
+	bool alone;	  /* is to be worked on alone */
+	bool begun;	  /* its row says that it was begun */
+	uint32_t crashes; /* workers that its code has ended */
+	uint32_t starts;  /* that came to no end, as its row has it */
 
 	int64_t began_us, ended_us, deadline_us;
 	int64_t timer_us; /* 0: none */

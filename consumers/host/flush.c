@@ -46,7 +46,8 @@ bool flush_due(const struct consumer *c, int64_t now, bool more_coming)
 	const struct delivery *oldest = lists[DELIVERY_ENDED].first;
 	if (!oldest || !c->ledger || c->flush.state != FLUSH_IDLE || now < c->flush.pause_until_us)
 		return false;
-	if (oldest->group || c->stopping || lists[DELIVERY_ENDED].size >= (size_t)c->options.flush)
+	if (oldest->group || c->stopping || trials_hold(c) ||
+	    lists[DELIVERY_ENDED].size >= (size_t)c->options.flush)
 		return true;
 	if (now - oldest->ended_us >= c->options.linger_ms * 1000)
 		return true;
@@ -161,9 +162,16 @@ static int store_lane(struct flush *f, struct lane *lane, size_t first, size_t c
 			     .queued = note_statement,
 			     .owner = f};
 	const struct weir_plugin *p = &lane->plugin.plugin;
+	struct mark *mark = f->consumer->mark;
 	if (!p->store)
 		return 0;
-	return p->store(lane->plugin.state, &tx, tx.results, count, &f->error);
+	for (size_t i = 0; i < count; i++)
+		mark_add(mark, i, f->owners[first + i]);
+	mark_enter_all(mark, MARK_STORE, (size_t)(lane - f->consumer->lanes), count);
+	failpoint("storing");
+	int rc = p->store(lane->plugin.state, &tx, tx.results, count, &f->error);
+	mark_leave(mark);
+	return rc;
 }
 
 static void add_result(struct flush *f, struct delivery *d)
@@ -385,7 +393,7 @@ static void finish(struct flush *f)
 		asks_requested(c);
 	/* The database gets its next flush first, and works on it while we count and ack. */
 	if (f == &c->flush && !c->done_job[0] && !control_due(c, clock_us()) && !c->unproven &&
-	    flush_due(c, clock_us(), true))
+	    !trials_due(c, clock_us()) && flush_due(c, clock_us(), true))
 		flush_begin(c);
 	settle(c, stored, n);
 }

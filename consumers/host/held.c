@@ -1,7 +1,7 @@
 /* Held: deliveries that wait until they may begin. What holds them back is that their job is not
- * known yet, that it has as many items at work as it may have, or that suspects come first. A job
- * that is paused or has ended holds nothing back: its messages are dropped, since their items come
- * again when it goes on. */
+ * known yet, that it has as many items at work as it may have, or, for a moment, that one is next
+ * which has ended a worker before. A job that is paused or has ended holds nothing back: its
+ * messages are dropped, since their items come again when it goes on. */
 #include <stdio.h>
 
 #include "consumer.h"
@@ -59,8 +59,7 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
 {
-	/* While suspects wait for their turn, nobody is started beside them. */
-	if (c->stopping || (!one->suspect && c->deliveries.lists[DELIVERY_SUSPECT].size > 0))
+	if (c->stopping || (!one->suspect && trials_hold(c)))
 		return;
 	if (!job_may_begin(one->job))
 		wait_for_share(c, one, now);

@@ -1,5 +1,4 @@
 /* weir-consumer: loads the plugins of the kinds it is given, and works off their queues. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +6,11 @@
 
 #include "apart.h"
 #include "asks.h"
+#include "supervise.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
 #define AT(field) offsetof(struct consumer_options, field)
-
-enum { EXIT_USAGE = 2 };
 
 static const struct weir_option consumer_options[] = {
 	{.name = "flush",
@@ -55,9 +53,10 @@ static const struct weir_option consumer_options[] = {
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(poison_limit),
 	 .preset = "3",
-	 .least = 2,
+	 .least = 1,
 	 .most = 15,
-	 .help = "An item that has ended so many consumers is failed as poison."},
+	 .help = "An item whose code has ended so many workers, by a crash, for want of memory or "
+		 "for being stuck in it, is failed as poison. Nothing else counts."},
 	{.name = "memory",
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(memory_mb),
@@ -69,21 +68,6 @@ static const struct weir_option consumer_options[] = {
 		 "Requests to models wait while those under way are larger, too."},
 	{.type = WEIR_OPTION_END},
 };
-
-static volatile int stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = stop + 1;
-}
-
-static void set_signals(void)
-{
-	struct sigaction a = {.sa_handler = on_signal};
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGINT, &a, NULL);
-}
 
 static bool given(int argc, char **argv, const char *flag)
 {
@@ -98,7 +82,9 @@ static void print_help(const struct option_group *groups, size_t n)
 	printf("Usage: weir-consumer KIND... [options]\n\n"
 	       "Works off the queues of the given kinds: takes items, lets the kind's plugin\n"
 	       "process them, and stores how they ended. Any number may run. SIGTERM finishes\n"
-	       "what is in hand and exits 0; a second one exits at once, and loses nothing.\n\n");
+	       "what is in hand and exits 0; a second one exits at once, and loses nothing.\n"
+	       "SIGINT and SIGHUP are the same. The work is done by a child process, which is\n"
+	       "made again when it crashes; signals are for the parent.\n\n");
 	options_help(groups, n, stdout);
 	printf("\nExit status: 0 stopped when asked to, 1 failed, 2 usage.\n");
 }
@@ -219,25 +205,43 @@ static int fail(const struct weir_error *err, int status)
 	return status;
 }
 
-int main(int argc, char **argv)
+/* What the parent has to know of a worker, and what marks are made with. */
+static void show(struct consumer *c, struct watched *w)
+{
+	c->watched = w;
+	c->mark = w ? &w->mark : NULL;
+	if (!w)
+		return;
+	w->work_timeout_ms = c->options.work_timeout_ms;
+	for (size_t i = 0; i < c->lane_count; i++)
+		mark_plugin(c->mark, i, c->lanes[i].plugin.plugin.kind,
+			    c->lanes[i].plugin.plugin.version);
+}
+
+static void show_options(int argc, char **argv, const struct option_group *groups, size_t n)
+{
+	if (given(argc, argv, "--help"))
+		print_help(groups, n);
+	else
+		options_sample(groups, n, stdout);
+}
+
+/* The worker; without a parent it only shows what it is asked for. */
+static int work(struct watched *w, int argc, char **argv)
 {
 	static struct consumer c;
 	struct option_group groups[LANES_MAX + 2];
 	struct weir_error err;
 	char dir[4096];
 	int kinds = 0, status = EXIT_USAGE;
-	settings_guard_process();
 	if (find_dir(argc, argv, dir, sizeof dir, &err) < 0 ||
 	    load(&c, dir, argc, argv, &err) < 0) {
 		unload(&c);
 		return fail(&err, EXIT_USAGE);
 	}
 	size_t n = collect_groups(&c, groups);
-	if (given(argc, argv, "--help") || given(argc, argv, "--sample")) {
-		if (given(argc, argv, "--help"))
-			print_help(groups, n);
-		else
-			options_sample(groups, n, stdout);
+	if (!w) {
+		show_options(argc, argv, groups, n);
 		unload(&c);
 		return 0;
 	}
@@ -245,10 +249,10 @@ int main(int argc, char **argv)
 		unload(&c);
 		return fail(&err, EXIT_USAGE);
 	}
-	set_signals();
 	if (check_options(&c, kinds, &err) == 0) {
+		show(&c, w);
 		status = EXIT_FAILURE;
-		if (open_all(&c, &err) == 0 && consumer_run(&c, &stop, &err) == 0)
+		if (open_all(&c, &err) == 0 && consumer_run(&c, &w->stop, &err) == 0)
 			status = EXIT_SUCCESS;
 	}
 	if (status != EXIT_SUCCESS)
@@ -257,4 +261,12 @@ int main(int argc, char **argv)
 	options_release(groups, 2);
 	unload(&c);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	settings_guard_process();
+	if (given(argc, argv, "--help") || given(argc, argv, "--sample"))
+		return work(NULL, argc, argv);
+	return supervise(work, argc, argv);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "consumer.h"
+#include "supervise.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
@@ -132,12 +133,15 @@ void settle(struct consumer *c, struct delivery **entries, size_t n)
 	if (n == 0)
 		return;
 	failpoint("committed");
+	if (c->watched)
+		c->watched->done = true;
 	count_all(c, entries, n);
 	failpoint("counted");
 	ack_all(c, entries, n);
 	failpoint("acked");
 	for (size_t i = 0; i < n; i++) {
 		c->done_count += entries[i]->claimed;
+		trials_ended(c, entries[i]);
 		delivery_move(&c->deliveries, entries[i], DELIVERY_FREE, true);
 	}
 }

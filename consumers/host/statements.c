@@ -244,28 +244,43 @@ const char statement_count_batches[] =
 	"  AS u(job_id, stage, n, good, bad)"
 	" WHERE b.job_id = u.job_id AND b.stage = u.stage AND b.n = u.n";
 
-static const char sql_end_trials[] =
-	"DELETE FROM weir.trials t"
-	" USING unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
-	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal";
+#define TRIALS_OF                                                                                  \
+	" unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"                 \
+	" WHERE t.job_id = u.job_id AND t.stage = u.stage AND t.ordinal = u.ordinal"
 
+#define IS_FINAL                                                                                   \
+	" EXISTS (SELECT FROM weir.results r WHERE r.job_id = t.job_id AND r.stage = t.stage"      \
+	"  AND r.ordinal = t.ordinal)"
+
+/* Crashes are remembered until the item is final: it may be put off, and crash when it comes back.
+ */
+static const char sql_end_trials[] =
+	"WITH gone AS (DELETE FROM weir.trials t USING" TRIALS_OF "  AND (t.crashes = 0 OR" IS_FINAL
+	"))"
+	" UPDATE weir.trials t SET begun = 0 FROM" TRIALS_OF " AND t.crashes > 0 AND NOT" IS_FINAL;
+
+static const char sql_leave_trials[] =
+	"UPDATE weir.trials t SET begun = greatest(t.begun - 1, 0) FROM" TRIALS_OF;
+
+/* A row of a consumer of before has no more than starts, which are no matter. */
 static const char sql_read_trials[] =
-	"SELECT coalesce(t.starts, 0)::int4, coalesce(r.status, 0)::int4"
+	"SELECT coalesce(r.status, 0)::int4, coalesce(t.crashes, 0)::int4,"
+	"  coalesce(t.begun, 0)::int4, coalesce(t.alone, false), t.alone IS NOT NULL, t.reason"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[])"
 	"      WITH ORDINALITY AS u(job_id, stage, ordinal, pos)"
-	" LEFT JOIN LATERAL (SELECT starts FROM weir.trials t WHERE t.job_id = u.job_id"
+	" LEFT JOIN LATERAL (SELECT * FROM weir.trials t WHERE t.job_id = u.job_id"
 	"      AND t.stage = u.stage AND t.ordinal = u.ordinal LIMIT 1) t ON true"
 	" LEFT JOIN LATERAL (SELECT status FROM weir.results r WHERE r.job_id = u.job_id"
 	"      AND r.stage = u.stage AND r.ordinal = u.ordinal LIMIT 1) r ON true"
 	" ORDER BY u.pos";
 
 static const char sql_begin_trials[] =
-	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
-	" SELECT DISTINCT job_id, stage, ordinal, 1"
+	"INSERT INTO weir.trials AS t (job_id, stage, ordinal, begun, alone)"
+	" SELECT DISTINCT job_id, stage, ordinal, 1, true"
 	" FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, ordinal)"
 	" ORDER BY 1, 2, 3"
 	" ON CONFLICT (job_id, stage, ordinal)"
-	" DO UPDATE SET starts = t.starts + 1, started_at = now()";
+	" DO UPDATE SET begun = t.begun + 1, alone = true, started_at = now()";
 
 /* ---- columns ---- */
 
@@ -477,6 +492,7 @@ const struct host_statement statement_end_calls = {sql_end_calls, key_and_holder
 const struct host_statement statement_keep_letters = {sql_keep_letters, letters, false};
 const struct host_statement statement_read_trials = {sql_read_trials, key, false};
 const struct host_statement statement_begin_trials = {sql_begin_trials, key, false};
+const struct host_statement statement_leave_trials = {sql_leave_trials, key, false};
 const struct host_statement statement_end_trials = {sql_end_trials, key, false};
 
 const char *statement_sql(const struct host_statement *s) { return s->sql; }

@@ -25,8 +25,9 @@ extern const struct host_statement
 	statement_end_retries,	/* final: no further attempt */
 	statement_end_calls,	/* nobody is calling a model for it any more */
 	statement_keep_letters, /* refused: kept as they came */
-	statement_read_trials,	/* -> starts, state of the item */
-	statement_begin_trials, /* one start more */
+	statement_read_trials,	/* -> state of the item, and what is known of it (trials.c) */
+	statement_begin_trials, /* one more that has come to no end yet, */
+	statement_leave_trials, /* and that one does not count */
 	statement_end_trials;	/* work has come to an end */
 
 /* Rows come back in the order of the deliveries (of claim: those that were claimed, if the

@@ -221,7 +221,10 @@ static int set_timer(const struct weir_host *host, struct weir_work work, int64_
 
 static void plugin_log(const struct weir_host *host, const char *event, const char *text)
 {
-	log_event(LOG_INFO, event, "kind=%s %s", lane_of(host)->plugin.plugin.kind, text);
+	const struct lane *lane = lane_of(host);
+	uint32_t phase = mark_suspend(lane->consumer->mark); /* whoever reads the log may be slow */
+	log_event(LOG_INFO, event, "kind=%s %s", lane->plugin.plugin.kind, text);
+	mark_resume(lane->consumer->mark, phase);
 }
 
 static int json_of(const struct weir_host *host, const struct weir_map *map, const char *key,
@@ -284,14 +287,22 @@ void work_lend(struct lane *lane)
 
 /* ---- start and time ---- */
 
-int work_check(const struct consumer *c, const struct delivery *one, const struct weir_item *item,
+void work_enter(struct consumer *c, enum mark_phase phase, const struct delivery *one)
+{
+	mark_enter(c->mark, phase, (size_t)(one->lane - c->lanes), one);
+}
+
+int work_check(struct consumer *c, const struct delivery *one, const struct weir_item *item,
 	       struct weir_error *err)
 {
 	const struct loaded_plugin *plugin = &one->lane->plugin;
 	*err = (struct weir_error){"", ""};
-	if (kind_check(&plugin->plugin, &c->llm, item, err) < 0)
-		return -1;
-	return plugin->plugin.check(plugin->state, item, err);
+	work_enter(c, MARK_CHECK, one);
+	int rc = kind_check(&plugin->plugin, &c->llm, item, err);
+	if (rc == 0)
+		rc = plugin->plugin.check(plugin->state, item, err);
+	mark_leave(c->mark);
+	return rc;
 }
 
 void work_start(struct consumer *c, struct delivery *one)
@@ -305,8 +316,10 @@ void work_start(struct consumer *c, struct delivery *one)
 	}
 	one->deadline_us = one->began_us + c->options.work_timeout_ms * 1000;
 	delivery_move(&c->deliveries, one, DELIVERY_WORKING, false);
+	work_enter(c, MARK_PROCESS, one);
 	failpoint("working");
 	p->process(one->lane->plugin.state, delivery_work(one), &one->message.item);
+	mark_leave(c->mark);
 }
 
 static void give_up(struct consumer *c, struct delivery *one)
@@ -314,8 +327,11 @@ static void give_up(struct consumer *c, struct delivery *one)
 	const struct weir_plugin *p = &one->lane->plugin.plugin;
 	struct weir_work work = delivery_work(one);
 	retry(c, one, "timeout", "the plugin did not end the item in time (--work-timeout)", 0);
-	if (p->cancel)
-		p->cancel(one->lane->plugin.state, work);
+	if (!p->cancel)
+		return;
+	work_enter(c, MARK_CANCEL, one);
+	p->cancel(one->lane->plugin.state, work);
+	mark_leave(c->mark);
 }
 
 static struct delivery *find_due(const struct consumer *c, int64_t now)
@@ -333,7 +349,9 @@ void work_timers(struct consumer *c)
 	for (struct delivery *d; (d = find_due(c, now));) {
 		if (d->timer_us && d->timer_us <= now) {
 			d->timer_us = 0;
+			work_enter(c, MARK_TIMER, d);
 			d->fire(d->lane->plugin.state, delivery_work(d));
+			mark_leave(c->mark);
 		} else {
 			give_up(c, d);
 		}

@@ -116,7 +116,6 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 					   .queue_time_ms = 300,
 					   .queue_least = 100,
 					   .queue_most = 100000,
-					   .poison_limit = 3,
 					   .lost_after_ms = 600000};
 	struct waiting w = {.ledger = l,
 			    .job_id = job_id,

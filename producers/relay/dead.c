@@ -1,7 +1,6 @@
 /* Dead letters: what the broker gave up after its delivery limit (or for age, or for want of room),
- * and what consumers refused. An item of the former gets another message, or its verdict; what was
- * refused is kept as a row, with its bytes and the reason. Each is one statement, acked after it.
- */
+ * and what consumers refused. An item of the former gets another message; what was refused is kept
+ * as a row, with its bytes and the reason. Each is one statement, acked after it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,27 +13,18 @@
 
 #define TURN 50
 
-/* An item whose message the broker gave up. When it was delivered too often ($7 = 1), who is to
- * blame is not known (its neighbours in the same hands came back as often), so it gets another
- * message, and a mark in weir.trials; only one that has earned the limit of these is failed. */
+/* An item whose message the broker gave up gets another one. That it was delivered so often is no
+ * evidence against it: whoever had it may have been stopped each time. */
 static const char give_back[] =
-	"WITH t AS (INSERT INTO weir.trials AS t (job_id, stage, ordinal, starts)"
-	"  SELECT i.job_id, i.stage, i.ordinal, $7 FROM weir.items i JOIN weir.jobs j USING "
-	"(job_id)"
-	"  WHERE j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 AND i.stage = $2 "
-	"AND i.ordinal = $3 AND i.custom_id = $4"
+	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
+	" SELECT i.job_id, i.stage, i.ordinal, $5, now() + CASE WHEN j.status = 'paused'"
+	"  THEN weir.parked() ELSE interval '0' END"
+	" FROM weir.items i JOIN weir.jobs j USING (job_id)"
+	" WHERE j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 AND i.stage = $2"
+	"  AND i.ordinal = $3 AND i.custom_id = $4"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
 	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
-	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET starts = t.starts + $7"
-	"  RETURNING t.job_id, t.stage, t.ordinal, t.starts),"
-	" again AS (INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
-	"  SELECT t.job_id, t.stage, t.ordinal, $5, now() + CASE WHEN j.status = 'paused'"
-	"   THEN weir.parked() ELSE interval '0' END"
-	"  FROM t JOIN weir.jobs j USING (job_id) WHERE t.starts < $6"
-	"  ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at)"
-	" SELECT weir.end_items(job_id, stage, ARRAY[ordinal], 2, 'poison',"
-	"  'the broker gave its message up ' || starts || ' times: no consumer ended it')"
-	" FROM t WHERE starts >= $6";
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at";
 
 static const char is_item[] =
 	"SELECT 1 FROM weir.items"
@@ -96,8 +86,6 @@ static int give_item_back(struct relay *r, const struct broker_event *event,
 	struct weir_error why;
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
-	params_int(p, (int32_t)r->options.poison_limit);
-	params_int(p, strcmp(event->death_reason, "delivery_limit") == 0);
 	weir_fail(&why, event->death_reason, "the broker gave its message up");
 	note(r, "item_given_back", event, &why);
 	r->due = true;

@@ -56,9 +56,10 @@ static const struct weir_option relay_options[] = {
 	 .type = WEIR_OPTION_INTEGER,
 	 .offset = AT(poison_limit),
 	 .preset = "3",
-	 .least = 2,
+	 .least = 1,
 	 .most = 15,
-	 .help = "An item that the broker has given up so often is failed as poison."},
+	 .help = "Not used any more: what the broker gives up gets another message, and counts "
+		 "for nothing. Poison is what consumers have evidence of."},
 	{.name = "lost-after",
 	 .type = WEIR_OPTION_TIME,
 	 .offset = AT(lost_after_ms),

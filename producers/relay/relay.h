@@ -41,7 +41,7 @@
 struct relay_options {
 	int64_t batches; /* in one run */
 	int64_t poll_ms;
-	int64_t poison_limit;
+	int64_t poison_limit; /* of before: not used */
 	int64_t queue_time_ms, queue_least, queue_most; /* see schedule.h */
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };

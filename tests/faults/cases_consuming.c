@@ -16,11 +16,10 @@ static void f14(void)
 		item_fails(&job->items[4], NULL, ",\"fail\":\"retry_once\"");
 		start_relay();
 		await_queued(job_submit(job));
-		struct process *p =
-			start(places[i], "weir-consumer", "sum", "--poison-limit", "15", NULL);
+		struct process *p = start(places[i], "weir-consumer", "sum", NULL);
 		int status = await_exit(p, PATIENCE_MS);
 		EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", places[i], status);
-		start(NULL, "weir-consumer", "sum", "--poison-limit", "15", NULL);
+		start(NULL, "weir-consumer", "sum", NULL);
 		end_well(job);
 		end_all();
 	}
@@ -121,33 +120,19 @@ static void f19(void)
 	end_well(job);
 }
 
-/* Starts consumers as something that restarts them would. Returns how many died. */
-static int run_consumers(const struct job *job)
-{
-	int died = 0;
-	int64_t until = now_ms() + PATIENCE_MS;
-	struct process *p = start(NULL, "weir-consumer", job->kind, NULL);
-	while (now_ms() < until && died < 20 &&
-	       sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL") > 0) {
-		pause_ms(STEP_MS);
-		if (is_alive(p))
-			continue;
-		EXPECT_INT(p->status, -SIGSEGV);
-		p = start(NULL, "weir-consumer", job->kind, NULL);
-		died++;
-	}
-	return died;
-}
-
 static void f20(void)
 {
 	struct job *job = job_new("crash", "segfault", 300);
+	int died = 0;
 	item_fails(&job->items[117], "poison", ",\"crash\":1");
 	job->batch_size = 100;
 	start_relay();
-	int died = run_consumers(job_submit(job));
-	EXPECT(died <= 4, "%d consumers died", died);
-	row_saw("%d consumers died", died);
+	struct process *p = start(NULL, "weir-consumer", job->kind, NULL);
+	await_ended(job_submit(job));
+	for (const char *at = log_of(p); (at = strstr(at, "worker_ended")); at++)
+		died++;
+	EXPECT(died == 3, "%d workers died", died);
+	row_saw("%d workers died", died);
 	end_well(job);
 }
 
@@ -243,13 +228,13 @@ static void f26(void)
 	publish_all(job);
 	struct process *first = start(NULL, "weir-consumer", "slow", NULL);
 	queue_await_size("weir.slow", 0);
-	kill(first->pid, SIGSTOP);
+	freeze(first);
 	rabbitmqctl("close_all_connections", "the consumer does not answer");
 	queue_await_size("weir.slow", 60);
 	start(NULL, "weir-consumer", "slow", NULL);
 	start_relay();
 	await_final(job, 60);
-	kill(first->pid, SIGCONT);
+	thaw(first);
 	end_well(job);
 }
 

@@ -31,8 +31,7 @@ static void publish_invoices(void)
 /* A flush so small that each of the two jobs needs several. */
 static struct process *start_booking(void)
 {
-	return start(NULL, "weir-consumer", "invoice", "--flush", "20", "--poison-limit", "15",
-		     NULL);
+	return start(NULL, "weir-consumer", "invoice", "--flush", "20", NULL);
 }
 
 static void end_booked(void)

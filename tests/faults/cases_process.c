@@ -55,11 +55,11 @@ static void f51(void)
 	struct process *relay = start_relay(), *consumer = start_consumer("slow");
 	await_queued(job_submit(job));
 	await_final(job, 10);
-	kill(consumer->pid, SIGSTOP);
-	kill(relay->pid, SIGSTOP);
+	freeze(consumer);
+	freeze(relay);
 	pause_ms(45000); /* three heartbeats */
-	kill(relay->pid, SIGCONT);
-	kill(consumer->pid, SIGCONT);
+	thaw(relay);
+	thaw(consumer);
 	end_well(job);
 	row_saw("the consumer reconnected %d times", times_logged(consumer, "broker_back"));
 }

@@ -12,14 +12,12 @@
 
 static bool is_relay(int worker) { return worker < RELAYS; }
 
-/* Kills hit whoever is there: nobody is to be blamed for being near so often. */
 static struct process *start_worker(int worker)
 {
 	if (is_relay(worker))
-		return start(NULL, "weir-relay", "--lost-after", "4s", "--poison-limit", "15",
-			     "--batches", "5", NULL);
-	return start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "invoice",
-		     "--poison-limit", "15", "--grace", "5s", "--flush", "100", NULL);
+		return start(NULL, "weir-relay", "--lost-after", "4s", "--batches", "5", NULL);
+	return start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "invoice", "--grace",
+		     "5s", "--flush", "100", NULL);
 }
 
 /* ---- how one ended ---- */
@@ -121,6 +119,15 @@ bool fleet_kill(struct fleet *f, int worker)
 	return true;
 }
 
+bool fleet_kill_worker(struct fleet *f, int worker)
+{
+	struct worker *w = running(f, worker);
+	pid_t pid = w ? worker_of(w->process) : 0;
+	if (!w || pid == w->process->pid)
+		return false;
+	return kill(pid, SIGKILL) == 0;
+}
+
 bool fleet_tell(struct fleet *f, int worker)
 {
 	struct worker *w = running(f, worker);
@@ -136,7 +143,8 @@ bool fleet_freeze(struct fleet *f, int worker)
 	if (!w || w->told_at_ms)
 		return false;
 	w->frozen = true;
-	return kill(w->process->pid, SIGSTOP) == 0;
+	freeze(w->process);
+	return true;
 }
 
 void fleet_thaw(struct fleet *f, int worker)
@@ -146,7 +154,7 @@ void fleet_thaw(struct fleet *f, int worker)
 		return;
 	w->frozen = false;
 	if (w->process && w->process->pid)
-		kill(w->process->pid, SIGCONT);
+		thaw(w->process);
 }
 
 void fleet_stop(struct fleet *f)

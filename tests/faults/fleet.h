@@ -28,6 +28,7 @@ struct fleet {
 void fleet_tend(struct fleet *f);
 /* Each does nothing, and returns false, when the worker is not running, or frozen. */
 bool fleet_kill(struct fleet *f, int worker);
+bool fleet_kill_worker(struct fleet *f, int worker); /* of a consumer: its child alone */
 bool fleet_tell(struct fleet *f, int worker);
 bool fleet_freeze(struct fleet *f, int worker);
 void fleet_thaw(struct fleet *f, int worker);

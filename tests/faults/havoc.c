@@ -52,6 +52,11 @@ static bool kill_consumer(struct havoc *h, const struct draw *d)
 	return fleet_kill(h->fleet, a_consumer(d));
 }
 
+static bool kill_only_the_worker(struct havoc *h, const struct draw *d)
+{
+	return fleet_kill_worker(h->fleet, a_consumer(d));
+}
+
 static bool kill_submit(struct havoc *h, const struct draw *d)
 {
 	return load_kill_submit(h->load, d->pick);
@@ -67,7 +72,7 @@ static bool tell_consumer(struct havoc *h, const struct draw *d)
 	return fleet_tell(h->fleet, a_consumer(d));
 }
 
-static bool freeze(struct havoc *h, int worker, int hold_ms)
+static bool stop_for_a_while(struct havoc *h, int worker, int hold_ms)
 {
 	if (!fleet_freeze(h->fleet, worker))
 		return false;
@@ -77,12 +82,12 @@ static bool freeze(struct havoc *h, int worker, int hold_ms)
 
 static bool freeze_relay(struct havoc *h, const struct draw *d)
 {
-	return freeze(h, a_relay(d), d->hold_ms);
+	return stop_for_a_while(h, a_relay(d), d->hold_ms);
 }
 
 static bool freeze_consumer(struct havoc *h, const struct draw *d)
 {
-	return freeze(h, a_consumer(d), d->hold_ms);
+	return stop_for_a_while(h, a_consumer(d), d->hold_ms);
 }
 
 /* ---- servers ---- */
@@ -360,7 +365,8 @@ static void go_on_controlling(struct havoc *h)
 
 static const struct fault faults[] = {
 	{"kill a relay", RELAY, true, 20, 0, 0, kill_relay},
-	{"kill a consumer", CONSUMER, true, 24, 0, 0, kill_consumer},
+	{"kill a consumer", CONSUMER, true, 16, 0, 0, kill_consumer},
+	{"kill a consumer's worker", CONSUMER, true, 8, 0, 0, kill_only_the_worker},
 	{"kill a submit", SUBMIT, true, 8, 0, 0, kill_submit},
 	{"SIGTERM to a relay", RELAY, false, 5, 0, 0, tell_relay},
 	{"SIGTERM to a consumer", CONSUMER, false, 6, 0, 0, tell_consumer},

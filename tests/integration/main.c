@@ -22,6 +22,7 @@
 	X(pace) \
 	X(relay) \
 	X(crash) \
+	X(blame) \
 	X(broker) \
 	X(owners) \
 	X(report) \

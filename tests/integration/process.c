@@ -211,6 +211,26 @@ void kill_hard(struct process *p)
 	await_exit(p, PATIENCE_MS);
 }
 
+/* The one who works comes first in the list of children, and there is no other. */
+pid_t worker_of(const struct process *p)
+{
+	char path[64], text[64];
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)p->pid, (int)p->pid);
+	long child = read_file(path, text, sizeof text, false) > 0 ? strtol(text, NULL, 10) : 0;
+	return child > 0 ? (pid_t)child : p->pid;
+}
+
+static void signal_both(const struct process *p, int number)
+{
+	pid_t worker = worker_of(p);
+	kill(p->pid, number);
+	if (worker != p->pid)
+		kill(worker, number);
+}
+
+void freeze(const struct process *p) { signal_both(p, SIGSTOP); }
+void thaw(const struct process *p) { signal_both(p, SIGCONT); }
+
 const char *log_of(const struct process *p)
 {
 	static char text[65536];
@@ -316,7 +336,7 @@ int64_t cpu_ms(const struct process *p)
 {
 	char path[64], text[1024];
 	unsigned long long user = 0, system = 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)worker_of(p));
 	read_file(path, text, sizeof text, false);
 	const char *rest = strrchr(text, ')');
 	int found = rest ? sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
@@ -329,7 +349,7 @@ int64_t cpu_ms(const struct process *p)
 int64_t peak_kb(const struct process *p)
 {
 	char path[64], text[4096];
-	snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
+	snprintf(path, sizeof path, "/proc/%d/status", (int)worker_of(p));
 	read_file(path, text, sizeof text, false);
 	const char *peak = strstr(text, "VmHWM:");
 	return peak ? strtoll(peak + 6, NULL, 10) : -1;
@@ -339,7 +359,7 @@ int open_files(const struct process *p)
 {
 	char path[64];
 	int n = 0;
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)p->pid);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)worker_of(p));
 	DIR *dir = opendir(path);
 	if (!dir)
 		return -1;

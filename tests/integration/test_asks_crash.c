@@ -24,7 +24,7 @@ static struct job *one_by_one(const char *id)
 
 static struct process *consumer(const char *failpoint)
 {
-	return start(failpoint, "weir-consumer", "ask", "--poison-limit", "15", NULL);
+	return start(failpoint, "weir-consumer", "ask", NULL);
 }
 
 static void die(const char *place)
@@ -144,7 +144,7 @@ static void frozen(bool comes_back_first)
 	await_queued(job);
 	struct process *p = start(NULL, "weir-consumer", "ask", "--flush", "5", NULL);
 	fake_await("in_flight", HELD);
-	kill(p->pid, SIGSTOP);
+	freeze(p);
 	sql_text("UPDATE weir.calls SET held_until = now() - interval '1 s'");
 	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
 		 " SELECT job_id, stage, ordinal, 0, now() FROM weir.calls");
@@ -154,7 +154,7 @@ static void frozen(bool comes_back_first)
 		fake_await("requests", ITEMS + HELD);
 	else
 		await(PATIENCE_MS, "SELECT count(*) = %d FROM weir.answers", ITEMS);
-	kill(p->pid, SIGCONT);
+	thaw(p);
 	await(PATIENCE_MS, "SELECT count(*) = %d FROM weir.answers", ITEMS + HELD);
 	finish(job);
 	expect_answers(job, "claude", NULL);
@@ -194,22 +194,20 @@ static void wild(void)
 		job->items[i].attempts = 0;
 	start(NULL, "weir-relay", NULL);
 	for (int i = 0; i < 3; i++)
-		p[i] = start(NULL, "weir-consumer", "ask", "--poison-limit", "15", "--flush", "20",
-			     NULL);
+		p[i] = start(NULL, "weir-consumer", "ask", "--flush", "20", NULL);
 	for (int round = 0; round < 12; round++) {
 		state = state * 1103515245 + 12345;
 		int i = (int)(state >> 16) % 3;
 		await(PATIENCE_MS, "SELECT count(*) >= %d FROM weir.answers", 15 * (round + 1));
 		if (state >> 24 & 1) {
 			kill_hard(p[i]);
-			p[i] = start(NULL, "weir-consumer", "ask", "--poison-limit", "15",
-				     "--flush", "20", NULL);
+			p[i] = start(NULL, "weir-consumer", "ask", "--flush", "20", NULL);
 			continue;
 		}
-		kill(p[i]->pid, SIGSTOP);
+		freeze(p[i]);
 		sql_text("UPDATE weir.calls SET held_until = now() - interval '1 s'");
 		await(PATIENCE_MS, "SELECT count(*) >= %d FROM weir.answers", 15 * (round + 1) + 5);
-		kill(p[i]->pid, SIGCONT);
+		thaw(p[i]);
 	}
 	finish(job);
 	expect_answers(job, "claude", NULL);

@@ -103,41 +103,6 @@ static void a_full_consumer_stays_connected(void)
 	EXPECT(strstr(log_of(consumer), "broker_lost") == NULL, "the connection was lost");
 }
 
-/* Items that came back because a consumer died are watched: each start that does not end counts
- * against them. A connection that is lost under a consumer that lives is not such an end, though
- * the messages come back once more. */
-static void a_connection_is_lost_in_a_trial(void)
-{
-	struct job *job = job_new("cut", "slow", 20);
-	for (int i = 0; i < job->size; i++)
-		job->items[i].attempts = 1;
-	job_delay(job, 600000);
-	struct process *relay = start(NULL, "weir-relay", NULL);
-	await_queued(job_submit(job));
-	stop(relay);
-	struct process *first = start(NULL, "weir-consumer", "slow", NULL);
-	queue_await_size("weir.slow", 0);
-	kill_hard(first);
-	struct process *second = start(NULL, "weir-consumer", "slow", NULL);
-	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.trials");
-	rabbitmqctl("close_all_connections", "as if it were lost");
-	await_log(second, "broker_lost");
-	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.trials");
-	await_log(second, "broker_back");
-	EXPECT(is_alive(second), "the consumer ended with %d", second->status);
-	kill_hard(second);
-	/* One start that counts would be enough for this one. */
-	struct process *third =
-		start(NULL, "weir-consumer", "slow", "--poison-limit", "2", "--grace", "0s", NULL);
-	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.trials");
-	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 0);
-	stop(third);
-	job_hasten(job);
-	start(NULL, "weir-relay", NULL);
-	start(NULL, "weir-consumer", "slow", NULL);
-	finish(job);
-}
-
 /* ---- what the broker has lost ---- */
 
 /* Nothing of the job is left there, but for what a consumer has in hand. */
@@ -201,7 +166,6 @@ void add_broker_suite(void)
 	CU_add_test(s, "an alarm stops publishers", an_alarm);
 	if (getenv("WEIR_SLOW_TESTS"))
 		CU_add_test(s, "a full consumer stays connected", a_full_consumer_stays_connected);
-	CU_add_test(s, "a connection is lost in a trial", a_connection_is_lost_in_a_trial);
 	CU_add_test(s, "the queue is purged in the middle", the_queue_is_purged);
 	CU_add_test(s, "the queue is deleted with its messages",
 		    the_queue_is_deleted_with_its_messages);

@@ -5,16 +5,15 @@
 
 #include "world.h"
 
-/* Twice: at the first passing, and at the second, when something has been done already. The limit
- * is high, since it is not the items that kill. */
+/* Twice: at the first passing, and at the second, when something has been done already. */
 static void kill_consumers(const char *place)
 {
 	char again[40];
 	snprintf(again, sizeof again, "%s:2", place);
-	struct process *p = start(place, "weir-consumer", "sum", "--poison-limit", "15", NULL);
+	struct process *p = start(place, "weir-consumer", "sum", NULL);
 	int status = await_exit(p, PATIENCE_MS);
 	EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", place, status);
-	p = start(again, "weir-consumer", "sum", "--poison-limit", "15", NULL);
+	p = start(again, "weir-consumer", "sum", NULL);
 	status = await_exit(p, PATIENCE_MS);
 	EXPECT(status == -SIGKILL, "%s: the consumer ended with %d", again, status);
 }
@@ -28,7 +27,7 @@ static void consumer_killed(const char *place)
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
 	kill_consumers(place);
-	start(NULL, "weir-consumer", "sum", "--poison-limit", "15", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
 	finish(job);
 }
 
@@ -41,16 +40,19 @@ static void when_committed(void) { consumer_killed("committed"); }
 static void when_counted(void) { consumer_killed("counted"); }
 static void when_acked(void) { consumer_killed("acked"); }
 
-/* There are trials only after a crash. */
+/* There are trials only after a crash: of one item, whose worker died in its code. */
 static void when_a_trial_began(void)
 {
-	struct job *job = job_submit(job_new("trial", "sum", 60));
+	struct job *job = job_new("trial", "segfault", 60);
+	item_fails(&job->items[20], "poison", ",\"crash\":1");
+	job_submit(job);
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
-	struct process *p = start("working:20", "weir-consumer", "sum", NULL);
-	EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
-	kill_consumers("trial_begun");
-	start(NULL, "weir-consumer", "sum", "--poison-limit", "15", NULL);
+	for (int i = 0; i < 2; i++) {
+		struct process *p = start("trial_begun", "weir-consumer", "segfault", NULL);
+		EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+	}
+	start(NULL, "weir-consumer", "segfault", NULL);
 	finish(job);
 }
 

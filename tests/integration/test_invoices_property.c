@@ -78,8 +78,7 @@ static struct process *start_consumer(struct chance *c, const char *failpoint)
 {
 	char flush[8];
 	snprintf(flush, sizeof flush, "%d", chance_between(c, 3, 15));
-	return start(failpoint, "weir-consumer", "invoice", "--flush", flush, "--poison-limit",
-		     "15", NULL);
+	return start(failpoint, "weir-consumer", "invoice", "--flush", flush, NULL);
 }
 
 /* At one of these places, or wherever it is just then. */

@@ -143,13 +143,12 @@ static void suspects_hear_of_a_pause(void)
 	start_slow(0, "0");
 	calls_go_on();
 	for (int i = 1; i <= 2; i++) {
-		struct process *consumer =
-			start(NULL, "weir-consumer", "slow", "--poison-limit", "15", NULL);
+		struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
 		await_calls(12 * i);
 		kill_hard(consumer);
 	}
 	int64_t before = sql("SELECT count(*) FROM weir.results");
-	start(NULL, "weir-consumer", "slow", "--poison-limit", "15", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
 	calls_rest();
 	await_calls(25);
 	command("pause", job);

@@ -81,47 +81,6 @@ static void ends_items_twice(void)
 	EXPECT_PART(log_of(consumer), "complete_ignored");
 }
 
-/* Starts consumers as Kubernetes would, until the job has ended. Returns how many died. */
-static int run_consumers(const struct job *job)
-{
-	int died = 0;
-	struct process *p = start(NULL, "weir-consumer", job->kind, NULL);
-	for (int i = 0; i < PATIENCE_MS / 5 && died < 20; i++) {
-		if (sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL") == 0)
-			break;
-		if (is_alive(p)) {
-			pause_ms(5);
-			continue;
-		}
-		EXPECT_INT(p->status, -SIGSEGV);
-		p = start(NULL, "weir-consumer", job->kind, NULL);
-		died++;
-	}
-	return died;
-}
-
-static void one_item_kills(void)
-{
-	struct job *job = job_new("poison", "segfault", 40);
-	item_fails(&job->items[17], "poison", ",\"crash\":1");
-	job_submit(job);
-	start(NULL, "weir-relay", NULL);
-	EXPECT_INT(run_consumers(job), 3);
-	finish(job);
-}
-
-static void two_items_kill(void)
-{
-	struct job *job = job_new("poisons", "segfault", 60);
-	item_fails(&job->items[0], "poison", ",\"crash\":1");
-	item_fails(&job->items[59], "poison", ",\"crash\":1");
-	job_submit(job);
-	start(NULL, "weir-relay", NULL);
-	int died = run_consumers(job);
-	EXPECT(died >= 3 && died <= 6, "%d consumers died", died);
-	finish(job);
-}
-
 /* ---- what plugins store ---- */
 
 #define LARGEST_KB 1024 /* of a result */
@@ -345,6 +304,4 @@ void add_plugins_suite(void)
 	CU_add_test(s, "items of parts", items_of_parts);
 	CU_add_test(s, "rejected with a result", rejected_with_a_result);
 	CU_add_test(s, "two kinds in one flush", one_call_for_each_kind);
-	CU_add_test(s, "one item kills every consumer", one_item_kills);
-	CU_add_test(s, "two items kill every consumer", two_items_kill);
 }

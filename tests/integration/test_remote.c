@@ -351,7 +351,7 @@ static void asks_no_more_when_answered(void)
 static bool is_stopped(const struct process *p)
 {
 	char path[32], state = 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)worker_of(p));
 	FILE *f = fopen(path, "r");
 	bool read = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
 	if (f)
@@ -380,7 +380,7 @@ static void asks_no_more_while_answered(void)
 	sql_text("DELETE FROM weir.requests");
 	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
 		 " SELECT job_id, stage, ordinal, 0, now() FROM weir.items");
-	kill(p->pid, SIGCONT);
+	thaw(p);
 	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted");
 	sql_text("COMMIT");
 	await(PATIENCE_MS, "SELECT success_count = 10 AND failure_count = 10 FROM batch_jobs");
@@ -609,11 +609,11 @@ static void yields_what_it_has_lost(void)
 		struct process *p = remote_drive(NULL);
 		await(PATIENCE_MS, "SELECT bool_and(sent_at IS NOT NULL) FROM weir.remote_batches");
 		fake_await("requests", (int64_t)v + 1); /* with the file's */
-		kill(p->pid, SIGSTOP);
+		freeze(p);
 		sql_text("UPDATE weir.remote_batches SET held_until = now()");
 		struct process *q = remote_drive(NULL);
 		await_log(q, "remote_batch_adopted");
-		kill(p->pid, SIGCONT);
+		thaw(p);
 		remote_check_paid_once("stalled", 30);
 		EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 1);
 		stop(p);

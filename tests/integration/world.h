@@ -78,6 +78,10 @@ void forget(struct process *p);
 /* STILL_RUNNING when it has not ended by then. */
 int await_exit(struct process *p, int timeout_ms);
 void kill_hard(struct process *p);
+/* A consumer works in a child of its own: that one, or the process where there is none. */
+pid_t worker_of(const struct process *p);
+void freeze(const struct process *p); /* SIGSTOP and SIGCONT to both */
+void thaw(const struct process *p);
 /* SIGTERM; expects an orderly end: exit status 0. */
 void stop(struct process *p);
 void stop_all(void);

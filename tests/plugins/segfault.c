@@ -1,20 +1,87 @@
-/* The kind `segfault`: like `sum`, but an item with "crash": 1 takes the process with it. */
+/* The kind `segfault`: like `sum`, but an item with "crash" in its payload takes the process with
+ * it, in one of the ways below. */
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "effects.h"
+
+enum { SEGV = 1, ABORT, OVERFLOW, EXIT, EXIT_AT_ONCE, LOOP, KILL, KILL_ALL, IN_STORE, EAT };
+
+/* No sanitizer's report in between. */
+static void as_usual(void)
+{
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGABRT, SIG_DFL);
+}
+
+static int overflow(volatile int depth)
+{
+	volatile char room[65536];
+	room[0] = (char)depth;
+	return depth < 0 ? room[0] : overflow(depth + 1) + room[0];
+}
+
+static void loop(void)
+{
+	for (volatile unsigned n = 0;; n++)
+		;
+}
+
+static void eat(void)
+{
+	for (size_t i = 0;; i++) {
+		volatile char *room = malloc(1 << 20);
+		if (!room)
+			abort();
+		for (size_t at = 0; at < 1 << 20; at += 4096)
+			room[at] = 1;
+	}
+}
+
+static void crash(int64_t how)
+{
+	as_usual();
+	if (how == SEGV)
+		raise(SIGSEGV);
+	else if (how == ABORT)
+		abort();
+	else if (how == OVERFLOW)
+		overflow(0);
+	else if (how == EXIT)
+		exit(0);
+	else if (how == EXIT_AT_ONCE)
+		_exit(7);
+	else if (how == LOOP)
+		loop();
+	else if (how == EAT)
+		eat();
+	if (how == KILL_ALL)
+		kill(getppid(), SIGKILL);
+	if (how == KILL || how == KILL_ALL)
+		raise(SIGKILL);
+}
 
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	const struct effects *e = state;
-	if (effects_integer(e, item, "crash")) {
-		signal(SIGSEGV, SIG_DFL); /* no sanitizer's report in between */
-		raise(SIGSEGV);
-	}
+	crash(effects_integer(e, item, "crash"));
 	effects_complete(e, work, item);
+}
+
+static int store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
+		 struct weir_error *err)
+{
+	const struct effects *e = state;
+	for (size_t i = 0; i < n; i++)
+		if (effects_integer(e, results[i].item, "crash") == IN_STORE)
+			crash(SEGV);
+	return effects_store(state, tx, results, n, err);
 }
 
 const struct weir_plugin *weir_plugin(void)
 {
-	static const struct weir_plugin plugin = {EFFECTS_PLUGIN("segfault"), .process = process};
+	static struct weir_plugin plugin = {EFFECTS_PLUGIN("segfault"), .process = process};
+	plugin.store = store;
 	return &plugin;
 }

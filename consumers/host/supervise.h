@@ -1,0 +1,58 @@
+/* supervise.h: the parent of a worker. It is small: no connection, no plugin, no thread. It starts
+ * the worker, passes on what it is told by signals, sees how the worker ends, and, where that was
+ * in an item's code (mark.h), has it told to the ledger by the next worker before anything else.
+ *
+ * Evidence against an item is that the worker ended while it was in the item's code
+ *
+ *   by a signal that a fault of the code raises (SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSYS,
+ *   SIGTRAP), or by ending the process itself (exit),
+ *   by SIGKILL while the kernel counts one more process killed for want of memory (oom.h),
+ *   because this parent ended it, after it had been in there for longer than --work-timeout.
+ *
+ * Any other end charges nobody: machines, containers and processes are ended all day. */
+#ifndef WEIR_SUPERVISE_H
+#define WEIR_SUPERVISE_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "mark.h"
+
+#define CRASH_TEXT_SIZE 320
+#define EXIT_USAGE 2
+
+/* Memory that parent and worker share. */
+struct watched {
+	struct mark mark;
+	/* By the worker. */
+	volatile bool ready;	 /* has begun to consume, so that its end is no failure to start */
+	volatile bool done;	 /* has stored something */
+	int64_t work_timeout_ms; /* 0: not known yet */
+	bool begun;		 /* the ledger says that `alone` was begun */
+	struct marked_item alone;
+	/* By the parent. */
+	pid_t parent;		    /* whom operators know */
+	volatile sig_atomic_t stop; /* 1: end in order, 2: at once */
+	/* Of a worker before this one. `crashed`: the items of the mark are to be told, since that
+	 * worker ended in their code. in_code: it did, whether that is evidence or not. */
+	bool crashed, in_code;
+	char crash[CRASH_TEXT_SIZE]; /* how, where and when it ended */
+	int64_t pause_us;	     /* before the next one takes messages */
+};
+
+/* Starts workers until one has ended by itself, or is not to be followed by another: the status to
+ * exit with. work() is called in the child, which exits with what it returns. */
+int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, char **argv);
+
+/* How a worker ended. */
+struct worker_end {
+	int status;	      /* of waitpid() */
+	bool short_of_memory; /* the kernel has killed somebody for want of memory */
+	bool stuck;	      /* the parent ended it: it was in one item's code for too long */
+	int64_t peak_kb;      /* of its memory */
+};
+
+/* Whether that is evidence against what the mark names; `text` says what happened in any case. */
+bool crash_judge(const struct worker_end *end, const struct mark *m, char text[CRASH_TEXT_SIZE]);
+
+#endif
