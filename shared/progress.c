@@ -65,11 +65,13 @@ static const char count_text[] =
 
 /* KEYS[1] (and [2], the same): a hash of holder -> "share want expiry". ARGV[1]: who asks, ARGV[2]:
  * what for. What is in use cannot be taken away: it stays the holder's until it is told otherwise,
- * though the holder may begin nothing more. The field '' tells since when there is a hash: at first
- * nobody gets more than it has, so that after a loss of keys all holders are heard before. */
+ * though the holder may begin nothing more. The field '' tells since when Redis has lost no share:
+ * at first nobody gets more than it has, so that after a loss of keys all holders are heard before.
+ * That is known by a mark for all jobs, of the server's run and the time; the mark is of no job's
+ * hash tag, and where it cannot be had it begins with the hash. */
 static const char lease_text[] =
-	"local want, using, has, limit, ttl =\n"
-	"  string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+) (%d+)')\n"
+	"local want, using, has, limit, ttl, mark =\n"
+	"  string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+) (%d+) (%S+)')\n"
 	"want, using, has, limit = tonumber(want), tonumber(using), tonumber(has), "
 	"tonumber(limit)\n"
 	"local t = redis.call('TIME')\n"
@@ -77,7 +79,16 @@ static const char lease_text[] =
 	"local all = redis.call('HGETALL', KEYS[1])\n"
 	"local taken, hungry, holders = 0, 0, 1\n"
 	"local since = redis.call('HGET', KEYS[1], '')\n"
-	"if not since then since = now; redis.call('HSET', KEYS[1], '', now) end\n"
+	"local id = redis.pcall('INFO', 'server')\n"
+	"id = type(id) == 'string' and string.match(id, 'run_id:(%w+)') or 'none'\n"
+	"local run, from = id, now\n"
+	"local marked = redis.pcall('GET', mark)\n"
+	"if type(marked) == 'string' then run, from = string.match(marked, '^(%w+) (%d+)$') end\n"
+	"if type(marked) ~= 'string' or run ~= id then\n"
+	"  from = now\n"
+	"  redis.pcall('SET', mark, string.format('%s %.0f', id, now))\n"
+	"end\n"
+	"if not since then since = from; redis.call('HSET', KEYS[1], '', from) end\n"
 	"for i = 1, #all, 2 do if all[i] ~= '' then\n"
 	"  local s, w, e = string.match(all[i + 1], '(%d+) (%d+) (%d+)')\n"
 	"  s, w = tonumber(s), tonumber(w)\n"
@@ -342,7 +353,7 @@ int progress_lease(struct progress *p, const char *job, const struct progress_le
 {
 	struct stage_keys keys;
 	redisReply *reply;
-	char text[64];
+	char text[64 + KEY_MAX];
 	bool fits;
 
 	if (name_keys(job, 1, &keys, err) < 0)
@@ -350,9 +361,9 @@ int progress_lease(struct progress *p, const char *job, const struct progress_le
 	snprintf(keys.states, KEY_MAX, "%s:{%s}:shares", names_in_redis(), job);
 	snprintf(keys.counts, KEY_MAX, "%s", keys.states);
 	snprintf(keys.channel, KEY_MAX, "%s", lease->holder);
-	int size =
-		snprintf(text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %d",
-			 lease->want, lease->in_use, *share, lease->limit, lease->ttl_ms);
+	int size = snprintf(
+		text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %d %s:shares",
+		lease->want, lease->in_use, *share, lease->limit, lease->ttl_ms, names_in_redis());
 	if (script_run(p, SCRIPT_LEASE, &keys, text, (size_t)size, &reply, err) < 0)
 		return -1;
 	fits = reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&

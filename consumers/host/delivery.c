@@ -118,19 +118,30 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	return one;
 }
 
-/* Whether it takes one of the items that its job may have worked on at once. */
-static bool takes_share(enum delivery_state state)
+/* It takes one of the items that its job may have at work, from when it may begin until what came
+ * of it is committed. */
+static void count_share(struct delivery *one, enum delivery_state to)
 {
-	return state == DELIVERY_SUSPECT || state == DELIVERY_WORKING;
+	bool begins = to == DELIVERY_SUSPECT || to == DELIVERY_WORKING;
+	bool over = to == DELIVERY_FREE || to == DELIVERY_HELD;
+	if (one->job && begins && !one->sharing) {
+		one->sharing = true;
+		one->job->working++;
+	} else if (one->sharing && over) {
+		one->sharing = false;
+		one->job->working--;
+	}
+	if (one->sharing)
+		one->job->ended += (uint32_t)(to == DELIVERY_ENDED);
+	if (one->job && one->counted)
+		one->job->ended--;
+	one->counted = one->sharing && to == DELIVERY_ENDED;
 }
 
 void delivery_move(struct deliveries *d, struct delivery *one, enum delivery_state to, bool front)
 {
 	list_remove(&d->lists[one->state], one);
-	if (one->job && takes_share(one->state))
-		one->job->working--;
-	if (one->job && takes_share(to))
-		one->job->working++;
+	count_share(one, to);
 	if (to == DELIVERY_FREE)
 		clear(d, one);
 	else if (to == DELIVERY_ENDED)

@@ -80,6 +80,8 @@ struct delivery {
 	uint32_t attempts;	   /* with this one, if it is charged */
 	int64_t retry_us;	   /* RETRY, DEFER: the pause */
 	bool lasting;		   /* DEFER: the pause grows, the longer the same lasts */
+	bool counted;		   /* in its job's `ended` */
+	bool sharing;		   /* takes one of the items that its job may have at work */
 	bool noted;		   /* has a row in weir.retries, though it is in hand */
 	size_t made;		   /* bytes of the result, as counted for all */
 	struct buffer result;	   /* to keep; REFUSED: of the letter, see refusal.c; ASKED: the

@@ -46,7 +46,7 @@ bool flush_due(const struct consumer *c, int64_t now, bool more_coming)
 	const struct delivery *oldest = lists[DELIVERY_ENDED].first;
 	if (!oldest || !c->ledger || c->flush.state != FLUSH_IDLE || now < c->flush.pause_until_us)
 		return false;
-	if (oldest->group || c->stopping || trials_hold(c) ||
+	if (oldest->group || c->stopping || c->jobs.hungry || trials_hold(c) ||
 	    lists[DELIVERY_ENDED].size >= (size_t)c->options.flush)
 		return true;
 	if (now - oldest->ended_us >= c->options.linger_ms * 1000)

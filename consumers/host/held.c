@@ -55,6 +55,7 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 		return;
 	}
 	one->job->waiting++;
+	c->jobs.hungry |= one->job->ended > 0;
 }
 
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
@@ -100,6 +101,7 @@ void held_turn(struct consumer *c)
 		return;
 	for (struct job *job = jobs_next(&c->jobs, NULL); job; job = jobs_next(&c->jobs, job))
 		job->waiting = 0;
+	c->jobs.hungry = false;
 	/* Who loses the broker on the way has given all of these up. */
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first;
 	     d && c->broker && c->connection == connection; d = next) {

@@ -43,11 +43,15 @@ struct job {
 	int64_t apart_until_us;	   /* its items are stored apart, see apart.h */
 	struct weir_error trouble; /* why the last such flush failed */
 
-	uint32_t limit;	  /* of items that the whole fleet works on at once; 0: none */
-	uint32_t share;	  /* of it, lent to this consumer */
-	uint32_t working; /* items of it that are being worked on here */
-	uint32_t waiting; /* and that wait for a share */
-	uint32_t want;	  /* what was asked for the last time */
+	uint32_t limit;	   /* of items that the whole fleet works on at once; 0: none */
+	uint32_t share;	   /* of it, lent to this consumer */
+	uint32_t working;  /* items of it that are at work here, until they are committed, */
+	uint32_t ended;	   /* of these, those that only wait for a flush */
+	uint32_t waiting;  /* and that wait for a share */
+	uint32_t want;	   /* what was asked for the last time */
+	uint32_t peak;	   /* the most that could be used since it was asked for */
+	int64_t needed_us; /* when some of it could be used last */
+	int64_t asked_for_us;
 	int64_t lease_us; /* when to ask for a share again */
 };
 
@@ -58,6 +62,7 @@ struct jobs {
 	struct job *last; /* found */
 	size_t count;
 	size_t limited;	  /* that have a limit */
+	bool hungry;	  /* one waits for a share, and has some that a flush would free */
 	bool wanted;	  /* one of them is to be asked for at once, */
 	int64_t again_us; /* but not before this; 0: no matter */
 	int64_t ask_us;	  /* when to ask for those in hand */

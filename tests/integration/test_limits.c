@@ -55,6 +55,26 @@ static void no_limit(void)
 	expect_calls(job, 50, 130);
 }
 
+/* What was worked on, and cannot be committed yet, is at work still. */
+static void until_it_is_committed(void)
+{
+	int items;
+	struct job *job = limited("held", 60, 1, "WEIR_MAX_CONCURRENT", "3");
+	start(NULL, "weir-relay", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.job_batches WHERE status = 'queued'");
+	sql_text("BEGIN");
+	sql_text("LOCK TABLE effects");
+	calls_begin();
+	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	calls_rest();
+	await_log(consumer, "stored_apart");
+	EXPECT(calls_count(&items) <= 3, "%d items were begun", items);
+	sql_text("ROLLBACK");
+	sql_text("UPDATE weir.retries SET due_at = least(due_at, now())");
+	finish(job);
+}
+
 /* Its share expires, and what it had at work is redelivered. */
 static void a_dead_consumer_returns_its_share(void)
 {
@@ -190,6 +210,7 @@ void add_limits_suite(void);
 void add_limits_suite(void)
 {
 	CU_pSuite s = WORLD_SUITE("limits");
+	CU_add_test(s, "at work until it is committed", until_it_is_committed);
 	CU_add_test(s, "three at once, three consumers", three_at_once);
 	CU_add_test(s, "one at a time, two consumers", one_at_a_time);
 	CU_add_test(s, "no limit", no_limit);

@@ -101,8 +101,8 @@ struct progress_lease {
  * is over; ask again before, several times. The shares of all holders, and what they still use
  * beyond them, are at most the limit; when others want more than they have, nobody keeps more than
  * a fair part. This is the one thing that does wait for Redis: who has no share while it is away
- * gets none. Where Redis knows nothing of the job, nobody gets more than it has for a fifth of the
- * time. */
+ * gets none. After Redis has lost its keys, or was started again, nobody gets more than it has for a
+ * fifth of the time; it is known by the key `weir:shares`, which the first call makes. */
 int progress_lease(struct progress *p, const char *job, const struct progress_lease *lease,
 		   uint32_t *share, struct weir_error *err) WEIR_MUST_CHECK;
 
