@@ -124,7 +124,7 @@ struct consumer {
 	struct jobs jobs;
 	struct presence presence; /* of this process, for others */
 	const char *name;	  /* of it, under which it holds shares */
-	int64_t mark_us;    /* when Redis is to be marked as knowing of all shares */
+	int64_t shares_us;  /* when Redis is to be marked as knowing of all shares */
 	bool shares_away;	  /* Redis did not answer the last request for one */
 	struct weir_error shares_why;
 	bool unproven;	    /* some wait for proof_turn(), */

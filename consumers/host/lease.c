@@ -92,9 +92,9 @@ static void mark(struct consumer *c, int64_t now)
 	struct weir_error ignored;
 	uint32_t none = 0;
 	const struct progress_lease nothing = {.holder = c->name, .limit = 1, .ttl_ms = TTL_MS};
-	if (now < c->mark_us)
+	if (now < c->shares_us)
 		return;
-	c->mark_us = now + MARK_US;
+	c->shares_us = now + MARK_US;
 	if (progress_lease(c->progress, LEASE_OF_NO_JOB, &nothing, &none, &ignored) < 0)
 		log_event(LOG_DEBUG, "not_marked", "error=\"%s\"", ignored.text);
 }

@@ -40,6 +40,18 @@ static int say(const struct waiting *w, const char *text, struct weir_error *err
 	return 1;
 }
 
+/* Who has paused it to mend something knows when he resumes it; but what has paused itself waits
+ * for somebody who reads this. */
+static int end_paused(const struct waiting *w, struct weir_error *err)
+{
+	char why[VIEW_REASON_ROOM];
+	if (!w->paused || view_reason(w->ledger, w->job_id, why, err) < 0)
+		return w->paused ? -1 : 1;
+	if (!*why)
+		return 1;
+	return weir_fail(err, "paused", "the job %s is paused: %.300s", w->job_id, why);
+}
+
 /* At once when somebody pauses or resumes it: the wait is longer than it looks. */
 static int say_paused(struct waiting *w, struct weir_error *err)
 {
@@ -52,6 +64,8 @@ static int say_paused(struct waiting *w, struct weir_error *err)
 		fprintf(stderr, "weir: %s: %s again\n", w->job_id, w->job->status);
 		return 1;
 	}
+	if (end_paused(w, err) < 0)
+		return -1;
 	snprintf(text, sizeof text, "paused; it goes on with weir resume %s", w->job_id);
 	return say(w, text, err);
 }
@@ -108,8 +122,9 @@ static int look(struct waiting *w, struct weir_error *err)
 }
 
 int await_job(const struct settings *settings, struct ledger *l, const char *job_id,
-	      struct job_row *out, struct weir_error *err)
+	      int64_t timeout_ms, struct job_row *out, struct weir_error *err)
 {
+	int64_t until_us = timeout_ms > 0 ? clock_us() + timeout_ms * 1000 : INT64_MAX;
 	static struct relay relay;
 	const struct relay_options plan = {.batches = 10,
 					   .poll_ms = 500,
@@ -134,6 +149,11 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 					  job_id);
 		else if (clock_us() - w.looked_us >= LOOK_US)
 			ended = look(&w, err);
+		if (ended == 0 && clock_us() >= until_us)
+			ended = weir_fail(err, "timeout",
+					  "the job %s has not ended within --timeout; it goes on: "
+					  "weir watch %s",
+					  job_id, job_id);
 	}
 	relay_close(&relay);
 	return ended < 0 ? -1 : 0;

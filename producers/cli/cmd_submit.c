@@ -226,8 +226,11 @@ static enum command_status finish(struct submit *u, struct weir_error *err)
 	submission_say_unread(u->submission);
 	if (!o.already) /* counters of a job that has ended may have expired, and should */
 		tell_total(u);
-	if (o.waited && await_job(u->call->settings, u->ledger, job_id, &o.end, err) < 0)
-		return COMMAND_FAILED;
+	if (o.waited && await_job(u->call->settings, u->ledger, job_id, u->options->timeout_ms,
+				  &o.end, err) < 0)
+		return strcmp(err->code, "paused") == 0 || strcmp(err->code, "timeout") == 0
+			       ? COMMAND_NOT_ENDED
+			       : COMMAND_FAILED;
 	if (show(u, &o, err) < 0)
 		return COMMAND_FAILED;
 	if (o.waited && strcmp(o.end.status, "cancelled") == 0) {
@@ -351,8 +354,9 @@ const struct command command_submit = {
 		"as \"step\". Items are checked as the first stage wants them.\n\n"
 		"A faulty record stops it, naming the line or file: mend it and give the same\n"
 		"command again, which continues; a job that exists with other settings is a\n"
-		"conflict. Exit status 3: with --wait, the job ended with failed items; 1: it\n"
-		"was cancelled.\n",
+		"conflict. Exit status, with --wait: 3 the job ended with failed items, 1 it was\n"
+		"cancelled, 4 it has not ended: it is paused until a person has mended what the\n"
+		"message says, or the time of --timeout is over (the job goes on).\n",
 	.options = request_options,
 	.config_size = sizeof(struct request_options),
 	.least = 0,

@@ -17,7 +17,9 @@ enum command_status {
 	COMMAND_DONE = 0,
 	COMMAND_FAILED = 1,
 	COMMAND_USAGE = 2,
-	COMMAND_ITEMS_FAILED = 3 /* the job has ended, and some of its items have failed */
+	COMMAND_ITEMS_FAILED = 3, /* the job has ended, and some of its items have failed */
+	COMMAND_NOT_ENDED = 4	  /* it was waited for, and has not ended: it is paused for what a
+				   * person has to mend, or the time is over */
 };
 
 /* One call of a command. */
@@ -26,7 +28,8 @@ struct call {
 	void *config; /* the command's own options */
 	int argc;     /* the plain arguments */
 	char **argv;
-	struct weir_error *error; /* set when the status is FAILED or USAGE: main prints it */
+	struct weir_error
+		*error; /* set when the status is FAILED, USAGE or NOT_ENDED: main prints it */
 };
 
 struct command {

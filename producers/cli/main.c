@@ -56,7 +56,8 @@ static void print_overview(FILE *out)
 		"  weir report first\n\n"
 		"The servers are named by WEIR_PG_URL, WEIR_AMQP_URL and WEIR_REDIS_URL, or by\n"
 		"files whose names are in WEIR_PG_URL_FILE and so on.\n\n"
-		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items.\n");
+		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items, 4 it has\n"
+		"not ended (submit --wait: it is paused, or --timeout is over).\n");
 }
 
 static void print_help(const struct command *c, const struct option_group *groups, size_t n)
@@ -122,7 +123,7 @@ static enum command_status run(const struct command *c, int argc, char **argv)
 					       .argc = plain,
 					       .argv = argv,
 					       .error = &err});
-	if (status == COMMAND_FAILED || status == COMMAND_USAGE)
+	if (status == COMMAND_FAILED || status == COMMAND_USAGE || status == COMMAND_NOT_ENDED)
 		fail(&err, status);
 	options_release(first, n);
 	free(config);

@@ -15,7 +15,7 @@ struct request_options {
 	char *job, *job_file, *from, *format, *separator, *mode, *backoff_factor, *skip_bad;
 	struct weir_list context, stage;
 	int64_t batch_size, max_attempts, backoff_ms, backoff_cap_ms, max_concurrent;
-	int64_t allow_empty, id_hash, wait, json, sample;
+	int64_t allow_empty, id_hash, wait, timeout_ms, json, sample;
 };
 
 extern const struct weir_option request_options[];

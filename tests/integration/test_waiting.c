@@ -185,6 +185,24 @@ static void a_right_is_missing(void)
 	mended(job);
 }
 
+/* Whoever waits for it is told, and need not wait for ever. */
+static void submit_waits(void)
+{
+	struct job *job = job_new("stuck", "sum", 5);
+	job_write(job);
+	sql_text("ALTER TABLE effects RENAME TO effects_away");
+	start(NULL, "weir-consumer", "sum", NULL);
+	const struct outcome *o = run(NULL, "weir", "submit", "sum", job->file, "--job", "stuck",
+				      "--context", "label=stuck", "--wait", NULL);
+	EXPECT_INT(o->status, 4);
+	EXPECT_PART(o->err, "the job stuck is paused: sum cannot store");
+	o = run(NULL, "weir", "submit", "pass", job->file, "--job", "late", "--context",
+		"label=stuck", "--wait", "--timeout", "1ms", NULL);
+	EXPECT_INT(o->status, 4);
+	EXPECT_PART(o->err, "has not ended within --timeout");
+	sql_text("ALTER TABLE effects_away RENAME TO effects");
+}
+
 static void a_column_is_missing(void)
 {
 	struct job *job = stuck_job();
@@ -211,4 +229,5 @@ void add_waiting_suite(void)
 	CU_add_test(s, "a trigger that is slow", a_slow_trigger);
 	CU_add_test(s, "a right that is missing", a_right_is_missing);
 	CU_add_test(s, "a column that is missing", a_column_is_missing);
+	CU_add_test(s, "submit --wait ends with it", submit_waits);
 }
