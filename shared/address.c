@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "weir/secret.h"
 
 #define BLANKS " \t\r\n\f\v"
 
@@ -237,14 +240,28 @@ static int take_apart(struct address *a, char *text, const struct address_form *
 	return what == '/' ? take_path(a, end, f, err) : 0;
 }
 
+/* The text of an address, which may be in a file. */
+static int read_given(const char *setting, const char *given, char **out, struct weir_error *err)
+{
+	char variable[64], *text = NULL;
+	size_t mark = strlen(SECRET_FILE);
+	bool in_file = strncmp(given, SECRET_FILE, mark) == 0;
+	snprintf(variable, sizeof variable, "%.50s_FILE", setting);
+	if (in_file && secret_read(variable, given + mark, &text, err) < 0)
+		return -1;
+	*out = address_trim(in_file ? text : given);
+	secret_free(text);
+	return *out ? 0 : weir_fail_memory(err);
+}
+
 int address_parse(struct address *a, const char *given, const struct address_form *form,
 		  struct weir_error *err)
 {
 	const char *rest;
-	char *text = address_trim(given);
+	char *text;
 	*a = (struct address){0};
-	if (!text)
-		return weir_fail_memory(err);
+	if (read_given(form->setting, given, &text, err) < 0)
+		return -1;
 	size_t size = strlen(text);
 	int rc = check_scheme(form, text, &rest, err);
 	if (rc == 0 && strpbrk(rest, BLANKS))
@@ -365,9 +382,9 @@ static int check_pg(char *url, struct weir_error *err)
 
 int address_pg(const char *given, char **out, struct weir_error *err)
 {
-	char *url = address_trim(given);
-	if (!url)
-		return weir_fail_memory(err);
+	char *url;
+	if (read_given("WEIR_PG_URL", given, &url, err) < 0)
+		return -1;
 	if (check_pg(url, err) < 0) {
 		wipe(url);
 		return -1;

@@ -82,6 +82,22 @@ static const struct row of_amqp[] = {
 /* Sources: PostgreSQL 15, manual, appendix A and runtime-config; auth.c, postinit.c, postmaster.c,
  * postgres.c; libpq, fe-connect.c. */
 static const struct row of_pg[] = {
+	/* Of poolers. Sources: pgbouncer 1.18 to 1.24, client.c, objects.c; its config. */
+	{{"a pooler in transaction mode", NULL},
+	 "weir keeps settings, prepared statements and LISTEN in its session: set pool_mode = "
+	 "session for this user or database in pgbouncer.ini, or name PostgreSQL itself in "
+	 "WEIR_PG_URL"},
+	{{"unsupported startup parameter", NULL},
+	 "this is pgbouncer: take the parameter out of WEIR_PG_URL and PGOPTIONS (in pgbouncer.ini: "
+	 "ignore_startup_parameters, which loses it), or name PostgreSQL itself; pool_mode has to "
+	 "be session"},
+	{{"no such database:", NULL},
+	 "this is pgbouncer: its databases are in pgbouncer.ini, and pool_mode has to be session"},
+	{{"prepared statement", "does not exist"},
+	 "is there a pooler in transaction mode between? pgbouncer needs pool_mode = session"},
+	{{"query_wait_timeout", NULL},
+	 "this is pgbouncer, and its pool is full: weir keeps a connection each, so raise "
+	 "pool_size"},
 	{{"password authentication failed", NULL},
 	 "mend user and password in WEIR_PG_URL (write %25 for %, %40 for @, %2F for /)"},
 	{{"no password supplied", NULL},

@@ -15,6 +15,7 @@
 #define LATER_MS 10000 /* than the server gives a statement up, we do */
 #define PREPARED_MAX 128
 #define IN_FLIGHT_MAX 256
+#define POOLER_MS 1000 /* for a second session to answer */
 
 /* A prepared statement; text NULL: a free place. */
 struct statement {
@@ -26,6 +27,7 @@ struct ledger {
 	PGconn *conn;
 	int64_t statement_ms; /* that a statement may take */
 	bool alive, pipeline, want_write;
+	bool pooled;			 /* a pooler stands between */
 	bool more;			 /* the current command may have more results */
 	uint64_t queued, taken;		 /* commands sent, and those whose results ended */
 	int16_t prepares[IN_FLIGHT_MAX]; /* ring: which statement the n-th command prepares, or -1
@@ -59,33 +61,39 @@ static void take_notice(void *arg, const PGresult *r)
 	snprintf(l->last, sizeof l->last, "%s: %.140s (%s)", severity, text, state ? state : "");
 }
 
-#define SESSION                                                                                    \
-	"-c statement_timeout=60s -c lock_timeout=30s -c idle_in_transaction_session_timeout=120s" \
-	" -c jit=off -c client_min_messages=warning"                                               \
-	" -c default_transaction_isolation=read\\ committed"
+/* What a session is set to, whatever the role, the database, PGOPTIONS and options= in the address
+ * say; what else they say stays. All that our SQL depends on, as far as this server knows it: how
+ * long things may take, how text is read and written, and that names of PostgreSQL's own are not
+ * hidden. clang-format leaves SQL alone. */
+/* clang-format off */
+#define PIN_HEAD "SELECT pg_catalog.set_config(n, v, false) FROM (VALUES"
+#define PINS \
+	" ('statement_timeout', '60s'), ('lock_timeout', '30s'), ('idle_session_timeout', '0')," \
+	" ('transaction_timeout', '0'), ('idle_in_transaction_session_timeout', '120s')," \
+	" ('default_transaction_isolation', 'read committed'), ('client_min_messages', 'warning')," \
+	" ('jit', 'off'), ('standard_conforming_strings', 'on'), ('array_nulls', 'on')," \
+	" ('transform_null_equals', 'off'), ('client_encoding', 'UTF8'), ('DateStyle', 'ISO')," \
+	" ('IntervalStyle', 'postgres'), ('extra_float_digits', '1'), ('bytea_output', 'hex')," \
+	" ('xmloption', 'content'), ('search_path', CASE WHEN current_setting('search_path') LIKE '%pg_catalog%'" \
+	"   THEN 'pg_catalog, ' || current_setting('search_path') ELSE current_setting('search_path') END)"
+#define PIN_TAIL \
+	") AS p(n, v) WHERE pg_catalog.current_setting(n, true) IS NOT NULL;" \
+	"SELECT pg_catalog.pg_backend_pid()"
 
 /* Each statement is a look-up by key, or walks an index in its order. What the planner believes
  * while it has no statistics of a table that has just begun to fill must not change that. */
-#define KEYED_PLANS                                                                                \
-	" -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off"    \
-	" -c enable_sort=off -c enable_hashjoin=off -c enable_mergejoin=off"
+#define KEYED_PINS \
+	", ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off')," \
+	" ('enable_bitmapscan', 'off'), ('enable_sort', 'off'), ('enable_hashjoin', 'off')," \
+	" ('enable_mergejoin', 'off')"
+/* clang-format on */
 
-static PGconn *connect_with(const char *url, const char *name, bool keyed)
+static PGconn *connect_with(const char *url, const char *name)
 {
-	const char *keys[] = {"dbname",
-			      "application_name",
-			      "connect_timeout",
-			      "keepalives_idle",
-			      "keepalives_interval",
-			      "keepalives_count",
-			      "tcp_user_timeout",
-			      "target_session_attrs",
-			      "options",
-			      NULL};
-	const char *values[] = {url,	 name,	       CONNECT_S,
-				"15",	 "5",	       "3",
-				"30000", "read-write", keyed ? SESSION KEYED_PLANS : SESSION,
-				NULL};
+	const char *keys[] = {"dbname",		  "application_name",	  "connect_timeout",
+			      "keepalives_idle",  "keepalives_interval",  "keepalives_count",
+			      "tcp_user_timeout", "target_session_attrs", NULL};
+	const char *values[] = {url, name, CONNECT_S, "15", "5", "3", "30000", "read-write", NULL};
 	return PQconnectdbParams(keys, values, 1);
 }
 
@@ -147,11 +155,61 @@ static void name_place(struct ledger *l, const char *url)
 	PQconninfoFree(all);
 }
 
+static int run_simple(struct ledger *l, const char *sql, PGresult **last, struct weir_error *err);
+
+static int pid_of(const PGresult *r)
+{
+	return r && PQntuples(r) == 1 ? (int)strtol(PQgetvalue(r, 0, 0), NULL, 10) : 0;
+}
+
+/* The server process that works for a second session while the first is open; 0: it cannot be told
+ * now. */
+static int other_pid(const char *url, const char *name)
+{
+	PGconn *c = connect_with(url, name);
+	PGresult *r = NULL;
+	struct pollfd p = {.fd = PQsocket(c), .events = POLLIN};
+	if (PQstatus(c) == CONNECTION_OK && PQsendQuery(c, "SELECT pg_catalog.pg_backend_pid()"))
+		while (PQisBusy(c) && poll(&p, 1, POOLER_MS) > 0 && PQconsumeInput(c))
+			;
+	if (PQstatus(c) == CONNECTION_OK && !PQisBusy(c))
+		r = PQgetResult(c);
+	int pid = pid_of(r);
+	PQclear(r);
+	PQfinish(c);
+	return pid;
+}
+
+/* A server process tells its number to who connects to it. Where another one answers, a pooler
+ * stands between; and where it gives the same one to two sessions that are open, it does so for a
+ * transaction at a time. */
+static int check_pooler(struct ledger *l, const char *url, const char *name, int pid,
+			struct weir_error *err)
+{
+	l->pooled = pid != PQbackendPID(l->conn);
+	if (!l->pooled || other_pid(url, name) != pid)
+		return 0;
+	return advice_fail(err, "database", ADVICE_PG, l->where,
+			   "a pooler in transaction mode stands between");
+}
+
+static int pin_session(struct ledger *l, const char *url, const char *name, bool keyed,
+		       struct weir_error *err)
+{
+	PGresult *r = NULL;
+	int rc = run_simple(l, keyed ? PIN_HEAD PINS KEYED_PINS PIN_TAIL : PIN_HEAD PINS PIN_TAIL,
+			    &r, err);
+	if (rc == 0)
+		rc = check_pooler(l, url, name, pid_of(r), err);
+	PQclear(r);
+	return rc;
+}
+
 static int open_url(struct ledger *l, const char *url, const char *name, bool keyed,
 		    struct weir_error *err)
 {
 	name_place(l, url);
-	l->conn = connect_with(url, name, keyed);
+	l->conn = connect_with(url, name);
 	if (!l->conn)
 		return weir_fail_memory(err);
 	if (PQstatus(l->conn) != CONNECTION_OK || PQsetnonblocking(l->conn, 1) != 0)
@@ -159,7 +217,7 @@ static int open_url(struct ledger *l, const char *url, const char *name, bool ke
 	PQsetNoticeReceiver(l->conn, take_notice, l);
 	l->statement_ms = LEDGER_STATEMENT_MS;
 	l->alive = true;
-	return 0;
+	return pin_session(l, url, name, keyed, err);
 }
 
 int ledger_open(const char *url, const char *name, bool keyed, struct ledger **out,
@@ -366,7 +424,7 @@ static int prepare(struct ledger *l, const char *sql, const struct params *p,
 /* A statement whose preparing failed or was skipped is unknown to the server. */
 static void forget_prepare(struct ledger *l)
 {
-	int at = l->prepares[l->taken % IN_FLIGHT_MAX];
+	int at = l->taken < l->queued ? l->prepares[l->taken % IN_FLIGHT_MAX] : -1;
 	if (at < 0)
 		return;
 	free(l->statements[at].text);
@@ -426,7 +484,7 @@ static void keep_failed_sql(struct ledger *l)
 static enum ledger_status sort_result(struct ledger *l, PGresult *r, PGresult **out,
 				      struct weir_error *err)
 {
-	bool of_prepare = l->prepares[l->taken % IN_FLIGHT_MAX] >= 0;
+	bool of_prepare = l->taken < l->queued && l->prepares[l->taken % IN_FLIGHT_MAX] >= 0;
 	enum ledger_status s = LEDGER_WAIT;
 	switch (PQresultStatus(r)) {
 	case PGRES_PIPELINE_SYNC:
@@ -470,7 +528,8 @@ enum ledger_status ledger_take(struct ledger *l, PGresult **out, struct weir_err
 			if (!l->more)
 				return LEDGER_WAIT;
 			l->more = false;
-			l->taken++;
+			if (l->taken < l->queued) /* else it was the end that failed */
+				l->taken++;
 			continue;
 		}
 		l->more = PQresultStatus(r) != PGRES_PIPELINE_SYNC;
@@ -502,14 +561,16 @@ int ledger_query(struct ledger *l, const char *sql, const struct params *p, bool
 		 PGresult **out, struct weir_error *err)
 {
 	PGresult *kept = NULL, *r = NULL;
+	bool failed = false; /* also at the end, where what was done is committed */
 	if (ledger_send(l, sql, p, binary, err) < 0 || ledger_sync(l, err) < 0)
 		return -1;
 	for (;;) {
 		enum ledger_status s = ledger_wait(l, &r, err);
+		failed |= s == LEDGER_FAILED;
 		if (s == LEDGER_RESULT) {
 			PQclear(kept);
 			kept = r;
-		} else if (s == LEDGER_SYNCED && kept) {
+		} else if (s == LEDGER_SYNCED && kept && !failed) {
 			*out = kept;
 			return 0;
 		} else if (s == LEDGER_SYNCED || !l->alive) {
@@ -560,7 +621,8 @@ int ledger_limits(struct ledger *l, int lock_ms, int statement_ms, struct weir_e
 	return rc;
 }
 
-int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
+/* *last: of the last statement that yields rows; may be NULL. */
+static int run_simple(struct ledger *l, const char *sql, PGresult **last, struct weir_error *err)
 {
 	if (l->pipeline && !PQexitPipelineMode(l->conn))
 		return connection_failed(l, err);
@@ -582,8 +644,17 @@ int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
 			return failed;
 		if (PQresultStatus(r) == PGRES_FATAL_ERROR && !failed)
 			failed = result_failed(l, r, err);
-		PQclear(r);
+		if (last && PQresultStatus(r) == PGRES_TUPLES_OK) {
+			PQclear(*last);
+			*last = r;
+		} else
+			PQclear(r);
 	}
+}
+
+int ledger_script(struct ledger *l, const char *sql, struct weir_error *err)
+{
+	return run_simple(l, sql, NULL, err);
 }
 
 int ledger_check_schema(struct ledger *l, struct weir_error *err)

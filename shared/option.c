@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "weir/nearest.h"
+#include "weir/secret.h"
 
 enum {
 	NAME_MAX_BYTES = 128, /* of an option's full name, with its NUL */
-	SECRET_FILE_MAX = 64 * 1024,
 	LIST_MAX = sizeof(((struct weir_list *)0)->items) / sizeof(char *),
 	LINE_COLUMNS = 80,
 	HELP_COLUMN = 30
@@ -276,47 +276,14 @@ static int set_value(const struct setting *s, const char *label, const char *tex
 
 /* ---- the environment ---- */
 
-static int read_secret(const struct setting *s, const char *variable, const char *path, char *text,
-		       struct weir_error *err)
-{
-	FILE *in = fopen(path, "re");
-	size_t size;
-	int failure;
-
-	if (!in)
-		return weir_fail(err, "bad_value", "%s: cannot open %.200s: %s", variable, path,
-				 strerror(errno));
-	setvbuf(in, NULL, _IONBF, 0); /* no copy of the secret in a buffer that nobody wipes */
-	size = fread(text, 1, SECRET_FILE_MAX + 1, in);
-	failure = ferror(in) ? errno : 0;
-	fclose(in);
-	if (failure)
-		return weir_fail(err, "bad_value", "%s: cannot read %.200s: %s", variable, path,
-				 strerror(failure));
-	if (size > SECRET_FILE_MAX)
-		return weir_fail(err, "bad_value", "%s: %.200s is larger than %d bytes", variable,
-				 path, SECRET_FILE_MAX);
-	if (memchr(text, '\0', size))
-		return weir_fail(err, "bad_value", "%s: %.200s is not a text file", variable, path);
-	text[size] = '\0';
-	text[strcspn(text, "\r\n")] = '\0';
-	if (!*text)
-		return weir_fail(err, "bad_value", "%s: the first line of %.200s is empty",
-				 variable, path);
-	return set_text(s, text, err);
-}
-
 static int set_from_secret_file(const struct setting *s, const char *variable, const char *path,
 				struct weir_error *err)
 {
-	char *text = malloc(SECRET_FILE_MAX + 2);
-	int rc;
-
-	if (!text)
-		return weir_fail_memory(err);
-	rc = read_secret(s, variable, path, text, err);
-	explicit_bzero(text, SECRET_FILE_MAX + 2);
-	free(text);
+	char *text;
+	if (secret_read(variable, path, &text, err) < 0)
+		return -1;
+	int rc = set_text(s, text, err);
+	secret_free(text);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "weir/advice.h"
 #include "weir/buffer.h"
 #include "weir/clock.h"
+#include "weir/secret.h"
 
 enum { BACKOFF_BASE_US = 100000, BACKOFF_CAP_US = 5000000 };
 
@@ -57,6 +58,9 @@ int redis_address_parse(struct redis_address *a, const char *url, struct weir_er
 		rc = take_db(a, parts.path, err);
 	if (rc == 0 && parts.port)
 		a->port = parts.port;
+	if (rc == 0 && strncmp(url, SECRET_FILE, strlen(SECRET_FILE)) == 0 &&
+	    !(a->file = strdup(url)))
+		rc = weir_fail_memory(err);
 	a->host = parts.host;
 	a->user = parts.user;
 	a->password = parts.password;
@@ -67,9 +71,8 @@ int redis_address_parse(struct redis_address *a, const char *url, struct weir_er
 
 void redis_address_release(struct redis_address *a)
 {
-	if (a->password)
-		explicit_bzero(a->password, strlen(a->password));
-	free(a->password);
+	secret_free(a->password);
+	free(a->file);
 	free(a->user);
 	free(a->host);
 }
@@ -194,9 +197,9 @@ static int handshake_command(const struct redis_link *l, const struct redis_comm
 	return 0;
 }
 
-static int authenticate(const struct redis_link *l, struct weir_error *fault)
+static int authenticate(const struct redis_link *l, const struct redis_address *a,
+			struct weir_error *fault)
 {
-	const struct redis_address *a = l->address;
 	struct redis_command c = {0};
 
 	redis_command_text(&c, "AUTH");
@@ -206,18 +209,20 @@ static int authenticate(const struct redis_link *l, struct weir_error *fault)
 	return handshake_command(l, &c, fault);
 }
 
-static int select_db(const struct redis_link *l, struct weir_error *fault)
+static int select_db(const struct redis_link *l, const struct redis_address *a,
+		     struct weir_error *fault)
 {
 	struct redis_command c = {0};
 	char number[16];
 
-	snprintf(number, sizeof(number), "%d", l->address->db);
+	snprintf(number, sizeof(number), "%d", a->db);
 	redis_command_text(&c, "SELECT");
 	redis_command_text(&c, number);
 	return handshake_command(l, &c, fault);
 }
 
-static int handshake(const struct redis_link *l, struct weir_error *fault)
+static int handshake(const struct redis_link *l, const struct redis_address *a,
+		     struct weir_error *fault)
 {
 	redisContext *context = l->context;
 
@@ -225,22 +230,34 @@ static int handshake(const struct redis_link *l, struct weir_error *fault)
 	    redisEnableKeepAlive(context) != REDIS_OK)
 		return weir_fail(fault, "redis_away", "cannot set the timeouts of a connection: %s",
 				 context->errstr);
-	if (l->address->password && authenticate(l, fault) < 0)
+	if (a->password && authenticate(l, a, fault) < 0)
 		return -1;
-	return l->address->db ? select_db(l, fault) : 0;
+	return a->db ? select_db(l, a, fault) : 0;
 }
 
 /* A new connection each time: redisReconnect() would forget the timeouts. */
-static int connect_now(struct redis_link *l, struct weir_error *fault)
+static int connect_to(struct redis_link *l, const struct redis_address *a, struct weir_error *fault)
 {
-	const struct redis_address *a = l->address;
-
 	l->context = redisConnectWithTimeout(a->host, a->port, l->timeout);
 	if (!l->context || l->context->err == REDIS_ERR_OOM)
 		return weir_fail_memory(fault);
 	if (l->context->err)
 		return fail_at(a, fault, "redis_away", l->context->errstr);
-	return handshake(l, fault);
+	return handshake(l, a, fault);
+}
+
+static int connect_now(struct redis_link *l, struct weir_error *fault)
+{
+	struct redis_address fresh = {.port = 6379};
+	int rc;
+
+	if (!l->address->file)
+		return connect_to(l, l->address, fault);
+	rc = redis_address_parse(&fresh, l->address->file, fault);
+	if (rc == 0)
+		rc = connect_to(l, &fresh, fault);
+	redis_address_release(&fresh);
+	return rc;
 }
 
 static int connect_link(struct redis_link *l, struct weir_error *fault)

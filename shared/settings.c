@@ -1,11 +1,12 @@
 #include "weir/settings.h"
 
-#include <fcntl.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "weir/buffer.h"
 #include "weir/log.h"
 #include "weir/names.h"
+#include "weir/secret.h"
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -44,7 +45,8 @@ const struct weir_option settings_options[] = {
 	 .offset = AT(namespace),
 	 .unit = "NAME",
 	 .help = "Comes before the names of exchanges, queues and keys, as NAME.weir.items and "
-		 "NAME:weir:..., so that several ledgers share a virtual host and a Redis. The same "
+		 "NAME:weir:..., so that several ledgers share a virtual host and a Redis. The "
+		 "same "
 		 "for all programs of a ledger."},
 	{.name = "log-level",
 	 .type = WEIR_OPTION_TEXT,
@@ -61,14 +63,6 @@ struct option_group settings_group(struct settings *s)
 		.title = "Servers and surroundings", .rows = settings_options, .config = s};
 }
 
-void settings_guard_process(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			abort();
-	signal(SIGPIPE, SIG_IGN);
-}
-
 static int need(const char *value, const char *name, struct weir_error *err)
 {
 	if (value)
@@ -78,6 +72,35 @@ static int need(const char *value, const char *name, struct weir_error *err)
 		"%s is not set: put the address there, or the name of a file that holds it "
 		"into %s_FILE",
 		name, name);
+}
+
+/* What was read from a file is read again for each connection. */
+static int follow_file(char **url, const char *variable, struct weir_error *err)
+{
+	char name[64];
+	struct buffer where = BUFFER_INIT;
+	const char *value = getenv(variable);
+	snprintf(name, sizeof name, "%s_FILE", variable);
+	const char *path = getenv(name);
+	if (!*url || (value && *value) || !path || !*path)
+		return 0;
+	buffer_printf(&where, SECRET_FILE "%s", path);
+	if (!buffer_text(&where)) {
+		buffer_release(&where);
+		return weir_fail_memory(err);
+	}
+	secret_free(*url);
+	*url = where.data;
+	return 0;
+}
+
+int settings_follow_files(struct settings *s, struct weir_error *err)
+{
+	if (follow_file(&s->pg_url, "WEIR_PG_URL", err) < 0 ||
+	    follow_file(&s->amqp_url, "WEIR_AMQP_URL", err) < 0 ||
+	    follow_file(&s->redis_url, "WEIR_REDIS_URL", err) < 0)
+		return -1;
+	return 0;
 }
 
 int settings_check(const struct settings *s, int needs, struct weir_error *err)

@@ -9,6 +9,7 @@
 #include "supervise.h"
 #include "weir/clock.h"
 #include "weir/log.h"
+#include "weir/process.h"
 
 #define AT(field) offsetof(struct consumer_options, field)
 
@@ -145,6 +146,8 @@ static int check_options(struct consumer *c, int kinds, struct weir_error *err)
 				 "--prefetch %lld: less than --flush %lld, so "
 				 "no flush would ever be full",
 				 (long long)o->prefetch, (long long)o->flush);
+	if (settings_follow_files(&c->settings, err) < 0)
+		return -1;
 	return settings_check(&c->settings, NEED_PG | NEED_AMQP | NEED_REDIS, err);
 }
 
@@ -243,7 +246,7 @@ static int work(struct watched *w, int argc, char **argv)
 	if (!w) {
 		show_options(argc, argv, groups, n);
 		unload(&c);
-		return 0;
+		return process_end_output("weir-consumer", 0);
 	}
 	if (options_parse(groups, n, argc - 1, argv + 1, &kinds, &err) < 0) {
 		unload(&c);
@@ -265,7 +268,7 @@ static int work(struct watched *w, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	settings_guard_process();
+	process_guard();
 	if (given(argc, argv, "--help") || given(argc, argv, "--sample"))
 		return work(NULL, argc, argv);
 	return supervise(work, argc, argv);

@@ -126,12 +126,8 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 {
 	int64_t until_us = timeout_ms > 0 ? clock_us() + timeout_ms * 1000 : INT64_MAX;
 	static struct relay relay;
-	const struct relay_options plan = {.batches = 10,
-					   .poll_ms = 500,
-					   .queue_time_ms = 300,
-					   .queue_least = 100,
-					   .queue_most = 100000,
-					   .lost_after_ms = 600000};
+	struct relay_options plan = {0};
+	struct option_group group = {.rows = relay_option_rows, .config = &plan};
 	struct waiting w = {.ledger = l,
 			    .job_id = job_id,
 			    .job = out,
@@ -139,7 +135,8 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 			    .said_us = clock_us(),
 			    .fleet_us = clock_us()};
 	int ended = 0;
-	if (relay_open(&relay, settings, &plan, job_id, &command_stop, err) < 0)
+	if (options_parse(&group, 1, 0, NULL, NULL, err) < 0 ||
+	    relay_open(&relay, settings, &plan, job_id, &command_stop, err) < 0)
 		return -1;
 	while (ended == 0) {
 		relay_turn(&relay, TURN_MS);

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "results.h"
+#include "weir/process.h"
 
 #define LOOK_MS 300    /* between two looks at a job that is followed */
 #define REOPEN_MS 1000 /* between two tries to reach the ledger */
@@ -84,18 +84,6 @@ static int remember(struct printer *p, int32_t ordinal, struct weir_error *err)
 
 /* ---- printing ---- */
 
-/* What could not be written is let go: else it would be tried again when the program ends. */
-static void forget_output(void)
-{
-	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	dup2(fd, STDOUT_FILENO);
-	close(fd);
-	fflush(stdout);
-	clearerr(stdout);
-}
-
 static int put(struct printer *p, struct weir_error *err)
 {
 	errno = 0;
@@ -106,8 +94,7 @@ static int put(struct printer *p, struct weir_error *err)
 	if (good)
 		return 0;
 	p->no_reader = why == EPIPE;
-	if (p->no_reader)
-		forget_output();
+	process_forget_output();
 	return weir_fail(err, "output", "standard output: %s", strerror(why));
 }
 

@@ -142,8 +142,7 @@ static int add_record(struct submit *u, const struct source_record *record, stru
 	return u->reader.kind->refuse(u->reader.source, err);
 }
 
-/* A job of nothing looks like one that is done. It is left unsealed, without a batch, which is no
- * hindrance: the mended input takes its place. */
+/* A job of nothing looks like one that is done: there is none. */
 static int check_any(const struct submit *u, struct weir_error *err)
 {
 	const struct submission_counts *counts = submission_counts(u->submission);

@@ -10,6 +10,7 @@
 #include "meter.h"
 #include "view.h"
 #include "weir/clock.h"
+#include "weir/process.h"
 
 #define DRAW_US 200000	/* on a terminal */
 #define LINE_US 2000000 /* elsewhere */
@@ -202,9 +203,7 @@ static int no_ledger(struct watch *w)
 /* A ledger that went away is waited for: the job goes on without us. */
 static int reopen_ledger(struct watch *w)
 {
-	struct weir_error ignored;
-	if (ledger_open(w->call->settings->pg_url, "weir watch", false, &w->viewer.ledger,
-			&ignored) == 0)
+	if (viewer_open_ledger(w->call, &w->viewer.ledger) == 0)
 		return 0;
 	w->viewer.ledger = NULL;
 	return no_ledger(w);
@@ -349,7 +348,7 @@ static enum command_status ended(const struct watch *w)
 
 static enum command_status watch_job(struct watch *w)
 {
-	while (!command_stop) {
+	while (!command_stop && !process_has_no_reader()) {
 		if (refresh(w) < 0)
 			return COMMAND_FAILED;
 		if (w->found && w->job.ended)
@@ -362,7 +361,7 @@ static enum command_status watch_job(struct watch *w)
 		}
 		await_change(w);
 	}
-	return INTERRUPTED;
+	return command_stop ? INTERRUPTED : COMMAND_DONE;
 }
 
 static enum command_status run(struct call *call)

@@ -3,6 +3,7 @@
 #ifndef WEIR_COMMAND_H
 #define WEIR_COMMAND_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -50,8 +51,8 @@ extern const struct command command_init, command_submit, command_status, comman
 	command_cancel, command_retry, command_dead, command_purge, command_results,
 	command_invoice, command_kinds;
 
-/* Set to 1 by the first SIGINT or SIGTERM, to 2 by the second. */
-extern volatile int command_stop;
+/* Set to 1 by the first SIGINT, SIGTERM or SIGHUP, to 2 by the second. */
+extern volatile sig_atomic_t command_stop;
 
 /* Opens the ledger, and checks its schema and that it is no copy of another. */
 int command_ledger(struct call *call, struct ledger **out) WEIR_MUST_CHECK;

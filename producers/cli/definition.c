@@ -61,23 +61,20 @@ static int insert_stages(const struct definition *d, struct ledger *l, struct pa
 	return ledger_do(l, make_stages, p, NULL, err);
 }
 
-static int make(const struct definition *d, struct ledger *l, struct params *p,
-		struct weir_error *err)
+int definition_make(const struct definition *d, struct ledger *l, struct weir_error *err)
 {
+	struct params p = PARAMS_INIT;
 	int64_t rows = 0;
-	struct weir_error ignored;
-	if (ledger_do(l, "BEGIN", NULL, NULL, err) < 0)
-		return -1;
-	int rc = insert_job(d, l, p, &rows, err);
+	int rc = insert_job(d, l, &p, &rows, err);
 	failpoint("job_made");
-	if (rc == 0 && rows > 0)
-		rc = insert_stages(d, l, p, err);
-	failpoint("stages_made");
+	if (rc == 0 && rows == 0)
+		rc = weir_fail(err, "conflict", "the job %s was made by somebody else meanwhile",
+			       d->job_id);
 	if (rc == 0)
-		return ledger_do(l, "COMMIT", NULL, NULL, err);
-	if (ledger_alive(l) && ledger_do(l, "ROLLBACK", NULL, NULL, &ignored) < 0)
-		return -1;
-	return -1;
+		rc = insert_stages(d, l, &p, err);
+	failpoint("stages_made");
+	params_release(&p);
+	return rc;
 }
 
 /* ---- comparing ---- */
@@ -123,14 +120,16 @@ static int find(const struct definition *d, struct ledger *l, struct params *p,
 	if (query(l, read_job, p, d->job_id, &job, err) < 0 ||
 	    query(l, read_stages, p, d->job_id, &stages, err) < 0)
 		goto out;
-	if (PQntuples(job) != 1)
-		weir_fail(err, "database", "the job is gone again");
+	found->is_new = PQntuples(job) == 0 ||
+			(!ledger_bool(job, 0, COL_SEALED) && ledger_big(job, 0, COL_BATCHES) == 0);
+	if (found->is_new)
+		rc = 0;
 	else if (strcmp(PQgetvalue(job, 0, COL_STATUS), "cancelled") == 0)
 		weir_fail(err, "cancelled", "the job %s was cancelled: use another --job",
 			  d->job_id);
 	else
 		rc = compare(d, job, stages, err);
-	if (rc == 0)
+	if (rc == 0 && !found->is_new)
 		*found = (struct definition_found){.sealed = ledger_bool(job, 0, COL_SEALED),
 						   .batches = ledger_big(job, 0, COL_BATCHES)};
 out:
@@ -139,13 +138,12 @@ out:
 	return rc;
 }
 
-int definition_save(const struct definition *d, struct ledger *l, struct definition_found *found,
+int definition_find(const struct definition *d, struct ledger *l, struct definition_found *found,
 		    struct weir_error *err)
 {
 	struct params p = PARAMS_INIT;
-	int rc = make(d, l, &p, err);
-	if (rc == 0)
-		rc = find(d, l, &p, found, err);
+	*found = (struct definition_found){0};
+	int rc = find(d, l, &p, found, err);
 	params_release(&p);
 	return rc;
 }

@@ -18,15 +18,20 @@ struct definition {
 
 /* What the ledger had of it already. */
 struct definition_found {
+	bool is_new; /* there is no such job, or none with a batch: it has to be made */
 	bool sealed;
 	int64_t batches; /* of its first stage */
 };
 
-/* Makes the job, or finds it as it is defined here. A job without a batch is what a first try with
- * a mistake has left: it becomes this one. All of it is one transaction. Blocks. Error codes:
- * conflict (another policy, stages, context or batch size, naming what differs), cancelled,
+/* Finds the job as it is defined here. Blocks. Error codes: conflict (another policy, stages,
+ * context or batch size, naming what differs), cancelled, database. */
+int definition_find(const struct definition *d, struct ledger *l, struct definition_found *found,
+		    struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Makes it, in the transaction of its first batch: a submit that comes to none leaves nothing
+ * behind. A job without a batch, of a version before, becomes this one. Error codes: conflict,
  * database. */
-int definition_save(const struct definition *d, struct ledger *l, struct definition_found *found,
+int definition_make(const struct definition *d, struct ledger *l,
 		    struct weir_error *err) WEIR_MUST_CHECK;
 
 #endif

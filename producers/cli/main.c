@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "weir/process.h"
 
 static const struct command *const commands[] = {
 	&command_init,	  &command_kinds,  &command_submit,    &command_status,
@@ -16,20 +17,13 @@ static const struct command *const commands[] = {
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 
-volatile int command_stop;
+volatile sig_atomic_t command_stop;
 
 static void on_signal(int number)
 {
 	command_stop = command_stop + 1;
 	if (command_stop > 1) /* asked twice: at once, whatever we are reading */
 		_exit(128 + number);
-}
-
-static void set_signals(void)
-{
-	struct sigaction a = {.sa_handler = on_signal};
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGINT, &a, NULL);
 }
 
 static const struct command *find_command(const char *name)
@@ -56,8 +50,12 @@ static void print_overview(FILE *out)
 		"  weir report first\n\n"
 		"The servers are named by WEIR_PG_URL, WEIR_AMQP_URL and WEIR_REDIS_URL, or by\n"
 		"files whose names are in WEIR_PG_URL_FILE and so on.\n\n"
-		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items, 4 it has\n"
-		"not ended (submit --wait: it is paused, or --timeout is over).\n");
+		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items, 4 it has
+"
+		"not ended (submit --wait: it is paused, or --timeout is over), 130 interrupted
+"
+		"while watching or following.
+");
 }
 
 static void print_help(const struct command *c, const struct option_group *groups, size_t n)
@@ -117,7 +115,8 @@ static enum command_status run(const struct command *c, int argc, char **argv)
 		free(config);
 		return fail(&err, COMMAND_USAGE);
 	}
-	if (check_count(c, plain, &err) == 0 && settings_check(&settings, c->needs, &err) == 0)
+	if (check_count(c, plain, &err) == 0 && settings_follow_files(&settings, &err) == 0 &&
+	    settings_check(&settings, c->needs, &err) == 0)
 		status = c->run(&(struct call){.settings = &settings,
 					       .config = config,
 					       .argc = plain,
@@ -150,9 +149,8 @@ static int help(const char *name)
 	return COMMAND_DONE;
 }
 
-int main(int argc, char **argv)
+static int run_program(int argc, char **argv)
 {
-	settings_guard_process();
 	if (argc < 2) {
 		print_overview(stderr);
 		return COMMAND_USAGE;
@@ -166,11 +164,12 @@ int main(int argc, char **argv)
 	const struct command *c = find_command(argv[1]);
 	if (!c)
 		return fail_command(argv[1]);
-	set_signals();
-	enum command_status status = run(c, argc - 2, argv + 2);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "weir: the output could not be written\n");
-		return COMMAND_FAILED;
-	}
-	return (int)status;
+	process_on_stop(on_signal);
+	return (int)run(c, argc - 2, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+	process_guard();
+	return process_end_output("weir", run_program(argc, argv));
 }

@@ -6,10 +6,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "weir/process.h"
+
 #define WORTH_A_WRITE 65536
 
+/* Nobody to write for is an end like any other: the rest goes nowhere. */
 static int fail(const struct sink *s, struct weir_error *err)
 {
+	int why = errno;
+	if (s->file == stdout)
+		process_forget_output();
+	if (s->file == stdout && why == EPIPE)
+		return 0;
+	errno = why;
 	return weir_fail(err, "output", "%.300s: %s", s->path ? s->path : "standard output",
 			 strerror(errno));
 }
@@ -69,8 +78,9 @@ static int pass_all(struct sink *s, struct weir_error *err)
 	if (buffer_failed(&s->buffer))
 		return weir_fail_memory(err);
 	if (s->buffer.size > 0 &&
-	    fwrite(s->buffer.data, 1, s->buffer.size, s->file) != s->buffer.size)
-		return fail(s, err);
+	    fwrite(s->buffer.data, 1, s->buffer.size, s->file) != s->buffer.size &&
+	    fail(s, err) < 0)
+		return -1;
 	buffer_reset(&s->buffer);
 	return 0;
 }

@@ -157,7 +157,7 @@ int submission_open(const struct submission_plan *plan, struct submission **out,
 		free(s);
 		return -1;
 	}
-	if (lock_job(s, err) < 0 || definition_save(plan->job, plan->ledger, &s->found, err) < 0) {
+	if (lock_job(s, err) < 0 || definition_find(plan->job, plan->ledger, &s->found, err) < 0) {
 		submission_close(s);
 		return -1;
 	}
@@ -542,6 +542,23 @@ static void count_batch(struct submission *s, bool is_new)
 	}
 }
 
+/* The job's row comes with its first batch, or with its seal. */
+static int begin(struct submission *s, struct weir_error *err)
+{
+	struct weir_error ignored;
+	struct ledger *l = s->plan.ledger;
+	if (!s->found.is_new)
+		return ledger_send(l, "BEGIN", NULL, true, err);
+	s->found.is_new = false;
+	if (ledger_do(l, "BEGIN", NULL, NULL, err) < 0)
+		return -1;
+	if (definition_make(s->plan.job, l, err) == 0)
+		return 0;
+	if (ledger_alive(l) && ledger_do(l, "ROLLBACK", NULL, NULL, &ignored) < 0)
+		return -1;
+	return -1;
+}
+
 /* Begins the transaction of the batch, which ends while the next is read. The last one seals. */
 static int write_batch(struct submission *s, bool last, struct weir_error *err)
 {
@@ -551,7 +568,7 @@ static int write_batch(struct submission *s, bool last, struct weir_error *err)
 				 "the job %s is complete with %" PRId64 " items, "
 				 "and this input has more: use another --job",
 				 s->plan.job->job_id, s->counts.items);
-	if (await_batch(s, err) < 0 || ledger_send(l, "BEGIN", NULL, true, err) < 0)
+	if (await_batch(s, err) < 0 || begin(s, err) < 0)
 		return -1;
 	if (s->size > 0 && (send_items(s, err) < 0 || send_batch(s, err) < 0))
 		return -1;

@@ -38,7 +38,7 @@ struct submission_plan {
 	bool of_rows;  /* a record that stands twice is two parts of one: an error in any case */
 };
 
-/* Makes the job, or finds it. Error codes: conflict (it is another one, or somebody else is just
+/* Finds the job, or will make it with its first batch. Error codes: conflict (it is another one, or somebody else is just
  * submitting to it), cancelled, database. On success the caller calls submission_close(). */
 int submission_open(const struct submission_plan *plan, struct submission **out,
 		    struct weir_error *err) WEIR_MUST_CHECK;

@@ -154,14 +154,26 @@ static const char count_classes[] =
  * million rows for an empty one, and joins by nested loops that would take hours. */
 static const char join_by_scans[] = "SET enable_nestloop = off";
 
+int viewer_open_ledger(struct call *call, struct ledger **out)
+{
+	struct ledger *l;
+	if (command_ledger(call, &l) < 0)
+		return -1;
+	if (ledger_do(l, join_by_scans, NULL, NULL, call->error) < 0) {
+		ledger_close(l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
 int viewer_open(struct call *call, struct viewer *out)
 {
 	struct viewer v = {0};
 	const char *url = call->settings->redis_url;
 	if (url && progress_open(url, REDIS_MS, &v.progress, call->error) < 0)
 		return -1;
-	if (command_ledger(call, &v.ledger) < 0 ||
-	    ledger_do(v.ledger, join_by_scans, NULL, NULL, call->error) < 0) {
+	if (viewer_open_ledger(call, &v.ledger) < 0) {
 		viewer_close(&v);
 		return -1;
 	}

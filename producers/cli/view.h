@@ -20,6 +20,8 @@ struct viewer {
 
 /* Opens the ledger, and Redis where its URL is good. On success the caller calls viewer_close(). */
 int viewer_open(struct call *call, struct viewer *out) WEIR_MUST_CHECK;
+/* Its ledger alone, as when it was lost. */
+int viewer_open_ledger(struct call *call, struct ledger **out) WEIR_MUST_CHECK;
 void viewer_close(struct viewer *v);
 
 /* One stage. success + failed + cancelled + pending = total, always. */

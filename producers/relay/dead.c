@@ -74,8 +74,10 @@ static int keep_letter(struct relay *r, const struct broker_event *event,
 	params_string(p, event->content_type);
 	params_string(p, event->message_id);
 	params_bytes(p, event->body ? event->body : "", event->body ? event->body_size : 0);
+	if (ledger_do(r->ledger, keep, p, NULL, err) < 0)
+		return -1;
 	note(r, "dead_letter_kept", event, reason);
-	return ledger_do(r->ledger, keep, p, NULL, err);
+	return 0;
 }
 
 static int give_item_back(struct relay *r, const struct broker_event *event,
@@ -87,9 +89,11 @@ static int give_item_back(struct relay *r, const struct broker_event *event,
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
 	weir_fail(&why, event->death_reason, "the broker gave its message up");
+	if (ledger_do(r->ledger, give_back, p, NULL, err) < 0)
+		return -1;
 	note(r, "item_given_back", event, &why);
 	r->due = true;
-	return ledger_do(r->ledger, give_back, p, NULL, err);
+	return 0;
 }
 
 /* Why a consumer refused a message that can be decoded: the same checks, and so the same reason. */
@@ -145,8 +149,11 @@ static int judge(struct relay *r, const struct broker_event *event, struct weir_
 			  (unsigned long long)event->body_size, MESSAGE_MAX);
 		return keep_letter(r, event, &reason, err);
 	}
-	if (message_decode(&m, event->body, event->body_size, type, &reason) < 0)
+	if (message_decode(&m, event->body, event->body_size, type, &reason) < 0) {
+		if (strcmp(reason.code, "out_of_memory") == 0) /* no fault of the letter's */
+			return weir_fail_memory(err);
 		return keep_letter(r, event, &reason, err);
+	}
 	int rc = judge_message(r, event, &m, err);
 	message_release(&m);
 	return rc;
@@ -161,7 +168,8 @@ static int judge_or_keep(struct relay *r, const struct broker_event *event, bool
 	*again = false;
 	if (judge(r, event, &why) == 0)
 		return 0;
-	if (ledger_fault(r->ledger) == LEDGER_DATA && keep_letter(r, event, &why, err) == 0)
+	if (strcmp(why.code, "database") == 0 && ledger_fault(r->ledger) == LEDGER_DATA &&
+	    keep_letter(r, event, &why, err) == 0)
 		return 0;
 	*again = ledger_alive(r->ledger);
 	return weir_fail(err, why.code, "%s", why.text);
@@ -183,16 +191,15 @@ static int take_one(struct relay *r, struct broker_event *event)
 	if (is_foreign(r, event) && recover_check_mark(r, &why) < 0)
 		goto lost;
 	if (judge_or_keep(r, event, &again, &why) < 0) {
-		log_event(LOG_WARN, "dead_letter_put_back", "error=\"%s\"", why.text);
-		if (!again) {
+		if (again) {
+			note(r, "dead_letter_put_back", event, &why);
+			relay_rest_dead(r);
+		} else
 			relay_lose_ledger(r, &why); /* and with it this connection */
-			return -1;
-		}
-		if (broker_reject(r->dead_broker, event->tag, true, &why) < 0)
-			goto lost;
 		return -1;
 	}
 	failpoint("dead_letter_kept");
+	r->dead_tries = 0;
 	if (broker_ack(r->dead_broker, event->tag, false, &why) == 0)
 		return 0;
 lost:

@@ -7,72 +7,11 @@
 
 #include "relay.h"
 #include "weir/log.h"
-
-#define AT(field) offsetof(struct relay_options, field)
+#include "weir/process.h"
 
 enum { EXIT_USAGE = 2, GRACE_S = 10 };
 
-static const struct weir_option relay_options[] = {
-	{.name = "batches",
-	 .type = WEIR_OPTION_INTEGER,
-	 .offset = AT(batches),
-	 .preset = "10",
-	 .least = 1,
-	 .most = RUN_BATCHES_MAX,
-	 .unit = "BATCHES",
-	 .help = "Most batches that are claimed, published and marked in one transaction."},
-	{.name = "poll",
-	 .type = WEIR_OPTION_TIME,
-	 .offset = AT(poll_ms),
-	 .preset = "1s",
-	 .least = 10,
-	 .most = 60000,
-	 .help = "How often to look for due rows when nobody said that there are any."},
-	{.name = "queue-time",
-	 .type = WEIR_OPTION_TIME,
-	 .offset = AT(queue_time_ms),
-	 .preset = "300ms",
-	 .least = 20,
-	 .most = 600000,
-	 .help = "No more is in a kind's queue than its consumers take in about so long. Who "
-		 "comes next waits for that."},
-	{.name = "queue-least",
-	 .type = WEIR_OPTION_INTEGER,
-	 .offset = AT(queue_least),
-	 .preset = "100",
-	 .least = 1,
-	 .most = 1000000000,
-	 .unit = "ITEMS",
-	 .help = "So many may be there in any case, also while nobody takes them."},
-	{.name = "queue-most",
-	 .type = WEIR_OPTION_INTEGER,
-	 .offset = AT(queue_most),
-	 .preset = "100000",
-	 .least = 1,
-	 .most = 1000000000,
-	 .unit = "ITEMS",
-	 .help = "And never more, but for the rest of a batch."},
-	{.name = "poison-limit",
-	 .type = WEIR_OPTION_INTEGER,
-	 .offset = AT(poison_limit),
-	 .preset = "3",
-	 .least = 1,
-	 .most = 15,
-	 .help = "Not used any more: what the broker gives up gets another message, and counts "
-		 "for nothing. Poison is what consumers have evidence of."},
-	{.name = "lost-after",
-	 .type = WEIR_OPTION_TIME,
-	 .offset = AT(lost_after_ms),
-	 .preset = "10m",
-	 .least = 100,
-	 .most = 86400000 * INT64_C(30),
-	 .help = "When no item of a job has ended for so long and nothing waits in its queue, the "
-		 "broker has lost it: what was queued is published again. Longer than the slowest "
-		 "item takes."},
-	{.type = WEIR_OPTION_END},
-};
-
-static volatile int stop;
+static volatile sig_atomic_t stop;
 static struct relay relay;
 
 static void on_stop(int number)
@@ -102,10 +41,8 @@ static void on_alarm(int number)
 
 static void set_signals(void)
 {
-	struct sigaction a = {.sa_handler = on_stop};
-	sigaction(SIGTERM, &a, NULL);
-	sigaction(SIGINT, &a, NULL);
-	a.sa_handler = on_alarm;
+	struct sigaction a = {.sa_handler = on_alarm};
+	process_on_stop(on_stop);
 	sigaction(SIGALRM, &a, NULL);
 }
 
@@ -146,19 +83,19 @@ int main(int argc, char **argv)
 	struct relay_options options = {0};
 	struct weir_error err;
 	struct option_group groups[] = {
-		{.title = "Options", .rows = relay_options, .config = &options},
+		{.title = "Options", .rows = relay_option_rows, .config = &options},
 		settings_group(&settings),
 	};
 	size_t n = sizeof groups / sizeof *groups;
 	int status = EXIT_USAGE;
-	settings_guard_process();
+	process_guard();
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		print_help(groups, n);
-		return 0;
+		return process_end_output("weir-relay", 0);
 	}
 	if (argc > 1 && strcmp(argv[1], "--sample") == 0) {
 		options_sample(groups, n, stdout);
-		return 0;
+		return process_end_output("weir-relay", 0);
 	}
 	if (options_parse(groups, n, argc - 1, argv + 1, NULL, &err) < 0)
 		return fail(&err, EXIT_USAGE);
@@ -168,7 +105,8 @@ int main(int argc, char **argv)
 		return fail(&err, EXIT_USAGE);
 	}
 	set_signals();
-	if (settings_check(&settings, NEED_PG | NEED_AMQP | NEED_REDIS, &err) == 0)
+	if (settings_follow_files(&settings, &err) == 0 &&
+	    settings_check(&settings, NEED_PG | NEED_AMQP | NEED_REDIS, &err) == 0)
 		status = run(&settings, &options, &err) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	if (status != EXIT_SUCCESS)
 		fail(&err, status);

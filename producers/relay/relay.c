@@ -16,6 +16,10 @@
 	10000000 /* a connection that held so long is none that is lost again and again            \
 		  */
 #define TOPOLOGY_US 5000000
+/* A dead letter that the ledger refuses comes again less and less often: each time counts towards
+ * the delivery limit of its queue, behind which there is nothing. */
+#define DEAD_REST_US 1000000
+#define DEAD_REST_CAP_US 60000000
 
 /* Milliseconds until something becomes due; what has become so since the last claim counts, what
  * was due before and was not taken (another relay has it) is looked at again with the next poll. */
@@ -70,6 +74,15 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 static void put_off(struct comeback *back)
 {
 	back->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, back->tries++);
+}
+
+/* What it has taken goes back to its queue, and comes again with the connection. */
+void relay_rest_dead(struct relay *r)
+{
+	broker_close(r->dead_broker);
+	r->dead_broker = NULL;
+	r->dead_back.at_us =
+		clock_us() + clock_backoff_us(DEAD_REST_US, DEAD_REST_CAP_US, r->dead_tries++);
 }
 
 void relay_lose_broker(struct relay *r, const struct weir_error *why)
@@ -142,7 +155,7 @@ static void watch_broker(struct relay *r)
 		relay_lose_broker(r, &why);
 		return;
 	}
-	if (r->dead_broker || now < r->dead_back.at_us)
+	if (r->dead_broker || r->only_job || now < r->dead_back.at_us)
 		return;
 	if (open_dead(r, &why) < 0) {
 		relay_lose_dead(r, &why);
@@ -174,8 +187,8 @@ static void come_back(struct relay *r)
 }
 
 int relay_open(struct relay *r, const struct settings *settings,
-	       const struct relay_options *options, const char *only_job, volatile const int *stop,
-	       struct weir_error *err)
+	       const struct relay_options *options, const char *only_job,
+	       volatile const sig_atomic_t *stop, struct weir_error *err)
 {
 	*r = (struct relay){.settings = settings,
 			    .options = *options,

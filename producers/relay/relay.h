@@ -21,6 +21,7 @@
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ struct relay_options {
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };
 
+/* The rows that fill it: of weir-relay, and of whoever else runs a relay. */
+extern const struct weir_option relay_option_rows[];
+
 /* When to try again, how often it failed in a row, and whether that was told. */
 struct comeback {
 	int64_t at_us;
@@ -59,7 +63,7 @@ struct relay {
 	const struct settings *settings;
 	struct relay_options options;
 	const char *only_job; /* NULL: all */
-	volatile const int *stop;
+	volatile const sig_atomic_t *stop;
 
 	struct wire wire; /* for batches and retries */
 	struct comeback broker_back;
@@ -81,6 +85,7 @@ struct relay {
 
 	struct broker *dead_broker; /* consumes weir.dead; NULL: away */
 	struct comeback dead_back;
+	unsigned dead_tries; /* of a letter that the ledger has refused */
 	struct progress *progress;
 	bool redis_away;
 	struct weir_error redis_why;
@@ -101,11 +106,11 @@ struct relay {
 };
 
 /* Connects to everything. only_job: publish and look after this job alone (as `weir submit --wait`
- * does). Dead letters are judged all the same, whoever's they are. settings, only_job and stop
+ * does), and no dead letters, which may be anybody's. settings, only_job and stop
  * outlive the relay. Blocks. On success the caller calls relay_close(). */
 int relay_open(struct relay *r, const struct settings *settings,
-	       const struct relay_options *options, const char *only_job, volatile const int *stop,
-	       struct weir_error *err) WEIR_MUST_CHECK;
+	       const struct relay_options *options, const char *only_job,
+	       volatile const sig_atomic_t *stop, struct weir_error *err) WEIR_MUST_CHECK;
 void relay_close(struct relay *r);
 
 /* Does all that is due, then waits up to timeout_ms for more. Lost connections are opened again by
@@ -115,8 +120,8 @@ void relay_turn(struct relay *r, int timeout_ms);
 /* publish.c: publishes until nothing is due. */
 void publish_due(struct relay *r);
 void publish_release(struct relay *r);
-void publish_abandon(struct relay *r); /* gives up what is claimed */
-void publish_take(struct relay *r);    /* takes what the broker has to say */
+void publish_abandon(struct relay *r);			      /* gives up what is claimed */
+void publish_take(struct relay *r);			      /* takes what the broker has to say */
 void publish_settled(struct relay *r, const struct run *run); /* run.c calls it */
 
 /* jobs.c */
@@ -140,6 +145,7 @@ int recover_revive(struct relay *r, const char *job_id, int32_t stage, const cha
 
 /* dead.c */
 void dead_turn(struct relay *r);
+void relay_rest_dead(struct relay *r); /* relay.c */
 
 /* relay.c */
 void relay_lose_broker(struct relay *r, const struct weir_error *why);

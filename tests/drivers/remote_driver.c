@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "remote.h"
+#include "weir/process.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
@@ -67,7 +68,7 @@ int main(int argc, char **argv)
 	struct weir_error err;
 	struct llm llm;
 	int rest;
-	settings_guard_process();
+	process_guard();
 	sigaction(SIGTERM, &a, NULL);
 	if (options_parse(&group, 1, argc - 1, argv + 1, &rest, &err) < 0 ||
 	    settings_check(&settings, NEED_PG, &err) < 0)

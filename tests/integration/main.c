@@ -37,6 +37,7 @@
 	X(amqp) \
 	X(ledger) \
 	X(schema) \
+	X(output) \
 	X(progress) \
 	X(http) \
 	X(breaker) \

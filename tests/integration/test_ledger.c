@@ -819,6 +819,19 @@ static void a_large_script(void)
 	run_sql("DROP TABLE large");
 }
 
+/* What is put off to the commit fails there, behind the statement that was fine. */
+static void an_end_that_fails(void)
+{
+	aside("CREATE TABLE ends (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+	for (int i = 0; i < 3; i++) {
+		EXPECT(ledger_do(l, "INSERT INTO ends VALUES (1), (1)", NULL, NULL, &err) < 0,
+		       "it ended well");
+		EXPECT(strcmp(ledger_sqlstate(l), "23505") == 0, "sqlstate %s", ledger_sqlstate(l));
+		EXPECT_INT(number("SELECT count(*)::int4 FROM ends"), 0);
+	}
+	aside("DROP TABLE ends");
+}
+
 /* ---- the schema ---- */
 
 static void the_schema(void)
@@ -900,6 +913,7 @@ void add_ledger_suite(void)
 	CU_ADD_TEST(suite, scripts);
 	CU_ADD_TEST(suite, a_script_with_a_transaction);
 	CU_ADD_TEST(suite, a_large_script);
+	CU_ADD_TEST(suite, an_end_that_fails);
 	CU_ADD_TEST(suite, the_schema);
 	CU_ADD_TEST(suite, the_schema_cannot_be_read);
 }

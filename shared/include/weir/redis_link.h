@@ -15,6 +15,7 @@
 struct redis_address {
 	char *host, *user, *password; /* user may be NULL; without a password no AUTH is sent */
 	int port, db;
+	char *file; /* as it was given, where it is in a file and read anew for each connection */
 };
 
 /* A connection that comes and goes. */
