@@ -1,5 +1,6 @@
 #include "apart.h"
 #include "asks.h"
+#include "lanes.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -25,18 +26,16 @@ void comeback_put_off(struct comeback *b)
 
 static int open_broker(struct consumer *c, struct weir_error *err)
 {
-	char queue[NAMES_MAX];
 	struct broker *b;
-	if (broker_open(c->settings.amqp_url, "weir-consumer", MESSAGE_MAX, &b, err) < 0)
+	lanes_lost(c);
+	if (lanes_check(c, err) < 0 ||
+	    broker_open(c->settings.amqp_url, "weir-consumer", MESSAGE_MAX, &b, err) < 0)
 		return -1;
-	if (identity_mark(b, c->ledger_id, err) < 0 || topology_check(b, NULL, err) < 0)
+	if (lanes_consume(c, b, err) < 0)
 		goto fail;
-	for (size_t i = 0; i < c->lane_count; i++) {
-		const char *kind = c->lanes[i].plugin.plugin.kind;
-		queue_of(kind, queue);
-		if (topology_check_kind(b, kind, NULL, err) < 0 ||
-		    broker_consume(b, queue, (uint16_t)c->options.prefetch, err) < 0)
-			goto fail;
+	if (lanes_at_work(c) == 0) {
+		weir_fail(err, "topology", "%s", lanes_trouble(c));
+		goto fail;
 	}
 	c->broker = b;
 	c->mark_us = clock_us();
@@ -45,6 +44,7 @@ static int open_broker(struct consumer *c, struct weir_error *err)
 	return 0;
 fail:
 	broker_close(b);
+	lanes_lost(c);
 	return -1;
 }
 
@@ -72,6 +72,7 @@ void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 	c->broker_why = *why;
 	broker_close(c->broker);
 	c->broker = NULL;
+	lanes_lost(c);
 	while (lists[DELIVERY_HELD].first)
 		delivery_move(&c->deliveries, lists[DELIVERY_HELD].first, DELIVERY_FREE, true);
 	while (lists[DELIVERY_SUSPECT].first)
@@ -140,6 +141,8 @@ static int wait_ms(const struct consumer *c)
 		return 0;
 	sooner(&next, work_next_us(c));
 	sooner(&next, asks_next_us(c));
+	if (!c->stopping)
+		sooner(&next, lanes_next_us(c));
 	sooner(&next, lease_next_us(c));
 	sooner(&next, apart_next_us(c));
 	sooner(&next, causes_next_us(&c->causes));
@@ -222,6 +225,7 @@ static void turn(struct consumer *c)
 	if (flush_due(c, clock_us(), more))
 		flush_begin(c);
 	come_back(c);
+	lanes_turn(c);
 	causes_turn(&c->causes);
 }
 
@@ -235,16 +239,12 @@ static bool in_hand(const struct consumer *c)
 
 static void stop_consuming(struct consumer *c)
 {
-	char queue[NAMES_MAX];
 	struct weir_error why;
 	log_event(LOG_INFO, "consumer_stopping", "in_hand=%zu",
 		  c->deliveries.capacity - c->deliveries.lists[DELIVERY_FREE].size);
 	c->stopping = true;
-	for (size_t i = 0; i < c->lane_count && c->broker; i++) {
-		queue_of(c->lanes[i].plugin.plugin.kind, queue);
-		if (broker_cancel(c->broker, queue, &why) < 0)
-			consumer_lose_broker(c, &why);
-	}
+	if (c->broker && lanes_stop(c, &why) < 0)
+		consumer_lose_broker(c, &why);
 }
 
 /* A plugin that is asked to cancel one work may end others, so each begins anew at the first. */

@@ -34,6 +34,12 @@ struct asks;
 struct consumer;
 struct watched;
 
+/* A connection that comes back: when to try next, and how often it failed in a row. */
+struct comeback {
+	int64_t at_us;
+	unsigned tries;
+};
+
 /* A kind that this process works on. */
 struct lane {
 	struct weir_host host; /* what the plugin holds; the lane is found from its address */
@@ -41,17 +47,16 @@ struct lane {
 	struct loaded_plugin plugin;
 	int64_t apart_until_us; /* what it stores is stored apart, see apart.h, */
 	unsigned stuck;		/* where so many flushes failed since the last that did not */
+	/* Its queue, see lanes.h. */
+	bool ready, consumes;
+	bool made;		 /* here, and the ledger is to be told */
+	struct comeback back;	 /* when to look again while it is not consumed */
+	struct weir_error wrong; /* what was told of it */
 };
 
 struct consumer_options {
 	int64_t flush, prefetch, linger_ms, work_timeout_ms, grace_ms;
 	int64_t poison_limit, memory_mb;
-};
-
-/* A connection that comes back: when to try next, and how often it failed in a row. */
-struct comeback {
-	int64_t at_us;
-	unsigned tries;
 };
 
 enum flush_state { FLUSH_IDLE, FLUSH_CLAIMING, FLUSH_STORING };

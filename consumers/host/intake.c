@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "consumer.h"
+#include "lanes.h"
 #include "refusal.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
@@ -94,7 +95,6 @@ static void refuse_foreign(struct consumer *c, const struct broker_event *event)
 
 static void handle(struct consumer *c, struct broker_event *event)
 {
-	struct weir_error why;
 	switch (event->type) {
 	case BROKER_DELIVERY:
 		if (seal_owner(event->app_id, c->ledger_id) == SEAL_OF_OTHERS)
@@ -103,8 +103,7 @@ static void handle(struct consumer *c, struct broker_event *event)
 			take(c, event);
 		break;
 	case BROKER_CANCEL:
-		weir_fail(&why, "broker", "the broker ended the consumer: its queue is gone");
-		consumer_lose_broker(c, &why);
+		lanes_cancelled(c, event->queue);
 		break;
 	default: /* this connection does not publish */
 		break;

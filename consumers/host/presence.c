@@ -1,5 +1,5 @@
 /* What others are told of this process. */
-#include "consumer.h"
+#include "lanes.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
@@ -7,6 +7,8 @@ static const char *waits_for(const struct consumer *c)
 {
 	if (!c->broker)
 		return c->broker_why.text;
+	if (*lanes_trouble(c))
+		return lanes_trouble(c);
 	return c->shares_away ? c->shares_why.text : "";
 }
 

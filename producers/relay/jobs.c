@@ -403,7 +403,6 @@ static void look(struct relay *r)
 	look_at_all(r, rows);
 	PQclear(rows);
 	forget_unseen(r);
-	recover_end(r);
 }
 
 static struct watched_job *next_wanted(struct relay *r, enum errand_length length)

@@ -82,6 +82,26 @@ static int revive_kind(struct relay *r, const char *kind, struct weir_error *err
 	return rc;
 }
 
+/* Queues that somebody had to make: consumers do, and weir init. */
+static int revive_made(struct relay *r, struct weir_error *err)
+{
+	static const char made[] = "SELECT kind, made_at::text FROM weir.queues_made";
+	static const char done[] =
+		"DELETE FROM weir.queues_made WHERE kind = $1 AND made_at = $2::timestamptz";
+	PGresult *rows = NULL;
+	int rc = ledger_query(r->ledger, made, NULL, false, &rows, err);
+	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
+		rc = revive_kind(r, PQgetvalue(rows, i, 0), err);
+		params_reset(&r->params);
+		params_string(&r->params, PQgetvalue(rows, i, 0));
+		params_string(&r->params, PQgetvalue(rows, i, 1));
+		if (rc == 0)
+			rc = ledger_do(r->ledger, done, &r->params, NULL, err);
+	}
+	PQclear(rows);
+	return rc;
+}
+
 static int open_surveyor(struct relay *r, struct weir_error *err)
 {
 	if (r->surveyor)
@@ -134,17 +154,21 @@ static int restore_kinds(struct relay *r, struct weir_error *err)
 	struct weir_error why;
 	PGresult *rows = NULL;
 	uint32_t waiting;
+	bool unusable, wrong = false;
 	int rc = ask(r, open_kinds, r->only_job, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
 		if (recover_survey(r, PQgetvalue(rows, i, 0), &waiting, &why) == 0)
 			continue;
-		log_event(LOG_ERROR, "queue_unusable", "kind=%s error=\"%s\"",
-			  PQgetvalue(rows, i, 0), why.text);
-		if (strcmp(why.code, "topology") != 0)
+		unusable =
+			strcmp(why.code, "topology") == 0 || strcmp(why.code, "broker_denied") == 0;
+		if (unusable && !wrong)
+			weir_fail(err, "topology_kind", "kind %s: %s", PQgetvalue(rows, i, 0), why.text);
+		else if (!unusable)
 			rc = weir_fail(err, why.code, "%s", why.text);
+		wrong |= unusable;
 	}
 	PQclear(rows);
-	return rc;
+	return wrong ? -1 : rc;
 }
 
 int recover_check_mark(struct relay *r, struct weir_error *err)
@@ -167,9 +191,9 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);
-	recover_end(r);
-	if (rc < 0)
+	if (rc < 0) {
+		recover_end(r);
 		return -1;
-	r->due = true;
-	return 0;
+	}
+	return revive_made(r, err);
 }

@@ -91,6 +91,7 @@ void relay_lose_broker(struct relay *r, const struct weir_error *why)
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
 	r->broker_why = *why;
 	wire_lose(&r->wire, why);
+	recover_end(r);
 	if (since && clock_us() - since > STEADY_US)
 		r->broker_back.tries = 0;
 	r->wire.connected_us = 0;
@@ -119,6 +120,7 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 	log_event(LOG_WARN, "ledger_lost", "error=\"%s\"", why->text);
 	publish_abandon(r);
 	sides_abandon(r);
+	recover_end(r);
 	errands_release(r);
 	ledger_close(r->ledger);
 	broker_close(r->dead_broker); /* nobody would read it */
@@ -134,7 +136,11 @@ static int watch_topology(struct relay *r, struct weir_error *err)
 	struct weir_error why = {"", ""};
 	r->topology_at_us = clock_us() + TOPOLOGY_US;
 	r->topology_due = false;
-	if (recover_topology(r, &why) < 0 && strcmp(why.code, "topology") != 0) {
+	if (recover_topology(r, &why) < 0 && !ledger_alive(r->ledger)) {
+		relay_lose_ledger(r, &why);
+		return 0;
+	}
+	if (*why.text && strncmp(why.code, "topology", 8) != 0) {
 		*err = why;
 		return -1;
 	}
@@ -155,7 +161,7 @@ static void watch_broker(struct relay *r)
 		relay_lose_broker(r, &why);
 		return;
 	}
-	if (r->dead_broker || r->only_job || now < r->dead_back.at_us)
+	if (!r->ledger || r->dead_broker || r->only_job || now < r->dead_back.at_us)
 		return;
 	if (open_dead(r, &why) < 0) {
 		relay_lose_dead(r, &why);
@@ -201,7 +207,8 @@ int relay_open(struct relay *r, const struct settings *settings,
 	presence_init(&r->presence, "relay");
 	r->presence.job_id = only_job;
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
-	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 && recover_topology(r, err) == 0 &&
+	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 &&
+	    (recover_topology(r, err) == 0 || strcmp(err->code, "topology_kind") == 0) &&
 	    (only_job || open_dead(r, err) == 0))
 		return 0;
 	relay_close(r);

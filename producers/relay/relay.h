@@ -132,13 +132,14 @@ void jobs_told(struct relay *r, const char *job_id); /* something has happened t
 /* recover.c */
 /* Declares what is missing in the broker, the queues of open jobs included, and makes what was
  * queued there due again. Needs the ledger. */
+/* Error codes besides those of topology_restore(): topology_kind, a kind's queue cannot be used. */
 int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* Whether the virtual host is marked as this ledger's. */
 int recover_check_mark(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* How many messages wait in a kind's queue; declares it when it is missing. */
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
 		   struct weir_error *err) WEIR_MUST_CHECK;
-void recover_end(struct relay *r); /* of a turn: closes the surveyor */
+void recover_end(struct relay *r); /* closes the surveyor */
 /* Makes what is queued of the job's stage and not final due again. */
 int recover_revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
 		   struct weir_error *err) WEIR_MUST_CHECK;

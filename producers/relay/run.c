@@ -281,13 +281,19 @@ static int send_marked(struct relay *r, struct run *run, int *which, struct weir
 
 static int send_refused(struct relay *r, struct run *run, int *which, struct weir_error *err)
 {
+	char exchange[NAMES_MAX];
 	int n = select_units(run, true, which);
 	if (n == 0)
 		return 0;
-	log_event(LOG_ERROR, "batches_refused",
-		  "count=%d of=%s text=\"the broker did not take them: is the queue bound and not "
-		  "full? They are tried again\"",
-		  n, run->outbox->name);
+	exchange_name(run->outbox->exchange, exchange);
+	log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
+		  run->outbox->name, exchange,
+		  run->outbox->optional
+			  ? "a queue that is bound to it is full (x-overflow=reject-publish): "
+			    "`rabbitmqctl list_queues name messages arguments policy` shows which. "
+			    "They are tried again after pauses that grow"
+			  : "the broker did not take them: is the queue bound and not full? They "
+			    "are tried again");
 	params_reset(&r->params);
 	run->outbox->unit_keys(&r->params, run->rows, which, n);
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);

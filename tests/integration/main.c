@@ -24,6 +24,7 @@
 	X(crash) \
 	X(blame) \
 	X(broker) \
+	X(suspects) \
 	X(owners) \
 	X(report) \
 	X(plugins) \

@@ -6,36 +6,63 @@
 #include "weir/broker.h"
 #include "world.h"
 
-/* A consumer whose queue is deleted must neither end nor look healthy for ever: it comes back when
- * the queue does. The messages are gone; the ledger has the rows. */
+/* A queue that is deleted is made again by whoever needs it, with a job or without, and the other
+ * kinds of a consumer do not notice. What was in it is published again. */
 static void the_queue_is_deleted(void)
 {
 	struct job *job = job_submit(job_new("deleted", "sum", 60));
-	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
 	await_queued(job);
-	stop(relay);
-	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", "pass", NULL);
 	await_log(consumer, "consumer_ready");
 	queue_delete("weir.sum");
 	queue_delete("weir.slow");
-	await_log(consumer, "broker_lost");
-	EXPECT_INT(queue_size("weir.sum"), -1);
-	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
-	await_log(consumer, "broker_back");
-	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()");
-	start(NULL, "weir-relay", NULL);
+	await_log(consumer, "queue_back");
+	EXPECT_INT(queue_size("weir.slow"), 0);
+	queue_await_size("weir.sum", 60);
 	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	EXPECT(!strstr(log_of(consumer), "broker_lost"), "%s", log_of(consumer));
 	finish(job);
 }
 
-/* Nobody starts without its queue, and the error says what to do. */
+/* A consumer makes its queue, and the ledger remembers that, for a relay that comes later. */
 static void there_is_no_queue(void)
 {
+	struct job *job = job_submit(job_new("none", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	stop(relay);
 	queue_delete("weir.sum");
-	const struct outcome *o = run(NULL, "weir-consumer", "sum", NULL);
-	EXPECT_INT(o->status, 1);
-	EXPECT_PART(o->err, "weir init");
-	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_log(consumer, "made=\"queue weir.sum\"");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.queues_made WHERE kind = 'sum'");
+	relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "job_revived");
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 0);
+}
+
+/* One that cannot be used is told of, and the others go on. */
+static void a_queue_that_is_another(void)
+{
+	struct weir_error err = {"", ""};
+	struct broker *b = NULL;
+	static const struct broker_queue other = {.name = "weir.slow", .delivery_limit = 7};
+	struct job *job = job_submit(job_new("beside", "sum", 60));
+	queue_delete("weir.slow");
+	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &b, &err) < 0 ||
+	    broker_declare_queue(b, &other, false, NULL, &err) < 0)
+		EXPECT(false, "%s", err.text);
+	broker_close(b);
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", "sum", NULL);
+	await_log(consumer, "queue_unusable");
+	await_ended(job);
+	EXPECT_PART(log_of(consumer), "x-d"); /* the argument that differs */
+	queue_delete("weir.slow");
+	await_log(consumer, "queue_back");
+	finish(job);
 }
 
 /* The broker acks what it could not route, after it has returned it: that is no success. The relay
@@ -162,6 +189,7 @@ void add_broker_suite(void)
 	CU_pSuite s = WORLD_SUITE("a broker that is not as it should be");
 	CU_add_test(s, "the queue is deleted", the_queue_is_deleted);
 	CU_add_test(s, "there is no queue", there_is_no_queue);
+	CU_add_test(s, "a queue that is another", a_queue_that_is_another);
 	CU_add_test(s, "the binding is gone", the_binding_is_gone);
 	CU_add_test(s, "an alarm stops publishers", an_alarm);
 	if (getenv("WEIR_SLOW_TESTS"))
