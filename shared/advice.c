@@ -232,7 +232,7 @@ int advice_fail(struct weir_error *err, const char *code, enum advice_server ser
 	char step[ADVICE_ROOM];
 	struct advice a = advice_for(server, cause);
 	write(&a, step);
-	return weir_fail(err, code, "%s at %.80s: %.180s%s%s%s", servers[server].name, where, cause,
+	return weir_fail(err, code, "%s at %.70s: %.230s%s%s%s", servers[server].name, where, cause,
 			 *step ? " (" : "", step, *step ? ")" : "");
 }
 

@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "redis_script.h"
 #include "weir/buffer.h"
 #include "weir/clock.h"
 #include "weir/names.h"
 
-enum { KEY_MAX = 192 };
+enum { KEY_MAX = 192, CHECK_S = 60 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
 
@@ -503,6 +504,41 @@ int progress_watch(struct progress *p, const char *job, uint32_t stage, int time
 }
 
 /* ---- the server ---- */
+
+/* Each script, with what it may do, as for a job; none has a name like this one. */
+static int try_scripts(struct progress *p, const char *name, struct weir_error *err)
+{
+	const struct progress_lease lease = {.holder = name, .want = 1, .limit = 1, .ttl_ms = 1000};
+	struct progress_counts counts = {0};
+	uint32_t share = 0, first = 0;
+	uint8_t state = ITEM_SUCCESS;
+	bool known = false;
+
+	if (progress_set_total(p, name, 1, 1, err) < 0 ||
+	    progress_expire(p, name, 1, CHECK_S, err) < 0 ||
+	    progress_count(p, name, 1, &first, &state, 1, &known, &counts, err) < 0 ||
+	    progress_lease(p, name, &lease, &share, err) < 0)
+		return -1;
+	if (!known || counts.success != 1 || counts.total != 1)
+		return weir_fail(
+			err, "redis_error",
+			"Redis at %.100s:%d does not keep what it is told: it may be short "
+			"of memory (maxmemory), or be emptied by somebody",
+			p->address.host, p->address.port);
+	return 0;
+}
+
+int progress_check(struct progress *p, struct weir_error *err)
+{
+	char name[PROGRESS_JOB_MAX];
+	struct weir_error ignored;
+	int rc, dropped;
+
+	snprintf(name, sizeof(name), ".check.%d.%" PRId64, (int)getpid(), clock_us());
+	rc = try_scripts(p, name, err);
+	dropped = progress_drop(p, name, 1, rc < 0 ? &ignored : err);
+	return rc < 0 ? rc : dropped;
+}
 
 /* The value of one line of INFO, or "". */
 static void info_field(const char *info, const char *name, char out[64])

@@ -181,28 +181,52 @@ static int missing(const char *what, struct weir_error *why, struct weir_error *
 			 why->text);
 }
 
+/* What is there, declared once more with all arguments: where they are the same nothing changes,
+ * where they differ the broker says which. */
+static int compare(struct broker *b, int declared, const struct weir_error *why,
+		   struct weir_error *err)
+{
+	if (declared == 0)
+		return 0;
+	if (strcmp(why->code, "broker_denied") == 0)
+		return broker_reopen(b, err);
+	return weir_fail(err, strcmp(why->code, "broker_differs") == 0 ? "topology" : why->code,
+			 "%s", why->text);
+}
+
+static int check_exchange(struct broker *b, const char *name, struct weir_error *err)
+{
+	struct weir_error why;
+	if (broker_declare_exchange(b, name, true, &why) < 0)
+		return missing("an exchange", &why, err);
+	return compare(b, broker_declare_exchange(b, name, false, &why), &why, err);
+}
+
+static int check_queue(struct broker *b, const struct broker_queue *queue, const char *what,
+		       uint32_t *messages, struct weir_error *err)
+{
+	struct weir_error why;
+	if (broker_declare_queue(b, queue, true, messages, &why) < 0)
+		return missing(what, &why, err);
+	return compare(b, broker_declare_queue(b, queue, false, messages, &why), &why, err);
+}
+
 int topology_check(struct broker *b, uint32_t *dead, struct weir_error *err)
 {
 	char name[NAMES_MAX];
-	struct weir_error why;
 	for (int i = 0; i < EXCHANGES; i++) {
 		exchange_name((enum exchange)i, name);
-		if (broker_declare_exchange(b, name, true, &why) < 0)
-			return missing("an exchange", &why, err);
+		if (check_exchange(b, name, err) < 0)
+			return -1;
 	}
 	const struct broker_queue queue = dead_queue(name);
-	if (broker_declare_queue(b, &queue, true, dead, &why) < 0)
-		return missing("the dead-letter queue", &why, err);
-	return 0;
+	return check_queue(b, &queue, "the dead-letter queue", dead, err);
 }
 
 int topology_check_kind(struct broker *b, const char *kind, uint32_t *messages,
 			struct weir_error *err)
 {
 	struct named_queue n;
-	struct weir_error why;
 	name_queue(&n, kind);
-	if (broker_declare_queue(b, &n.queue, true, messages, &why) < 0)
-		return missing("the queue of the kind", &why, err);
-	return 0;
+	return check_queue(b, &n.queue, "the queue of the kind", messages, err);
 }

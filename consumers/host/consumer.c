@@ -305,6 +305,7 @@ int consumer_run(struct consumer *c, volatile const sig_atomic_t *stop, struct w
 	apart_open(c);
 	if (open_ledger(c, err) < 0 || tell_and_rest(c, stop, err) < 0 || open_broker(c, err) < 0)
 		return -1;
+	consumer_check_redis(c);
 	consumer_tell(c);
 	if (c->watched)
 		c->watched->ready = true;

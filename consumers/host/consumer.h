@@ -127,14 +127,14 @@ struct consumer {
 	struct buffer json; /* what map_json() wrote last */
 
 	struct jobs jobs;
-	struct presence presence; /* of this process, for others */
-	const char *name;	  /* of it, under which it holds shares */
-	int64_t shares_us;  /* when Redis is to be marked as knowing of all shares */
-	bool shares_away;	  /* Redis did not answer the last request for one */
-	struct weir_error shares_why;
-	bool unproven;	    /* some wait for proof_turn(), */
-	int64_t proof_us;   /* but not before this */
-	int64_t mark_us;    /* when the mark of the virtual host was looked at */
+	struct presence presence;    /* of this process, for others */
+	const char *name;	     /* of it, under which it holds shares */
+	int64_t shares_us;	     /* when Redis is to be marked as knowing of all shares */
+	bool shares_away;	     /* Redis did not answer the last request for one */
+	struct weir_error redis_why; /* it cannot be used; "": it can */
+	bool unproven;		     /* some wait for proof_turn(), */
+	int64_t proof_us;	     /* but not before this */
+	int64_t mark_us;	     /* when the mark of the virtual host was looked at */
 	struct deliveries deliveries;
 	struct flush flush;
 	struct apart aparts[APARTS];
@@ -180,6 +180,10 @@ void control_paused(struct consumer *c, struct job *job);
 
 /* presence.c: tells others that this process is at work, between flushes. */
 void consumer_tell(struct consumer *c);
+/* Of Redis: one line when it begins. */
+void consumer_redis_failed(struct consumer *c, const struct weir_error *why);
+/* Whether it can be used: as it starts, and while it could not be. */
+void consumer_check_redis(struct consumer *c);
 void consumer_leave(struct consumer *c); /* on the way out */
 
 /* lease.c: asks Redis for shares of the jobs in hand that have a limit. */

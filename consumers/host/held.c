@@ -49,9 +49,8 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 	if (!one->suspect && now - one->taken_us > PATIENCE_US) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
 			   "deferred",
-			   c->shares_away
-				   ? "Redis is away, which lends the shares of its job's limit"
-				   : "its job has as many items at work as it may have");
+			   c->shares_away ? c->redis_why.text
+					  : "its job has as many items at work as it may have");
 		return;
 	}
 	one->job->waiting++;

@@ -61,7 +61,7 @@ static void note_away(struct consumer *c, const struct job *job, const struct we
 			  "that their consumers have, until Redis is back\"",
 			  job->id, why->text);
 	c->shares_away = true;
-	c->shares_why = *why;
+	c->redis_why = *why;
 }
 
 static void ask(struct consumer *c, struct job *job, int64_t now)

@@ -9,7 +9,30 @@ static const char *waits_for(const struct consumer *c)
 		return c->broker_why.text;
 	if (*lanes_trouble(c))
 		return lanes_trouble(c);
-	return c->shares_away ? c->shares_why.text : "";
+	return c->redis_why.text;
+}
+
+void consumer_redis_failed(struct consumer *c, const struct weir_error *why)
+{
+	if (!*c->redis_why.text)
+		log_event(LOG_WARN, "redis_away",
+			  "error=\"%s\" text=\"work goes on, and is counted when it is back; jobs "
+			  "with a limit wait\"",
+			  why->text);
+	c->redis_why = *why;
+}
+
+void consumer_check_redis(struct consumer *c)
+{
+	struct weir_error why;
+	bool away = *c->redis_why.text;
+	if (progress_check(c->progress, &why) < 0) {
+		consumer_redis_failed(c, &why);
+		return;
+	}
+	c->redis_why = (struct weir_error){"", ""};
+	if (away)
+		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
 }
 
 void consumer_tell(struct consumer *c)
@@ -18,6 +41,8 @@ void consumer_tell(struct consumer *c)
 	if (!c->ledger || c->flush.state != FLUSH_IDLE ||
 	    !presence_due(&c->presence, waits_for(c), clock_us()))
 		return;
+	if (*c->redis_why.text)
+		consumer_check_redis(c);
 	if (presence_tell(&c->presence, c->ledger, waits_for(c), &why) == 0)
 		return;
 	if (!ledger_alive(c->ledger))

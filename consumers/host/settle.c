@@ -61,6 +61,7 @@ static void count_stage(struct consumer *c, struct delivery *const *entries, siz
 	job_name(entries[0], job);
 	if (progress_count(c->progress, entries[0]->job->tag, entries[0]->message.item.stage,
 			   ordinals, states, count, &known, &counts, &why) < 0) {
+		consumer_redis_failed(c, &why);
 		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", job, why.text);
 		return;
 	}

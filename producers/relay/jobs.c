@@ -13,11 +13,12 @@
 #include "window.h"
 
 #define LOOK_US 1000000
-#define WINDOW_LOOK_US 250000 /* while a job has a limit */
-#define SHARE 20	      /* looking at a job takes at most one part in so many of the time */
-#define RATE_US 500000	      /* the least time to take a rate over */
-#define DIFFER_US 3000000     /* so long may progress differ from a ledger that does not move */
-#define CANCEL_US 1000000     /* who cancels a job does that himself, unless he has died */
+#define REDIS_AGAIN_US 1000000 /* between two tries of a Redis that cannot be used */
+#define WINDOW_LOOK_US 250000  /* while a job has a limit */
+#define SHARE 20	       /* looking at a job takes at most one part in so many of the time */
+#define RATE_US 500000	       /* the least time to take a rate over */
+#define DIFFER_US 3000000      /* so long may progress differ from a ledger that does not move */
+#define CANCEL_US 1000000      /* who cancels a job does that himself, unless he has died */
 #define RECOUNT_US 5000000
 #define RECOUNT_CAP_US 600000000
 #define ERRANDS_US 200000
@@ -272,8 +273,10 @@ static int check_stage(struct relay *r, struct watched_job *job, const struct vi
 	if (progress_read(r->progress, t->tag, (uint32_t)t->stage, &known, &counts, err) < 0)
 		return -1;
 	if (!known) {
+		if (tally_rebuild(r->ledger, r->progress, v->job_id, t, err) < 0)
+			return -1;
 		log_event(LOG_INFO, "progress_rebuilt", "job=%s stage=%d", v->job_id, t->stage);
-		return tally_rebuild(r->ledger, r->progress, v->job_id, t, err);
+		return 0;
 	}
 	if (v->sealed && counts.total != t->counts.total)
 		return progress_set_total(r->progress, t->tag, (uint32_t)t->stage,
@@ -308,14 +311,38 @@ static void note_redis(struct relay *r, bool away, const struct weir_error *why)
 	if (away == r->redis_away)
 		return;
 	r->redis_away = away;
+	r->redis_at_us = clock_us() + REDIS_AGAIN_US;
 	r->redis_why = *why;
 	if (away)
 		log_event(LOG_WARN, "redis_away",
-			  "error=\"%s\" text=\"work goes on, progress is "
-			  "rebuilt when it is back\"",
+			  "error=\"%s\" text=\"work goes on, progress is rebuilt when it is "
+			  "back; jobs with a limit wait\"",
 			  why->text);
 	else
 		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
+}
+
+/* What is read may still be there where nothing can be written: it is back when all can be done. */
+static bool redis_usable(struct relay *r)
+{
+	struct weir_error why = {"", ""};
+	if (!r->redis_away)
+		return true;
+	if (clock_us() < r->redis_at_us)
+		return false;
+	if (progress_check(r->progress, &why) == 0)
+		note_redis(r, false, &why);
+	else
+		r->redis_why = why;
+	r->redis_at_us = clock_us() + REDIS_AGAIN_US;
+	return !r->redis_away;
+}
+
+void jobs_check_redis(struct relay *r)
+{
+	struct weir_error why;
+	if (progress_check(r->progress, &why) < 0)
+		note_redis(r, true, &why);
 }
 
 static bool under_way(const struct relay *r, const char *job_id)
@@ -331,12 +358,13 @@ static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 {
 	note_done(job, v);
 	if (v->ended)
-		return check_ended(r, v, err);
+		return redis_usable(r) ? check_ended(r, v, err) : 0;
 	job->wanted = under_way(r, v->job_id) ? ERRAND_NONE : errand_for(job, v);
 	if (look_at_work(r, job, v, err) < 0)
 		return -1;
 	job->length = length_of(job->wanted, v);
-	return check_progress(r, job, v, err); /* last: without Redis all else goes on */
+	/* Last: without Redis all else goes on. */
+	return redis_usable(r) ? check_progress(r, job, v, err) : 0;
 }
 
 static void look_after(struct relay *r, struct watched_job *job, struct view *v)
@@ -351,8 +379,9 @@ static void look_after(struct relay *r, struct watched_job *job, struct view *v)
 		rc = look_at_job(r, job, v, &why);
 	}
 	PQclear(stages);
-	note_redis(r, rc < 0 && of_redis(&why), &why);
-	if (rc < 0 && !of_redis(&why))
+	if (rc < 0 && of_redis(&why))
+		note_redis(r, true, &why);
+	else if (rc < 0)
 		log_event(LOG_WARN, "job_not_checked", "job=%s error=\"%s\"", v->job_id, why.text);
 	int64_t now = clock_us(), pause = (now - began) * SHARE;
 	int64_t least = v->limited ? WINDOW_LOOK_US : LOOK_US;

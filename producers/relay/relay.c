@@ -209,8 +209,10 @@ int relay_open(struct relay *r, const struct settings *settings,
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
 	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 &&
 	    (recover_topology(r, err) == 0 || strcmp(err->code, "topology_kind") == 0) &&
-	    (only_job || open_dead(r, err) == 0))
+	    (only_job || open_dead(r, err) == 0)) {
+		jobs_check_redis(r);
 		return 0;
+	}
 	relay_close(r);
 	return -1;
 }

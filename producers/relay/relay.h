@@ -89,6 +89,7 @@ struct relay {
 	struct progress *progress;
 	bool redis_away;
 	struct weir_error redis_why;
+	int64_t redis_at_us; /* when it is tried again */
 	struct presence presence; /* of this relay, for others */
 
 	struct outgoing outgoing;
@@ -127,6 +128,7 @@ void publish_settled(struct relay *r, const struct run *run); /* run.c calls it 
 /* jobs.c */
 void jobs_turn(struct relay *r);
 void jobs_release(struct relay *r);
+void jobs_check_redis(struct relay *r); /* as it starts */
 void jobs_told(struct relay *r, const char *job_id); /* something has happened to it */
 
 /* recover.c */

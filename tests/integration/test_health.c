@@ -167,6 +167,82 @@ static void the_last_word_of_the_server(void)
 	EXPECT_PART(log_of(relay), "terminating connection due to administrator command (57P01)");
 }
 
+/* ---- what is there, and cannot be used ---- */
+
+static void expect_doctor(const char *cause, const char *step)
+{
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->out, cause);
+	EXPECT_PART(o->out, step);
+}
+
+/* It answers, and runs no scripts: a state that is told once, and ends by itself. */
+static void redis_without_scripts(void)
+{
+	char url[512];
+	struct job *job = job_new("scripts", "sum", 20);
+	redis_do("ACL SETUSER plain on >plain ~* &* +@all -@scripting");
+	change_url("WEIR_REDIS_URL", "plain:plain", NULL, NULL, url);
+	program_env("WEIR_REDIS_URL", url);
+	expect_doctor("NOPERM", "give the right: ACL SETUSER");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_log(relay, "redis_away");
+	await_log(consumer, "redis_away");
+	job_submit(job);
+	await_final(job, 20);
+	await(PATIENCE_MS, "SELECT bool_and(completed_at IS NOT NULL) FROM weir.jobs");
+	await(PATIENCE_MS, "SELECT count(*) = 2 FROM weir.processes WHERE waits_for LIKE"
+			   " '%%give the right: ACL SETUSER%%'");
+	redis_do("ACL SETUSER plain +@scripting");
+	await_ended(job);
+	EXPECT_INT(times_in(log_of(relay), "redis_away"), 1);
+	EXPECT_INT(times_in(log_of(relay), "redis_back"), 1);
+	EXPECT(times_in(log_of(relay), "progress_rebuilt") <= 1, "it floods: %s", log_of(relay));
+	stop_all();
+	program_env("WEIR_REDIS_URL", NULL);
+	redis_do("ACL DELUSER plain");
+	check_exact(job);
+}
+
+static void redis_that_is_full(void)
+{
+	redis_do("CONFIG SET maxmemory 1");
+	expect_doctor("OOM command not allowed", "it is full: raise maxmemory");
+	redis_do("CONFIG SET maxmemory 0");
+}
+
+/* Not only by its name. */
+static void a_queue_of_another_type(void)
+{
+	queue_delete("weir.sum");
+	EXPECT(queue_refuses("weir.sum", "weir.items"), "it was not made");
+	expect_doctor("inequivalent arg", "delete it when it is empty");
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_log(consumer, "inequivalent arg");
+	kill_hard(consumer);
+	queue_delete("weir.sum");
+	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
+}
+
+static void doctor_names_who_is_missing(void)
+{
+	job_submit(job_new("nobody", "sum", 5));
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, "no relay is running");
+	EXPECT_PART(o->out, "(start weir-relay)");
+	EXPECT_PART(o->out, "no consumer for the kind sum is running");
+	EXPECT_PART(o->out, "(start weir-consumer sum)");
+}
+
+static void a_right_is_missing(void)
+{
+	sql_text("REVOKE INSERT ON weir.results FROM CURRENT_USER");
+	expect_doctor("INSERT ON weir.results", "GRANT");
+	sql_text("GRANT INSERT ON weir.results TO CURRENT_USER");
+}
+
 void add_health_suite(void);
 
 void add_health_suite(void)
@@ -178,4 +254,9 @@ void add_health_suite(void)
 	CU_add_test(s, "every error has its next step", every_error_has_its_next_step);
 	CU_add_test(s, "pasted addresses are understood", pasted_addresses_are_understood);
 	CU_add_test(s, "the last word of the server", the_last_word_of_the_server);
+	CU_add_test(s, "a Redis without scripts", redis_without_scripts);
+	CU_add_test(s, "a Redis that is full", redis_that_is_full);
+	CU_add_test(s, "a queue of another type", a_queue_of_another_type);
+	CU_add_test(s, "doctor names who is missing", doctor_names_who_is_missing);
+	CU_add_test(s, "a right is missing", a_right_is_missing);
 }

@@ -113,6 +113,11 @@ int progress_lease(struct progress *p, const char *job, const struct progress_le
 int progress_watch(struct progress *p, const char *job, uint32_t stage, int timeout_ms,
 		   bool *changed, struct weir_error *err) WEIR_MUST_CHECK;
 
+/* Whether Redis can be used: does with it what programs do, by the same scripts, for a job that
+ * cannot be, and takes that away again (at the latest it expires within a minute). A Redis that
+ * merely answers may be without scripts, full, a replica, or not let this user at these keys. */
+int progress_check(struct progress *p, struct weir_error *err) WEIR_MUST_CHECK;
+
 /* What `weir doctor` asks: the server's version and its maxmemory-policy ("" for what we may not
  * read). */
 int progress_server(struct progress *p, char version[64], char policy[64],

@@ -42,8 +42,9 @@ int topology_restore(struct broker *b, struct buffer *names,
 int topology_restore_kind(struct broker *b, const char *kind, struct buffer *names, bool *made,
 			  uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Checks that the exchanges and the dead-letter queue are there; when one is not, the connection
- * is dead afterwards and the error says what to do. *dead (may be NULL): messages waiting there. */
+/* Checks that the exchanges and the dead-letter queue are there and have the arguments that they
+ * must have (who may not declare them is told nothing of those); when one has not, the connection
+ * is dead afterwards and the error says what to do. It must neither consume nor have confirms. *dead (may be NULL): messages waiting there. */
 int topology_check(struct broker *b, uint32_t *dead, struct weir_error *err) WEIR_MUST_CHECK;
 int topology_check_kind(struct broker *b, const char *kind, uint32_t *messages,
 			struct weir_error *err) WEIR_MUST_CHECK;

@@ -1,0 +1,89 @@
+/* The ledger's rows: what has not moved for long. */
+#include <inttypes.h>
+
+#include "doctor.h"
+
+/* A question that gives (number of things, the id of one of them); none is well. */
+static const struct stale {
+	const char *sql, *what, *advice;
+} stales[] = {
+	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE sealed_at IS NULL"
+	 " AND status IN ('pending', 'running') AND created_at < now() - interval '1 hour'"
+	 " AND NOT EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id"
+	 "  AND b.created_at > now() - interval '1 hour')",
+	 "jobs whose submission stopped over an hour ago",
+	 "run `weir submit` with the same --job and input again: it goes on where it stopped"},
+	{"SELECT count(*), min(job_id) FROM (SELECT b.job_id FROM weir.job_batches b"
+	 " JOIN weir.jobs j USING (job_id) WHERE b.status = 'pending_queue'"
+	 " AND b.due_at < now() - interval '1 minute' AND j.status IN ('pending', 'running')"
+	 " LIMIT 100000) b",
+	 "batches due for over a minute and not queued", "is weir-relay running? see its log"},
+	{"SELECT count(*), min(job_id) FROM (SELECT w.job_id FROM weir.retries w"
+	 " JOIN weir.jobs j USING (job_id) WHERE w.due_at < now() - interval '1 minute'"
+	 " AND j.status IN ('pending', 'running') LIMIT 100000) w",
+	 "retries due for over a minute and not queued", "is weir-relay running? see its log"},
+	{"SELECT count(*), min(j.job_id) FROM weir.jobs j"
+	 " CROSS JOIN LATERAL (SELECT coalesce(sum(size), 0) AS items FROM weir.job_batches b"
+	 "  WHERE b.job_id = j.job_id AND b.status = 'queued'"
+	 "  AND b.queued_at < now() - interval '10 minutes') b"
+	 " CROSS JOIN LATERAL (SELECT count(*) AS items, max(finished_at) AS last"
+	 "  FROM weir.results r WHERE r.job_id = j.job_id AND b.items > 0) r"
+	 " WHERE j.status = 'running' AND b.items > r.items"
+	 " AND (r.last IS NULL OR r.last < now() - interval '10 minutes')"
+	 " AND NOT EXISTS (SELECT FROM weir.retries w WHERE w.job_id = j.job_id"
+	 "  AND w.due_at > now() - interval '10 minutes' AND w.due_at < 'infinity')",
+	 "running jobs with queued items but no result for over 10 minutes",
+	 "is weir-consumer running for their kind? see its log"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE sealed_at IS NOT NULL"
+	 " AND completed_at IS NOT NULL AND NOT counted"
+	 " AND completed_at < now() - interval '10 minutes'",
+	 "jobs that ended and whose counters were not checked",
+	 "is weir-relay running, and does it reach Redis? or run: weir reconcile"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE status = 'paused'", "paused jobs",
+	 "`weir resume` lets them go on"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE j.status IN ('pending', 'running')"
+	 " AND (EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id"
+	 "   AND b.status = 'pending_queue' AND weir.is_parked(b.due_at))"
+	 /* Those of a job with a limit wait for the relay's window. */
+	 "  OR (j.max_concurrent IS NULL AND EXISTS (SELECT FROM weir.retries w"
+	 "   WHERE w.job_id = j.job_id AND weir.is_parked(w.due_at))))",
+	 "jobs with work that waits for a resume, though they are not paused",
+	 "give `weir pause` and then `weir resume`"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE status = 'cancelled'"
+	 " AND completed_at IS NULL",
+	 "cancelled jobs that have not ended yet", "give `weir cancel` again, or start weir-relay"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs j WHERE j.completed_at IS NULL"
+	 " AND (SELECT coalesce(sum(success + failed + cancelled), 0) FROM weir.job_batches b"
+	 "  WHERE b.job_id = j.job_id)"
+	 "  <> (SELECT count(*) FROM weir.results r WHERE r.job_id = j.job_id)",
+	 "jobs whose counts by batch differ from their results", "run: weir reconcile"},
+	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE purged_at < now() - interval '1 hour'",
+	 "jobs that are only deleted in part", "give the same `weir purge` again"},
+	{"SELECT count(*), min(job_id) FROM (SELECT job_id FROM weir.events"
+	 " WHERE created_at < now() - interval '1 minute' LIMIT 100000) e",
+	 "events not published for over a minute", "is weir-relay running? see its log"},
+	{"SELECT count(*), NULL::text FROM weir.dead_letters WHERE due_at IS NULL", "dead letters",
+	 "read them: weir dead list"},
+	{"SELECT count(*), NULL::text FROM weir.dead_letters"
+	 " WHERE due_at < now() - interval '1 minute'",
+	 "dead letters due again for over a minute", "is weir-relay running? see its log"},
+};
+
+void doctor_check_stale(struct doctor *d)
+{
+	for (size_t i = 0; i < sizeof stales / sizeof *stales; i++) {
+		const struct stale *s = &stales[i];
+		PGresult *r = NULL;
+		if (!d->ledger || !d->schema || !doctor_ask(d, s->sql, &r))
+			continue;
+		int64_t n = ledger_big(r, 0, 0);
+		struct weir_text job = ledger_text(r, 0, 1);
+		if (n == 0)
+			doctor_tell(d, LEVEL_OK, "", "no %s", s->what);
+		else
+			doctor_tell(d, LEVEL_WARN, s->advice, "%" PRId64 " %s%s%.*s", n, s->what,
+				    job.data ? ", such as of " : "", (int)job.size,
+				    job.data ? job.data : "");
+		PQclear(r);
+	}
+}
