@@ -220,6 +220,8 @@ static void look(struct asks *a)
 	if (n == 0 || !desk_ready(a->desk) || desk_look(a->desk, some, n) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
+		if (some[i]->state != ASK_LOOKING)
+			continue; /* the answer() of one before has ended it */
 		some[i]->one->calling = some[i]->past.calling;
 		ask_decide(some[i]);
 	}
@@ -288,7 +290,9 @@ static void store(struct asks *a)
 	failpoint("answer_stored");
 	a->store_most = a->store_most < ASKS_TURN / 2 ? 2 * a->store_most : ASKS_TURN;
 	for (size_t i = 0; i < n; i++)
-		if (some[i]->second)
+		if (some[i]->state != ASK_ANSWERED)
+			continue; /* the answer() of one before has ended it */
+		else if (some[i]->second)
 			look_for_first(some[i]);
 		else
 			ask_judge(some[i]);

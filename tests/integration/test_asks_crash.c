@@ -345,6 +345,40 @@ static void given_way(void)
 	finish_billed(job, 1);
 }
 
+/* What one answer brings ends other items that have asked, whose answers have just come as well. */
+static void one_answer_ends_all(void)
+{
+	fake_script("{'latency_ms': 300}");
+	struct job *job = asked_job("forall", "ai_model=claude", 40);
+	job->context[2] = "manners=forall";
+	start(NULL, "weir-relay", NULL);
+	await_queued(job_submit(job));
+	struct process *p = start(NULL, "weir-consumer", "ask", NULL);
+	await_ended(job);
+	EXPECT(strstr(log_of(p), "worker_ended") == NULL, "the worker ended, see %s", p->log);
+	finish(job);
+}
+
+/* What came back must not keep others waiting until a model has answered. */
+static void a_message_that_came_back(void)
+{
+	struct job *sums = job_submit(job_new("back", "sum", 40));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(sums);
+	struct process *p = start("working:5", "weir-consumer", "sum", NULL);
+	EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+	fake_script("{'latency_ms': 6000}");
+	struct job *job = job_submit(asked_job("slow", "ai_model=claude", 1));
+	await_queued(job);
+	stop(relay);
+	start(NULL, "weir-consumer", "ask", "sum", NULL);
+	start(NULL, "weir-relay", NULL);
+	await_ended(sums);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'slow'"), 0);
+	finish(job);
+	check_exact(sums);
+}
+
 /* Nothing else may happen to a plugin that does not keep to its contract. */
 static void asked_twice(void)
 {
@@ -444,4 +478,6 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when the ledger crashes", ledger_crashes);
 	CU_add_test(s, "when the job is paused", paused);
 	CU_add_test(s, "when the job is cancelled", cancelled);
+	CU_add_test(s, "one answer ends all that have asked", one_answer_ends_all);
+	CU_add_test(s, "a message that came back stops nobody", a_message_that_came_back);
 }

@@ -146,6 +146,24 @@ static void killed_consumers(void)
 	expect_charged(0);
 }
 
+/* Each time all there is ends with it: of that nothing is left but that its trial was begun. */
+static void all_there_is(void)
+{
+	struct job *job = job_new("all", "segfault", 20);
+	item_fails(&job->items[7], "poison", ",\"crash\":%d", KILL_ALL);
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal, begun, alone)"
+		 " VALUES ('all', 1, 7, 10, true)");
+	for (int i = 0; i < 3; i++) {
+		struct process *p = start(NULL, "weir-consumer", "segfault", NULL);
+		EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+	}
+	start(NULL, "weir-consumer", "segfault", NULL);
+	finish(job);
+}
+
 /* The broker gives messages up after so many deliveries: that is no evidence either. */
 static void given_up_by_the_broker(void)
 {
@@ -176,6 +194,7 @@ void add_blame_suite(void)
 	CU_add_test(s, "when it is stored with others", in_store);
 	CU_add_test(s, "and so does another one", two_of_them);
 	CU_add_test(s, "and that is seen", told_while_it_waits);
+	CU_add_test(s, "and all there is with it", all_there_is);
 	s = WORLD_SUITE("ends that charge nobody");
 	CU_add_test(s, "the worker is killed in an item's code", killed_workers);
 	CU_add_test(s, "consumers are killed at the same item", killed_consumers);

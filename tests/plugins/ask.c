@@ -1,6 +1,7 @@
 /* The kind `ask`: what `sum` does, and what its model answers is the result. A model that is local
  * answers nothing. The context's `manners` may be `twice`, which asks again while the first answer
- * is on its way, or `hasty`, which asks and does not wait for the answer. */
+ * is on its way, `hasty`, which asks and does not wait for the answer, or `forall`, where the first
+ * answer ends all items that have asked. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -27,11 +28,16 @@ static void ask(void *state, struct weir_work work)
 	e->host->ask(e->host, work);
 }
 
+static struct weir_work asked[64];
+static size_t asked_count;
+
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	struct weir_error err;
 	const struct effects *e = state;
 	bool remote = e->host->find_model(e->host, item, &err) == WEIR_MODEL_REMOTE;
+	if (remote && has_manners(e, item, "forall") && asked_count < 64)
+		asked[asked_count++] = work;
 	if (remote)
 		ask(state, work);
 	if (has_manners(e, item, "twice"))
@@ -45,8 +51,12 @@ static void answer(void *state, struct weir_work work, const struct weir_item *i
 {
 	const struct effects *e = state;
 	struct weir_verdict v = {.outcome = WEIR_DONE, .result = a->json};
-	(void)item;
-	e->host->complete(e->host, work, &v);
+	if (has_manners(e, item, "forall"))
+		for (size_t i = 0; i < asked_count; i++)
+			e->host->complete(e->host, asked[i], &v);
+	else
+		e->host->complete(e->host, work, &v);
+	asked_count = 0;
 }
 
 const struct weir_plugin *weir_plugin(void)

@@ -62,6 +62,7 @@
 	X(tx) \
 	X(unpack) \
 	X(utf8) \
+	X(supervise) \
 	X(work) \
 	X(yaml)
 
