@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,12 +19,15 @@
 int loader_dir(const char *dir, char *out, size_t room, struct weir_error *err)
 {
 	char exe[PATH_MAX];
+	const char *name = (const char *)getauxval(AT_EXECFN);
 	if (dir) {
 		if (snprintf(out, room, "%s", dir) < (int)room)
 			return 0;
 		return weir_fail(err, "bad_value", "--plugin-dir: the name is too long");
 	}
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n < 0 && name && realpath(name, exe)) /* without /proc */
+		n = (ssize_t)strlen(exe);
 	if (n < 0)
 		return weir_fail(err, "plugin_dir",
 				 "cannot tell where this program is: use "

@@ -72,7 +72,7 @@ struct jobs {
 struct job *jobs_take(struct jobs *jobs, struct weir_text id);
 void job_give_back(struct job *job); /* NULL is fine */
 
-/* The next job after `at` (NULL: the first), in no order. Forgetting is allowed while walking. */
+/* The next job after `at` (NULL: the first), in no order. Nothing may be forgotten while walking. */
 struct job *jobs_next(const struct jobs *jobs, const struct job *at);
 /* Forgets the jobs that nobody uses or holds a share of, and that were not asked for lately or are
  * none. */

@@ -12,7 +12,7 @@
 
 struct pace;
 
-/* holder: one name a process. 0, or -1: bad_url, out_of_memory. */
+/* holder is not used: what is borrowed is too short-lived to belong to anybody. 0, or -1: bad_url, out_of_memory. */
 int pace_open(const char *redis_url, int timeout_ms, const char *holder, struct pace **out,
 	      struct weir_error *err) WEIR_MUST_CHECK;
 void pace_close(struct pace *p); /* NULL is fine */
