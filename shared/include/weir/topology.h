@@ -1,6 +1,6 @@
 /* topology.h: the exchanges and queues that weir uses, as one table. `weir init` declares them, and
- * relays restore what has gone missing; everything else only checks that they are there, and
- * refuses to start when they are not. */
+ * relays and consumers restore what has gone missing; everything else only checks that they are
+ * there. */
 #ifndef WEIR_TOPOLOGY_H
 #define WEIR_TOPOLOGY_H
 
