@@ -171,6 +171,21 @@ static void check_sums(const struct load *l, const struct order *o, const struct
 	}
 }
 
+/* A row has a score when its item has succeeded. */
+static void check_news(const struct order *o, const struct ends *e)
+{
+	int wrong = 0;
+	PGresult *r = sql_rows("SELECT i, a.sentiment_score > 0 FROM generate_series(%d, %d) AS i"
+			       " LEFT JOIN news_articles AS a ON a.id = i ORDER BY i",
+			       load_article(o, 0), load_article(o, o->size - 1));
+	for (int i = 0; i < o->size && i < PQntuples(r); i++)
+		if (text_is(r, i, 1, "t") != (e->state[i] == SUCCESS))
+			differ(&wrong, "article %s of %s: scored %s, and its item's state is %d",
+			       PQgetvalue(r, i, 0), o->id, PQgetvalue(r, i, 1), e->state[i]);
+	PQclear(r);
+	EXPECT(wrong == 0, "%s: %d articles are not as their items have ended", o->id, wrong);
+}
+
 /* ---- what was asked of a model ---- */
 
 /* Nothing is paid for twice, and what is stored answers what was asked. Who is cancelled may have
@@ -293,7 +308,9 @@ static void check_order(const struct load *l, const struct order *o)
 {
 	struct ends first = ends_of(1, o->size), second = {0};
 	check_items(l, o, &first);
-	if (!o->invoices) {
+	if (o->news) {
+		check_news(o, &first);
+	} else if (!o->invoices) {
 		check_effects(o, &first);
 		check_sums(l, o, &first);
 	}

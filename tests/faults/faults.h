@@ -22,7 +22,7 @@ struct fault_case {
 
 /* Each closed by a row without a name. */
 extern const struct fault_case publishing_cases[], consuming_cases[], retry_cases[], ledger_cases[],
-	redis_cases[], process_cases[], invoice_cases[];
+	redis_cases[], process_cases[], invoice_cases[], beside_cases[];
 
 /* ---- the table that is printed ---- */
 
@@ -42,10 +42,13 @@ struct mix_options {
 	uint64_t seed;
 	double minutes; /* 0: until all kills were made */
 	int items, kills;
-	bool plain;  /* no stages, limits, pauses and cancels */
-	int peak_mb; /* a worker may need so much memory */
+	bool plain;	   /* no stages, limits, pauses and cancels */
+	const char *fault; /* only those with this in their names; NULL: all */
+	int peak_mb;	   /* a worker may need so much memory */
 };
 
+/* Whether a fault of this name is asked for. */
+bool mix_has(const struct mix_options *options, const char *fault);
 /* One row of the table. */
 void mix_run(const struct mix_options *options);
 

@@ -1,6 +1,7 @@
 #include "fleet.h"
 
 #include "models.h"
+#include "second.h"
 
 #include <glob.h>
 #include <signal.h>
@@ -10,14 +11,21 @@
 
 #define SAMPLE_MS 300
 
-static bool is_relay(int worker) { return worker < RELAYS; }
+static bool is_beside(int worker) { return worker >= RELAYS + CONSUMERS; }
+static bool is_relay(int worker) { return worker < RELAYS || worker == WORKERS - BESIDE; }
 
-static struct process *start_worker(int worker)
+static struct process *start_worker(const struct fleet *f, int worker)
 {
+	if (is_beside(worker))
+		return second_start(is_relay(worker) ? "weir-relay" : "weir-consumer", true);
 	if (is_relay(worker))
 		return start(NULL, "weir-relay", "--lost-after", "4s", "--batches", "5", NULL);
-	return start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "invoice", "--grace",
-		     "5s", "--flush", "100", NULL);
+	if (f->older == worker)
+		models_forget();
+	struct process *p = start(NULL, "weir-consumer", "sum", "slow", "ask", "pass", "invoice",
+				  "sentiment", "never", "--grace", "5s", "--flush", "100", NULL);
+	models_remember();
+	return p;
 }
 
 /* ---- how one ended ---- */
@@ -72,8 +80,13 @@ static void sample(struct fleet *f)
 		return;
 	f->sampled_at_ms = now_ms();
 	for (int i = 0; i < WORKERS; i++) {
-		const struct process *p = f->workers[i].process;
+		struct worker *w = &f->workers[i];
+		const struct process *p = w->process;
 		if (!p || !p->pid)
+			continue;
+		/* Until it has become a program of weir it has the descriptors of this one. */
+		w->ready = w->ready || strstr(log_of(p), "_ready");
+		if (!w->ready)
 			continue;
 		int64_t peak = peak_kb(p);
 		int files = open_files(p);
@@ -88,8 +101,8 @@ void fleet_tend(struct fleet *f)
 {
 	for (int i = 0; i < WORKERS; i++) {
 		struct worker *w = &f->workers[i];
-		if (!w->process && now_ms() >= w->start_at_ms) {
-			w->process = start_worker(i);
+		if (!w->process && now_ms() >= w->start_at_ms && (f->second || !is_beside(i))) {
+			w->process = start_worker(f, i);
 			f->starts++;
 		}
 		if (!w->process)
@@ -123,7 +136,7 @@ bool fleet_kill_worker(struct fleet *f, int worker)
 {
 	struct worker *w = running(f, worker);
 	pid_t pid = w ? worker_of(w->process) : 0;
-	if (!w || pid == w->process->pid)
+	if (!w || w->told_at_ms || pid == w->process->pid)
 		return false;
 	return kill(pid, SIGKILL) == 0;
 }

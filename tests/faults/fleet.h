@@ -8,14 +8,15 @@
 
 #define RELAYS 2
 #define CONSUMERS 3
-#define WORKERS (RELAYS + CONSUMERS)
+#define BESIDE 2 /* a relay and a consumer of the second ledger (second.h), where there is one */
+#define WORKERS (RELAYS + CONSUMERS + BESIDE)
 #define GRACE_MS 5000
 #define EXIT_MS (GRACE_MS + 15000) /* the relay's own grace is 10 s; a loaded machine adds */
 
 struct worker {
 	struct process *process;
 	int64_t start_at_ms, told_at_ms; /* told to stop: 0 not */
-	bool killed, frozen;
+	bool ready, killed, frozen;
 };
 
 struct fleet {
@@ -23,6 +24,8 @@ struct fleet {
 	int64_t sampled_at_ms, peak_kb[2];
 	int most_files, starts;
 	int64_t slowest_exit_ms;
+	bool second; /* there is a second ledger */
+	int older;   /* the consumer that knows less than the others; 0: none */
 };
 
 void fleet_tend(struct fleet *f);

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addresses.h"
+#include "second.h"
+#include "trouble.h"
+
 #define GAP_LEAST_MS 200
 #define GAP_MOST_MS 2500
 
@@ -18,7 +22,8 @@ struct fault {
 	const char *name;
 	enum target target;
 	bool kill;
-	int weight, hold_least_ms, hold_most_ms;
+	int weight; /* negative: only when it is asked for by its name */
+	int hold_least_ms, hold_most_ms;
 	bool (*begin)(struct havoc *h, const struct draw *d); /* false: it met nobody */
 };
 
@@ -186,23 +191,23 @@ static bool purge_queue(struct havoc *h, const struct draw *d)
 
 static bool delete_queue(struct havoc *h, const struct draw *d)
 {
-	if (!is_up(h, PROXY_AMQP) || h->init || h->init_wanted)
+	return is_up(h, PROXY_AMQP) && queue_is_deleted(a_queue(d));
+}
+
+static bool delete_exchange(struct havoc *h, const struct draw *d)
+{
+	static const char *const exchanges[] = {"weir.items", "weir.events", "weir.dead"};
+	if (!is_up(h, PROXY_AMQP))
 		return false;
-	queue_delete(a_queue(d));
-	h->init_wanted = true;
+	exchange_delete(exchanges[d->pick % 3]);
 	return true;
 }
 
-/* Until it has succeeded: the network may be bad, and servers away. */
-static void make_queues(struct havoc *h)
+/* Of a kind that has no job. */
+static bool delete_idle_queue(struct havoc *h, const struct draw *d)
 {
-	if (h->init && !is_alive(h->init)) {
-		h->init_wanted = h->init->status != 0;
-		forget(h->init);
-		h->init = NULL;
-	}
-	if (h->init_wanted && !h->init)
-		h->init = start(NULL, "weir", "init", NULL);
+	(void)d;
+	return is_up(h, PROXY_AMQP) && queue_is_deleted("weir.never");
 }
 
 static struct process *rabbit_tool(const char *command)
@@ -286,11 +291,108 @@ static void clear_network(struct havoc *h)
 	}
 }
 
+/* ---- others ---- */
+
+static bool begin_spell(struct havoc *h, enum spell which, int hold_ms, bool begun)
+{
+	if (begun)
+		h->over_at_ms[which] = now_ms() + hold_ms;
+	return begun;
+}
+
+static bool lock_rows(struct havoc *h, const struct draw *d)
+{
+	bool free = is_up(h, PROXY_PG) && !h->over_at_ms[LOCKED_ROWS];
+	return begin_spell(h, LOCKED_ROWS, d->hold_ms, free && rows_lock(d->pick));
+}
+
+static bool fill_subscriber(struct havoc *h, const struct draw *d)
+{
+	bool free = is_up(h, PROXY_AMQP) && !h->over_at_ms[FULL_SUBSCRIBER];
+	return begin_spell(h, FULL_SUBSCRIBER, d->hold_ms, free && subscriber_come());
+}
+
+/* The one that knows less has to be started as such, and to be another one afterwards. */
+static bool age_consumer(struct havoc *h, const struct draw *d)
+{
+	int consumer = a_consumer(d);
+	bool free = !h->over_at_ms[OLDER_CONSUMER] && fleet_tell(h->fleet, consumer);
+	if (free)
+		h->fleet->older = consumer;
+	return begin_spell(h, OLDER_CONSUMER, d->hold_ms, free);
+}
+
+static bool renew_consumer(struct havoc *h)
+{
+	if (!fleet_tell(h->fleet, h->fleet->older))
+		return false;
+	h->fleet->older = 0;
+	return true;
+}
+
+static bool change_password(struct havoc *h, const struct draw *d)
+{
+	bool free = is_up(h, PROXY_PG) && !h->over_at_ms[OLD_PASSWORD];
+	if (free)
+		password_change(d->pick);
+	return begin_spell(h, OLD_PASSWORD, d->hold_ms, free);
+}
+
+/* The second ledger as if it had the servers for itself. */
+static bool intrude(struct havoc *h, const struct draw *d)
+{
+	static const char *const programs[] = {"weir-relay", "weir-consumer", "weir"};
+	bool free = h->fleet->second && !h->intruder && is_up(h, PROXY_AMQP) && is_up(h, PROXY_PG);
+	if (free)
+		h->intruder = second_start(programs[d->pick % 3], false);
+	return begin_spell(h, INTRUDER, d->hold_ms, free);
+}
+
+static bool throw_out(struct havoc *h)
+{
+	struct process *p = h->intruder;
+	EXPECT(!is_alive(p) && p->status != 0 && !strstr(log_of(p), "_ready"),
+	       "%s of another ledger was not refused: %d, see %s", p->name, p->status, p->log);
+	forget(p);
+	h->intruder = NULL;
+	return true;
+}
+
+static bool unlock_rows(struct havoc *h)
+{
+	(void)h;
+	rows_unlock();
+	return true;
+}
+
+static bool empty_subscriber(struct havoc *h) { return is_up(h, PROXY_AMQP) && subscriber_leave(); }
+
+static bool tell_password(struct havoc *h)
+{
+	(void)h;
+	password_tell();
+	return true;
+}
+
+/* Each yields false when it is not over yet. */
+static bool (*const ends[SPELLS])(struct havoc *) = {[LOCKED_ROWS] = unlock_rows,
+						     [FULL_SUBSCRIBER] = empty_subscriber,
+						     [OLDER_CONSUMER] = renew_consumer,
+						     [OLD_PASSWORD] = tell_password,
+						     [INTRUDER] = throw_out};
+
+static void end_spells(struct havoc *h)
+{
+	for (int i = 0; i < SPELLS; i++)
+		if (h->over_at_ms[i] && now_ms() >= h->over_at_ms[i] && ends[i](h))
+			h->over_at_ms[i] = 0;
+}
+
 /* ---- operators ---- */
 
 static bool pause_job(struct havoc *h, const struct draw *d)
 {
-	struct order *o = !h->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
+	struct order *o = !h->options->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
 	if (!o)
 		return false;
 	o->paused = true;
@@ -302,7 +404,7 @@ static bool pause_job(struct havoc *h, const struct draw *d)
 
 static bool cancel_job(struct havoc *h, const struct draw *d)
 {
-	struct order *o = !h->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
+	struct order *o = !h->options->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
 	if (!o)
 		return false;
 	o->cancelled = true;
@@ -314,7 +416,7 @@ static bool cancel_job(struct havoc *h, const struct draw *d)
 /* Invoices that have failed will fail again. Models would be paid for again, and are left alone. */
 static bool retry_job(struct havoc *h, const struct draw *d)
 {
-	struct order *o = !h->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
+	struct order *o = !h->options->plain && !h->controlled ? load_pick(h->load, d->pick) : NULL;
 	for (int i = 1; o && !o->invoices && i < h->load->count; i++)
 		o = load_pick(h->load, d->pick + i);
 	if (!o || !o->invoices)
@@ -380,6 +482,7 @@ static const struct fault faults[] = {
 	{"rabbitmqctl stop_app", RABBITMQ, false, 1, 0, 0, stop_rabbit_app},
 	{"purge a queue", RABBITMQ, false, 2, 0, 0, purge_queue},
 	{"delete a queue", RABBITMQ, false, 2, 0, 0, delete_queue},
+	{"delete an exchange", RABBITMQ, false, 2, 0, 0, delete_exchange},
 	{"kill PostgreSQL", POSTGRESQL, true, 9, 0, 2000, kill_postgresql},
 	{"restart PostgreSQL", POSTGRESQL, false, 2, 0, 2000, stop_postgresql},
 	{"end all sessions", POSTGRESQL, false, 4, 0, 0, end_sessions},
@@ -388,26 +491,41 @@ static const struct fault faults[] = {
 	{"pause a job", JOB, false, 4, 0, 4000, pause_job},
 	{"retry a job", JOB, false, 4, 0, 0, retry_job},
 	{"cancel a job", JOB, false, 1, 0, 0, cancel_job},
+	{"lock rows", OTHERS, false, 8, 500, 12000, lock_rows},
+	{"a full subscriber", OTHERS, false, 4, 500, 12000, fill_subscriber},
+	{"a consumer that knows less", OTHERS, false, 3, 2000, 15000, age_consumer},
+	{"change the password", OTHERS, false, 3, 0, 3000, change_password},
+	{"a second ledger without a namespace", OTHERS, false, 3, 12000, 15000, intrude},
+	{"delete an idle queue", RABBITMQ, false, 3, 0, 0, delete_idle_queue},
 };
 
 #define FAULTS (sizeof faults / sizeof *faults)
 
-static const struct fault *choose(struct chance *c)
+static int weight_of(const struct havoc *h, const struct fault *f)
+{
+	int weight = f->weight < 0 && h->options->fault ? -f->weight : f->weight;
+	return mix_has(h->options, f->name) && weight > 0 ? weight : 0;
+}
+
+/* NULL: none is called like that. */
+static const struct fault *choose(const struct havoc *h, struct chance *c)
 {
 	int all = 0, at = 0;
 	for (size_t i = 0; i < FAULTS; i++)
-		all += faults[i].weight;
-	int wanted = chance_between(c, 1, all);
+		all += weight_of(h, &faults[i]);
+	int wanted = chance_between(c, 1, all > 0 ? all : 1);
 	for (size_t i = 0; i < FAULTS; i++)
-		if ((at += faults[i].weight) >= wanted)
+		if ((at += weight_of(h, &faults[i])) >= wanted)
 			return &faults[i];
-	return faults;
+	return NULL;
 }
 
 static void strike(struct havoc *h)
 {
 	struct chance c = chance_of(h->seed, "fault", h->number++);
-	const struct fault *f = choose(&c);
+	const struct fault *f = choose(h, &c);
+	if (!f)
+		return;
 	struct draw d = {.gap_ms = chance_between(&c, GAP_LEAST_MS, GAP_MOST_MS),
 			 .hold_ms = chance_between(&c, f->hold_least_ms, f->hold_most_ms),
 			 .pick = chance_between(&c, 0, 9999),
@@ -420,15 +538,19 @@ static void strike(struct havoc *h)
 	     d.hold_ms, met ? "" : ": met nobody");
 }
 
-void havoc_open(struct havoc *h, uint64_t seed, bool plain, struct fleet *fleet, struct load *load)
+void havoc_open(struct havoc *h, const struct mix_options *options, struct fleet *fleet,
+		struct load *load)
 {
-	*h = (struct havoc){.seed = seed, .fleet = fleet, .load = load, .began_ms = now_ms()};
+	*h = (struct havoc){.seed = options->seed,
+			    .options = options,
+			    .fleet = fleet,
+			    .load = load,
+			    .began_ms = now_ms()};
 	h->next_at_ms = now_ms() + 2000;
 	h->log = fopen(LOGS "/faults.txt", "w");
 	if (!h->log)
 		abort();
-	h->plain = plain;
-	tell(h, "seed %llu", (unsigned long long)seed);
+	tell(h, "seed %llu", (unsigned long long)h->seed);
 }
 
 void havoc_turn(struct havoc *h, bool more)
@@ -441,7 +563,7 @@ void havoc_turn(struct havoc *h, bool more)
 			fleet_thaw(h->fleet, i);
 		}
 	clear_network(h);
-	make_queues(h);
+	end_spells(h);
 	start_rabbit_app(h);
 	go_on_controlling(h);
 	if (more && now_ms() >= h->next_at_ms)
@@ -450,11 +572,13 @@ void havoc_turn(struct havoc *h, bool more)
 
 bool havoc_is_over(const struct havoc *h)
 {
-	bool over = !h->init && !h->init_wanted && !h->rabbit_start && !h->controlled;
+	bool over = !h->rabbit_start && !h->controlled;
 	for (int i = 0; i < PROXIES; i++)
 		over = over && h->servers[i].phase == UP && !h->clear_at_ms[i];
 	for (int i = 0; i < WORKERS; i++)
 		over = over && !h->thaw_at_ms[i];
+	for (int i = 0; i < SPELLS; i++)
+		over = over && !h->over_at_ms[i];
 	return over;
 }
 

@@ -7,7 +7,10 @@
 #include "fleet.h"
 #include "load.h"
 
-enum target { RELAY, CONSUMER, SUBMIT, REDIS, RABBITMQ, POSTGRESQL, NETWORK, JOB, TARGETS };
+enum target { RELAY, CONSUMER, SUBMIT, REDIS, RABBITMQ, POSTGRESQL, NETWORK, JOB, OTHERS, TARGETS };
+
+/* What others do for a while (trouble.h). */
+enum spell { LOCKED_ROWS, FULL_SUBSCRIBER, OLDER_CONSUMER, OLD_PASSWORD, INTRUDER, SPELLS };
 
 /* A server that is on its way down or up. */
 struct upheaval {
@@ -28,16 +31,17 @@ struct havoc {
 	int faults[TARGETS];	    /* of any sort */
 	struct upheaval servers[3]; /* as in enum proxied */
 	int64_t clear_at_ms[3];	    /* the network to it; 0: it is clear */
+	int64_t over_at_ms[SPELLS]; /* 0: it is over */
 	int64_t thaw_at_ms[WORKERS];
-	struct process *init, *rabbit_start, *control;
+	struct process *rabbit_start, *control, *intruder;
 	struct order *controlled;
 	bool retrying; /* it, until that has succeeded */
-	bool init_wanted;
 	int64_t resume_at_ms;
-	bool plain; /* nobody pauses and cancels jobs */
+	const struct mix_options *options;
 };
 
-void havoc_open(struct havoc *h, uint64_t seed, bool plain, struct fleet *fleet, struct load *load);
+void havoc_open(struct havoc *h, const struct mix_options *options, struct fleet *fleet,
+		struct load *load);
 /* The next fault, if it is time for one and `more` are wanted; and the ends of those before. */
 void havoc_turn(struct havoc *h, bool more);
 /* Nothing that was done is left. */

@@ -11,20 +11,22 @@
 static const char *const models[] = {"claude", "gpt-batch", "gpt", "claude-batch"};
 enum { MODELS = sizeof models / sizeof *models };
 
-const char *const load_queues[] = {
-	"weir.sum", "weir.slow", "weir.invoice", "weir.ask", "weir.pass", "weir.dead", NULL};
+const char *const load_queues[] = {"weir.sum",	 "weir.slow", "weir.invoice",
+				   "weir.ask",	 "weir.pass", "weir.sentiment",
+				   "weir.never", "weir.dead", NULL};
 
 /* ---- the truth ---- */
 
 /* What is asked in a remote batch is not made to fail always: the driver tries it often enough. */
-static enum destiny destiny_of(const struct order *o, int dice)
+static enum destiny destiny_of(const struct load *l, const struct order *o, int dice)
 {
 	bool batch = o->model && strstr(o->model, "-batch");
-	return dice < 40   ? (o->model ? BAD_ANSWER : RETRY_ONCE)
-	       : dice < 50 ? (batch ? PLAIN : RETRY_ALWAYS)
-	       : dice < 70 ? REJECTED
-	       : dice < 73 ? BAD_ROW
-			   : PLAIN;
+	return dice < 40		   ? (o->model ? BAD_ANSWER : RETRY_ONCE)
+	       : dice < 50		   ? (batch ? PLAIN : RETRY_ALWAYS)
+	       : dice < 70		   ? REJECTED
+	       : dice < 73		   ? BAD_ROW
+	       : dice < 76 && l->oversized ? OVERSIZED
+					   : PLAIN;
 }
 
 static struct promise promise_invoice(const struct load *l, const struct order *o, int ordinal)
@@ -36,15 +38,28 @@ static struct promise promise_invoice(const struct load *l, const struct order *
 	return p;
 }
 
+int load_article(const struct order *o, int ordinal) { return o->number * 100000 + ordinal + 1; }
+
+/* Some rows are gone. */
+static struct promise promise_news(const struct load *l, const struct order *o, int ordinal)
+{
+	struct chance c = chance_of(l->seed, "article", load_article(o, ordinal));
+	struct promise p = {.destiny = chance_between(&c, 0, 49) ? PLAIN : NO_RECORD};
+	snprintf(p.id, sizeof p.id, "news_id_%d", load_article(o, ordinal));
+	return p;
+}
+
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal)
 {
 	if (o->invoices)
 		return promise_invoice(l, o, ordinal);
+	if (o->news)
+		return promise_news(l, o, ordinal);
 	struct chance c = chance_of(l->seed, "item", (int64_t)o->number << 32 | ordinal);
 	struct promise p = {.amount = chance_between(&c, 1, 1000)};
 	int dice = chance_between(&c, 0, 999);
 	p.asks = o->model != NULL;
-	p.destiny = destiny_of(o, dice);
+	p.destiny = destiny_of(l, o, dice);
 	/* Those of `slow` are open together, but one by one when they are suspects of a crash. */
 	double longest = strcmp(o->kind, "slow") == 0 ? 10 * l->pace_ms : 2 * l->pace_ms;
 	p.delay_ms = chance_between(&c, 0, longest < 300 ? (int)longest : 300);
@@ -60,13 +75,17 @@ const char *promise_failure(const struct promise *p)
 		[REJECTED] = {"asked_to_fail", "bad_request"},
 		[BAD_ROW] = {"store", "store"},
 		[BAD_ANSWER] = {NULL, "bad_answer"},
-		[BAD_INVOICE] = {"no_good_line", NULL}};
+		[BAD_INVOICE] = {"no_good_line", NULL},
+		[NO_RECORD] = {"record_missing", NULL},
+		[OVERSIZED] = {"oversized", "oversized"}};
 	return failures[p->destiny][p->asks];
 }
 
 bool promise_holds(const struct promise *p, int attempts)
 {
 	int most = p->asks ? MAX_ASKS : MAX_ATTEMPTS;
+	if (p->destiny == OVERSIZED)
+		return attempts == 0;
 	if (p->destiny == RETRY_ALWAYS)
 		return attempts == most;
 	if (p->asks)
@@ -76,9 +95,16 @@ bool promise_holds(const struct promise *p, int attempts)
 
 int promise_bills(const struct promise *p)
 {
-	return p->destiny == BAD_ANSWER				      ? 2
-	       : p->destiny == REJECTED || p->destiny == RETRY_ALWAYS ? 0
-								      : 1;
+	switch (p->destiny) {
+	case BAD_ANSWER:
+		return 2;
+	case REJECTED:
+	case RETRY_ALWAYS:
+	case OVERSIZED:
+		return 0;
+	default:
+		return 1;
+	}
 }
 
 /* ---- the plan ---- */
@@ -105,17 +131,21 @@ static void plan_invoices(struct load *l, struct order *o, struct chance *c)
 		*made = o->first + o->size;
 }
 
-void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain)
+void load_plan(struct load *l, const struct mix_options *options, double ms, int workers)
 {
-	*l = (struct load){.seed = seed, .items = items};
-	l->pace_ms = BUSY * ms * workers / items;
-	for (int left = items; left > 0 && l->count < ORDERS_MAX; l->count++) {
+	uint64_t seed = options->seed;
+	bool plain = options->plain;
+	*l = (struct load){.seed = seed, .items = options->items};
+	l->oversized = mix_has(options, "items that are too large");
+	l->pace_ms = BUSY * ms * workers / l->items;
+	for (int left = l->items; left > 0 && l->count < ORDERS_MAX; l->count++) {
 		struct order *o = &l->orders[l->count];
 		struct chance c = chance_of(seed, "order", l->count);
 		o->number = l->count;
 		o->invoices = l->count % 6 == 1 || l->count % 6 == 5;
 		o->model = l->count % 3 == 0 ? models[l->count / 3 % MODELS] : NULL;
 		o->kind = o->model ? "ask" : chance_between(&c, 0, 2) ? "sum" : "slow";
+		o->news = l->count % 6 == 4;
 		o->size = l->count == ORDERS_MAX - 1 ? left : size_of(l, o, left, &c);
 		snprintf(o->id, sizeof o->id, "mix_%03d", l->count);
 		o->staged = chance_between(&c, 0, 3) == 0 && !plain;
@@ -124,6 +154,8 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 			o->limit = 0;
 		if (o->invoices)
 			plan_invoices(l, o, &c);
+		if (o->news)
+			o->kind = "sentiment";
 		left -= o->size;
 	}
 }
@@ -132,7 +164,6 @@ void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers,
 
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
-#define MODEL_KEY "model_key=mix"
 
 static void write_item(FILE *f, const struct load *l, const struct order *o, int ordinal)
 {
@@ -142,14 +173,20 @@ static void write_item(FILE *f, const struct load *l, const struct order *o, int
 					     ",\"fail\":\"retry\"",
 					     ",\"fail\":\"reject\"",
 					     ",\"fail\":\"bad_row\"",
+					     "",
+					     "",
+					     "",
 					     ""};
 	static const char *const asks[] = {"please",	"",	  "fail again and again",
-					   "reject it", "please", "answer badly"};
+					   "reject it", "please", "answer badly",
+					   "",		"",	  "please"};
 	struct promise p = load_promise(l, o, ordinal);
+	int padding = p.destiny == OVERSIZED ? OVERSIZED_BYTES : 0;
 	fprintf(f,
 		"{\"custom_id\":\"%s\",\"key\":\"%s\",\"amount\":%d,\"delay_ms\":%d%s,"
-		"\"question\":\"%s %s: %s\"}\n",
-		p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny], o->id, p.id, asks[p.destiny]);
+		"\"question\":\"%s %s: %s\",\"padding\":\"%0*d\"}\n",
+		p.id, p.key, p.amount, p.delay_ms, wishes[p.destiny], o->id, p.id, asks[p.destiny],
+		padding, 0);
 }
 
 static void write_invoice(FILE *f, const struct load *l, const struct order *o, int ordinal)
@@ -159,13 +196,22 @@ static void write_invoice(FILE *f, const struct load *l, const struct order *o, 
 	invoice_write(f, &in);
 }
 
+static void write_article(FILE *f, const struct load *l, const struct order *o, int ordinal)
+{
+	struct promise p = load_promise(l, o, ordinal);
+	fprintf(f,
+		"{\"custom_id\":\"%s\",\"table_name\":\"news_articles\",\"record_id\":%d,"
+		"\"title\":\"Profit rises, says %s\"}\n",
+		p.id, load_article(o, ordinal), p.id);
+}
+
 static void write_input(const struct load *l, const struct order *o, const char *path)
 {
 	FILE *f = fopen(path, "w");
 	if (!EXPECT(f != NULL, "cannot write %s", path))
 		return;
 	for (int i = 0; i < o->size; i++)
-		(o->invoices ? write_invoice : write_item)(f, l, o, i);
+		(o->invoices ? write_invoice : o->news ? write_article : write_item)(f, l, o, i);
 	EXPECT(fclose(f) == 0, "%s was not written", path);
 }
 
@@ -177,6 +223,7 @@ static void path_of(const struct order *o, char path[256])
 static void begin_submit(struct order *o)
 {
 	char path[256], label[64], model[64], wish[64], size[16], limit[16];
+	const char *key = o->news ? "model_key=sentiment" : "model_key=mix";
 	const char *attempts = o->model ? TEXT(MAX_ASKS) : TEXT(MAX_ATTEMPTS);
 	path_of(o, path);
 	snprintf(label, sizeof label, "label=%s", o->id);
@@ -188,12 +235,12 @@ static void begin_submit(struct order *o)
 	const char *option = o->limit ? "--max-concurrent" : NULL;
 	if (o->staged)
 		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
-				  "--context", label, "--context", model, "--context", MODEL_KEY,
+				  "--context", label, "--context", model, "--context", key,
 				  "--context", wish, "--max-attempts", attempts, "--batch-size",
 				  size, "--stage", o->kind, "--stage", "pass", option, limit, NULL);
 	else
 		o->submit = start(NULL, "weir", "submit", o->kind, path, "--job", o->id,
-				  "--context", label, "--context", model, "--context", MODEL_KEY,
+				  "--context", label, "--context", model, "--context", key,
 				  "--context", wish, "--max-attempts", attempts, "--batch-size",
 				  size, option, limit, NULL);
 }

@@ -8,10 +8,21 @@
 #define ORDERS_MAX 400
 #define BATCH_SIZE 100
 #define MAX_ATTEMPTS 3
-#define INVOICE_FAMILIES 2 /* of other users each, with the same ids */
-#define MAX_ASKS 6	   /* of items that ask a model: its provider fails at random, too */
+#define OVERSIZED_BYTES 70000 /* of a payload that the broker does not take */
+#define INVOICE_FAMILIES 2    /* of other users each, with the same ids */
+#define MAX_ASKS 6	      /* of items that ask a model: its provider fails at random, too */
 
-enum destiny { PLAIN, RETRY_ONCE, RETRY_ALWAYS, REJECTED, BAD_ROW, BAD_ANSWER, BAD_INVOICE };
+enum destiny {
+	PLAIN,
+	RETRY_ONCE,
+	RETRY_ALWAYS,
+	REJECTED,
+	BAD_ROW,
+	BAD_ANSWER,
+	BAD_INVOICE,
+	NO_RECORD,
+	OVERSIZED
+};
 
 struct promise {
 	enum destiny destiny;
@@ -27,6 +38,7 @@ struct order {
 	int number, size;
 	bool invoices; /* are its items: those from the first on, of a family */
 	int family, first;
+	bool news;		/* are its items: each has a row in news_articles */
 	bool staged;		/* there is a second stage, in which all succeed */
 	int limit;		/* of items at work in the fleet; 0: none */
 	struct process *submit; /* while it runs */
@@ -40,6 +52,7 @@ extern const char *const load_queues[];
 struct load {
 	uint64_t seed;
 	int items;			/* in all */
+	bool oversized;			/* are some of them */
 	double pace_ms;			/* how long an item takes, on average */
 	int ordered;			/* of them, so far */
 	int invoices[INVOICE_FAMILIES]; /* different ones */
@@ -47,14 +60,15 @@ struct load {
 	struct order orders[ORDERS_MAX];
 };
 
-/* Items take so long that `workers` of them at a time are busy for much of that time. plain: no
- * stages and no limits. */
-void load_plan(struct load *l, uint64_t seed, int items, double ms, int workers, bool plain);
+/* Items take so long that `workers` of them at a time are busy for much of that time. */
+void load_plan(struct load *l, const struct mix_options *options, double ms, int workers);
 /* What item `ordinal` of the order must be and come to. */
 struct promise load_promise(const struct load *l, const struct order *o, int ordinal);
 /* NULL: success. */
 const char *promise_failure(const struct promise *p);
 bool promise_holds(const struct promise *p, int attempts);
+/* The row in news_articles of an item of the news. */
+int load_article(const struct order *o, int ordinal);
 /* How often a model's answer is paid for. */
 int promise_bills(const struct promise *p);
 

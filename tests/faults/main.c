@@ -8,11 +8,12 @@
 
 static const struct fault_case *const tables[] = {
 	publishing_cases, consuming_cases, retry_cases,	  ledger_cases,
-	redis_cases,	  process_cases,   invoice_cases, NULL};
+	redis_cases,	  process_cases,   invoice_cases, beside_cases, NULL};
 
 struct choice {
 	bool list, cases, mix, plain;
-	const char *only; /* a number, or part of a name; NULL: all */
+	const char *fault; /* part of the names of faults; NULL: all */
+	const char *only;  /* a number, or part of a name; NULL: all */
 	double seed, minutes, items, kills, peak_mb;
 };
 
@@ -69,6 +70,7 @@ static const struct argument {
 	{"--mix", FLAG, offsetof(struct choice, mix), true},
 	{"--plain", FLAG, offsetof(struct choice, plain), true},
 	{"--case", TEXT, offsetof(struct choice, only), false},
+	{"--fault", TEXT, offsetof(struct choice, fault), true},
 	{"--seed", NUMBER, offsetof(struct choice, seed), true},
 	{"--minutes", NUMBER, offsetof(struct choice, minutes), true},
 	{"--items", NUMBER, offsetof(struct choice, items), true},
@@ -124,6 +126,7 @@ static int run_all(const struct choice *c)
 					.items = (int)c->items,
 					.kills = (int)c->kills,
 					.plain = c->plain,
+					.fault = c->fault,
 					.peak_mb = (int)c->peak_mb};
 	if (fake_open() != 0 || see_plugins() < 0 || proxy_start() < 0)
 		return 1;

@@ -1,16 +1,21 @@
 /* A mixed load under random faults: it begins, suffers, comes to rest, and is checked. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "checker.h"
 #include "havoc.h"
 #include "invoices.h"
+#include "addresses.h"
 #include "models.h"
+#include "second.h"
+#include "trouble.h"
 
 #define TURN_MS 20
 #define KILL_MS 2700   /* from one to the next, on average */
 #define REST_MS 240000 /* without any item ending: it will not come to rest any more */
-#define FILES_MOST 80   /* 40 connections to the provider, by models.c, and as many of all else */
+/* 40 connections to the provider, by models.c, some that were just left, and as many of all else. */
+#define FILES_MOST 100
 
 struct mix {
 	const struct mix_options *options;
@@ -33,6 +38,8 @@ static void turn(struct mix *m, bool more)
 {
 	havoc_turn(&m->havoc, more);
 	load_tend(&m->load, more ? part_done(m) : 1);
+	if (m->fleet.second)
+		second_tend();
 	fleet_tend(&m->fleet);
 	if (now_ms() > m->arguments_at_ms) {
 		m->arguments_at_ms = now_ms() + 5000;
@@ -44,13 +51,15 @@ static void turn(struct mix *m, bool more)
 static bool has_ended(const struct mix *m)
 {
 	return sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NOT NULL AND counted") ==
-	       m->load.count;
+		       m->load.count &&
+	       (!m->fleet.second || second_has_ended());
 }
 
 /* What others are to be told, and what providers still work on. */
 static bool has_rows(void)
 {
-	return sql("SELECT (SELECT count(*) FROM weir.events) + (SELECT count(*) FROM weir.requests)"
+	return sql("SELECT (SELECT count(*) FROM weir.events) + (SELECT count(*) FROM "
+		   "weir.requests)"
 		   " + (SELECT count(*) FROM weir.remote_batches WHERE state <> 'done')") > 0;
 }
 
@@ -98,8 +107,9 @@ static void check_bounds(const struct mix *m)
 
 static void report(const struct mix *m, double rest_s)
 {
-	static const char *const names[TARGETS] = {"relay",    "consumer",   "submit",	"Redis",
-						   "RabbitMQ", "PostgreSQL", "network", "job"};
+	static const char *const names[TARGETS] = {"relay",   "consumer", "submit",
+						   "Redis",   "RabbitMQ", "PostgreSQL",
+						   "network", "job",	  "others"};
 	const struct havoc *h = &m->havoc;
 	char kills[200] = "", others[200] = "";
 	int k = 0, o = 0, all = 0;
@@ -151,6 +161,11 @@ static double planned_ms(const struct mix_options *o)
 	return kills > time ? kills : time;
 }
 
+bool mix_has(const struct mix_options *options, const char *fault)
+{
+	return !options->fault || strstr(fault, options->fault);
+}
+
 void mix_run(const struct mix_options *options)
 {
 	struct mix *m = calloc(1, sizeof *m);
@@ -161,11 +176,17 @@ void mix_run(const struct mix_options *options)
 	row_begin("MIX", name, "every item final once, one effect, Redis = ledger, queues empty");
 	m->options = options;
 	world_clean();
-	havoc_open(&m->havoc, options->seed, options->plain, &m->fleet, &m->load);
-	load_plan(&m->load, options->seed, options->items, planned_ms(options), CONSUMERS,
-		  options->plain);
+	havoc_open(&m->havoc, options, &m->fleet, &m->load);
+	load_plan(&m->load, options, planned_ms(options), CONSUMERS);
 	models_open(&m->load);
+	articles_open(&m->load);
+	if (m->load.oversized)
+		broker_limit(OVERSIZED_BYTES - 5000);
 	invoices_open(&m->load);
+	addresses_open();
+	m->fleet.second = mix_has(options, "a second ledger without a namespace");
+	if (m->fleet.second)
+		second_open(options->seed);
 	suffer(m);
 	int64_t over_ms = now_ms();
 	bool rested = come_to_rest(m);
@@ -175,7 +196,12 @@ void mix_run(const struct mix_options *options)
 	if (rested) {
 		restore_progress(&m->load);
 		check_load(&m->load);
+		if (m->fleet.second)
+			second_check();
 	}
+	addresses_close();
+	if (m->fleet.second)
+		second_close();
 	models_close();
 	invoices_close();
 	check_bounds(m);

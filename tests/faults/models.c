@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../integration/fake.h"
+
+#define OLDER LOGS "/older"
 
 #define IN_FLIGHT 16
 #define LATENCY_MOST_MS 500
@@ -58,6 +61,34 @@ static const char script[] =
 	"{'match': {'every': 59, 'path': 'line'}, 'do': {'line': 'errored', 'status': 500}},"
 	"{'match': {'every': 61, 'path': 'line'}, 'do': {'line': 'expired'}}]}";
 
+/* As they were before somebody added to them. */
+static const char older[] =
+	"models:\n  claude: {provider: anthropic, base_url: \"%s\", key_env: FAKE_KEY,"
+	" timeout: 10s}\n";
+
+static void write_older(void)
+{
+	mkdir(OLDER, 0777);
+	mkdir(OLDER "/templates", 0777);
+	FILE *f = fopen(OLDER "/models.yaml", "w");
+	if (!EXPECT(f != NULL, "cannot write %s", OLDER "/models.yaml"))
+		return;
+	fprintf(f, older, fake_url());
+	EXPECT(fclose(f) == 0, "%s was not written", OLDER "/models.yaml");
+}
+
+void models_forget(void)
+{
+	program_env("WEIR_MODELS", OLDER "/models.yaml");
+	program_env("WEIR_TEMPLATES", OLDER "/templates");
+}
+
+void models_remember(void)
+{
+	program_env("WEIR_MODELS", LOGS "/models.yaml");
+	program_env("WEIR_TEMPLATES", LOGS "/templates");
+}
+
 void models_open(const struct load *l)
 {
 	double latency = IN_FLIGHT * l->pace_ms;
@@ -65,6 +96,7 @@ void models_open(const struct load *l)
 	fake_restart("--idempotent");
 	models_write(text);
 	template_write("mix", template);
+	write_older();
 	fake_script(script, latency < LATENCY_MOST_MS ? (int)latency : LATENCY_MOST_MS);
 	for (int i = 0; i < l->count; i++)
 		if (l->orders[i].model)

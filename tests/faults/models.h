@@ -24,5 +24,8 @@ void models_count(const struct load *l);
 const struct bill *models_bill(const struct order *o, int ordinal);
 void models_report(void);
 void models_close(void);
+/* Programs that are started in between know no template of the load's, and only some models. */
+void models_forget(void);
+void models_remember(void);
 
 #endif

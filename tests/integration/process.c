@@ -23,7 +23,8 @@ static struct process processes[PROCESSES]; /* of one test; those without a name
 static int process_count, logs;
 static struct {
 	char name[32], value[512];
-} settings[8];
+	bool given;
+} settings[12];
 
 /* ---- time ---- */
 
@@ -74,12 +75,21 @@ void program_env(const char *name, const char *value)
 		return;
 	snprintf(settings[i].name, sizeof settings[i].name, "%s", name);
 	snprintf(settings[i].value, sizeof settings[i].value, "%s", value ? value : "");
+	settings[i].given = value != NULL;
+}
+
+const char *program_setting(const char *name)
+{
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (strcmp(settings[i].name, name) == 0)
+			return settings[i].value;
+	return "";
 }
 
 static void set_environment(const char *failpoint)
 {
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-		if (*settings[i].value)
+		if (settings[i].given)
 			setenv(settings[i].name, settings[i].value, 1);
 	if (failpoint)
 		setenv("WEIR_FAILPOINT", failpoint, 1);

@@ -73,6 +73,8 @@ struct process {
 struct process *start(const char *failpoint, const char *program, ...) __attribute__((sentinel));
 /* The environment of all programs from now on, not of the tests themselves. NULL: as it was. */
 void program_env(const char *name, const char *value);
+/* What they are told; "" when it is as it was. Valid until it is set again. */
+const char *program_setting(const char *name);
 /* Of one that has ended: its place is for another. */
 void forget(struct process *p);
 /* STILL_RUNNING when it has not ended by then. */
