@@ -10,7 +10,7 @@
 
 #define KIND_US 60000000    /* a kind is stored apart for so long after it last failed, */
 #define JOB_US 10000000	    /* a job for so long */
-#define MOST_US 10000000    /* that something is tried for, then it is put off */
+#define MOST_US 40000000    /* that something is tried for, then it is put off */
 #define STOPPING_US 2000000 /* the same, on the way out */
 #define PUT_OFF_US 2000000  /* at the least */
 #define AGAIN_US 500000	    /* what cannot even be put off is tried again after this, */
@@ -19,12 +19,15 @@
 #define PATIENCE_MS 900000 /* for what stands alone, and takes too long all the same */
 #define PAUSING_LEVEL 4	   /* a sixteenth: enough to say that it is not one odd row */
 
-/* How patient each level is: locks that are not stuck are held for milliseconds. */
-static const struct {
-	int lock_ms, statement_ms;
-} levels[] = {{1000, 2000}, {300, 1000}, {100, 500}, {50, 250}, {20, 250}};
+/* How patient each level is with a lock that somebody may hold for hours. What is slow has the same
+ * time at each: there is less and less of it. */
+static const int lock_ms[] = {1000, 300, 100, 50, 20};
 
-enum { LEVELS = sizeof levels / sizeof *levels };
+enum { LEVELS = sizeof lock_ms / sizeof *lock_ms };
+
+#define STATEMENT_MS 2000
+#define QUEUE_MS 30000 /* for a lock that the fleet's own transactions hold, one after the other   \
+			*/
 
 enum sort { SORT_OTHER, SORT_STUCK, SORT_REFUSED };
 
@@ -91,6 +94,7 @@ static void move_apart(struct consumer *c, struct delivery *one, int64_t now)
 	one->apart_us = now;
 	one->again_us = 0;
 	one->patient = false;
+	one->waits = 0;
 	delivery_move(&c->deliveries, one, DELIVERY_APART, false);
 }
 
@@ -172,10 +176,49 @@ static void halve(struct flush *f)
 	}
 }
 
+/* Whether somebody else than the fleet has had a transaction open for some time that locks
+ * something. If not, what was waited for is held by others like us, who are done in their turn. */
+static const char others_hold[] =
+	"SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+	" WHERE l.granted AND l.mode <> 'AccessShareLock' AND l.locktype <> 'virtualxid'"
+	"  AND a.datname = current_database() AND a.backend_type = 'client backend'"
+	"  AND a.application_name NOT LIKE 'weir%'"
+	"  AND coalesce(a.xact_start < now() - interval '500 ms', true))";
+
+static bool others_stand_there(struct flush *f)
+{
+	struct weir_error ignored;
+	PGresult *r = NULL;
+	flush_roll_back(f);
+	if (!ledger_alive(*f->ledger) ||
+	    ledger_query(*f->ledger, others_hold, NULL, true, &r, &ignored) < 0)
+		return true;
+	bool some = ledger_bool(r, 0, 0);
+	PQclear(r);
+	return some;
+}
+
+/* All of them once more, and with more patience: it is the fleet's own queue. */
+static void stand_in_line(struct flush *f)
+{
+	struct lane *lane = f->entries[0]->lane;
+	if (lane && lane->stuck > 0)
+		lane->stuck--;
+	for (size_t i = 0; i < f->size; i++) {
+		f->entries[i]->waits++;
+		delivery_move(&f->consumer->deliveries, f->entries[i], DELIVERY_APART, false);
+	}
+}
+
 static void be_stuck(struct flush *f, const struct weir_error *why)
 {
 	struct delivery *one = f->entries[0];
 	bool slow = strcmp(why->code, "slow_store") == 0;
+	bool held = strcmp(why->code, "locked") == 0 || strcmp(why->code, "conflict") == 0;
+	if (held && !others_stand_there(f)) {
+		stand_in_line(f);
+		return;
+	}
 	if (f->size > 1) {
 		halve(f);
 		return;
@@ -304,8 +347,8 @@ static struct delivery *find_first(const struct consumer *c, bool patient, int64
 static bool goes_with(const struct delivery *first, const struct delivery *d)
 {
 	return d->group == first->group && d->lane == first->lane && d->job == first->job &&
-	       d->patient == first->patient && d->again_us == first->again_us &&
-	       flush_has_effects(d) == flush_has_effects(first);
+	       d->patient == first->patient && d->waits == first->waits &&
+	       d->again_us == first->again_us && flush_has_effects(d) == flush_has_effects(first);
 }
 
 static void set_limits(struct apart *a, const struct delivery *first)
@@ -315,8 +358,12 @@ static void set_limits(struct apart *a, const struct delivery *first)
 		level = stuck;
 	if (level >= LEVELS)
 		level = LEVELS - 1;
-	a->flush.lock_ms = levels[level].lock_ms;
-	a->flush.statement_ms = a->patient ? PATIENCE_MS : levels[level].statement_ms;
+	a->flush.lock_ms = first->waits > 0 ? QUEUE_MS : lock_ms[level];
+	a->flush.statement_ms = STATEMENT_MS;
+	if (first->waits > 0)
+		a->flush.statement_ms = 2 * QUEUE_MS;
+	if (a->patient)
+		a->flush.statement_ms = PATIENCE_MS;
 }
 
 static void take_group(struct consumer *c, struct apart *a, struct delivery *first)

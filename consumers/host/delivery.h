@@ -59,7 +59,7 @@ struct delivery {
 	struct message message;
 	char mark[SEAL_MARK_MAX]; /* that it came with */
 	bool proven;		  /* it is what the ledger has */
-	struct lane *lane; /* of a decoded message, as is the job */
+	struct lane *lane;	  /* of a decoded message, as is the job */
 	struct job *job;
 	int64_t taken_us;
 
@@ -97,6 +97,7 @@ struct delivery {
 
 	int64_t apart_us; /* APART: since when, and not to be tried before again_us */
 	int64_t again_us;
+	unsigned waits; /* how often one found a lock that the fleet itself holds */
 	unsigned level; /* how often a flush apart that had it has failed */
 	bool patient;	/* APART: alone, and its statements may take long */
 

@@ -8,16 +8,16 @@
 /* Rights that relays and consumers need and this role lacks, in one text; NULL: none. */
 static const char missing[] =
 	"SELECT string_agg(what, ', ' ORDER BY what) FROM ("
-	" SELECT string_agg(r.right, ', ' ORDER BY r.right) || ' ON ' || c.oid::regclass AS what"
+	" SELECT string_agg(r.right, ', ' ORDER BY r.right) || ' ON weir.' || c.relname AS what"
 	"  FROM pg_class c CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'])"
 	"   AS r(\"right\")"
 	"  WHERE c.relnamespace = 'weir'::regnamespace AND c.relkind IN ('r', 'p')"
 	"  AND c.relname NOT IN ('migrations', 'repeatable', 'ledger', 'settings')"
-	"  AND NOT has_table_privilege(c.oid, r.right) GROUP BY c.oid"
-	" UNION ALL SELECT 'USAGE ON SEQUENCE ' || c.oid::regclass FROM pg_class c"
+	"  AND NOT has_table_privilege(c.oid, r.right) GROUP BY c.relname"
+	" UNION ALL SELECT 'USAGE ON SEQUENCE weir.' || c.relname FROM pg_class c"
 	"  WHERE c.relnamespace = 'weir'::regnamespace AND CASE WHEN c.relkind = 'S'"
 	"  THEN NOT has_sequence_privilege(c.oid, 'USAGE') END"
-	" UNION ALL SELECT 'EXECUTE ON FUNCTION ' || p.oid::regprocedure FROM pg_proc p"
+	" UNION ALL SELECT 'EXECUTE ON FUNCTION weir.' || p.proname FROM pg_proc p"
 	"  WHERE p.pronamespace = 'weir'::regnamespace"
 	"  AND NOT has_function_privilege(p.oid, 'EXECUTE')) m";
 
