@@ -11,22 +11,41 @@
 #define COPY_US 5000000		/* a copy of a message that is at work here waits for so long */
 #define WAIT_MOST_US 600000000	/* for a place; a broker takes back what is held for longer */
 #define AWAY_US 2000000		/* who had to wait for too long comes again after this */
+#define WAY_PARTS 50		/* of that time, between two looks for such */
 #define READY_MORE 100		/* looked up ahead, beside a quarter of what may be in flight */
 #define LATE_US 6000000		/* who renews his holds so late may have lost them */
 #define STORE_BYTES (16u << 20) /* of answers that are stored together, about */
 
 /* ---- the states ---- */
 
-static void list_add(struct ask_list *list, struct ask *ask)
+/* before: NULL: at the end. */
+static void list_add(struct ask_list *list, struct ask *ask, struct ask *before)
 {
-	ask->before = list->last;
-	ask->after = NULL;
-	if (list->last)
-		list->last->after = ask;
+	ask->before = before ? before->before : list->last;
+	ask->after = before;
+	if (ask->before)
+		ask->before->after = ask;
 	else
 		list->first = ask;
-	list->last = ask;
+	if (before)
+		before->before = ask;
+	else
+		list->last = ask;
 	list->size++;
+}
+
+/* The first one of the same model that has a later turn; NULL: none. */
+static struct ask *find_later(const struct ask_list *list, const struct ask *ask)
+{
+	struct ask *later = NULL;
+	for (struct ask *other = list->last; other; other = other->before) {
+		if (other->limits != ask->limits)
+			continue;
+		if (other->turn <= ask->turn)
+			break;
+		later = other;
+	}
+	return later;
 }
 
 static void list_remove(struct ask_list *list, struct ask *ask)
@@ -52,6 +71,7 @@ static void end_calling(struct asks *a, struct ask *ask)
 	buffer_release(&ask->body);
 	breaker_given_back(a->breakers, m->model, clock_us()); /* unless it was told of the end */
 	m->in_flight--;
+	m->ended++;
 	if (m->again_us == INT64_MAX)
 		m->again_us = 0;
 }
@@ -66,6 +86,8 @@ static void clear(struct ask *ask)
 	*ask = (struct ask){.state = ask->state, .asks = ask->asks, .limits = ask->limits};
 }
 
+static bool waits(enum ask_state state) { return state == ASK_LOOKING || state == ASK_READY; }
+
 void ask_move(struct asks *a, struct ask *ask, enum ask_state to)
 {
 	if (ask->state != ASK_NONE)
@@ -73,17 +95,20 @@ void ask_move(struct asks *a, struct ask *ask, enum ask_state to)
 	if (ask->state == ASK_CALLING)
 		end_calling(a, ask);
 	ask->limits->ready -= ask->state == ASK_READY;
+	ask->limits->waiting -= waits(ask->state);
 	if (to == ASK_NONE)
 		clear(ask);
 	ask->state = to;
 	ask->state_us = clock_us();
 	ask->limits->ready += to == ASK_READY;
+	ask->limits->waiting += waits(to);
 	if (to == ASK_CALLING) {
 		ask->limits->in_flight++;
+		ask->limits->turn = ask->turn;
 		a->bytes += ask->body.size;
 	}
 	if (to != ASK_NONE)
-		list_add(&a->lists[to], ask);
+		list_add(&a->lists[to], ask, waits(to) ? find_later(&a->lists[to], ask) : NULL);
 }
 
 struct delivery *ask_end(struct ask *ask)
@@ -159,6 +184,7 @@ void asks_begin(struct consumer *c, struct delivery *one)
 	/* From now on the limits of the call count. What has been paid for must not be lost because
 	 * the ledger is away. */
 	one->deadline_us = INT64_MAX;
+	ask_take_turn(ask);
 	ask_move(a, ask, ASK_LOOKING);
 }
 
@@ -356,20 +382,25 @@ static void renew(struct asks *a, int64_t now)
 		hold_again(a);
 }
 
-/* A model may be slow, and have few calls in flight: nobody is kept for long here. Both lists are
- * in the order of time. */
+/* A model may be slow, and have few calls in flight: nobody is kept for long here. */
 static void give_way(struct asks *a, int64_t now)
 {
 	static const enum ask_state waiting[] = {ASK_LOOKING, ASK_READY};
+	struct ask *next;
 	int64_t most_us = a->consumer->options.work_timeout_ms * 1000;
 	if (most_us > WAIT_MOST_US)
 		most_us = WAIT_MOST_US;
+	if (now < a->way_us)
+		return;
+	a->way_us = now + most_us / WAY_PARTS;
 	for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++)
-		for (struct ask *ask;
-		     (ask = a->lists[waiting[i]].first) && now - ask->state_us > most_us;)
-			work_defer(a->consumer, ask_end(ask),
-				   AWAY_US + clock_backoff_us(AWAY_US, AWAY_US, 0), "deferred",
-				   "its model has as many calls in flight as it may have");
+		for (struct ask *ask = a->lists[waiting[i]].first; ask; ask = next) {
+			next = ask->after;
+			if (now - ask->state_us > most_us)
+				work_defer(a->consumer, ask_end(ask),
+					   AWAY_US + clock_backoff_us(AWAY_US, AWAY_US, 0), "busy",
+					   "its model has as many calls in flight as it may have");
+		}
 }
 
 /* On the way out nothing is begun any more; what is called for is waited for. */
@@ -398,6 +429,7 @@ void asks_turn(struct consumer *c)
 	} else {
 		look(a);
 		ask_begin_calls(a);
+		ask_make_room(a, clock_us());
 		give_way(a, clock_us());
 	}
 	remote_turn(a->remote, clock_us());
@@ -425,6 +457,7 @@ int64_t asks_next_us(const struct consumer *c)
 		if (a->models[i].ready > 0)
 			sooner(&desk, a->models[i].again_us);
 	next = desk > desk_next_us(a->desk) ? desk : desk_next_us(a->desk);
+	sooner(&next, ask_room_us(a));
 	sooner(&next, http_next_us(a->http));
 	sooner(&next, remote_next_us(a->remote));
 	return next;

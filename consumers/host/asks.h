@@ -12,6 +12,9 @@
  * While the ledger is away no call begins: its answer could not be kept. Who was READY for so long
  * that another consumer may be calling by now looks again.
  *
+ * LOOKING and READY are in the order of turns, in which the jobs that ask one model follow each
+ * other. Who will not be called for soon is put off, and gives his place in the hand to others.
+ *
  * The desk (desk.c) is what reads and writes the ledger for many asks at a time, on a connection of
  * its own, which is opened when something is asked. It blocks for its round trips, which are short.
  */
@@ -66,6 +69,7 @@ struct ask {
 	struct http_call *call;
 	struct prompt prompt;
 	struct buffer body;
+	uint64_t turn;			    /* among those that wait for the same model */
 	int64_t tokens;			    /* taken of the model's limit */
 	int64_t state_us;		    /* when it came into its state */
 	struct reply reply;		    /* ANSWERED */
@@ -87,6 +91,12 @@ struct ask_list {
 struct asked_model {
 	const struct model *model;
 	size_t ready, in_flight;
+	size_t waiting;	  /* LOOKING or READY */
+	uint64_t turn;	  /* of the call that began last */
+	int64_t rate_us;  /* since when ends of calls are counted, */
+	size_t ended;	  /* how many there were, */
+	double rate;	  /* and how many in a second before, */
+	bool measured;	  /* if that is known */
 	int64_t again_us; /* no call may begin before; INT64_MAX: before one ends */
 	int64_t told_us;  /* when the log was last told of a call that failed; 0: never */
 	bool answered;	  /* once, by this model, to this process */
@@ -109,6 +119,7 @@ struct asks {
 	struct desk *desk;
 	struct remote *remote;
 	size_t bytes;	   /* of the bodies of the calls in flight */
+	int64_t way_us;	   /* when to look for those that have waited for too long */
 	int64_t renew_us;  /* when our holds are to be renewed */
 	size_t store_most; /* answers at a time: fewer, when the ledger would not take some */
 	uint64_t made;	   /* ids for answers that came without one */
@@ -138,6 +149,12 @@ void asks_requested(struct consumer *c);
 void ask_move(struct asks *a, struct ask *ask, enum ask_state to);
 /* Ends it: what becomes of the delivery is then said through work.c. */
 struct delivery *ask_end(struct ask *ask);
+
+/* ask_room.c: takes its turn among those that ask the same model. */
+void ask_take_turn(struct ask *ask);
+/* Puts off those that will not be called for soon. */
+void ask_make_room(struct asks *a, int64_t now);
+int64_t ask_room_us(const struct asks *a); /* when that may be needed */
 
 /* ask_call.c: READY -> CALLING, or to an end, as far as limits and memory let them. */
 void ask_begin_calls(struct asks *a);

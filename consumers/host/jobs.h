@@ -43,6 +43,7 @@ struct job {
 	int64_t apart_until_us;	   /* its items are stored apart, see apart.h */
 	struct weir_error trouble; /* why the last such flush failed */
 
+	uint64_t ask_turn; /* of its last ask of a model */
 	uint32_t limit;	   /* of items that the whole fleet works on at once; 0: none */
 	uint32_t share;	   /* of it, lent to this consumer */
 	uint32_t working;  /* items of it that are at work here, until they are committed, */
@@ -52,7 +53,7 @@ struct job {
 	uint32_t peak;	   /* the most that could be used since it was asked for */
 	int64_t needed_us; /* when some of it could be used last */
 	int64_t asked_for_us;
-	int64_t lease_us; /* when to ask for a share again */
+	int64_t lease_us;  /* when to ask for a share again */
 };
 
 #define JOB_BUCKETS 256

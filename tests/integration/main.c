@@ -21,6 +21,7 @@
 	X(pause) \
 	X(pace) \
 	X(relay) \
+	X(fair) \
 	X(crash) \
 	X(blame) \
 	X(broker) \

@@ -1,0 +1,145 @@
+/* A small job beside a big one: it does not wait for that, whatever the big one waits for. Counts
+ * tell it, not clocks: how far the big one is when the small one has ended. */
+#include "asked.h"
+
+#define BIG 20000
+#define BATCH 100
+
+/* A job of BIG items of the kind, as `weir submit` would have made it. */
+static void make_big(const char *kind)
+{
+	sql_text("INSERT INTO weir.jobs (job_id, kind, context, batch_size, total_items, sealed_at)"
+		 " VALUES ('big', '%s', '{\"label\":\"big\"}', %d, %d, now())",
+		 kind, BATCH, BIG);
+	sql_text("INSERT INTO weir.items (job_id, stage, ordinal, custom_id, payload)"
+		 " SELECT 'big', 1, g, 'b' || g, json_build_object('key', 'b' || g, 'amount', 1)"
+		 " FROM generate_series(0, %d) g",
+		 BIG - 1);
+	sql_text("INSERT INTO weir.job_batches (job_id, stage, n, size)"
+		 " SELECT 'big', 1, g, %d FROM generate_series(0, %d) g",
+		 BATCH, BIG / BATCH - 1);
+	sql_text("SELECT pg_notify('weir_due', '')");
+}
+
+static void await_begun(const char *job)
+{
+	await(PATIENCE_MS, "SELECT EXISTS (SELECT FROM weir.results WHERE job_id = '%s')", job);
+}
+
+/* Submits ten items, and expects the big job to have most of its own before it when they end. */
+static void small_is_quick(const char *kind)
+{
+	struct job *small = job_submit(job_new("small", kind, 10));
+	await_final(small, 10);
+	int64_t done = sql("SELECT count(*) FROM weir.results WHERE job_id = 'big'");
+	EXPECT(done < BIG / 2, "%lld of the big job's items came first", (long long)done);
+}
+
+static void of_the_same_kind(void)
+{
+	make_big("sum");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_begun("big");
+	small_is_quick("sum");
+}
+
+static void two_relays(void)
+{
+	make_big("sum");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_begun("big");
+	small_is_quick("sum");
+}
+
+/* Nobody works on the big one. */
+static void of_another_kind(void)
+{
+	make_big("sum");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	small_is_quick("slow");
+	int64_t left = sql("SELECT count(*) FROM weir.job_batches"
+			   " WHERE job_id = 'big' AND status = 'pending_queue'");
+	EXPECT(left > BIG / BATCH / 2, "%lld batches were left", (long long)left);
+}
+
+/* What is due again comes in turns, too. */
+static void behind_retries(void)
+{
+	make_big("sum");
+	sql_text("UPDATE weir.job_batches SET status = 'queued', queued_at = now()");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT job_id, stage, ordinal, 1, now() - interval '1 hour' FROM weir.items");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_begun("big");
+	struct job *small = job_new("small", "sum", 10);
+	for (int i = 0; i < 10; i++)
+		item_fails(&small->items[i], NULL, ",\"fail\":\"retry_once\"");
+	job_submit(small);
+	await_final(small, 10);
+	int64_t done = sql("SELECT count(*) FROM weir.results WHERE job_id = 'big'");
+	EXPECT(done < BIG / 2, "%lld of the big job's items came first", (long long)done);
+}
+
+/* There is no more in the queue than may be, and so a pause leaves little there. */
+static void a_pause_leaves_little(void)
+{
+	make_big("sum");
+	start(NULL, "weir-relay", "--queue-most", "300", NULL);
+	start(NULL, "weir-consumer", "sum", "--flush", "100", NULL);
+	await_begun("big");
+	EXPECT_INT(run(NULL, "weir", "pause", "big", NULL)->status, 0);
+	int64_t size = queue_size("weir.sum");
+	EXPECT(size <= 300 + BATCH, "%lld messages in the queue", (long long)size);
+	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'") >
+		       BIG / BATCH / 2,
+	       "it was published");
+}
+
+/* ---- models ---- */
+
+/* Two calls at a time, a second each. */
+static void slow_model(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 2}\n"
+		     "  gpt: {provider: openai, base_url: $URL, key_env: FAKE_KEY}\n");
+	fake_script("{'latency_ms': 1000}");
+	job_submit(asked_job("big", "ai_model=claude", 2000));
+	asked_begin();
+	await_begun("big");
+}
+
+/* The big one's rest does not fill the hand of its consumer, nor the queue. */
+static void behind_a_slow_model(const char *model, int n)
+{
+	slow_model();
+	struct job *small = job_submit(asked_job("small", model, n));
+	await_final(small, n);
+	int64_t done = sql("SELECT count(*) FROM weir.results WHERE job_id = 'big'");
+	EXPECT(done < 200, "%lld of the big job's items came first", (long long)done);
+}
+
+static void no_model(void) { behind_a_slow_model("ai_model=local", 10); }
+static void another_model(void) { behind_a_slow_model("ai_model=gpt", 10); }
+static void the_same_model(void) { behind_a_slow_model("ai_model=claude", 4); }
+
+void add_fair_suite(void);
+
+void add_fair_suite(void)
+{
+	CU_pSuite suite = WORLD_SUITE("turns");
+	CU_add_test(suite, "beside a job of the same kind", of_the_same_kind);
+	CU_add_test(suite, "beside a job of another kind", of_another_kind);
+	CU_add_test(suite, "two relays", two_relays);
+	CU_add_test(suite, "behind another job's retries", behind_retries);
+	CU_add_test(suite, "a pause leaves little", a_pause_leaves_little);
+	suite = FAKE_SUITE("turns of models");
+	CU_add_test(suite, "no model, behind a slow one", no_model);
+	CU_add_test(suite, "another model, behind a slow one", another_model);
+	CU_add_test(suite, "the same slow model", the_same_model);
+}
