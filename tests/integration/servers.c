@@ -25,17 +25,25 @@ void sql_close(void)
 	pg = NULL;
 }
 
-/* Waits for a server that is being restarted. */
+static bool lost_deadlock(const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	return state && strcmp(state, "40P01") == 0;
+}
+
+/* Waits for a server that is being restarted; what changes rows under the programs' hands may meet
+ * them in another order. */
 static PGresult *query(const char *text)
 {
 	int64_t until = now_ms() + PATIENCE_MS;
 	for (;;) {
 		PGresult *r = PQexec(pg, text);
-		if (PQstatus(pg) == CONNECTION_OK || now_ms() > until)
+		if ((PQstatus(pg) == CONNECTION_OK && !lost_deadlock(r)) || now_ms() > until)
 			return r;
 		PQclear(r);
 		pause_ms(50);
-		PQreset(pg);
+		if (PQstatus(pg) != CONNECTION_OK)
+			PQreset(pg);
 	}
 }
 

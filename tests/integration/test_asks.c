@@ -103,7 +103,7 @@ static void unknown_to_the_consumer(void)
 	struct job *other = job_submit(asked_job("other", "ai_model=claude", 5));
 	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY}\n");
 	wait_for_one_who_knows(job, other, "ai_model \"gpt\" is not known");
-	EXPECT_PART(sql_text("SELECT error FROM batch_items WHERE job_id = 'gone'"), "--models /");
+	EXPECT_PART(sql_text("SELECT error FROM batch_items WHERE job_id = 'gone'"), "--models ");
 	fake_models();
 	asked_begin();
 	finish(job);
