@@ -34,6 +34,15 @@ int calls_count(int *items)
 	return n;
 }
 
+void calls_await(int wanted)
+{
+	int items;
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (calls_count(&items) < wanted && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT(calls_count(&items) >= wanted, "%d calls, not %d", calls_count(&items), wanted);
+}
+
 int calls_peak(void)
 {
 	char line[128];

@@ -333,8 +333,8 @@ static void another_definition_is_a_conflict(void)
 	expect_text(sql_text(stages), "1 sum - {\"label\":\"x\"}");
 }
 
-/* The first try has not come to a batch, since its first line is bad. */
-static void an_empty_try_is_taken_over(void)
+/* The first try has not come to a batch, since its first line is bad: there is no job yet. */
+static void an_empty_try_leaves_nothing(void)
 {
 	struct job *job = job_new("empty", "sum", 20);
 	snprintf(job->items[0].id, sizeof job->items[0].id, "not a name");
@@ -343,7 +343,8 @@ static void an_empty_try_is_taken_over(void)
 				      "--context", "label=x", "--max-attempts", "9", "--stage",
 				      "slow.a", "--stage", "sum.b", "--stage", "never", NULL);
 	EXPECT_INT(o->status, 1);
-	EXPECT_INT(sql("SELECT count(*) FROM weir.job_stages"), 3);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_stages"), 0);
 	job = written("empty", 20);
 	o = submit(job, "--stage", "sum.c", "--stage", "slow");
 	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
@@ -555,7 +556,7 @@ void add_definition_suite(void)
 	CU_add_test(s, "options win over the job file", options_win_over_the_file);
 	CU_add_test(s, "a faulty job file", a_faulty_job_file);
 	CU_add_test(s, "another definition is a conflict", another_definition_is_a_conflict);
-	CU_add_test(s, "an empty try is taken over", an_empty_try_is_taken_over);
+	CU_add_test(s, "an empty try leaves nothing", an_empty_try_leaves_nothing);
 	CU_add_test(s, "killed between job and stages", killed_between_job_and_stages);
 	CU_add_test(s, "killed before the commit", killed_before_the_commit);
 	s = WORLD_SUITE("meanwhile");

@@ -92,6 +92,7 @@ static void a_full_disk(void)
 /* A terminal that was closed; who was told to outlive it stays. */
 static void hang_up(void)
 {
+	signal(SIGHUP, SIG_DFL); /* the tests themselves may run under nohup */
 	struct process *p[] = {start(NULL, "weir-relay", NULL),
 			       start(NULL, "weir-consumer", "sum", NULL)};
 	await_log(p[0], "relay_ready");

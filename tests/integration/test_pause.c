@@ -14,15 +14,6 @@ static void start_slow(int consumers, const char *prefetch)
 	calls_rest();
 }
 
-static void await_calls(int wanted)
-{
-	int items;
-	int64_t until = now_ms() + PATIENCE_MS;
-	while (calls_count(&items) < wanted && now_ms() < until)
-		pause_ms(STEP_MS);
-	EXPECT(calls_count(&items) >= wanted, "%d calls, not %d", calls_count(&items), wanted);
-}
-
 static void expect_one_call_each(const struct job *job)
 {
 	int items, n = calls_count(&items);
@@ -75,7 +66,7 @@ static void what_is_in_hand_is_not_begun_again(void)
 {
 	struct job *job = slow_job("hand", 40, 4000);
 	start_slow(2, "0");
-	await_calls(40);
+	calls_await(40);
 	command("pause", job);
 	command("resume", job);
 	finish(job);
@@ -105,7 +96,7 @@ static void a_consumer_dies_in_a_pause(void)
 	start_slow(0, "0");
 	calls_go_on();
 	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
-	await_calls(64);
+	calls_await(64);
 	command("pause", job);
 	pause_ms(100); /* long enough to write down what it holds, or not */
 	kill_hard(consumer);
@@ -123,7 +114,7 @@ static void a_consumer_stops_in_a_pause(void)
 	calls_go_on();
 	struct process *consumer = start(NULL, "weir-consumer", "slow", "--grace", "100ms", NULL);
 	calls_rest();
-	await_calls(40);
+	calls_await(40);
 	command("pause", job);
 	await(PATIENCE_MS, "SELECT count(*) = 40 FROM weir.retries");
 	stop(consumer);
@@ -135,39 +126,12 @@ static void a_consumer_stops_in_a_pause(void)
 	EXPECT_INT(sql("SELECT max(attempts) FROM weir.results"), 1);
 }
 
-/* They wait for their turn, and their turn does not come. */
-static void suspects_hear_of_a_pause(void)
-{
-	int items;
-	struct job *job = slow_job("suspects", 12, 6000); /* longer than a kill takes, mostly */
-	start_slow(0, "0");
-	calls_go_on();
-	for (int i = 1; i <= 2; i++) {
-		struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
-		await_calls(12 * i);
-		kill_hard(consumer);
-	}
-	int64_t before = sql("SELECT count(*) FROM weir.results");
-	start(NULL, "weir-consumer", "slow", NULL);
-	calls_rest();
-	await_calls(25);
-	command("pause", job);
-	await_final(job, (int)before + 1);
-	queue_await_size("weir.slow", 0);
-	stop_all();
-	int64_t final = sql("SELECT count(*) FROM weir.results");
-	EXPECT(calls_count(&items) == 24 + (int)(final - before),
-	       "%d calls, %d items are final, %d of them before", calls_count(&items), (int)(final),
-	       (int)before);
-	EXPECT(final < 12, "the pause did not stop anything");
-}
-
 /* Nobody should do that. */
 static void a_job_whose_row_is_deleted(void)
 {
 	slow_job("gone", 40, 1000);
 	start_slow(1, "0");
-	await_calls(40);
+	calls_await(40);
 	await(PATIENCE_MS, "SELECT status = 'running' FROM weir.jobs WHERE job_id = 'gone'");
 	sql_text("DELETE FROM weir.jobs WHERE job_id = 'gone'");
 	queue_await_size("weir.slow", 0);
@@ -225,7 +189,6 @@ void add_pause_suite(void);
 void add_pause_suite(void)
 {
 	CU_pSuite s = WORLD_SUITE("pauses");
-	CU_add_test(s, "suspects hear of a pause", suspects_hear_of_a_pause);
 	CU_add_test(s, "a job whose row is deleted", a_job_whose_row_is_deleted);
 	CU_add_test(s, "a consumer stops in a pause", a_consumer_stops_in_a_pause);
 	CU_add_test(s, "pause stops work, resume goes on", pause_stops_work);

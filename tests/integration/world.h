@@ -140,6 +140,7 @@ void calls_go_on(void);
 void calls_rest(void);
 /* How often work began, and on how many of the items item_00000 and so on. */
 int calls_count(int *items);
+void calls_await(int wanted); /* until so many have begun */
 /* The most items that were at work at one time. */
 int calls_peak(void);
 
