@@ -11,6 +11,7 @@
 #define KIND_US 60000000    /* a kind is stored apart for so long after it last failed, */
 #define JOB_US 10000000	    /* a job for so long */
 #define MOST_US 40000000    /* that something is tried for, then it is put off */
+#define MOST_WAITS 3	    /* behind the fleet itself: one of it may have been frozen */
 #define STOPPING_US 2000000 /* the same, on the way out */
 #define PUT_OFF_US 2000000  /* at the least */
 #define AGAIN_US 500000	    /* what cannot even be put off is tried again after this, */
@@ -26,8 +27,9 @@ static const int lock_ms[] = {1000, 300, 100, 50, 20};
 enum { LEVELS = sizeof lock_ms / sizeof *lock_ms };
 
 #define STATEMENT_MS 2000
-#define QUEUE_MS 30000 /* for a lock that the fleet's own transactions hold, one after the other   \
-			*/
+#define QUEUE_MS                                                                                   \
+	30000 /* for a lock that the fleet's own transactions hold, one after the other            \
+	       */
 
 enum sort { SORT_OTHER, SORT_STUCK, SORT_REFUSED };
 
@@ -177,12 +179,15 @@ static void halve(struct flush *f)
 }
 
 /* Whether somebody else than the fleet has had a transaction open for some time that locks
- * something. If not, what was waited for is held by others like us, who are done in their turn. */
+ * something. If not, what was waited for is held by others like us, who are done in their turn. Of
+ * another role's session only the id may be known: it may be anybody, as may a prepared
+ * transaction, which has none. */
 static const char others_hold[] =
-	"SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+	"SELECT EXISTS (SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)"
 	" WHERE l.granted AND l.mode <> 'AccessShareLock' AND l.locktype <> 'virtualxid'"
-	"  AND a.datname = current_database() AND a.backend_type = 'client backend'"
-	"  AND a.application_name NOT LIKE 'weir%'"
+	"  AND (l.pid IS NULL OR a.datname = current_database())"
+	"  AND coalesce(a.backend_type, 'client backend') = 'client backend'"
+	"  AND coalesce(a.application_name, '') NOT LIKE 'weir%'"
 	"  AND coalesce(a.xact_start < now() - interval '500 ms', true))";
 
 static bool others_stand_there(struct flush *f)
@@ -215,7 +220,7 @@ static void be_stuck(struct flush *f, const struct weir_error *why)
 	struct delivery *one = f->entries[0];
 	bool slow = strcmp(why->code, "slow_store") == 0;
 	bool held = strcmp(why->code, "locked") == 0 || strcmp(why->code, "conflict") == 0;
-	if (held && !others_stand_there(f)) {
+	if (held && one->waits < MOST_WAITS && !others_stand_there(f)) {
 		stand_in_line(f);
 		return;
 	}

@@ -14,13 +14,24 @@
 /* ---- turns ---- */
 
 /* Jobs take turns: each ask is behind those of its own job, and beside the first ones of others
- * (start-time fair queueing: Goyal, Vin, Cheng, 1996). */
+ * (start-time fair queueing: Goyal, Vin, Cheng, 1996). No later than behind all that wait: the
+ * job's last turn may have been one of another model. */
 void ask_take_turn(struct ask *ask)
 {
 	struct job *job = ask->one->job;
-	uint64_t least = ask->limits->turn;
+	uint64_t least = ask->limits->turn, most = least + ask->limits->waiting + 1;
 	ask->turn = (job->ask_turn > least ? job->ask_turn : least) + 1;
+	if (ask->turn > most)
+		ask->turn = most;
 	job->ask_turn = ask->turn;
+}
+
+/* It was not used, and its job is not to be behind others for it. */
+static void give_turn_back(const struct ask *ask)
+{
+	struct job *job = ask->one->job;
+	if (job->ask_turn == ask->turn)
+		job->ask_turn--;
 }
 
 /* ---- room ---- */
@@ -84,6 +95,7 @@ static void put_off_last(struct asks *a, struct asked_model *m)
 	if (!ask || (ready && ready->turn > ask->turn))
 		ask = ready;
 	int64_t us = pause_of(m, m->waiting);
+	give_turn_back(ask);
 	work_defer(a->consumer, ask_end(ask), us, "busy",
 		   "its model has as many calls in flight as it may have");
 }

@@ -29,11 +29,12 @@ struct parent {
 	int64_t hurried;       /* looks since the second time */
 	pid_t worker;
 	int64_t began_us;
-	unsigned ends;	 /* that followed each other soon */
-	bool once_ready; /* a worker of this parent was, once */
-	int64_t oom_kills;
-	uint32_t calls; /* of the mark, at the last look, */
-	int64_t looks;	/* and at how many it was the same call */
+	unsigned ends;		       /* that followed each other soon */
+	bool once_ready;	       /* a worker of this parent was, once */
+	int64_t oom_kills, oom_before; /* at the last look, and at the one before it: the kernel
+					* counts before the process has ended */
+	uint32_t calls;		       /* of the mark, at the last look, */
+	int64_t looks;		       /* and at how many it was the same call */
 	bool stuck;
 };
 
@@ -105,6 +106,7 @@ static void look(struct parent *p)
 	const struct mark *m = &p->w->mark;
 	int64_t kills = oom_kills();
 	bool same = m->phase != MARK_NONE && m->calls == p->calls && !is_stopped(p->worker);
+	p->oom_before = p->oom_kills;
 	p->oom_kills = kills;
 	p->looks = same ? p->looks + 1 : 0;
 	p->calls = m->calls;
@@ -153,8 +155,8 @@ static void await_end(struct parent *p, struct worker_end *end)
 	p->worker = 0;
 	end->stuck = p->stuck && p->w->mark.calls == p->calls;
 	int64_t kills = oom_kills();
-	end->short_of_memory = p->oom_kills >= 0 && kills > p->oom_kills;
-	p->oom_kills = kills;
+	end->short_of_memory = p->oom_before >= 0 && kills > p->oom_before;
+	p->oom_before = p->oom_kills = kills;
 }
 
 /* Takes down what the end says, unless the end before has not been told yet. */
@@ -237,12 +239,15 @@ static void wait_for_signals(struct parent *p)
 	sigaddset(&p->told, SIGINT);
 	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN)
 		sigaddset(&p->told, SIGHUP);
-	sigprocmask(SIG_BLOCK, &p->told, &p->before);
+	sigset_t blocked = p->told;
+	sigaddset(&blocked, SIGUSR1); /* the worker opens it when it has a handler */
+	sigprocmask(SIG_BLOCK, &blocked, &p->before);
 }
 
 int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, char **argv)
 {
 	struct parent p = {.oom_kills = oom_kills()};
+	p.oom_before = p.oom_kills;
 	struct worker_end end;
 	p.w = mmap(NULL, sizeof *p.w, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p.w == MAP_FAILED) {
