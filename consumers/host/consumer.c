@@ -77,6 +77,7 @@ void consumer_lose_broker(struct consumer *c, const struct weir_error *why)
 		delivery_move(&c->deliveries, lists[DELIVERY_HELD].first, DELIVERY_FREE, true);
 	while (lists[DELIVERY_SUSPECT].first)
 		delivery_move(&c->deliveries, lists[DELIVERY_SUSPECT].first, DELIVERY_FREE, true);
+	c->trial_us = 0;
 	comeback_put_off(&c->broker_back);
 }
 

@@ -86,6 +86,8 @@ int lanes_check(struct consumer *c, struct weir_error *err)
 
 /* ---- consuming ---- */
 
+/* What the broker refuses of one queue (no right to read it, another's exclusive consumer) closes
+ * the channel: on the next connection that kind waits, and the others do not. */
 int lanes_consume(struct consumer *c, struct broker *b, struct weir_error *err)
 {
 	char queue[NAMES_MAX];
@@ -94,8 +96,11 @@ int lanes_consume(struct consumer *c, struct broker *b, struct weir_error *err)
 		if (lane->consumes || !lane->ready)
 			continue;
 		queue_of(kind_of(lane), queue);
-		if (broker_consume(b, queue, (uint16_t)c->options.prefetch, err) < 0)
+		if (broker_consume(b, queue, (uint16_t)c->options.prefetch, err) < 0) {
+			if (strcmp(err->code, "broker") != 0)
+				cannot_be_used(lane, err);
 			return -1;
+		}
 		lane->consumes = true;
 		lane->back = (struct comeback){0};
 		if (*lane->wrong.text)

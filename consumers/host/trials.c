@@ -83,7 +83,12 @@ static bool is_quiet(const struct consumer *c, int64_t now)
 	return !c->asks || c->asks->lists[ASK_CALLING].size == 0 || now - c->trial_us >= QUIET_US;
 }
 
-bool trials_hold(const struct consumer *c) { return c->trial_us && is_quiet(c, clock_us()); }
+/* A lost broker takes the suspects along, and what one of them waited for. */
+bool trials_hold(const struct consumer *c)
+{
+	return c->trial_us && c->deliveries.lists[DELIVERY_SUSPECT].first &&
+	       is_quiet(c, clock_us());
+}
 
 static void not_now(struct consumer *c, const struct weir_error *why)
 {

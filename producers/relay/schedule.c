@@ -14,9 +14,10 @@
 #define LOOK_SHARE 5
 #define LOOK_APART_US 20000 /* more than that, while there is enough to do */
 #define LOOK_FLOWS 500
-#define FORGET_US 10000000   /* who had nothing due for so long is new when he has */
-#define ASK_AGAIN_US 1000000 /* the broker did not answer */
-#define REST_US 1000000	     /* after a refusal; longer each time */
+#define FORGET_US 10000000     /* who had nothing due for so long is new when he has */
+#define ASK_AGAIN_US 1000000   /* the broker did not answer */
+#define GAUGE_IDLE_US 10000000 /* less than a heartbeat takes */
+#define REST_US 1000000	       /* after a refusal; longer each time */
 #define REST_CAP_US 30000000
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
@@ -114,9 +115,16 @@ static uint32_t on_the_way(const struct relay *r, size_t queue)
 	return (uint32_t)n;
 }
 
+/* Nobody reads it while nothing is due, so that the broker gives it up after a while. */
 static int open_gauge(struct relay *r, struct weir_error *err)
 {
 	struct schedule *s = &r->schedule;
+	int64_t now = clock_us();
+	if (s->gauge && now - s->gauge_us > GAUGE_IDLE_US) {
+		broker_close(s->gauge);
+		s->gauge = NULL;
+	}
+	s->gauge_us = now;
 	if (s->gauge)
 		return 0;
 	return broker_open(r->settings->amqp_url, "weir-relay queues", MESSAGE_MAX, &s->gauge, err);

@@ -46,9 +46,9 @@ struct flow {
 	int32_t batch_size;
 	size_t queue;
 	bool due[OUTBOXES]; /* has batches, retries to publish */
-	bool fresh;		/* has not had a turn yet */
-	uint64_t turn;		/* of its last turn; the lowest comes next */
-	int64_t due_us;		/* when it last had something due */
+	bool fresh;	    /* has not had a turn yet */
+	uint64_t turn;	    /* of its last turn; the lowest comes next */
+	int64_t due_us;	    /* when it last had something due */
 };
 
 struct schedule {
@@ -58,11 +58,12 @@ struct schedule {
 	size_t queue_count;
 	uint64_t turn;
 	size_t last_queue[OUTBOXES]; /* whose turn it was */
-	char after_job[65];		 /* where the next look begins */
+	char after_job[65];	     /* where the next look begins */
 	int32_t after_stage;
 	int64_t look_us;      /* when that may be */
 	bool look_wanted;     /* it was too early for the last one */
 	struct broker *gauge; /* asks after queues; NULL: not open */
+	int64_t gauge_us;     /* when it was last used */
 };
 
 /* What one claim is to take: of these flows, of one queue, so many batches or retries. */
