@@ -21,6 +21,10 @@ static const char claim[] =
 	" LIMIT least($1, " GROUP_OF("(SELECT refused FROM f)") ") FOR UPDATE SKIP LOCKED";
 
 static const char forget[] = "DELETE FROM weir.events WHERE id = ANY ($1::int8[])";
+/* With the reasons, which are in the log. */
+static const char fail[] =
+	"DELETE FROM weir.events e USING unnest($1::int8[], $2::text[], $3::text[])"
+	" AS u(id, code, reason) WHERE e.id = u.id";
 
 static const char put_off[] =
 	"UPDATE weir.events SET refused = least(refused + 1, 100),"
@@ -73,7 +77,7 @@ const struct outbox outbox_events = {
 	.claim = claim,
 	.mark = forget,
 	.put_off = put_off,
-	.fail = forget,
+	.fail = fail,
 	.suspect = {put_off},
 	.refused_column = COL_PUT_OFF,
 	.unit_keys = outbox_id_keys,

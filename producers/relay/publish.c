@@ -172,7 +172,6 @@ void publish_due(struct relay *r)
 	struct weir_error why;
 	r->outgoing.ledger = r->ledger;
 	r->outgoing.progress = r->progress;
-	r->outgoing.ledger_id = r->ledger_id;
 	bool done = open_runs(r, &why) == 0 && pass(r, &why) == 0;
 	outgoing_forget(&r->outgoing);
 	if (done) {

@@ -65,6 +65,7 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 		return -1;
 	}
 	r->ledger = l;
+	r->outgoing.ledger_id = r->ledger_id;
 	r->ledger_back.tries = 0;
 	r->due = true;
 	r->jobs_at_us = 0;

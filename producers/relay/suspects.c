@@ -181,8 +181,8 @@ void suspects_put_off(struct relay *r)
 		if (ledger_do(r->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
 			relay_lose_ledger(r, &why);
 	}
+	r->due |= s->count > 0; /* others go on at once; if nobody was put off, nothing is better yet */
 	s->count = 0;
-	r->due = true;
 }
 
 void suspects_release(struct suspects *s)
