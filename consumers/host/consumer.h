@@ -138,8 +138,8 @@ struct consumer {
 	struct deliveries deliveries;
 	struct flush flush;
 	struct apart aparts[APARTS];
-	int64_t apart_until_us; /* until then something is stored apart; or waits for it */
-	uint32_t groups;	/* given so far */
+	int64_t apart_until_us;	 /* until then something is stored apart; or waits for it */
+	uint32_t groups;	 /* given so far */
 	struct watched *watched; /* shared with the parent; NULL: there is none */
 	struct mark *mark;	 /* whose code this is in; NULL: nobody looks */
 	int64_t trial_us;	 /* since when a trial waits for its turn; 0: none does */

@@ -28,7 +28,7 @@ struct job {
 	char id[MESSAGE_NAME_MAX + 1];
 	char tag[PROGRESS_JOB_MAX]; /* what it is called in Redis */
 	uint8_t seal[SEAL_KEY];	    /* what its messages are signed with */
-	size_t users; /* deliveries in hand */
+	size_t users;		    /* deliveries in hand */
 
 	enum job_state state;
 	bool behind;  /* a message has come that is of a later epoch */
@@ -53,7 +53,7 @@ struct job {
 	uint32_t peak;	   /* the most that could be used since it was asked for */
 	int64_t needed_us; /* when some of it could be used last */
 	int64_t asked_for_us;
-	int64_t lease_us;  /* when to ask for a share again */
+	int64_t lease_us; /* when to ask for a share again */
 };
 
 #define JOB_BUCKETS 256
@@ -73,7 +73,8 @@ struct jobs {
 struct job *jobs_take(struct jobs *jobs, struct weir_text id);
 void job_give_back(struct job *job); /* NULL is fine */
 
-/* The next job after `at` (NULL: the first), in no order. Nothing may be forgotten while walking. */
+/* The next job after `at` (NULL: the first), in no order. Nothing may be forgotten while walking.
+ */
 struct job *jobs_next(const struct jobs *jobs, const struct job *at);
 /* Forgets the jobs that nobody uses or holds a share of, and that were not asked for lately or are
  * none. */

@@ -65,7 +65,8 @@ bool doctor_ask(struct doctor *d, const char *sql, PGresult **out)
 	struct weir_error why;
 	if (ledger_query(d->ledger, sql, NULL, true, out, &why) == 0)
 		return true;
-	doctor_tell(d, LEVEL_WARN, "see the log of PostgreSQL", "could not be checked: %s", why.text);
+	doctor_tell(d, LEVEL_WARN, "see the log of PostgreSQL", "could not be checked: %s",
+		    why.text);
 	if (!ledger_alive(d->ledger)) {
 		ledger_close(d->ledger);
 		d->ledger = NULL;
@@ -105,7 +106,8 @@ static void check_settings(struct doctor *d)
 		if (settings_check(d->settings, needs[i], &why) == 0)
 			continue;
 		missing++;
-		doctor_tell(d, LEVEL_FAIL, "a local stack: eval \"$(deploy/local/env)\"", "%s", why.text);
+		doctor_tell(d, LEVEL_FAIL, "a local stack: eval \"$(deploy/local/env)\"", "%s",
+			    why.text);
 	}
 	if (!missing)
 		doctor_tell(d, LEVEL_OK, "", "the addresses of the three servers are set");
@@ -199,8 +201,9 @@ const struct command command_doctor = {
 	.arguments = "",
 	.summary = "checks the servers, plugins, models and the ledger, and says what to do",
 	.help = "A line for each check: ok, warn or fail, what was found, and in brackets\n"
-		"what to do. It does with the servers what the programs do, and undoes it: a script\n"
-		"in Redis, rows in PostgreSQL, a message that belongs to nobody. Begin here when something does not move.\n"
+		"what to do. It does with the servers what the programs do, and undoes it: a\n"
+		"script in Redis, rows in PostgreSQL, a message that belongs to nobody. Begin\n"
+		"here when something does not move.\n"
 		"The servers of models are asked for their lists of models, which costs nothing:\n"
 		"whether they are there, take the key, and have the model.\n\n"
 		"  weir doctor\n"

@@ -50,9 +50,9 @@ static void print_overview(FILE *out)
 		"  weir report first\n\n"
 		"The servers are named by WEIR_PG_URL, WEIR_AMQP_URL and WEIR_REDIS_URL, or by\n"
 		"files whose names are in WEIR_PG_URL_FILE and so on.\n\n"
-		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items, 4 it has\n"
-		"not ended (submit --wait: it is paused, or --timeout is over), 130 interrupted\n"
-		"while watching or following.\n");
+		"Exit status: 0 done, 1 failed, 2 usage, 3 the job ended with failed items, 4 it\n"
+		"has not ended (submit --wait: it is paused, or --timeout is over), 130\n"
+		"interrupted while watching or following.\n");
 }
 
 static void print_help(const struct command *c, const struct option_group *groups, size_t n)

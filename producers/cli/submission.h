@@ -38,8 +38,9 @@ struct submission_plan {
 	bool of_rows;  /* a record that stands twice is two parts of one: an error in any case */
 };
 
-/* Finds the job, or will make it with its first batch. Error codes: conflict (it is another one, or somebody else is just
- * submitting to it), cancelled, database. On success the caller calls submission_close(). */
+/* Finds the job, or will make it with its first batch. Error codes: conflict (it is another one, or
+ * somebody else is just submitting to it), cancelled, database. On success the caller calls
+ * submission_close(). */
 int submission_open(const struct submission_plan *plan, struct submission **out,
 		    struct weir_error *err) WEIR_MUST_CHECK;
 void submission_close(struct submission *s); /* NULL is fine; seals nothing */

@@ -275,8 +275,8 @@ static bool take_live(const struct viewer *v, const struct job_view *job, struct
 	if (strcmp(stage->status, "running") != 0)
 		return true;
 	if (!v->progress ||
-	    progress_read(v->progress, job->tag, (uint32_t)stage->stage, &known, &live,
-			  &ignored) < 0 ||
+	    progress_read(v->progress, job->tag, (uint32_t)stage->stage, &known, &live, &ignored) <
+		    0 ||
 	    !known || live.success + live.failed + live.cancelled > stage->total)
 		return false;
 	stage->success = live.success;

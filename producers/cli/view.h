@@ -46,9 +46,9 @@ struct job_view {
 	double rate;	/* items/s over that time; NaN: none */
 	char created_at[TIME_ROOM], started_at[TIME_ROOM], completed_at[TIME_ROOM];
 	char paused_at[TIME_ROOM];
-	char pause_reason[488]; /* "": an operator's */
-	bool purged;		/* its rows are being deleted */
-	char source[8];		/* of the counts: "redis" or "ledger" */
+	char pause_reason[488];	    /* "": an operator's */
+	bool purged;		    /* its rows are being deleted */
+	char source[8];		    /* of the counts: "redis" or "ledger" */
 	char tag[PROGRESS_JOB_MAX]; /* what it is called in Redis */
 
 	int64_t max_attempts;
@@ -123,8 +123,8 @@ int view_query(struct ledger *l, const char *sql, const char *job_id, PGresult *
  * ledger failed. */
 int view_check_kept(struct ledger *l, const char *job_id, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* What the job is called in Redis (progress.h). 0, or -1: there is no such job, or the ledger failed.
- */
+/* What the job is called in Redis (progress.h). 0, or -1: there is no such job, or the ledger
+ * failed. */
 int view_tag(struct ledger *l, const char *job_id, char tag[PROGRESS_JOB_MAX],
 	     struct weir_error *err) WEIR_MUST_CHECK;
 
