@@ -27,6 +27,8 @@ static const char fail[] =
 	" AS u(id, code, reason) WHERE e.id = u.id";
 
 static const char put_off[] =
+	"UPDATE weir.events SET " WAIT_FOR_ROOM " WHERE id = ANY ($1::int8[])";
+static const char suspect[] =
 	"UPDATE weir.events SET refused = least(refused + 1, 100),"
 	" due_at = now() + " PAUSE_OF("refused", "5 seconds") " WHERE id = ANY ($1::int8[])";
 
@@ -78,7 +80,7 @@ const struct outbox outbox_events = {
 	.mark = forget,
 	.put_off = put_off,
 	.fail = fail,
-	.suspect = {put_off},
+	.suspect = {suspect},
 	.refused_column = COL_PUT_OFF,
 	.unit_keys = outbox_id_keys,
 	.row_keys = outbox_id_keys,

@@ -99,10 +99,13 @@ static const char put_off_batches[] =
 	"UPDATE weir.job_batches b SET due_at = now() + interval '" REFUSED_PAUSE "'" BATCH_UNITS;
 static const char mark_retries[] =
 	"UPDATE weir.retries w SET due_at = 'infinity', refused = 0, queued_at = now()" RETRY_UNITS;
+#define WAITS_FOR_ROOM "w.error_class = 'refused_by_broker' AND w.waits_since IS NOT NULL"
 static const char put_off_retries[] =
-	"UPDATE weir.retries w SET refused = least(refused + 1, 3), error_class = 'refused_by_broker',"
+	"UPDATE weir.retries w SET error_class = 'refused_by_broker',"
 	" error = 'the broker did not take it: its queue is full, or missing',"
-	" due_at = now() + " PAUSE_OF("w.refused", REFUSED_PAUSE) RETRY_UNITS;
+	" waits_since = CASE WHEN " WAITS_FOR_ROOM " THEN w.waits_since ELSE now() END,"
+	" due_at = now() + interval '" REFUSED_PAUSE "' + CASE WHEN " WAITS_FOR_ROOM
+	"  THEN weir.longer_pause(w.waits_since) ELSE interval '0' END" RETRY_UNITS;
 
 static const char fail_items[] =
 	"SELECT weir.end_items(job_id, stage, array_agg(ordinal), 2, class, error)"

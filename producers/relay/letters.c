@@ -19,6 +19,8 @@ static const char claim[] =
 
 static const char forget[] = "DELETE FROM weir.dead_letters WHERE id = ANY ($1::int8[])";
 static const char put_off[] =
+	"UPDATE weir.dead_letters SET " WAIT_FOR_ROOM " WHERE id = ANY ($1::int8[])";
+static const char suspect[] =
 	"UPDATE weir.dead_letters SET refused = least(refused + 1, 100),"
 	" due_at = now() + " PAUSE_OF("refused", "5 seconds") " WHERE id = ANY ($1::int8[])";
 static const char keep[] = "UPDATE weir.dead_letters SET due_at = NULL WHERE id = ANY ($1::int8[])";
@@ -61,7 +63,7 @@ const struct outbox outbox_letters = {
 	.mark = forget,
 	.put_off = put_off,
 	.fail = keep,
-	.suspect = {put_off},
+	.suspect = {suspect},
 	.refused_column = COL_PUT_OFF,
 	.unit_keys = outbox_id_keys,
 	.row_keys = outbox_id_keys,

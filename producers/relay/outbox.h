@@ -60,6 +60,10 @@ extern const struct outbox *const outboxes[OUTBOXES];
 #define GROUP_OF(refused) "CASE " refused " WHEN 0 THEN 500 WHEN 1 THEN 64 WHEN 2 THEN 8 ELSE 1 END"
 #define PAUSE_OF(refused, first)                                                                   \
 	"least(interval '" first "' * power(2, least(" refused ", 20)), interval '10 minutes')"
+/* In SQL: of what a full queue has refused. It waits as long again as it has waited already. */
+#define WAIT_FOR_ROOM                                                                              \
+	"refused_since = coalesce(refused_since, now()), due_at = now() + interval '5 seconds'"    \
+	" + least(now() - coalesce(refused_since, now()), interval '10 minutes')"
 
 /* For outboxes whose rows have a number: column 0, int8. */
 void outbox_id_keys(struct params *p, const PGresult *rows, const int *which, int n);

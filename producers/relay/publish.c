@@ -167,6 +167,15 @@ static void ask_anew(struct relay *r)
 	relay_lose_broker(r, &why);
 }
 
+/* A queue that does not answer, or may not be written to: other kinds come first now. */
+static void rest_queue(struct relay *r, const struct run *run, const struct weir_error *why)
+{
+	bool of_queue =
+		strcmp(why->code, "unconfirmed") == 0 || strcmp(why->code, "broker_denied") == 0;
+	if (of_queue && run->open && run->picks.count > 0 && run->confirmed < run->sent)
+		schedule_settled(r, &run->picks, true);
+}
+
 void publish_due(struct relay *r)
 {
 	struct weir_error why;
@@ -181,8 +190,10 @@ void publish_due(struct relay *r)
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
 	/* What it says of them later must not be taken for word of the same rows' next messages. */
 	bool doubtful = run_unconfirmed(&r->runs[0]) || run_unconfirmed(&r->runs[1]);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		suspects_note(&r->suspects, &r->runs[i], &why);
+		rest_queue(r, &r->runs[i], &why);
+	}
 	publish_abandon(r);
 	suspects_put_off(r);
 	if (!r->wire.broker || (doubtful && !r->wire.blocked))

@@ -148,7 +148,8 @@ int recover_survey(struct relay *r, const char *kind, uint32_t *waiting, struct 
 	return restore_kind(r, kind, waiting, err);
 }
 
-/* One queue that is not as it must be hinders no other kind. */
+/* One queue that is not as it must be hinders no other kind, whatever the broker says of it: that
+ * there is a broker is known from the next connection. */
 static int restore_kinds(struct relay *r, struct weir_error *err)
 {
 	struct weir_error why;
@@ -157,12 +158,13 @@ static int restore_kinds(struct relay *r, struct weir_error *err)
 	bool unusable, wrong = false;
 	int rc = ask(r, open_kinds, r->only_job, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		if (recover_survey(r, PQgetvalue(rows, i, 0), &waiting, &why) == 0)
+		rc = open_surveyor(r, err);
+		if (rc < 0 || restore_kind(r, PQgetvalue(rows, i, 0), &waiting, &why) == 0)
 			continue;
-		unusable =
-			strcmp(why.code, "topology") == 0 || strcmp(why.code, "broker_denied") == 0;
+		unusable = strcmp(why.code, "database") != 0;
 		if (unusable && !wrong)
-			weir_fail(err, "topology_kind", "kind %s: %s", PQgetvalue(rows, i, 0), why.text);
+			weir_fail(err, "topology_kind", "kind %s: %s", PQgetvalue(rows, i, 0),
+				  why.text);
 		else if (!unusable)
 			rc = weir_fail(err, why.code, "%s", why.text);
 		wrong |= unusable;

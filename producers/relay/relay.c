@@ -131,7 +131,8 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 }
 
 /* What cannot be made, or is there with other arguments, hinders nothing else, and is told when it
- * begins; with anything else the broker may not be ours any more. */
+ * begins; so does a ledger that is there and refuses. With anything else the broker may not be ours
+ * any more. */
 static int watch_topology(struct relay *r, struct weir_error *err)
 {
 	struct weir_error why = {"", ""};
@@ -141,7 +142,8 @@ static int watch_topology(struct relay *r, struct weir_error *err)
 		relay_lose_ledger(r, &why);
 		return 0;
 	}
-	if (*why.text && strncmp(why.code, "topology", 8) != 0) {
+	bool ours = strncmp(why.code, "topology", 8) == 0 || strcmp(why.code, "database") == 0;
+	if (*why.text && !ours) {
 		*err = why;
 		return -1;
 	}

@@ -177,6 +177,8 @@ void sides_when(const struct relay *r, int64_t *at_us)
 	for (int n = 0; n < SIDES; n++) {
 		const struct side *s = &r->sides[n];
 		int64_t at = s->at_us;
+		if (s->wire.blocked) /* until the broker says otherwise */
+			continue;
 		if (s->run.open)
 			at = s->run.sent < s->run.count ? now + FULL_US : s->until_us;
 		if (at < *at_us)

@@ -194,6 +194,22 @@ bool queue_refuses(const char *queue, const char *exchange)
 	return there;
 }
 
+static amqp_connection_state_t holder;
+
+void queue_hold(const char *queue)
+{
+	holder = amqp_open();
+	EXPECT(holder && amqp_queue_declare(holder, 1, amqp_cstring_bytes(queue), 0, 0, 1, 0,
+					    amqp_empty_table),
+	       "the queue %s cannot be held", queue);
+}
+
+void queue_let_go(void)
+{
+	amqp_shut(holder);
+	holder = NULL;
+}
+
 bool queue_is_deleted(const char *queue)
 {
 	amqp_connection_state_t c = amqp_open();

@@ -493,6 +493,25 @@ static void a_queue_is_not_as_it_must_be(void)
 	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
 }
 
+/* The broker refuses whatever is said of it, in words that no topology has (405): that kind waits,
+ * and the others, new relays among them, do not notice. */
+static void a_queue_is_somebody_elses(void)
+{
+	struct job *waits = job_submit(job_new("waits", "slow", 10));
+	queue_delete("weir.slow");
+	queue_hold("weir.slow");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await_log(relay, "topology_wrong");
+	await_log(consumer, "queue_unusable");
+	struct job *goes = job_submit(job_new("goes", "sum", 60));
+	await_ended(goes);
+	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
+	queue_let_go();
+	finish(waits);
+	check_exact(goes);
+}
+
 /* The counts of the batches tell, too. */
 static void lost_while_redis_is_away(void)
 {
@@ -548,5 +567,6 @@ void add_relay_suite(void)
 	CU_add_test(s, "a queue is gone before the work", the_queue_is_gone_before_the_work);
 	CU_add_test(s, "the broker is wiped", the_broker_is_wiped);
 	CU_add_test(s, "a queue is not as it must be", a_queue_is_not_as_it_must_be);
+	CU_add_test(s, "a queue is somebody else's", a_queue_is_somebody_elses);
 	CU_add_test(s, "messages are lost while Redis is away", lost_while_redis_is_away);
 }
