@@ -312,9 +312,23 @@ static void forget_failure(struct ledger *l)
 	buffer_release(&l->failed_sql);
 }
 
+/* What came before the end was seen is still to be read, when it was writing that failed: as a
+ * notice, or as what became of a statement. */
+static void hear_last_word(struct ledger *l)
+{
+	PGresult *r;
+	for (int i = 0; i < 2 * IN_FLIGHT_MAX && !*l->last && !PQisBusy(l->conn); i++) {
+		r = PQgetResult(l->conn);
+		if (r)
+			take_notice(l, r);
+		PQclear(r);
+	}
+}
+
 static int connection_failed(struct ledger *l, struct weir_error *err)
 {
 	l->alive = false;
+	hear_last_word(l);
 	forget_failure(l);
 	return fail_session(l, err);
 }
@@ -327,6 +341,9 @@ static int result_failed(struct ledger *l, const PGresult *r, struct weir_error 
 	const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 	const char *context = PQresultErrorField(r, PG_DIAG_CONTEXT);
 	const char *at = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
+	take_notice(l, r);
+	if (*l->last)
+		return connection_failed(l, err);
 	forget_failure(l);
 	snprintf(l->sqlstate, sizeof l->sqlstate, "%s", state ? state : "");
 	snprintf(l->detail, sizeof l->detail, "%s", detail ? detail : "");
