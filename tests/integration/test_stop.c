@@ -109,8 +109,10 @@ static void consumer_twice(void)
 	job_submit(job);
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
+	calls_begin();
 	struct process *p = start(NULL, "weir-consumer", "slow", "--grace", "10m", NULL);
-	queue_await_size("weir.slow", 0);
+	calls_rest();
+	calls_await(20); /* what it has not taken yet it does not wait for */
 	kill(p->pid, SIGTERM);
 	pause_ms(100);
 	EXPECT(is_alive(p), "it did not wait for what is open");
