@@ -140,26 +140,46 @@ static int ask(struct consumer *c, struct delivery *const *some, size_t n, PGres
 	return -1;
 }
 
-/* Those that are refused are moved to the front of `some`: how many. */
-static size_t judge(struct consumer *c, struct delivery **some, size_t n, const PGresult *r)
+/* Those that are refused: how many, and which rows say so. */
+static size_t judge(struct consumer *c, struct delivery **some, size_t n, const PGresult *r,
+		    int *rows)
 {
 	struct weir_error why;
 	size_t refused = 0;
 	for (size_t i = 0; i < n && (int)i < PQntuples(r); i++) {
 		if (compare(r, (int)i, some[i], &why) == 0) {
 			some[i]->proven = true;
-		} else if (strcmp(why.code, "out_of_memory") != 0) {
-			held_refuse(c, some[i], &why);
+		} else if (strcmp(why.code, "out_of_memory") == 0) {
+			c->proof_us = clock_us() + AGAIN_US;
+		} else {
+			rows[refused] = (int)i;
 			some[refused++] = some[i];
 		}
 	}
 	return refused;
 }
 
+/* First their items are due again, so that each has a message or a row at any time. */
+static void refuse(struct consumer *c, struct delivery **some, size_t n, const PGresult *r,
+		   const int *rows)
+{
+	struct weir_error why;
+	statement_fill(&statement_send_anew, &c->flush.params, some, n);
+	if (ledger_do(c->ledger, statement_sql(&statement_send_anew), &c->flush.params, NULL,
+		      &why) < 0) {
+		consumer_ledger_failed(c, "not_sent_anew", &why);
+		c->proof_us = clock_us() + AGAIN_US;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (compare(r, rows[i], some[i], &why) < 0)
+			held_refuse(c, some[i], &why);
+}
+
 void proof_turn(struct consumer *c)
 {
 	struct delivery *some[FLUSH_MAX];
-	struct weir_error why;
+	int rows[FLUSH_MAX];
 	PGresult *r = NULL;
 	int64_t now = clock_us();
 	if (!c->unproven || !c->ledger || c->flush.state != FLUSH_IDLE || now < c->proof_us)
@@ -168,12 +188,8 @@ void proof_turn(struct consumer *c)
 	c->unproven = n > 0; /* others that become ready say so again */
 	if (n == 0 || ask(c, some, n, &r) < 0)
 		return;
-	n = judge(c, some, n, r);
+	n = judge(c, some, n, r, rows);
+	if (n > 0)
+		refuse(c, some, n, r, rows);
 	PQclear(r);
-	if (n == 0)
-		return;
-	statement_fill(&statement_send_anew, &c->flush.params, some, n);
-	if (ledger_do(c->ledger, statement_sql(&statement_send_anew), &c->flush.params, NULL,
-		      &why) < 0)
-		consumer_ledger_failed(c, "not_sent_anew", &why);
 }
