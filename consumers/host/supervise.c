@@ -224,7 +224,7 @@ static int start(struct parent *p, int (*work)(struct watched *, int, char **), 
 	if (p->worker == 0)
 		become_worker(p, work, argc, argv);
 	if (p->worker < 0)
-		log_event(LOG_ERROR, "consumer_failed", "error=\"fork: %s\"", strerror(errno));
+		log_event(LOG_ERROR, "no_worker", "error=\"fork: %s\"", strerror(errno));
 	return p->worker < 0 ? -1 : 0;
 }
 
@@ -257,8 +257,12 @@ int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, c
 	p.w->parent = getpid();
 	wait_for_signals(&p);
 	for (;;) {
-		if (start(&p, work, argc, argv) < 0)
-			return EXIT_FAILURE;
+		if (start(&p, work, argc, argv) < 0) {
+			if (!p.once_ready || p.stops > 0)
+				return EXIT_FAILURE;
+			rest(&p); /* memory is short just after somebody was killed for it */
+			continue;
+		}
 		await_end(&p, &end);
 		p.once_ready |= p.w->ready;
 		if (by_itself(&p, &end) && (p.w->ready || !goes_on(&p, &end)))
@@ -268,5 +272,7 @@ int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, c
 		if (!goes_on(&p, &end))
 			return EXIT_FAILURE;
 		rest(&p);
+		if (!goes_on(&p, &end)) /* it was asked to stop meanwhile */
+			return EXIT_SUCCESS;
 	}
 }
