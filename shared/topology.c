@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "weir/advice.h"
+#include "weir/log.h"
 
 static const char *const words[EXCHANGES] = {"items", "events", "dead"};
 
@@ -169,6 +170,14 @@ int topology_restore_kind(struct broker *b, const char *kind, struct buffer *nam
 		return -1;
 	note(names, "queue", n.name, *made);
 	return 0;
+}
+
+void topology_say_restored(struct buffer *names)
+{
+	const char *text = names->size > 0 ? buffer_text(names) : NULL;
+	if (text)
+		log_event(LOG_WARN, "topology_restored", "made=\"%s\"", text);
+	buffer_release(names);
 }
 
 /* ---- checking ---- */

@@ -34,14 +34,6 @@ static int open_checker(struct consumer *c, struct broker **b, struct weir_error
 	return -1;
 }
 
-static void say_restored(struct buffer *names)
-{
-	const char *text = names->size > 0 ? buffer_text(names) : NULL;
-	if (text)
-		log_event(LOG_WARN, "topology_restored", "made=\"%s\"", text);
-	buffer_release(names);
-}
-
 static void cannot_be_used(struct lane *lane, const struct weir_error *why)
 {
 	lane->ready = false;
@@ -59,7 +51,7 @@ static void check_lane(struct lane *lane, struct broker **b)
 	struct buffer names = BUFFER_INIT;
 	bool made = false;
 	int rc = topology_restore_kind(*b, kind_of(lane), &names, &made, NULL, &why);
-	say_restored(&names);
+	topology_say_restored(&names);
 	lane->made |= made;
 	lane->ready = rc == 0;
 	if (rc == 0)
@@ -76,7 +68,7 @@ int lanes_check(struct consumer *c, struct weir_error *err)
 	int rc = open_checker(c, &b, err);
 	if (rc == 0)
 		rc = topology_restore(b, &names, err);
-	say_restored(&names);
+	topology_say_restored(&names);
 	for (size_t i = 0; rc == 0 && i < c->lane_count; i++)
 		if (is_due(&c->lanes[i]) && (rc = open_checker(c, &b, err)) == 0)
 			check_lane(&c->lanes[i], &b);

@@ -116,14 +116,6 @@ void recover_end(struct relay *r)
 	r->surveyor = NULL;
 }
 
-static void say_restored(struct buffer *names)
-{
-	const char *text = names->size > 0 ? buffer_text(names) : NULL;
-	if (text)
-		log_event(LOG_WARN, "topology_restored", "made=\"%s\"", text);
-	buffer_release(names);
-}
-
 static int restore_kind(struct relay *r, const char *kind, uint32_t *waiting,
 			struct weir_error *err)
 {
@@ -132,7 +124,7 @@ static int restore_kind(struct relay *r, const char *kind, uint32_t *waiting,
 	int rc = kind_ok(kind)
 			 ? topology_restore_kind(r->surveyor, kind, &names, &made, waiting, err)
 			 : weir_fail(err, "topology", "\"%s\" is no kind", kind);
-	say_restored(&names);
+	topology_say_restored(&names);
 	if (rc < 0) {
 		recover_end(r); /* it may be dead */
 		return -1;
@@ -190,7 +182,7 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	int rc = identity_mark(r->surveyor, r->ledger_id, err);
 	if (rc == 0)
 		rc = topology_restore(r->surveyor, &names, err);
-	say_restored(&names);
+	topology_say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);
 	if (rc < 0) {

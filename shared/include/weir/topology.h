@@ -42,6 +42,9 @@ int topology_restore(struct broker *b, struct buffer *names,
 int topology_restore_kind(struct broker *b, const char *kind, struct buffer *names, bool *made,
 			  uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;
 
+/* Logs what was made, if anything, and releases names. */
+void topology_say_restored(struct buffer *names);
+
 /* Checks that the exchanges and the dead-letter queue are there and have the arguments that they
  * must have (who may not declare them is told nothing of those); when one has not, the connection
  * is dead afterwards and the error says what to do. It must neither consume nor have confirms. *dead (may be NULL): messages waiting there. */
