@@ -98,7 +98,7 @@ static int write_rows(struct writing *w, const struct cursor *c, report_row *row
 		return -1;
 	do {
 		n = write_portion(w, c, row, err);
-	} while (n > 0);
+	} while (n > 0 && !w->sink->no_reader);
 	return n < 0 ? -1 : ledger_do(w->ledger, c->close, NULL, NULL, err);
 }
 

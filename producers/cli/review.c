@@ -238,7 +238,7 @@ int review_list(struct review *r, struct weir_error *err)
 		return -1;
 	do {
 		n = list_page(r, &last, err);
-	} while (n == PAGE);
+	} while (n == PAGE && !r->sink->no_reader);
 	if (n < 0)
 		return -1;
 	return last == 0 && !r->json ? tell_none(r, err) : 0;

@@ -11,13 +11,15 @@
 #define WORTH_A_WRITE 65536
 
 /* Nobody to write for is an end like any other: the rest goes nowhere. */
-static int fail(const struct sink *s, struct weir_error *err)
+static int fail(struct sink *s, struct weir_error *err)
 {
 	int why = errno;
 	if (s->file == stdout)
 		process_forget_output();
-	if (s->file == stdout && why == EPIPE)
+	if (s->file == stdout && why == EPIPE) {
+		s->no_reader = true;
 		return 0;
+	}
 	errno = why;
 	return weir_fail(err, "output", "%.300s: %s", s->path ? s->path : "standard output",
 			 strerror(errno));

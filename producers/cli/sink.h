@@ -3,6 +3,7 @@
 #ifndef WEIR_SINK_H
 #define WEIR_SINK_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "weir/buffer.h"
@@ -12,6 +13,7 @@ struct sink {
 	FILE *file;
 	const char *path; /* NULL: standard output */
 	char *temporary;
+	bool no_reader; /* of standard output any more: what comes now goes nowhere */
 };
 
 /* path NULL or "-": standard output. It must outlive the sink. On success the caller calls
