@@ -14,13 +14,15 @@
 #define LOOK_US 200000
 #define SAY_US 2000000
 #define FLEET_US 1000000
+#define AWAY_US 30000000 /* a broker that could not be reached is left alone for so long */
 
 struct waiting {
 	struct ledger *ledger;
 	const char *job_id;
 	struct job_row *job;
-	const struct settings *settings;
-	int64_t looked_us, said_us, fleet_us;
+	int64_t looked_us, said_us;
+	struct fleet fleet;
+	int64_t fleet_us, away_us; /* when to ask for it, and since when its broker is away */
 	bool paused;
 	char obstacle[FLEET_TEXT]; /* as it was told last */
 };
@@ -70,17 +72,21 @@ static int say_paused(struct waiting *w, struct weir_error *err)
 	return say(w, text, err);
 }
 
-/* Who is missing, once, and that he has come. */
-static int say_fleet(struct waiting *w, struct weir_error *err)
+/* Who is missing, once, and that he has come. The wait is for the job: where that cannot be told it
+ * goes on without. */
+static void say_fleet(struct waiting *w)
 {
-	struct fleet fleet;
 	struct fleet_of_job of;
-	fleet_init(&fleet, w->settings, w->ledger);
-	int rc = fleet_of_job(&fleet, w->job_id, &of, err);
-	fleet_release(&fleet);
+	struct weir_error ignored;
+	bool away = w->fleet.away;
+	if (away && clock_us() - w->away_us > AWAY_US)
+		w->fleet.away = away = false;
+	int rc = fleet_of_job(&w->fleet, w->job_id, &of, &ignored);
 	w->fleet_us = clock_us();
+	if (!away && w->fleet.away)
+		w->away_us = w->fleet_us;
 	if (rc < 0 || strcmp(of.obstacle, w->obstacle) == 0)
-		return rc;
+		return;
 	struct buffer b = BUFFER_INIT;
 	print_plain(&b, print_text(of.obstacle));
 	const char *line = buffer_text(&b);
@@ -88,7 +94,6 @@ static int say_fleet(struct waiting *w, struct weir_error *err)
 		*of.obstacle && line ? line : "nobody is missing any more");
 	buffer_release(&b);
 	memcpy(w->obstacle, of.obstacle, sizeof w->obstacle);
-	return 0;
 }
 
 static int say_counts(struct waiting *w, struct weir_error *err)
@@ -111,8 +116,8 @@ static int look(struct waiting *w, struct weir_error *err)
 	w->looked_us = clock_us();
 	if (found > 0 && !w->job->ended) {
 		found = say_paused(w, err);
-		if (found > 0 && w->looked_us - w->fleet_us >= FLEET_US && say_fleet(w, err) < 0)
-			return -1;
+		if (found > 0 && w->looked_us - w->fleet_us >= FLEET_US)
+			say_fleet(w);
 		if (found > 0 && !w->paused && w->looked_us - w->said_us >= SAY_US)
 			found = say_counts(w, err);
 	}
@@ -131,10 +136,10 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 	struct waiting w = {.ledger = l,
 			    .job_id = job_id,
 			    .job = out,
-			    .settings = settings,
 			    .said_us = clock_us(),
 			    .fleet_us = clock_us()};
 	int ended = 0;
+	fleet_init(&w.fleet, settings, l);
 	if (options_parse(&group, 1, 0, NULL, NULL, err) < 0 ||
 	    relay_open(&relay, settings, &plan, job_id, &command_stop, err) < 0)
 		return -1;
@@ -152,6 +157,7 @@ int await_job(const struct settings *settings, struct ledger *l, const char *job
 					  "weir watch %s",
 					  job_id, job_id);
 	}
+	fleet_release(&w.fleet);
 	relay_close(&relay);
 	return ended < 0 ? -1 : 0;
 }
