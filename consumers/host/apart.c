@@ -97,6 +97,7 @@ static void move_apart(struct consumer *c, struct delivery *one, int64_t now)
 	one->again_us = 0;
 	one->patient = false;
 	one->waits = 0;
+	*one->trouble->code = '\0';
 	delivery_move(&c->deliveries, one, DELIVERY_APART, false);
 }
 
@@ -154,7 +155,7 @@ static void give_up(struct consumer *c, struct delivery *one, const struct weir_
 	if (flush_has_effects(one) || one->fate == FATE_FAILED) {
 		buffer_release(&one->result);
 		one->group = 0;
-		if (one->job->state == JOB_PAUSED) /* and a resume is not to wait for long */
+		if (job_stops(one->job)) /* and a resume is not to wait for long */
 			work_defer(c, one, ASKS_PAUSED_US, why->code, why->text);
 		else
 			work_wait(c, one, PUT_OFF_US, why->code, why->text);
@@ -238,33 +239,12 @@ static void be_stuck(struct flush *f, const struct weir_error *why)
 	delivery_move(&f->consumer->deliveries, one, DELIVERY_APART, false);
 }
 
-/* The job waits for a person; its items are not to blame. */
-static void pause_job(struct flush *f, struct job *job, const struct weir_error *why)
-{
-	struct weir_error failed;
-	struct params *p = &f->params;
-	if (job->state != JOB_OPEN)
-		return;
-	flush_roll_back(f);
-	params_reset(p);
-	params_string(p, job->id);
-	params_string(p, why->text);
-	if (!ledger_alive(*f->ledger) ||
-	    ledger_do(*f->ledger, "SELECT weir.pause_job($1, $2)", p, NULL, &failed) < 0) {
-		log_event(LOG_WARN, "not_paused", "job=%s error=\"%s\"", job->id, failed.text);
-		return;
-	}
-	log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", job->id, why->code,
-		  why->text);
-	control_paused(f->consumer, job);
-}
-
 /* Whoever has nothing to do with it is stored all the same. */
 static void be_refused(struct flush *f, const struct weir_error *why)
 {
 	struct delivery *one = f->entries[0];
 	if (one->job && (f->size == 1 || one->level >= PAUSING_LEVEL))
-		pause_job(f, one->job, why);
+		errand_pause(f->consumer, one->job, why);
 	if (f->size > 1) {
 		halve(f);
 	} else {
@@ -280,8 +260,8 @@ static void stay(struct flush *f, enum sort sort)
 	int64_t now = clock_us();
 	tell(f, sort, one, &why);
 	flush_note(f, LOG_DEBUG, "still_apart", one, f->size, &why);
-	if (one->job)
-		one->job->trouble = why;
+	for (size_t i = 0; i < f->size; i++)
+		*f->entries[i]->trouble = why;
 	if (one->lane && flush_has_effects(one)) {
 		one->lane->stuck++;
 		mark(f->consumer, one->lane, NULL, now);
@@ -298,6 +278,16 @@ bool apart_takes(struct flush *f, enum ledger_fault fault)
 		return false;
 	(is_apart(f) ? stay : leave)(f, sort);
 	return true;
+}
+
+void apart_keep(struct flush *f)
+{
+	struct consumer *c = f->consumer;
+	struct delivery *one = f->entries[0];
+	struct weir_error why = f->error;
+	if (!is_apart(f))
+		move_apart(c, one, clock_us());
+	give_up(c, one, &why);
 }
 
 void apart_stored(struct flush *f)
@@ -328,14 +318,31 @@ void apart_sort(struct consumer *c)
 	}
 }
 
+/* What was not even tried waits for those that were, or for a connection. */
+static void give_up_untried(struct consumer *c, struct delivery *one)
+{
+	const struct apart *a = &c->aparts[one->patient];
+	struct weir_error why;
+	if (a->ledger)
+		weir_fail(&why, "store_away", "it waits behind others that cannot be stored now");
+	else
+		weir_fail(&why, "store_away", "it waits for a connection to store it with%s%s",
+			  *a->why.text ? ": " : "", a->why.text);
+	give_up(c, one, &why);
+}
+
 static void give_up_old(struct consumer *c, int64_t now)
 {
 	struct delivery *next;
 	int64_t most = c->stopping ? STOPPING_US : MOST_US;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = next) {
 		next = d->after;
-		if (d->level > 0 && d->job && now - d->apart_us > most && flush_has_effects(d))
-			give_up(c, d, &d->job->trouble);
+		if (!d->job || now - d->apart_us <= most || !flush_has_effects(d))
+			continue;
+		if (*d->trouble->code)
+			give_up(c, d, d->trouble);
+		else
+			give_up_untried(c, d);
 	}
 }
 
@@ -392,18 +399,18 @@ static void take_group(struct consumer *c, struct apart *a, struct delivery *fir
 
 static bool connect_apart(struct consumer *c, struct apart *a, int64_t now)
 {
-	struct weir_error why;
+	struct weir_error *why = &a->why;
 	if (a->ledger)
 		return true;
 	if (now < a->back.at_us)
 		return false;
-	if (ledger_open(c->settings.pg_url, "weir-consumer apart", true, &a->ledger, &why) == 0 &&
-	    (!a->patient || ledger_patience(a->ledger, PATIENCE_MS, &why) == 0) &&
-	    ledger_limits(a->ledger, FLUSH_LOCK_MS, FLUSH_MS, &why) == 0) {
+	if (ledger_open(c->settings.pg_url, "weir-consumer apart", true, &a->ledger, why) == 0 &&
+	    (!a->patient || ledger_patience(a->ledger, PATIENCE_MS, why) == 0) &&
+	    ledger_limits(a->ledger, FLUSH_LOCK_MS, FLUSH_MS, why) == 0) {
 		a->back.tries = 0;
 		return true;
 	}
-	log_event(LOG_WARN, "ledger_away", "error=\"%s\"", why.text);
+	causes_note(&c->causes, LOG_WARN, "ledger_away", "connection=apart", "", 1, why);
 	ledger_close(a->ledger);
 	a->ledger = NULL;
 	comeback_put_off(&a->back);

@@ -28,6 +28,9 @@ void apart_close(struct consumer *c);
 /* The flush failed for what stands in its way: true, and its entries are on their way, those that
  * may meet with it again APART. False: it is another sort of failure. */
 bool apart_takes(struct flush *f, enum ledger_fault fault);
+/* Its only entry cannot be stored, not even as failed: it is put off, or else tried again here
+ * after a pause that grows. Nobody is charged. */
+void apart_keep(struct flush *f);
 /* It was stored: what it was for does not stand in the way (any more). */
 void apart_stored(struct flush *f);
 

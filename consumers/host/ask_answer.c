@@ -9,6 +9,7 @@
 #include "weir/failpoint.h"
 
 #define BAD_MAX 2	  /* the first one is told to the model */
+#define AWAY_US 2000000	  /* until the ledger takes a trial down */
 #define OTHERS_US 5000000 /* who finds another consumer calling looks again after this */
 
 bool ask_check(struct ask *ask, struct weir_text text, bool cut, struct weir_error *why)
@@ -68,12 +69,18 @@ static void hand_over(struct consumer *c, struct delivery *one, struct buffer *j
 		work_fail(c, one, "bad_answer", why.text);
 		return;
 	}
+	if (trials_begin(c, one) < 0) { /* its answer is kept */
+		message_release(&decoded);
+		work_defer(c, one, AWAY_US, "deferred", "the ledger does not take its trial down");
+		return;
+	}
 	one->deadline_us = clock_us() + c->options.work_timeout_ms * 1000;
 	work_enter(c, MARK_ANSWER, one);
 	failpoint("answering");
 	lane->plugin.plugin.answer(lane->plugin.state, delivery_work(one), &one->message.item,
 				   &answer);
 	mark_leave(c->mark);
+	trials_returned(c);
 	message_release(&decoded);
 }
 

@@ -453,7 +453,7 @@ static bool is_open(struct asks *a, const struct ask *ask, int64_t now)
 	const struct delivery *one = ask->one;
 	enum job_rule rule =
 		job_rule(&a->consumer->jobs, one->job, one->message.item.epoch, one->taken_us, now);
-	return rule == RULE_WORK || rule == RULE_WAIT;
+	return (rule == RULE_WORK || rule == RULE_WAIT) && !job_stops(one->job);
 }
 
 static void try(struct asks *a, struct ask *ask, int64_t now)

@@ -206,8 +206,9 @@ static bool has_room(const struct ask *ask)
 static size_t choose(const struct asks *a, struct ask **out, size_t most)
 {
 	size_t n = 0;
+	int64_t now = clock_us();
 	for (struct ask *ask = a->lists[ASK_LOOKING].first; ask && n < most; ask = ask->after)
-		if (has_room(ask))
+		if (has_room(ask) && trials_ready_us(ask->one) <= now)
 			out[n++] = ask;
 	return n;
 }
@@ -253,19 +254,13 @@ static void look(struct asks *a)
 	}
 }
 
-/* The job waits for a person; its items are not to blame. */
+/* It comes again when a person has resumed its job. */
 static void pause_job(struct asks *a, struct ask *ask)
 {
-	struct job *job = ask->one->job;
 	struct weir_error why;
 	weir_fail(&why, ask->reply.error.code, "ai_model %s: %s", ask->model->name,
 		  ask->reply.error.text);
-	if (job->state == JOB_OPEN && desk_pause(a->desk, job->id, why.text) < 0)
-		return;
-	if (job->state == JOB_OPEN)
-		log_event(LOG_ERROR, "job_paused", "job=%s code=%s reason=\"%s\"", job->id,
-			  why.code, why.text);
-	control_paused(a->consumer, job);
+	errand_pause(a->consumer, ask->one->job, &why);
 	work_defer(a->consumer, ask_end(ask), ASKS_PAUSED_US, why.code, why.text);
 }
 
@@ -273,9 +268,10 @@ static void pause_job(struct asks *a, struct ask *ask)
 static size_t choose_answered(const struct asks *a, bool pausing, struct ask **out, size_t most)
 {
 	size_t n = 0, bytes = 0;
+	int64_t now = clock_us();
 	for (struct ask *ask = a->lists[ASK_ANSWERED].first; ask && n < most && bytes < STORE_BYTES;
 	     ask = ask->after)
-		if (ask->pausing == pausing) {
+		if (ask->pausing == pausing && (pausing || trials_ready_us(ask->one) <= now)) {
 			bytes += ask->reply.text.size;
 			out[n++] = ask;
 		}
@@ -328,7 +324,7 @@ static void pause_jobs(struct asks *a)
 {
 	struct ask *some[ASKS_TURN];
 	size_t n = choose_answered(a, true, some, ASKS_TURN);
-	for (size_t i = 0; i < n && desk_ready(a->desk); i++)
+	for (size_t i = 0; i < n; i++)
 		pause_job(a, some[i]);
 }
 
@@ -449,7 +445,9 @@ int64_t asks_next_us(const struct consumer *c)
 	if (!a)
 		return next;
 	/* All of these need the desk. */
-	if (a->lists[ASK_ANSWERED].size > 0 || choose(a, &one, 1) > 0)
+	if (choose_answered(a, false, &one, 1) + choose_answered(a, true, &one, 1) +
+		    choose(a, &one, 1) >
+	    0)
 		desk = 0;
 	if (holds(a))
 		sooner(&desk, a->renew_us);

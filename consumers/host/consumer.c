@@ -16,6 +16,7 @@
 #define COMEBACK_US 200000
 #define COMEBACK_CAP_US 5000000
 #define TURN_MS 1000
+#define ERRANDS_US 2000000 /* on the way out, for what the ledger is still to be told */
 
 /* ---- connections ---- */
 
@@ -125,7 +126,14 @@ static void come_back(struct consumer *c)
 
 /* ---- waiting ---- */
 
-enum { FD_BROKER, FD_LEDGER, FD_ASKS, FD_APART, FDS = FD_APART + APARTS };
+enum {
+	FD_BROKER,
+	FD_LEDGER,
+	FD_ASKS,
+	FD_APART,
+	FD_ERRANDS = FD_APART + APARTS,
+	FDS = FD_ERRANDS + ERRAND_LINES
+};
 
 static void sooner(int64_t *next, int64_t at)
 {
@@ -146,6 +154,7 @@ static int wait_ms(const struct consumer *c)
 		sooner(&next, lanes_next_us(c));
 	sooner(&next, lease_next_us(c));
 	sooner(&next, apart_next_us(c));
+	sooner(&next, errands_next_us(c));
 	sooner(&next, causes_next_us(&c->causes));
 	if (c->ledger && c->flush.state == FLUSH_IDLE) {
 		sooner(&next, control_next_us(c));
@@ -175,6 +184,7 @@ static void wait_for(const struct consumer *c, struct pollfd fds[FDS])
 		fds[FD_LEDGER].events |= POLLOUT;
 	fds[FD_ASKS] = (struct pollfd){.fd = asks_fd(c), .events = POLLIN};
 	apart_poll(c, fds + FD_APART);
+	errands_poll(c, fds + FD_ERRANDS);
 	if (poll(fds, FDS, wait_ms(c)) < 0)
 		fds[FD_BROKER].revents = fds[FD_LEDGER].revents = 0;
 }
@@ -214,6 +224,7 @@ static void turn(struct consumer *c)
 		watch_idle_ledger(c);
 	flush_turn(&c->flush);
 	apart_turn(c);
+	errands_turn(c);
 	settle_tell(c);
 	work_timers(c);
 	asks_turn(c);
@@ -267,10 +278,11 @@ static void cancel_work(struct consumer *c)
 /* What cannot be finished in time goes back to the broker, uncharged, with the connection. */
 static void drain(struct consumer *c, volatile const sig_atomic_t *stop)
 {
-	int64_t until = clock_us() + c->options.grace_ms * 1000;
+	int64_t begun = clock_us(), until = begun + c->options.grace_ms * 1000;
 	struct weir_error why;
 	stop_consuming(c);
-	while (in_hand(c) && *stop < 2 && clock_us() < until)
+	while (*stop < 2 && clock_us() < until &&
+	       (in_hand(c) || (c->errands.first && clock_us() - begun < ERRANDS_US)))
 		turn(c);
 	cancel_work(c);
 	if (*stop >= 2)

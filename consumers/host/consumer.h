@@ -14,7 +14,8 @@
 
 #include <signal.h>
 
-#include "mark.h"
+#include "errands.h"
+#include "supervise.h"
 #include "tx.h"
 #include "weir/broker.h"
 #include "weir/causes.h"
@@ -32,13 +33,6 @@
 
 struct asks;
 struct consumer;
-struct watched;
-
-/* A connection that comes back: when to try next, and how often it failed in a row. */
-struct comeback {
-	int64_t at_us;
-	unsigned tries;
-};
 
 /* A kind that this process works on. */
 struct lane {
@@ -88,6 +82,8 @@ struct flush {
 	int64_t careful_until_us;
 	bool failed;
 	size_t failed_step;
+	bool by_plugin; /* its store() failed, and whose fault that is */
+	enum ledger_fault plugin_fault;
 	struct weir_error error;
 	int64_t pause_until_us; /* after a failure that may pass */
 	unsigned pauses;
@@ -99,11 +95,21 @@ struct apart {
 	struct flush flush;
 	struct ledger *ledger; /* NULL: not open */
 	struct comeback back;
+	struct weir_error why; /* it could not be opened the last time */
 	int64_t used_us;
 	bool patient; /* it has what is slow, one at a time */
 };
 
 enum { APARTS = 2 };
+
+/* What trials.c tells the ledger with. */
+struct trials {
+	struct ledger *ledger; /* NULL: not open */
+	struct comeback back;
+	struct params params;
+	int64_t used_us, again_us; /* not before, since the ledger would not answer */
+	unsigned leaves;	   /* tries to say that the last one is over */
+};
 
 struct consumer {
 	struct settings settings;
@@ -138,13 +144,15 @@ struct consumer {
 	struct deliveries deliveries;
 	struct flush flush;
 	struct apart aparts[APARTS];
+	struct errands errands;
 	int64_t apart_until_us;	 /* until then something is stored apart; or waits for it */
 	uint32_t groups;	 /* given so far */
 	struct watched *watched; /* shared with the parent; NULL: there is none */
 	struct mark *mark;	 /* whose code this is in; NULL: nobody looks */
 	int64_t trial_us;	 /* since when a trial waits for its turn; 0: none does */
-	int64_t trials_again_us; /* not before, since the ledger would not answer */
-	struct causes causes;	 /* why items were refused, divided, failed: for the log */
+	struct trials trials;
+	struct errand telling[UNTOLD_MAX]; /* of what `watched` has */
+	struct causes causes; /* why items were refused, divided, failed: for the log */
 	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
 	uint64_t done_count;		     /* items made final by this process */
 	bool stopping;
@@ -230,15 +238,21 @@ void trials_turn(struct consumer *c);
 bool trials_due(const struct consumer *c, int64_t now); /* it needs the ledger */
 int64_t trials_next_us(const struct consumer *c);	/* INT64_MAX: not by itself */
 bool trials_hold(const struct consumer *c); /* nobody else begins: one with crashes is next */
-/* The ledger knows that a plugin is about to be in its code: 0, or -1. Only while no flush is under
- * way. And it is back from there, or has ended. */
+/* Before and behind each call of a plugin for one that may be on trial (`alone`; for others these
+ * do nothing). ready_us: when begin may be called. begin: the ledger knows that the plugin is about
+ * to be in its code; -1: it would not take that down, and the call has to wait. Each blocks for a
+ * round trip.
+ */
+int64_t trials_ready_us(const struct delivery *one);
 int trials_begin(struct consumer *c, struct delivery *one) WEIR_MUST_CHECK;
-void trials_returned(struct consumer *c, struct delivery *one);
-void trials_ended(struct consumer *c, struct delivery *one);
+void trials_returned(struct consumer *c);
+void trials_close(struct consumer *c);
+/* Whether it waits until the ledger has been told of a crash in its code. */
+bool trials_untold(const struct consumer *c, const struct delivery *one);
 /* On the way out, with no flush under way: what came back and is final is acked, and what is in
  * hand was not ended by it. */
 void trials_forget(struct consumer *c);
-/* What the worker before this one has left to be told: 0, or -1 when it has to be tried again. */
+/* What workers before this one have left to be told: 0, or -1 when the ledger is gone. */
 int trials_tell(struct consumer *c, struct weir_error *err) WEIR_MUST_CHECK;
 
 /* settle.c: counts and acks the flush that was committed, and frees its deliveries. */

@@ -74,8 +74,29 @@ static size_t in_hand(struct consumer *c, const struct job *job, struct delivery
 	return n;
 }
 
-/* Not for long: others may hold these rows, and the broker wants to hear from us. */
-static const char briefly[] = "SET LOCAL lock_timeout = '1s'";
+/* A flush apart has it, which may take long and fail: it is noted then. */
+static bool is_storing(const struct consumer *c, const struct job *job)
+{
+	const struct delivery *d = c->deliveries.lists[DELIVERY_STORING].first;
+	while (d && d->job != job)
+		d = d->after;
+	return d != NULL;
+}
+
+/* Others may hold these rows, and all that this process does waits for them as well. */
+static const char briefly[] = "SET LOCAL lock_timeout = '100ms'";
+
+static void not_noted(struct consumer *c, struct job *job, const struct weir_error *why)
+{
+	char where[96];
+	snprintf(where, sizeof where, "job=%s", job->id);
+	if (ledger_alive(c->ledger))
+		causes_note(&c->causes, LOG_WARN, "not_noted", where, "", 1, why);
+	else
+		consumer_lose_ledger(c, why);
+	comeback_put_off(&job->note_back);
+	c->jobs.again_us = clock_us() + JOBS_ASK_US;
+}
 
 static int write_notes(struct consumer *c, struct delivery **some, size_t n, int64_t due_us)
 {
@@ -89,9 +110,10 @@ static int write_notes(struct consumer *c, struct delivery **some, size_t n, int
 	    ledger_do(l, "COMMIT", NULL, NULL, &why) < 0) {
 		if (ledger_alive(l) && ledger_do(l, "ROLLBACK", NULL, NULL, &ignored) < 0)
 			why = ignored;
-		not_now(c, "not_noted", &why);
+		not_noted(c, some[0]->job, &why);
 		return -1;
 	}
+	some[0]->job->note_back = (struct comeback){0};
 	for (size_t i = 0; i < n; i++)
 		some[i]->noted = due_us > 0;
 	return 0;
@@ -106,7 +128,7 @@ static void note(struct consumer *c, struct job *job)
 	while ((n = in_hand(c, job, some)) > 0)
 		if (write_notes(c, some, n, c->options.work_timeout_ms * 1000) < 0)
 			return;
-	job->to_note = false;
+	job->to_note = is_storing(c, job);
 }
 
 /* Their messages are of an epoch before, and nobody takes them any more: the rows stand for them.
@@ -208,7 +230,7 @@ void control_turn(struct consumer *c)
 	c->jobs.wanted = n == FLUSH_MAX; /* there may be more */
 	n = n > 0 ? ask(c, some, n, now) : 0;
 	for (size_t i = 0; i < n && c->ledger; i++)
-		if (some[i]->to_note)
+		if (some[i]->to_note && now >= some[i]->note_back.at_us)
 			note(c, some[i]);
 	if (c->jobs.count > KEEP_JOBS)
 		jobs_forget(&c->jobs, now - FORGET_US);

@@ -37,7 +37,7 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 {
 	memset(d, 0, sizeof *d);
 	d->slots = calloc(capacity, sizeof *d->slots);
-	d->errors = calloc(capacity, sizeof *d->errors);
+	d->errors = calloc(2 * capacity, sizeof *d->errors);
 	if (!d->slots || !d->errors) {
 		deliveries_release(d);
 		return -1;
@@ -46,6 +46,7 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 	for (size_t i = 0; i < capacity; i++) {
 		d->slots[i].slot = (uint32_t)i;
 		d->slots[i].error = &d->errors[i];
+		d->slots[i].trouble = &d->errors[capacity + i];
 		d->slots[i].generation = 1; /* a cleared handle is none */
 		list_add(&d->lists[DELIVERY_FREE], &d->slots[i], false);
 	}
@@ -91,7 +92,8 @@ static void begin(struct delivery *one)
 				.after = one->after,
 				.slot = one->slot,
 				.generation = one->generation,
-				.error = one->error};
+				.error = one->error,
+				.trouble = one->trouble};
 	*one = kept;
 	if (*one->error->code)
 		*one->error = (struct weir_error){"", ""};

@@ -63,14 +63,15 @@ struct delivery {
 	struct job *job;
 	int64_t taken_us;
 
-	bool suspect;	  /* was delivered before, to somebody who did not ack it */
-	int64_t returns;  /* so often, as far as the broker counts */
-	bool looked_up;	  /* a suspect whose row in weir.trials has been read */
-	bool tried;	  /* has a row in weir.trials */
-	bool alone;	  /* is to be worked on alone */
-	bool begun;	  /* its row says that it was begun */
-	uint32_t crashes; /* workers that its code has ended */
-	uint32_t starts;  /* that came to no end, as its row has it */
+	bool suspect;	      /* was delivered before, to somebody who did not ack it */
+	int64_t returns;      /* so often, as far as the broker counts */
+	bool looked_up;	      /* a suspect whose row in weir.trials has been read */
+	bool tried;	      /* has a row in weir.trials */
+	bool alone;	      /* is to be worked on alone */
+	uint32_t crashes;     /* workers that its code has ended */
+	uint32_t starts;      /* that came to no end, as its row has it */
+	int64_t trial_us;     /* not to be begun before, since that could not be told, */
+	unsigned trial_tries; /* so often in a row */
 
 	int64_t began_us, ended_us, deadline_us;
 	int64_t timer_us; /* 0: none */
@@ -93,7 +94,8 @@ struct delivery {
 	bool calling;			 /* has a row in weir.calls */
 	char note[WEIR_NOTE_MAX];
 	size_t note_size;
-	struct weir_error *error; /* of its slot; apart, since most never need it */
+	struct weir_error *error;   /* of its slot; apart, since most never need it */
+	struct weir_error *trouble; /* APART: what its last flush failed for; the same */
 
 	int64_t apart_us; /* APART: since when, and not to be tried before again_us */
 	int64_t again_us;

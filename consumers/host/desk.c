@@ -445,11 +445,3 @@ int desk_renew(struct desk *d, int64_t *kept)
 	params_string(&d->params, DESK_HOLD);
 	return run_counted(d, "not_renewed", sql_renew, kept);
 }
-
-int desk_pause(struct desk *d, const char *job_id, const char *reason)
-{
-	params_reset(&d->params);
-	params_string(&d->params, job_id);
-	params_string(&d->params, reason);
-	return run(d, "not_paused", "SELECT weir.pause_job($1, $2)");
-}

@@ -31,6 +31,5 @@ int desk_reject(struct desk *d, const struct ask *ask,
  * forget them all: then each is to be held again. */
 int desk_renew(struct desk *d, int64_t *kept) WEIR_MUST_CHECK;
 int desk_hold(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
-int desk_pause(struct desk *d, const char *job_id, const char *reason) WEIR_MUST_CHECK;
 
 #endif

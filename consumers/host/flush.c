@@ -165,12 +165,15 @@ static int store_lane(struct flush *f, struct lane *lane, size_t first, size_t c
 	struct mark *mark = f->consumer->mark;
 	if (!p->store)
 		return 0;
+	if (count == 1 && trials_begin(f->consumer, f->owners[first]) < 0)
+		log_event(LOG_DEBUG, "stored_unmarked", "kind=%s", p->kind);
 	for (size_t i = 0; i < count; i++)
 		mark_add(mark, i, f->owners[first + i]);
 	mark_enter_all(mark, MARK_STORE, (size_t)(lane - f->consumer->lanes), count);
 	failpoint("storing");
 	int rc = p->store(lane->plugin.state, &tx, tx.results, count, &f->error);
 	mark_leave(mark);
+	trials_returned(f->consumer);
 	return rc;
 }
 
@@ -249,19 +252,15 @@ static void take_look_up(struct flush *f, const PGresult *r)
 
 /* ---- the two round trips ---- */
 
-/* Statements that were queued before something went wrong still have to be taken. */
-static void drain(struct flush *f)
+/* Statements that were queued before it still have to be taken; they may wait for locks. */
+static void plugin_failed(struct flush *f)
 {
-	struct weir_error ignored;
-	PGresult *r = NULL;
-	enum ledger_status s;
-	if (ledger_sync(*f->ledger, &ignored) < 0)
-		return;
-	do {
-		s = ledger_wait(*f->ledger, &r, &ignored);
-		if (s == LEDGER_RESULT)
-			PQclear(r);
-	} while (s != LEDGER_SYNCED && ledger_alive(*f->ledger));
+	struct weir_error why;
+	bool passes = strcmp(f->error.code, "out_of_memory") == 0;
+	f->failed = f->by_plugin = true;
+	f->plugin_fault = passes ? LEDGER_BUSY : LEDGER_DATA;
+	if (!ledger_alive(*f->ledger) || ledger_sync(*f->ledger, &why) < 0)
+		flush_lose(f, &f->error);
 }
 
 static void begin_storing(struct flush *f)
@@ -275,12 +274,7 @@ static void begin_storing(struct flush *f)
 		return;
 	}
 	if (store_all(f) < 0) {
-		bool passes =
-			!ledger_alive(*f->ledger) || strcmp(f->error.code, "out_of_memory") == 0;
-		struct weir_error why = f->error;
-		drain(f);
-		f->error = why;
-		flush_failed(f, passes ? LEDGER_BUSY : LEDGER_DATA, true);
+		plugin_failed(f);
 		return;
 	}
 	if (send_rest(f) < 0) {
@@ -401,7 +395,8 @@ static void finish(struct flush *f)
 static void synced(struct flush *f)
 {
 	if (f->failed)
-		flush_failed(f, ledger_fault(*f->ledger), false);
+		flush_failed(f, f->by_plugin ? f->plugin_fault : ledger_fault(*f->ledger),
+			     f->by_plugin);
 	else if (f->state == FLUSH_CLAIMING)
 		begin_storing(f);
 	else

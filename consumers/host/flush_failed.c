@@ -52,7 +52,7 @@ void flush_end(struct flush *f)
 	PQclear(f->claims);
 	f->claims = NULL;
 	f->size = f->result_count = f->step_count = f->step_next = 0;
-	f->failed = f->hopeful = f->mistaken = false;
+	f->failed = f->by_plugin = f->hopeful = f->mistaken = false;
 	f->state = FLUSH_IDLE;
 }
 
@@ -92,9 +92,9 @@ static void divide(struct flush *f)
 static void fail_alone(struct flush *f)
 {
 	struct delivery *one = f->entries[0];
-	if (!flush_has_effects(one)) { /* not even its error could be stored: others first */
-		pause_flush(f);
-		delivery_move(&f->consumer->deliveries, one, f->from, false);
+	if (!flush_has_effects(one)) { /* not even its error could be stored */
+		flush_note(f, LOG_WARN, "items_kept", one, 1, &f->error);
+		apart_keep(f);
 		return;
 	}
 	work_fail(f->consumer, one,

@@ -1,7 +1,8 @@
 /* Held: deliveries that wait until they may begin. What holds them back is that their job is not
  * known yet, that it has as many items at work as it may have, or, for a moment, that one is next
- * which has ended a worker before. A job that is paused or has ended holds nothing back: its
- * messages are dropped, since their items come again when it goes on. */
+ * which has ended a worker before; or that it has done so itself, which the ledger does not know
+ * yet. A job that is paused or has ended holds nothing back: its messages are dropped, since their
+ * items come again when it goes on. */
 #include <stdio.h>
 
 #include "consumer.h"
@@ -59,9 +60,9 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
 {
-	if (c->stopping || (!one->suspect && trials_hold(c)))
+	if (c->stopping || (!one->suspect && trials_hold(c)) || trials_untold(c, one))
 		return;
-	if (!job_may_begin(one->job))
+	if (!job_may_begin(one->job, now))
 		wait_for_share(c, one, now);
 	else if (one->suspect)
 		delivery_move(&c->deliveries, one, DELIVERY_SUSPECT, false);

@@ -63,20 +63,22 @@ static void take(struct consumer *c, struct broker_event *event)
 	}
 }
 
-/* Whether the virtual host is still marked as ours. On a connection of its own, since a failure
- * would end this one. */
-static int look_at_mark(struct consumer *c, struct weir_error *err)
+/* Whether the virtual host is another's now. On a connection of its own, since a failure would end
+ * this one; where that cannot be had, nobody knows, and it is looked at again later. */
+static bool is_of_others(struct consumer *c, struct weir_error *err)
 {
 	struct broker *b;
+	struct weir_error why;
 	if (clock_us() - c->mark_us < MARK_US)
-		return 0;
-	if (broker_open(c->settings.amqp_url, "weir-consumer mark", 0, &b, err) < 0)
-		return -1;
-	int rc = identity_mark(b, c->ledger_id, err);
+		return false;
+	c->mark_us = clock_us();
+	if (broker_open(c->settings.amqp_url, "weir-consumer mark", 0, &b, &why) < 0)
+		return false;
+	bool others = identity_mark(b, c->ledger_id, &why) < 0 && strcmp(why.code, "not_ours") == 0;
 	broker_close(b);
-	if (rc == 0)
-		c->mark_us = clock_us();
-	return rc;
+	if (others)
+		*err = why;
+	return others;
 }
 
 /* Nobody here can work on it: the dead letters are where its own ledger's relay finds it. When the
@@ -89,7 +91,7 @@ static void refuse_foreign(struct consumer *c, const struct broker_event *event)
 	weir_fail(&why, "other_ledger", "it is of the ledger %.*s", (int)id.size, id.data);
 	snprintf(where, sizeof where, "queue=%s", event->queue);
 	causes_note(&c->causes, LOG_WARN, "message_refused", where, event->message_id, 1, &why);
-	if (look_at_mark(c, &why) < 0 || broker_reject(c->broker, event->tag, false, &why) < 0)
+	if (is_of_others(c, &why) || broker_reject(c->broker, event->tag, false, &why) < 0)
 		consumer_lose_broker(c, &why);
 }
 

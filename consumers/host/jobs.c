@@ -66,7 +66,8 @@ void jobs_forget(struct jobs *jobs, int64_t before_us)
 		while (*at) {
 			struct job *job = *at;
 			bool fresh = job->asked_us >= before_us && job->state != JOB_MISSING;
-			if (job->users > 0 || job->share > 0 || job->want > 0 || fresh) {
+			if (job->users > 0 || job->share > 0 || job->want > 0 || fresh ||
+			    job->pausing.sort) {
 				at = &job->next;
 				continue;
 			}
@@ -105,4 +106,12 @@ enum job_rule job_rule(struct jobs *jobs, struct job *job, uint32_t epoch, int64
 	return epoch >= job->epoch && job->state == JOB_OPEN ? RULE_WORK : RULE_DROP;
 }
 
-bool job_may_begin(const struct job *job) { return job->limit == 0 || job->working < job->share; }
+bool job_may_begin(const struct job *job, int64_t now)
+{
+	return job->limit == 0 || (job->working < job->share && now < job->lent_us);
+}
+
+bool job_stops(const struct job *job)
+{
+	return job->state == JOB_PAUSED || (job->state == JOB_OPEN && job->pausing.sort);
+}

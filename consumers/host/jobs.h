@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "errands.h"
 #include "weir/message.h"
 #include "weir/progress.h"
 #include "weir/seal.h"
@@ -31,8 +32,9 @@ struct job {
 	size_t users;		    /* deliveries in hand */
 
 	enum job_state state;
-	bool behind;  /* a message has come that is of a later epoch */
-	bool to_note; /* what is in hand of it is to be written down */
+	bool behind;		   /* a message has come that is of a later epoch */
+	bool to_note;		   /* what is in hand of it is to be written down, */
+	struct comeback note_back; /* and when, if that has failed */
 	int64_t asked_us;
 	uint32_t epoch, first_epoch, batch_size;
 	uint32_t max_attempts;
@@ -40,12 +42,14 @@ struct job {
 	int64_t backoff_us, backoff_cap_us;
 	double backoff_factor;
 
-	int64_t apart_until_us;	   /* its items are stored apart, see apart.h */
-	struct weir_error trouble; /* why the last such flush failed */
+	int64_t apart_until_us;	     /* its items are stored apart, see apart.h */
+	struct errand pausing;	     /* by this consumer, */
+	struct weir_error pause_why; /* and for what a person has to mend */
 
 	uint64_t ask_turn; /* of its last ask of a model */
 	uint32_t limit;	   /* of items that the whole fleet works on at once; 0: none */
-	uint32_t share;	   /* of it, lent to this consumer */
+	uint32_t share;	   /* of it, lent to this consumer, */
+	int64_t lent_us;   /* until then: others may have it afterwards */
 	uint32_t working;  /* items of it that are at work here, until they are committed, */
 	uint32_t ended;	   /* of these, those that only wait for a flush */
 	uint32_t waiting;  /* and that wait for a share */
@@ -92,6 +96,9 @@ enum job_rule job_rule(struct jobs *jobs, struct job *job, uint32_t epoch, int64
 		       int64_t now);
 
 /* Whether the job's limit lets one more of its items begin here. */
-bool job_may_begin(const struct job *job);
+bool job_may_begin(const struct job *job, int64_t now);
+
+/* Whether it is paused, or will be as soon as the ledger lets us. */
+bool job_stops(const struct job *job);
 
 #endif

@@ -1,11 +1,13 @@
 /* Leases: a job's limit is for the whole fleet. Each consumer asks Redis for a share of it, and
  * asks again before the share expires, so that a consumer that has died holds nothing for long.
- * While Redis is away everyone goes on with the share it has. */
+ * While Redis does not answer it goes on with the share it has until that nearly expires: others,
+ * to whom Redis may answer all the same, are lent it then. */
 #include "consumer.h"
 #include "weir/clock.h"
 #include "weir/log.h"
 
-#define TTL_MS 6000 /* shorter than held.c is patient, and some renewals */
+#define LENT_US 4000000 /* of it: what begins then has ended before others are lent the same */
+#define TTL_MS 6000	/* shorter than held.c is patient, and some renewals */
 #define RENEW_US 1000000
 #define HUNGRY_US 100000 /* between two requests of one that got less than it wants */
 #define GROW_US 5000	 /* between two of one that wants more than it asked for */
@@ -57,9 +59,9 @@ static void note_away(struct consumer *c, const struct job *job, const struct we
 {
 	if (!c->shares_away)
 		log_event(LOG_WARN, "no_share",
-			  "job=%s error=\"%s\" text=\"jobs with a limit go on with the shares "
-			  "that their consumers have, until Redis is back\"",
-			  job->id, why->text);
+			  "job=%s error=\"%s\" text=\"nothing more of jobs with a limit begins "
+			  "in %d s, until Redis is back\"",
+			  job->id, why->text, LENT_US / 1000000);
 	c->shares_away = true;
 	c->redis_why = *why;
 }
@@ -78,6 +80,7 @@ static void ask(struct consumer *c, struct job *job, int64_t now)
 		note_away(c, job, &why);
 	} else {
 		c->shares_away = false;
+		job->lent_us = now + LENT_US;
 		job->share = share;
 		job->want = want;
 	}

@@ -179,6 +179,8 @@ static void close_all(struct consumer *c)
 {
 	asks_close(c);
 	apart_close(c);
+	errands_close(c);
+	trials_close(c);
 	broker_close(c->broker);
 	ledger_close(c->ledger);
 	progress_close(c->progress);

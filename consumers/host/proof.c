@@ -172,7 +172,8 @@ static void refuse(struct consumer *c, struct delivery **some, size_t n, const P
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (compare(r, rows[i], some[i], &why) < 0)
+		if (compare(r, rows[i], some[i], &why) < 0 &&
+		    strcmp(why.code, "out_of_memory") != 0) /* which is looked at again */
 			held_refuse(c, some[i], &why);
 }
 

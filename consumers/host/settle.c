@@ -142,7 +142,6 @@ void settle(struct consumer *c, struct delivery **entries, size_t n)
 	failpoint("acked");
 	for (size_t i = 0; i < n; i++) {
 		c->done_count += entries[i]->claimed;
-		trials_ended(c, entries[i]);
 		delivery_move(&c->deliveries, entries[i], DELIVERY_FREE, true);
 	}
 }

@@ -159,25 +159,54 @@ static void await_end(struct parent *p, struct worker_end *end)
 	p->oom_before = p->oom_kills = kills;
 }
 
-/* Takes down what the end says, unless the end before has not been told yet. */
+static bool same_item(const struct marked_item *a, const struct marked_item *b)
+{
+	return a->ordinal == b->ordinal && a->stage == b->stage &&
+	       strncmp(a->job_id, b->job_id, sizeof a->job_id) == 0;
+}
+
+bool supervise_untold(const struct watched *w)
+{
+	for (size_t i = 0; i < UNTOLD_MAX; i++)
+		if (w->untold[i].count > 0)
+			return true;
+	return false;
+}
+
+/* Whoever holds so many items up has them worked on without being charged for this one. */
+static void keep_crash(struct watched *w, const char *text)
+{
+	struct untold *u = w->untold;
+	while (u < w->untold + UNTOLD_MAX && u->count > 0)
+		u++;
+	if (u == w->untold + UNTOLD_MAX) {
+		log_event(LOG_ERROR, "crash_forgotten",
+			  "text=\"the ledger could not be told of %d ends before it\"", UNTOLD_MAX);
+		return;
+	}
+	memcpy(u->items, w->mark.items, w->mark.count * sizeof *u->items);
+	snprintf(u->text, sizeof u->text, "%s", text);
+	u->count = w->mark.count;
+}
+
+/* Takes down what the end says. */
 static void note_end(struct parent *p, const struct worker_end *end)
 {
 	struct watched *w = p->w;
 	const struct marked_item *item = &w->mark.items[0];
 	char text[CRASH_TEXT_SIZE];
 	bool in_code = w->mark.phase != MARK_NONE;
-	if (w->crashed)
-		return;
-	w->in_code = in_code;
-	w->crashed = crash_judge(end, &w->mark, w->crash);
-	snprintf(text, sizeof text, "%s", w->crash);
+	bool crashed = crash_judge(end, &w->mark, text);
+	w->in_code = in_code && w->mark.count == 1 && same_item(item, &w->alone);
+	if (crashed)
+		keep_crash(w, text);
 	if (!in_code)
 		log_event(LOG_ERROR, "worker_ended", "text=\"%s\"", text);
 	else
 		log_event(LOG_ERROR, "worker_ended",
 			  "job=%.64s stage=%u item=%.64s items=%u charged=%d text=\"%s\"",
 			  item->job_id, item->stage, item->custom_id, w->mark.count,
-			  w->crashed && w->mark.count == 1, text);
+			  crashed && w->mark.count == 1, text);
 	w->mark.phase = MARK_NONE;
 }
 
@@ -194,7 +223,7 @@ static bool goes_on(const struct parent *p, const struct worker_end *end)
 	bool usage = WIFEXITED(end->status) && WEXITSTATUS(end->status) == EXIT_USAGE;
 	if (p->stops >= 2)
 		return false;
-	if (p->w->crashed)
+	if (supervise_untold(p->w))
 		return !usage && (p->stops == 0 || !by_itself(p, end));
 	return p->once_ready && p->stops == 0 && !usage;
 }
@@ -206,13 +235,23 @@ static void rest(struct parent *p)
 	int64_t us, until;
 	p->ends = p->w->done || clock_us() - p->began_us > LONG_US ? 0 : p->ends + 1;
 	us = clock_backoff_us(PAUSE_US, PAUSE_CAP_US, p->ends);
-	p->w->pause_us = p->w->crashed && p->w->ready ? us : 0;
+	p->w->pause_us = supervise_untold(p->w) && p->w->ready ? us : 0;
 	until = clock_us() + us - p->w->pause_us;
 	for (int64_t now; p->stops == 0 && (now = clock_us()) < until;) {
 		int number = await_signal(p, until - now);
 		if (number && number != SIGCHLD)
 			pass_on(p);
 	}
+}
+
+/* Somebody holds their rows to the end. */
+static void say_untold(const struct watched *w)
+{
+	for (size_t i = 0; i < UNTOLD_MAX; i++)
+		if (w->untold[i].count > 0)
+			log_event(LOG_ERROR, "crash_not_told", "job=%.64s first=%.64s text=\"%s\"",
+				  w->untold[i].items[0].job_id, w->untold[i].items[0].custom_id,
+				  w->untold[i].text);
 }
 
 static int start(struct parent *p, int (*work)(struct watched *, int, char **), int argc,
@@ -265,8 +304,10 @@ int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, c
 		}
 		await_end(&p, &end);
 		p.once_ready |= p.w->ready;
-		if (by_itself(&p, &end) && (p.w->ready || !goes_on(&p, &end)))
+		if (by_itself(&p, &end) && (p.w->ready || !goes_on(&p, &end))) {
+			say_untold(p.w);
 			return WEXITSTATUS(end.status);
+		}
 		if (!by_itself(&p, &end))
 			note_end(&p, &end);
 		if (!goes_on(&p, &end))

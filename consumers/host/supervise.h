@@ -19,7 +19,16 @@
 #include "mark.h"
 
 #define CRASH_TEXT_SIZE 320
+#define UNTOLD_MAX 8
 #define EXIT_USAGE 2
+
+/* An end of a worker in the code of items, which the ledger has not been told of. Somebody may hold
+ * these items' rows: then that is told later, and meanwhile they are not worked on. */
+struct untold {
+	uint32_t count; /* of the items; 0: nothing is to be told */
+	struct marked_item items[FLUSH_MAX];
+	char text[CRASH_TEXT_SIZE]; /* how, where and when it ended */
+};
 
 /* Memory that parent and worker share. */
 struct watched {
@@ -28,17 +37,20 @@ struct watched {
 	volatile bool ready;	 /* has begun to consume, so that its end is no failure to start */
 	volatile bool done;	 /* has stored something */
 	int64_t work_timeout_ms; /* 0: not known yet */
-	bool begun;		 /* the ledger says that `alone` was begun */
+	bool begun;		 /* the ledger says that `alone` is in its plugin's code */
 	struct marked_item alone;
 	/* By the parent. */
 	pid_t parent;		    /* whom operators know */
 	volatile sig_atomic_t stop; /* 1: end in order, 2: at once */
-	/* Of a worker before this one. `crashed`: the items of the mark are to be told, since that
-	 * worker ended in their code. in_code: it did, whether that is evidence or not. */
-	bool crashed, in_code;
-	char crash[CRASH_TEXT_SIZE]; /* how, where and when it ended */
-	int64_t pause_us;	     /* before the next one takes messages */
+	/* Of workers before this one. in_code: the last one ended in the code of `alone`, whether
+	 * that is evidence or not. */
+	struct untold untold[UNTOLD_MAX];
+	bool in_code;
+	int64_t pause_us; /* before the next one takes messages */
 };
+
+/* Whether there is anything of that. */
+bool supervise_untold(const struct watched *w);
 
 /* Starts workers until one has ended by itself, or is not to be followed by another: the status to
  * exit with. work() is called in the child, which exits with what it returns. */

@@ -8,9 +8,15 @@
  *   those that were in one store() with others when that ended a worker: one of them it was
  *   those that have come back many times: perhaps one of them ends all there is, its parent too
  *
- * weir.trials remembers, from before a trial begins until the plugin is done with it, that it was
- * begun. Of those that end everything with them nothing but that is left; so it takes very many of
- * them, more than storms make: each time the item was in its plugin's code, alone. */
+ * weir.trials remembers, from before the plugin is called for one on trial (process, a timer,
+ * answer, store) until that call is back, that it was begun: not while the item waits for a model,
+ * a timer or the ledger. Of those that end everything with them nothing but that is left; so it
+ * takes very many of them, more than storms make: each time the item was in its plugin's code,
+ * alone. What is not covered so is cancel().
+ *
+ * What a worker was ended by is told by the next one before it takes messages; where somebody holds
+ * that item's rows, it is told as soon as they are free (errands.h), and the item waits for that
+ * alone. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,8 +33,13 @@
 #define STARTS_MAX 12	  /* that came to no end, then it is poison */
 #define QUIET_US 2000000  /* how long one with crashes waits for calls that are paid for */
 #define HOLD_US 1000000	  /* and then for others to be stored, which keeps new ones waiting */
-#define FAILED_US 1000000 /* when the ledger is asked again that would not answer */
-#define AGAIN_MS 600000	  /* should the message of an item that crashed be lost */
+#define FAILED_US 1000000 /* when the ledger is asked again that would not answer, */
+#define FAILED_CAP_US 30000000
+#define LOCK_MS 200 /* that somebody may hold one row of it, */
+#define STATEMENT_MS 2000
+#define IDLE_US 10000000 /* and the connection for that is kept, when nobody needs it */
+#define LEAVES_MOST 3	 /* tries to say that a trial is over */
+#define AGAIN_MS 600000	 /* should the message of an item that crashed be lost */
 #define REASON_SIZE 400
 
 /* ---- which of them ---- */
@@ -49,11 +60,12 @@ static size_t new_ones(const struct consumer *c, struct delivery **out, int64_t 
 }
 
 /* Those that are innocent as far as anybody knows have their turn first. */
-static struct delivery *next_trial(const struct consumer *c)
+static struct delivery *next_trial(const struct consumer *c, int64_t now)
 {
 	struct delivery *found = NULL;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_SUSPECT].first; d; d = d->after)
-		if (d->looked_up && (!found || (found->crashes > 0 && d->crashes == 0)))
+		if (d->looked_up && d->trial_us <= now &&
+		    (!found || (found->crashes > 0 && d->crashes == 0)))
 			found = d;
 	return found;
 }
@@ -66,16 +78,20 @@ bool trials_due(const struct consumer *c, int64_t now)
 int64_t trials_next_us(const struct consumer *c)
 {
 	int64_t next = INT64_MAX, at;
+	if (c->watched && c->watched->begun)
+		return c->trials.again_us;
 	if (c->deliveries.lists[DELIVERY_SUSPECT].size == 0)
 		return next;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_SUSPECT].first; d; d = d->after) {
 		at = d->looked_up ? c->trial_us : d->taken_us + SETTLE_US;
 		if (d->looked_up && c->trial_us)
 			at += clock_us() - c->trial_us < QUIET_US ? QUIET_US : QUIET_US + HOLD_US;
+		if (at < d->trial_us)
+			at = d->trial_us;
 		if (at < next)
 			next = at;
 	}
-	return next > c->trials_again_us ? next : c->trials_again_us;
+	return next > c->trials.again_us ? next : c->trials.again_us;
 }
 
 static bool is_quiet(const struct consumer *c, int64_t now)
@@ -93,7 +109,7 @@ bool trials_hold(const struct consumer *c)
 static void not_now(struct consumer *c, const struct weir_error *why)
 {
 	consumer_ledger_failed(c, "trials_failed", why);
-	c->trials_again_us = clock_us() + FAILED_US;
+	c->trials.again_us = clock_us() + FAILED_US;
 }
 
 /* ---- looking up ---- */
@@ -166,41 +182,124 @@ static bool is_its_turn(struct consumer *c, const struct delivery *one, int64_t 
 	return is_quiet(c, now) && c->deliveries.lists[DELIVERY_ENDED].size == 0;
 }
 
-static int tell_ledger(struct consumer *c, const struct host_statement *s, struct delivery *one)
+/* What is told while a flush may be under way is told on a connection of its own. */
+static bool connect_trials(struct consumer *c, struct weir_error *err)
 {
-	struct weir_error why;
-	statement_fill(s, &c->flush.params, &one, 1);
-	if (ledger_do(c->ledger, statement_sql(s), &c->flush.params, NULL, &why) == 0)
+	struct trials *t = &c->trials;
+	t->used_us = clock_us();
+	if (t->ledger)
+		return true;
+	if (clock_us() < t->back.at_us) {
+		weir_fail(err, "database", "the ledger is away");
+		return false;
+	}
+	if (ledger_open(c->settings.pg_url, "weir-consumer trials", true, &t->ledger, err) == 0 &&
+	    ledger_limits(t->ledger, LOCK_MS, STATEMENT_MS, err) == 0) {
+		t->back.tries = 0;
+		return true;
+	}
+	ledger_close(t->ledger);
+	t->ledger = NULL;
+	comeback_put_off(&t->back);
+	return false;
+}
+
+/* One row, which somebody may hold: that is to cost the others little. */
+static int tell_trial(struct consumer *c, const struct host_statement *s,
+		      const struct marked_item *one, struct weir_error *err)
+{
+	struct trials *t = &c->trials;
+	struct params *p = &t->params;
+	if (!connect_trials(c, err))
+		return -1;
+	params_reset(p);
+	params_array(p, TYPE_TEXT, 1);
+	params_add_text(p, (struct weir_text){one->job_id, strnlen(one->job_id, MESSAGE_NAME_MAX)});
+	params_array_end(p);
+	params_array(p, TYPE_INT4, 1);
+	params_add_int(p, (int32_t)one->stage);
+	params_array_end(p);
+	params_array(p, TYPE_INT4, 1);
+	params_add_int(p, (int32_t)one->ordinal);
+	params_array_end(p);
+	if (ledger_do(t->ledger, statement_sql(s), p, NULL, err) == 0)
 		return 0;
-	not_now(c, &why);
+	if (ledger_alive(t->ledger))
+		return -1;
+	ledger_close(t->ledger);
+	t->ledger = NULL;
+	comeback_put_off(&t->back);
 	return -1;
 }
 
-static void set_begun(struct consumer *c, struct delivery *one, bool begun)
+static void note_failed(struct consumer *c, const struct weir_error *why)
 {
-	one->begun = begun;
-	if (!c->watched)
+	causes_note(&c->causes, LOG_WARN, "trials_failed", "", "", 1, why);
+}
+
+int64_t trials_ready_us(const struct delivery *one) { return one->alone ? one->trial_us : 0; }
+
+/* Where that cannot be told for long, others wait for their trials: it is one start too many. */
+void trials_returned(struct consumer *c)
+{
+	struct weir_error why;
+	struct watched *w = c->watched;
+	if (!w || !w->begun)
 		return;
-	mark_item(&c->watched->alone, one);
-	c->watched->begun = begun;
+	w->begun = tell_trial(c, &statement_leave_trials, &w->alone, &why) < 0;
+	if (w->begun) {
+		note_failed(c, &why);
+		c->trials.again_us = clock_us() + FAILED_US;
+		c->trials.leaves += c->trials.ledger != NULL;
+		w->begun = c->trials.leaves < LEAVES_MOST;
+	}
+	if (!w->begun)
+		c->trials.leaves = 0;
+}
+
+/* The trial before is over first. */
+static int tell_begin(struct consumer *c, const struct marked_item *item, struct weir_error *err)
+{
+	trials_returned(c);
+	if (c->watched->begun)
+		return weir_fail(err, "database", "the end of another trial cannot be told");
+	return tell_trial(c, &statement_begin_trials, item, err);
 }
 
 int trials_begin(struct consumer *c, struct delivery *one)
 {
-	if (tell_ledger(c, &statement_begin_trials, one) < 0)
+	struct weir_error why;
+	struct marked_item item;
+	if (!one->alone || !c->watched)
+		return 0;
+	mark_item(&item, one);
+	if (tell_begin(c, &item, &why) < 0) {
+		note_failed(c, &why);
+		one->trial_us =
+			clock_us() + clock_backoff_us(FAILED_US, FAILED_CAP_US, one->trial_tries++);
 		return -1;
-	failpoint("trial_begun");
+	}
 	one->tried = true;
-	set_begun(c, one, true);
-	one->group = flush_group(&c->flush); /* stored alone, too */
+	one->trial_tries = 0;
+	c->watched->alone = item;
+	c->watched->begun = true;
+	failpoint("trial_begun");
+	if (!one->group)
+		one->group = flush_group(&c->flush); /* stored alone, too */
 	return 0;
 }
 
-void trials_returned(struct consumer *c, struct delivery *one)
+void trials_close(struct consumer *c)
 {
-	if (one->state == DELIVERY_WORKING && one->begun && c->ledger &&
-	    tell_ledger(c, &statement_leave_trials, one) == 0)
-		set_begun(c, one, false);
+	ledger_close(c->trials.ledger);
+	c->trials.ledger = NULL;
+	params_release(&c->trials.params);
+}
+
+static void close_idle(struct consumer *c, int64_t now)
+{
+	if (c->trials.ledger && now - c->trials.used_us > IDLE_US)
+		trials_close(c);
 }
 
 static void start(struct consumer *c, struct delivery *one)
@@ -211,13 +310,7 @@ static void start(struct consumer *c, struct delivery *one)
 	log_event(LOG_INFO, "trial_started", "item=%.*s crashes=%u returns=%lld", (int)id.size,
 		  id.data, one->crashes, (long long)one->returns);
 	work_start(c, one);
-	trials_returned(c, one);
-}
-
-void trials_ended(struct consumer *c, struct delivery *one)
-{
-	if (one->begun)
-		set_begun(c, one, false);
+	trials_returned(c);
 }
 
 /* Their jobs may have been paused, or have ended, since they came: those are held again. */
@@ -238,13 +331,18 @@ void trials_turn(struct consumer *c)
 	struct delivery *some[FLUSH_MAX], *one;
 	int64_t now = clock_us();
 	size_t n;
+	close_idle(c, now);
+	if (now >= c->trials.again_us)
+		trials_returned(c); /* where the ledger has not been told yet */
 	if (c->flush.state != FLUSH_IDLE || !c->ledger || !trials_due(c, now))
+		return;
+	if (c->watched && c->watched->begun)
 		return;
 	put_back_stopped(c);
 	while (c->ledger && (n = new_ones(c, some, now)) > 0)
 		if (look_up(c, some, n) < 0)
 			return;
-	one = next_trial(c);
+	one = next_trial(c, now);
 	if (one && !is_its_turn(c, one, now))
 		return;
 	c->trial_us = 0;
@@ -259,12 +357,7 @@ void trials_forget(struct consumer *c)
 	while (c->ledger && (n = new_ones(c, some, clock_us())) > 0)
 		if (look_up(c, some, n) < 0)
 			break;
-	for (size_t i = 0; i < c->deliveries.capacity && c->ledger; i++) {
-		struct delivery *d = &c->deliveries.slots[i];
-		if (d->state != DELIVERY_FREE && d->begun &&
-		    tell_ledger(c, &statement_leave_trials, d) == 0)
-			set_begun(c, d, false);
-	}
+	trials_returned(c);
 }
 
 /* ---- what the worker before has left ---- */
@@ -303,85 +396,111 @@ static const char tell[] =
 	" SELECT (SELECT max(crashes) FROM t)::int4, (SELECT count(*) FROM t)::int4,"
 	"  (SELECT count(*) FROM e)::int4";
 
-static void add_texts(struct params *p, const struct mark *m, size_t offset)
+static void add_texts(struct params *p, const struct untold *u, size_t offset)
 {
-	params_array(p, TYPE_TEXT, m->count);
-	for (size_t i = 0; i < m->count; i++) {
-		const char *text = (const char *)&m->items[i] + offset;
+	params_array(p, TYPE_TEXT, u->count);
+	for (size_t i = 0; i < u->count; i++) {
+		const char *text = (const char *)&u->items[i] + offset;
 		params_add_text(p, (struct weir_text){text, strnlen(text, MESSAGE_NAME_MAX)});
 	}
 	params_array_end(p);
 }
 
-static void add_numbers(struct params *p, const struct mark *m, size_t offset)
+static void add_numbers(struct params *p, const struct untold *u, size_t offset)
 {
-	params_array(p, TYPE_INT4, m->count);
-	for (size_t i = 0; i < m->count; i++) {
+	params_array(p, TYPE_INT4, u->count);
+	for (size_t i = 0; i < u->count; i++) {
 		uint32_t number;
-		memcpy(&number, (const char *)&m->items[i] + offset, sizeof number);
+		memcpy(&number, (const char *)&u->items[i] + offset, sizeof number);
 		params_add_int(p, (int32_t)number);
 	}
 	params_array_end(p);
 }
 
-static void fill(struct params *p, const struct mark *m)
+static void fill(struct consumer *c, const struct errand *e, struct params *p)
 {
-	params_reset(p);
-	add_texts(p, m, offsetof(struct marked_item, job_id));
-	add_numbers(p, m, offsetof(struct marked_item, stage));
-	add_numbers(p, m, offsetof(struct marked_item, ordinal));
-	add_texts(p, m, offsetof(struct marked_item, custom_id));
-	add_numbers(p, m, offsetof(struct marked_item, attempt));
-}
-
-static int tell_crash(struct consumer *c, const struct watched *w, struct weir_error *err)
-{
-	struct params *p = &c->flush.params;
-	PGresult *r = NULL;
-	fill(p, &w->mark);
-	params_int(p, w->mark.count == 1);
-	params_string(p, w->crash);
+	const struct untold *u = e->owner;
+	add_texts(p, u, offsetof(struct marked_item, job_id));
+	add_numbers(p, u, offsetof(struct marked_item, stage));
+	add_numbers(p, u, offsetof(struct marked_item, ordinal));
+	add_texts(p, u, offsetof(struct marked_item, custom_id));
+	add_numbers(p, u, offsetof(struct marked_item, attempt));
+	params_int(p, u->count == 1);
+	params_string(p, u->text);
 	params_int(p, (int32_t)c->options.poison_limit);
 	params_big(p, AGAIN_MS);
-	if (ledger_query(c->ledger, tell, p, true, &r, err) < 0)
-		return -1;
-	log_event(LOG_WARN, "crash_told", "items=%d crashes=%d limit=%lld poison=%d first=%.64s",
-		  ledger_int(r, 0, 1), ledger_int(r, 0, 0), (long long)c->options.poison_limit,
-		  ledger_int(r, 0, 2), w->mark.items[0].custom_id);
-	PQclear(r);
-	return 0;
 }
 
-/* It did not end in that item's code, and so this trial does not count. */
-static int take_back(struct consumer *c, const struct watched *w, struct weir_error *err)
+/* What is no item's any more is never taken: a plugin may have written over the mark. */
+static void told(struct consumer *c, struct errand *e, const PGresult *r)
 {
-	const struct marked_item *one = &w->alone;
+	struct untold *u = e->owner;
+	if (r)
+		log_event(LOG_WARN, "crash_told",
+			  "items=%d crashes=%d limit=%lld poison=%d first=%.64s",
+			  ledger_int(r, 0, 1), ledger_int(r, 0, 0),
+			  (long long)c->options.poison_limit, ledger_int(r, 0, 2),
+			  u->items[0].custom_id);
+	else
+		log_event(LOG_ERROR, "crash_not_told", "text=\"the ledger has no such items\"");
+	u->count = 0;
+}
+
+static const struct errand_sort tell_crash = {"crash_not_told", tell, fill, told};
+
+/* At once, where nobody stands in the way. False: not yet. */
+static bool tell_now(struct consumer *c, struct untold *u, struct weir_error *err)
+{
+	struct errand e = {.owner = u};
 	struct params *p = &c->flush.params;
+	PGresult *r = NULL;
 	params_reset(p);
-	params_array(p, TYPE_TEXT, 1);
-	params_add_text(p, (struct weir_text){one->job_id, strnlen(one->job_id, MESSAGE_NAME_MAX)});
-	params_array_end(p);
-	params_array(p, TYPE_INT4, 1);
-	params_add_int(p, (int32_t)one->stage);
-	params_array_end(p);
-	params_array(p, TYPE_INT4, 1);
-	params_add_int(p, (int32_t)one->ordinal);
-	params_array_end(p);
-	return ledger_do(c->ledger, statement_sql(&statement_leave_trials), p, NULL, err);
+	fill(c, &e, p);
+	if (ledger_query(c->ledger, tell, p, true, &r, err) < 0 &&
+	    (!ledger_alive(c->ledger) || ledger_fault(c->ledger) != LEDGER_DATA))
+		return false;
+	told(c, &e, r);
+	PQclear(r);
+	return true;
 }
 
 int trials_tell(struct consumer *c, struct weir_error *err)
 {
 	struct watched *w = c->watched;
-	if (w && w->crashed && tell_crash(c, w, err) < 0) {
-		/* What is no item's any more: a plugin may have written over the mark. */
-		if (!ledger_alive(c->ledger) || ledger_fault(c->ledger) != LEDGER_DATA)
+	for (size_t i = 0; w && i < UNTOLD_MAX; i++) {
+		if (w->untold[i].count == 0 || c->telling[i].sort ||
+		    tell_now(c, &w->untold[i], err))
+			continue;
+		if (!ledger_alive(c->ledger))
 			return -1;
-		log_event(LOG_ERROR, "crash_not_told", "error=\"%s\"", err->text);
+		log_event(LOG_WARN, "crash_not_told",
+			  "first=%.64s error=\"%s\" text=\"it waits until that is told\"",
+			  w->untold[i].items[0].custom_id, err->text);
+		errand_begin(c, &c->telling[i], &tell_crash, &w->untold[i]);
 	}
-	if (w && w->begun && !w->in_code && take_back(c, w, err) < 0)
-		return -1;
+	if (w && w->in_code)
+		w->begun = false; /* its start counts, whether that end is evidence or not */
 	if (w)
-		w->crashed = w->begun = w->in_code = false;
+		w->in_code = false;
 	return 0;
+}
+
+static bool is_of(const struct untold *u, const struct weir_item *item)
+{
+	for (uint32_t i = 0; i < u->count; i++) {
+		const struct marked_item *m = &u->items[i];
+		if (m->ordinal == item->ordinal && m->stage == item->stage &&
+		    strlen(m->job_id) == item->job_id.size &&
+		    memcmp(m->job_id, item->job_id.data, item->job_id.size) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool trials_untold(const struct consumer *c, const struct delivery *one)
+{
+	for (size_t i = 0; c->errands.first && i < UNTOLD_MAX; i++)
+		if (c->telling[i].sort && is_of(&c->watched->untold[i], &one->message.item))
+			return true;
+	return false;
 }

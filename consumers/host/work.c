@@ -173,6 +173,16 @@ static int64_t asked_ms(const struct lane *lane, const struct weir_verdict *v)
 	return lane->plugin.plugin.abi_minor >= 1 && v->retry_after_ms > 0 ? v->retry_after_ms : 0;
 }
 
+/* Whoever reads the log may be slow. */
+static void ignore(const struct lane *lane, const char *event, struct weir_work work)
+{
+	uint32_t phase = mark_suspend(lane->consumer->mark);
+	log_event(LOG_WARN, event,
+		  "kind=%s work=%" PRIx64 " text=\"this work has ended, or is none of its kind\"",
+		  lane->plugin.plugin.kind, work.id);
+	mark_resume(lane->consumer->mark, phase);
+}
+
 static void complete(const struct weir_host *host, struct weir_work work,
 		     const struct weir_verdict *v)
 {
@@ -180,9 +190,7 @@ static void complete(const struct weir_host *host, struct weir_work work,
 	struct consumer *c = lane->consumer;
 	struct delivery *one = delivery_find(&c->deliveries, work);
 	if (!one || one->lane != lane) {
-		log_event(LOG_WARN, "complete_ignored",
-			  "kind=%s work=%" PRIx64 " text=\"this work has already ended\"",
-			  lane->plugin.plugin.kind, work.id);
+		ignore(lane, "complete_ignored", work);
 		return;
 	}
 	switch (v->outcome) {
@@ -222,7 +230,7 @@ static int set_timer(const struct weir_host *host, struct weir_work work, int64_
 static void plugin_log(const struct weir_host *host, const char *event, const char *text)
 {
 	const struct lane *lane = lane_of(host);
-	uint32_t phase = mark_suspend(lane->consumer->mark); /* whoever reads the log may be slow */
+	uint32_t phase = mark_suspend(lane->consumer->mark);
 	log_event(LOG_INFO, event, "kind=%s %s", lane->plugin.plugin.kind, text);
 	mark_resume(lane->consumer->mark, phase);
 }
@@ -253,11 +261,12 @@ static void ask(const struct weir_host *host, struct weir_work work)
 {
 	struct lane *lane = lane_of(host);
 	struct delivery *one = delivery_find(&lane->consumer->deliveries, work);
+	uint32_t phase = mark_suspend(lane->consumer->mark); /* it may write to the log */
 	if (one && one->lane == lane && lane->plugin.plugin.answer)
 		asks_begin(lane->consumer, one);
 	else
-		log_event(LOG_WARN, "ask_ignored", "kind=%s work=%" PRIx64,
-			  lane->plugin.plugin.kind, work.id);
+		ignore(lane, "ask_ignored", work);
+	mark_resume(lane->consumer->mark, phase);
 }
 
 void work_lend(struct lane *lane)
@@ -334,12 +343,32 @@ static void give_up(struct consumer *c, struct delivery *one)
 	mark_leave(c->mark);
 }
 
+/* When its timer or its time is over; one on trial waits for the ledger, too. */
+static int64_t due_us(const struct delivery *d)
+{
+	int64_t ready = trials_ready_us(d);
+	int64_t at = d->timer_us && d->timer_us < d->deadline_us ? d->timer_us : d->deadline_us;
+	return ready > at ? ready : at;
+}
+
 static struct delivery *find_due(const struct consumer *c, int64_t now)
 {
 	struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first;
-	while (d && !(d->timer_us && d->timer_us <= now) && d->deadline_us > now)
+	while (d && due_us(d) > now)
 		d = d->after;
 	return d;
+}
+
+static void fire(struct consumer *c, struct delivery *one)
+{
+	if (trials_begin(c, one) < 0)
+		return; /* its timer stays */
+	one->timer_us = 0;
+	work_enter(c, MARK_TIMER, one);
+	failpoint("firing");
+	one->fire(one->lane->plugin.state, delivery_work(one));
+	mark_leave(c->mark);
+	trials_returned(c);
 }
 
 /* A plugin may end any work in its timer, so the search begins anew each time. */
@@ -347,25 +376,18 @@ void work_timers(struct consumer *c)
 {
 	int64_t now = clock_us();
 	for (struct delivery *d; (d = find_due(c, now));) {
-		if (d->timer_us && d->timer_us <= now) {
-			d->timer_us = 0;
-			work_enter(c, MARK_TIMER, d);
-			d->fire(d->lane->plugin.state, delivery_work(d));
-			mark_leave(c->mark);
-		} else {
+		if (d->timer_us && d->timer_us <= now)
+			fire(c, d);
+		else
 			give_up(c, d);
-		}
 	}
 }
 
 int64_t work_next_us(const struct consumer *c)
 {
 	int64_t next = INT64_MAX;
-	for (struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first; d; d = d->after) {
-		if (d->timer_us && d->timer_us < next)
-			next = d->timer_us;
-		if (d->deadline_us < next)
-			next = d->deadline_us;
-	}
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_WORKING].first; d; d = d->after)
+		if (due_us(d) < next)
+			next = due_us(d);
 	return next;
 }

@@ -57,6 +57,27 @@ static void when_working(void) { killed("working"); }
 static void when_stored(void) { killed("answer_stored"); }
 static void when_answering(void) { killed("answering"); }
 
+/* On trial it is in its plugin's code there, too: each time all that had it came to its end. */
+static void when_answering_alone(void)
+{
+	struct job *job = asked_job("alone", "ai_model=claude", 1);
+	job->items[0].failure = "poison";
+	job->items[0].attempts = 0;
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY}\n");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal, begun, alone)"
+		 " VALUES ('alone', 1, 0, 10, true)");
+	for (int i = 0; i < 3; i++) {
+		die("answering");
+		queue_await_size("weir.ask", 1);
+	}
+	consumer(NULL);
+	finish(job);
+	expect_billed(job, 1);
+}
+
 /* These are passed once: all is flushed together, when no call is on its way. */
 static void killed_in_flush(const char *place)
 {
@@ -454,6 +475,7 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when an answer has come", when_answered);
 	CU_add_test(s, "when an answer is stored", when_stored);
 	CU_add_test(s, "when the plugin gets the answer", when_answering);
+	CU_add_test(s, "when the plugin gets the answer, again and again", when_answering_alone);
 	CU_add_test(s, "when items are processed", when_processed);
 	CU_add_test(s, "when items are claimed", when_claimed);
 	CU_add_test(s, "when the commit is on its way", when_committing);

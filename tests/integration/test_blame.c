@@ -1,12 +1,27 @@
 /* Workers that end: who is to blame, and that nobody else is. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "world.h"
 
 /* As in tests/plugins/segfault.c. */
-enum { SEGV = 1, ABORT, OVERFLOW, EXIT, EXIT_AT_ONCE, LOOP, KILL, KILL_ALL, IN_STORE };
+enum {
+	SEGV = 1,
+	ABORT,
+	OVERFLOW,
+	EXIT,
+	EXIT_AT_ONCE,
+	LOOP,
+	KILL,
+	KILL_ALL,
+	IN_STORE,
+	EAT,
+	IN_TIMER
+};
 
 static const char *reason_of(const struct job *job, int item)
 {
@@ -30,13 +45,24 @@ static void expect_charged(int items)
 
 /* ---- evidence ---- */
 
-/* How often a worker of this consumer has ended. */
-static int ends_of(const struct process *p)
+static int times_logged(const struct process *p, const char *event)
 {
 	int n = 0;
-	for (const char *at = log_of(p); (at = strstr(at, "worker_ended")); at++)
+	for (const char *at = log_of(p); (at = strstr(at, event)); at++)
 		n++;
 	return n;
+}
+
+/* How often a worker of this consumer has ended. */
+static int ends_of(const struct process *p) { return times_logged(p, "worker_ended"); }
+
+/* Until so many workers of it were ready. */
+static void await_workers(const struct process *p, int wanted)
+{
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (times_logged(p, "consumer_ready") < wanted && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT_INT(times_logged(p, "consumer_ready"), wanted);
 }
 
 static const struct {
@@ -112,6 +138,74 @@ static void told_while_it_waits(void)
 	await(PATIENCE_MS, "SELECT count(*) = 9 FROM weir.results");
 }
 
+/* Somebody holds the rows that tell of it: that item waits, and nobody else. */
+static void held_by_others(void)
+{
+	struct job *job = job_new("held", "segfault", 40), *other = job_new("other", "sum", 20);
+	item_fails(&job->items[17], "poison", ",\"crash\":%d", SEGV);
+	start(NULL, "weir-relay", NULL);
+	job_submit(job);
+	await_queued(job);
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal) VALUES ('held', 1, 17)");
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.trials FOR UPDATE");
+	struct process *p = start(NULL, "weir-consumer", "segfault", "sum", "--flush", "10", NULL);
+	await_log(p, "crash_not_told");
+	await_ended(job_submit(other));
+	await_final(job, 39);
+	EXPECT_INT(ends_of(p), 1);
+	sql_text("ROLLBACK");
+	await_ended(job);
+	EXPECT_INT(ends_of(p), 3);
+	finish(other);
+	check_exact(job);
+	expect_charged(1);
+}
+
+/* ---- want of memory ---- */
+
+#define GROUP "/sys/fs/cgroup/memory/weir-tests"
+
+static bool write_to(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	bool written = f && fputs(text, f) >= 0;
+	return f && fclose(f) == 0 && written;
+}
+
+/* A control group whose processes may have so much; false: none can be made here. */
+static bool group_made(const char *bytes)
+{
+	if (mkdir(GROUP, 0755) == 0 && write_to(GROUP "/memory.limit_in_bytes", bytes))
+		return true;
+	rmdir(GROUP);
+	printf("    (left out: no control group for memory can be made here)\n");
+	return false;
+}
+
+/* The kernel ends it for what it really is. */
+static void by_the_kernel(void)
+{
+	char pid[32];
+	struct job *job = job_new("eats", "segfault", 40);
+	item_fails(&job->items[17], "poison", ",\"crash\":%d", EAT);
+	if (!group_made("400M"))
+		return;
+	start(NULL, "weir-relay", NULL);
+	struct process *p = start(NULL, "weir-consumer", "segfault", "--flush", "10", NULL);
+	await_log(p, "consumer_ready");
+	for (int i = 0; i < 2; i++) {
+		snprintf(pid, sizeof pid, "%d", (int)(i == 0 ? worker_of(p) : p->pid));
+		EXPECT(write_to(GROUP "/cgroup.procs", pid), "%s cannot be put there", pid);
+	}
+	await_ended(job_submit(job));
+	EXPECT_INT(ends_of(p), 3);
+	finish(job);
+	EXPECT_INT(rmdir(GROUP), 0);
+	expect_charged(1);
+	expect_reason(job, 17, "SIGKILL by the kernel, for want of memory, in process()");
+}
+
 /* ---- no evidence ---- */
 
 /* Somebody else ends the worker, again and again, while it is in an item's code. */
@@ -147,10 +241,10 @@ static void killed_consumers(void)
 }
 
 /* Each time all there is ends with it: of that nothing is left but that its trial was begun. */
-static void all_there_is(void)
+static void all_by(int how)
 {
 	struct job *job = job_new("all", "segfault", 20);
-	item_fails(&job->items[7], "poison", ",\"crash\":%d", KILL_ALL);
+	item_fails(&job->items[7], "poison", ",\"crash\":%d", how);
 	job_submit(job);
 	start(NULL, "weir-relay", NULL);
 	await_queued(job);
@@ -162,6 +256,116 @@ static void all_there_is(void)
 	}
 	start(NULL, "weir-consumer", "segfault", NULL);
 	finish(job);
+}
+
+static void all_there_is(void) { all_by(KILL_ALL); }
+static void all_by_a_timer(void) { all_by(IN_TIMER); }
+
+/* What came of it waits for the ledger, and is in nobody's code. */
+static void killed_before_it_is_stored(void)
+{
+	struct job *job = job_submit(job_new("waits", "sum", 1));
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal, begun, alone)"
+		 " VALUES ('waits', 1, 0, 10, true)");
+	for (int i = 0; i < 4; i++) {
+		struct process *p = start("processed", "weir-consumer", "sum", NULL);
+		EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+		queue_await_size("weir.sum", 1);
+	}
+	EXPECT_INT(sql("SELECT begun FROM weir.trials"), 10);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	expect_charged(0);
+}
+
+/* Workers and parents, at any moment, with the preset limit: as many as WEIR_KILLS says. */
+static void killed_at_random(void)
+{
+	const char *wanted = getenv("WEIR_KILLS");
+	int most = wanted ? atoi(wanted) : 40, workers[2] = {0, 0};
+	struct job *job = job_new("random", "slow", 4000);
+	struct process *p[2] = {NULL, NULL};
+	job_delay(job, 20);
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	srand(1);
+	for (int kills = 0; kills < most; kills++) {
+		int i = rand() % 2;
+		if (!p[i]) {
+			p[i] = start(NULL, "weir-consumer", "slow", "--flush", "20", "--prefetch",
+				     "20", NULL);
+			workers[i] = 0;
+		}
+		await_workers(p[i], ++workers[i]);
+		pause_ms(rand() % 60);
+		if (rand() % 2) {
+			kill(worker_of(p[i]), SIGKILL);
+			continue;
+		}
+		forget(p[i]);
+		p[i] = NULL;
+	}
+	EXPECT_INT(sql("SELECT count(*) FROM weir.trials WHERE crashes > 0"), 0);
+	EXPECT(sql("SELECT count(*) FROM weir.results") < job->size, "nothing was left to kill");
+	start(NULL, "weir-consumer", "slow", NULL);
+	finish(job);
+	expect_charged(0);
+}
+
+/* ---- as the first process of a container ---- */
+
+static int children_of(pid_t pid)
+{
+	char path[64];
+	long child;
+	int n = 0;
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	FILE *f = fopen(path, "r");
+	while (f && fscanf(f, "%ld", &child) == 1)
+		n++;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void await_children(pid_t pid, int wanted)
+{
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (children_of(pid) != wanted && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT_INT(children_of(pid), wanted);
+}
+
+/* It starts its worker anew, is the parent of those who have lost theirs, and ends when it is told
+ * to. */
+static void first_of_a_container(void)
+{
+	char pid[32];
+	struct job *job = job_submit(job_new("first", "sum", 100));
+	if (run(NULL, "/usr/bin/unshare", "-pf", "--mount-proc", "true", NULL)->status != 0) {
+		printf("    (left out: no namespace of processes can be made here)\n");
+		return;
+	}
+	start(NULL, "weir-relay", NULL);
+	struct process *p = start(NULL, "/usr/bin/unshare", "-pf", "--mount-proc",
+				  WEIR_BUILD_DIR "/bin/weir-consumer", "sum", NULL);
+	await_log(p, "consumer_ready");
+	EXPECT_PART(log_of(p), "pid=1 worker=2");
+	pid_t first = worker_of(p);
+	snprintf(pid, sizeof pid, "%d", (int)first);
+	run(NULL, "/usr/bin/nsenter", "-t", pid, "-p", "--", "/bin/sh", "-c", "sleep 0.3 &", NULL);
+	await_children(first, 2);
+	await_children(first, 1);
+	kill(worker_of(&(struct process){.pid = first}), SIGKILL);
+	await_workers(p, 2);
+	await_ended(job);
+	EXPECT_INT(kill(first, SIGTERM), 0);
+	EXPECT_INT(await_exit(p, PATIENCE_MS), 0);
+	EXPECT_PART(log_of(p), "consumer_stopped");
+	finish(job);
+	expect_charged(0);
 }
 
 /* The broker gives messages up after so many deliveries: that is no evidence either. */
@@ -195,8 +399,14 @@ void add_blame_suite(void)
 	CU_add_test(s, "and so does another one", two_of_them);
 	CU_add_test(s, "and that is seen", told_while_it_waits);
 	CU_add_test(s, "and all there is with it", all_there_is);
+	CU_add_test(s, "and all there is, from a timer", all_by_a_timer);
+	CU_add_test(s, "while somebody holds its rows", held_by_others);
+	CU_add_test(s, "by its memory, as the kernel has it", by_the_kernel);
 	s = WORLD_SUITE("ends that charge nobody");
 	CU_add_test(s, "the worker is killed in an item's code", killed_workers);
 	CU_add_test(s, "consumers are killed at the same item", killed_consumers);
+	CU_add_test(s, "consumers are killed before it is stored", killed_before_it_is_stored);
+	CU_add_test(s, "workers and consumers are killed at random", killed_at_random);
 	CU_add_test(s, "the broker gives the messages up", given_up_by_the_broker);
+	CU_add_test(s, "as the first process of a container", first_of_a_container);
 }

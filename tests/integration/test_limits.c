@@ -1,5 +1,7 @@
 /* Limits for the whole fleet: how many items of a job are at work at one time, whoever works. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "world.h"
 
@@ -135,6 +137,34 @@ static void redis_loses_the_shares(void)
 	expect_calls(job, 2, 4);
 }
 
+/* Who does not hear of Redis begins nothing once others are lent what it had. */
+static void a_share_expires(void)
+{
+	char url[512];
+	int items;
+	const char *own = getenv("WEIR_REDIS_URL"), *host = strrchr(own, '@');
+	struct job *job = limited("expires", 2000, 100, "WEIR_MAX_CONCURRENT", "2");
+	redis_do("ACL SETUSER hers on >secret ~* &* +@all");
+	snprintf(url, sizeof url, "redis://hers:secret%s", host);
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	program_env("WEIR_REDIS_URL", url);
+	struct process *first =
+		start(NULL, "weir-consumer", "slow", "--prefetch", "10", "--flush", "10", NULL);
+	program_env("WEIR_REDIS_URL", NULL);
+	calls_await(4);
+	start(NULL, "weir-consumer", "slow", "--prefetch", "10", "--flush", "10", NULL);
+	calls_rest();
+	redis_do("ACL SETUSER hers off");
+	redis_do("CLIENT KILL USER hers");
+	await_log(first, "no_share");
+	calls_await(calls_count(&items) + 180);
+	EXPECT(calls_peak() <= 2, "%d items at work at one time", calls_peak());
+	redis_do("ACL DELUSER hers");
+	run(NULL, "weir", "cancel", "expires", NULL);
+	await_ended(job);
+}
+
 static void items_that_are_tried_again(void)
 {
 	struct job *job = job_new("again", "slow", 60);
@@ -221,6 +251,7 @@ void add_limits_suite(void)
 		    a_stopped_consumer_returns_its_share);
 	CU_add_test(s, "others go past a narrow job", others_go_past_it);
 	CU_add_test(s, "Redis loses the shares", redis_loses_the_shares);
+	CU_add_test(s, "Redis does not answer one of two", a_share_expires);
 	CU_add_test(s, "items that are tried again", items_that_are_tried_again);
 	CU_add_test(s, "others go past a narrow job's retries", others_go_past_its_retries);
 	CU_add_test(s, "items that wait leave room", waiting_items_leave_room);

@@ -185,6 +185,114 @@ static void a_right_is_missing(void)
 	mended(job);
 }
 
+/* A large job takes long to be paused: nobody waits for that, and it is paused in the end. The
+ * trigger lasts until somebody lets it. */
+static void it_takes_long_to_pause(void)
+{
+	struct job *job = stuck_job();
+	sql_text("INSERT INTO effect_log (job_id) VALUES ('sleep')");
+	sql_text("CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		 " WHILE EXISTS (SELECT FROM effect_log WHERE job_id = 'sleep') LOOP"
+		 " PERFORM pg_sleep(0.05); END LOOP; RETURN NEW; END $$;"
+		 " CREATE TRIGGER in_the_way BEFORE UPDATE ON weir.jobs FOR EACH ROW"
+		 " WHEN (NEW.status = 'paused') EXECUTE FUNCTION in_the_way()");
+	sql_text("ALTER TABLE effects RENAME COLUMN times TO times_away");
+	start_both();
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active'"
+			   " AND query LIKE '%%weir.pause_job%%' AND pid <> pg_backend_pid()"
+			   " AND query_start < now() - interval '3500 ms'");
+	await_ended(job_submit(job_new("other", "pass", 10)));
+	expect_job_status("stuck", "running");
+	sql_text("DELETE FROM effect_log WHERE job_id = 'sleep'");
+	paused("add the column", 0);
+	sql_text("ALTER TABLE effects RENAME COLUMN times_away TO times");
+	sql_text("DROP TRIGGER in_the_way ON weir.jobs");
+	mended(job);
+}
+
+/* ---- what stands in the way of that ---- */
+
+static void let_in(bool everybody)
+{
+	sql_text("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I CONNECTION LIMIT %d',"
+		 " current_database()); END $$",
+		 everybody ? -1 : 0);
+}
+
+/* What waits for a connection to be stored with is put off as well, and says so. */
+static void no_connection_for_it(void)
+{
+	struct job *job = stuck_job();
+	sql_text("INSERT INTO effects VALUES ('stuck.u7', 0, 0)");
+	sql_text("UPDATE weir.job_batches SET due_at = now() + interval '1 hour'");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_log(relay, "relay_ready");
+	await_log(consumer, "consumer_ready");
+	let_in(false);
+	sql_text("UPDATE weir.job_batches SET due_at = now() + interval '300 ms'");
+	sql_text("BEGIN");
+	sql_text("UPDATE effects SET total = total WHERE key = 'stuck.u7'");
+	await_log(consumer, "stored_apart");
+	stop(consumer);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE error_class = 'store_away'"
+		       " AND error LIKE 'it waits for a connection to store it with: %%'"),
+		   STUCK);
+	sql_text("ROLLBACK");
+	let_in(true);
+	sql_text("UPDATE weir.retries SET due_at = least(due_at, now())");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* An item of which not even that it failed can be written down. */
+static void it_cannot_even_be_put_off(void)
+{
+	struct job *job = job_new("kept", "sum", STUCK), *other = job_new("other", "sum", 300);
+	item_fails(&job->items[7], NULL, ",\"fail\":\"retry_once\"");
+	job_submit(job);
+	sql_text("CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		 " RAISE EXCEPTION 'no such row is wanted'; END $$;"
+		 " CREATE TRIGGER in_the_way BEFORE INSERT ON weir.retries FOR EACH ROW"
+		 " EXECUTE FUNCTION in_the_way()");
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_final(job, STUCK - 1);
+	await_log(consumer, "items_kept");
+	await_ended(job_submit(other));
+	EXPECT(strstr(log_of(consumer), "flush_put_back") == NULL, "the others waited for it");
+	sql_text("DROP TRIGGER in_the_way ON weir.retries");
+	await_ended(job);
+	stop_all();
+	check_exact(other);
+	tidy();
+}
+
+/* What its plugin had said before it gave up may last as long as any statement: nobody else waits
+ * for that. */
+static void given_up_while_it_lasts(void)
+{
+	struct job *job = job_new("gives-up", "segfault", 1);
+	item_fails(&job->items[0], NULL, ",\"fail_store\":1");
+	sql_text("INSERT INTO effect_log (job_id) VALUES ('sleep')");
+	sql_text("CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		 " WHILE EXISTS (SELECT FROM effect_log WHERE job_id = 'sleep') LOOP"
+		 " PERFORM pg_sleep(0.05); END LOOP; RETURN NEW; END $$;"
+		 " CREATE TRIGGER in_the_way BEFORE INSERT ON effects FOR EACH ROW"
+		 " WHEN (NEW.key LIKE 'gives-up%%') EXECUTE FUNCTION in_the_way()");
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "pass", "segfault", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active'"
+			   " AND application_name LIKE 'weir-consumer%%'"
+			   " AND query_start < now() - interval '3500 ms'");
+	await_ended(job_submit(job_new("other", "pass", 10)));
+	sql_text("DELETE FROM effect_log WHERE job_id = 'sleep'");
+	await_ended(job);
+	stop_all();
+	tidy();
+}
+
 /* Whoever waits for it is told, and need not wait for ever. */
 static void submit_waits(void)
 {
@@ -230,4 +338,8 @@ void add_waiting_suite(void)
 	CU_add_test(s, "a right that is missing", a_right_is_missing);
 	CU_add_test(s, "a column that is missing", a_column_is_missing);
 	CU_add_test(s, "submit --wait ends with it", submit_waits);
+	CU_add_test(s, "a job that takes long to pause", it_takes_long_to_pause);
+	CU_add_test(s, "no connection to store it with", no_connection_for_it);
+	CU_add_test(s, "it cannot even be put off", it_cannot_even_be_put_off);
+	CU_add_test(s, "its plugin has given up meanwhile", given_up_while_it_lasts);
 }

@@ -1,12 +1,26 @@
 /* The kind `segfault`: like `sum`, but an item with "crash" in its payload takes the process with
- * it, in one of the ways below. */
+ * it, in one of the ways below. One with "fail_store" is not stored the first so many times, though
+ * all has been said to the ledger by then. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "effects.h"
 
-enum { SEGV = 1, ABORT, OVERFLOW, EXIT, EXIT_AT_ONCE, LOOP, KILL, KILL_ALL, IN_STORE, EAT };
+enum {
+	SEGV = 1,
+	ABORT,
+	OVERFLOW,
+	EXIT,
+	EXIT_AT_ONCE,
+	LOOP,
+	KILL,
+	KILL_ALL,
+	IN_STORE,
+	EAT,
+	IN_TIMER
+};
 
 /* No sanitizer's report in between. */
 static void as_usual(void)
@@ -62,9 +76,20 @@ static void crash(int64_t how)
 		raise(SIGKILL);
 }
 
+static void end_all(void *state, struct weir_work work)
+{
+	(void)state;
+	(void)work;
+	crash(KILL_ALL);
+}
+
 static void process(void *state, struct weir_work work, const struct weir_item *item)
 {
 	const struct effects *e = state;
+	if (effects_integer(e, item, "crash") == IN_TIMER) {
+		e->host->set_timer(e->host, work, 1, end_all);
+		return;
+	}
 	crash(effects_integer(e, item, "crash"));
 	effects_complete(e, work, item);
 }
@@ -72,11 +97,21 @@ static void process(void *state, struct weir_work work, const struct weir_item *
 static int store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
 		 struct weir_error *err)
 {
+	static int64_t failed;
 	const struct effects *e = state;
-	for (size_t i = 0; i < n; i++)
+	int64_t fail = 0;
+	for (size_t i = 0; i < n; i++) {
 		if (effects_integer(e, results[i].item, "crash") == IN_STORE)
 			crash(SEGV);
-	return effects_store(state, tx, results, n, err);
+		fail += effects_integer(e, results[i].item, "fail_store");
+	}
+	int rc = effects_store(state, tx, results, n, err);
+	if (rc < 0 || failed >= fail)
+		return rc;
+	failed++;
+	snprintf(err->code, sizeof err->code, "out_of_memory");
+	snprintf(err->text, sizeof err->text, "as if memory were short");
+	return -1;
 }
 
 const struct weir_plugin *weir_plugin(void)

@@ -170,7 +170,8 @@ static void a_place_is_clean(void)
 	one->fate = FATE_FAILED;
 	one->attempts = one->group = one->starts = one->crashes = 9;
 	one->final = 9;
-	one->alone = one->begun = true;
+	one->alone = true;
+	one->trial_us = 9;
 	one->timer_us = one->deadline_us = one->began_us = 9;
 	one->note_size = 9;
 	buffer_add_text(&one->result, "result");
@@ -180,7 +181,7 @@ static void a_place_is_clean(void)
 	CU_ASSERT_PTR_EQUAL_FATAL(again, one);
 	CU_ASSERT(!one->suspect && !one->tried && !one->claimed && !one->unknown);
 	CU_ASSERT(!one->looked_up && !one->starts && !one->final && !one->group);
-	CU_ASSERT(!one->crashes && !one->alone && !one->begun);
+	CU_ASSERT(!one->crashes && !one->alone && !one->trial_us);
 	CU_ASSERT_EQUAL(one->fate, FATE_NONE);
 	CU_ASSERT_EQUAL(one->attempts, 0);
 	CU_ASSERT(!one->timer_us && !one->deadline_us && !one->began_us);
