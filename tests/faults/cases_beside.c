@@ -1,44 +1,15 @@
-/* Ten items beside the trouble of others: B1 to B10. The seconds that they take, from the end of
- * their submit on, are told in the row; whether they end is what is checked. */
+/* Ten items beside the trouble that other items make: B1 to B12. The seconds that they take, from
+ * the end of their submit on, are told in the row; whether they end is what is checked. */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "../integration/fake.h"
-#include "addresses.h"
-#include "second.h"
 #include "steps.h"
 #include "trouble.h"
 
-#define LARGE_BYTES 70000
-
-/* ---- what stands beside ---- */
-
-static void see_them_end(const struct job *job)
-{
-	int64_t began = now_ms();
-	await_final(job, job->size);
-	row_saw("%d items of %s in %.1f s", job->size, job->kind,
-		(double)(now_ms() - began) / 1000);
-	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = '%s' AND status = 1",
-		       job->id),
-		   job->size);
-}
-
-static void ten_of(const char *kind)
-{
-	struct job *job = job_new("beside", kind, 10);
-	see_them_end(job_submit(job));
-}
-
-static void start_both(const char *kind, const char *other)
-{
-	struct process *relay = start_relay();
-	struct process *consumer = start(NULL, "weir-consumer", kind, other, NULL);
-	await_log(relay, "relay_ready");
-	await_log(consumer, "consumer_ready");
-}
-
 /* ---- a message ---- */
+
+#define LARGE_BYTES 70000
 
 /* One item in the middle of 300 is too large for the broker. */
 static void submit_large(void)
@@ -62,7 +33,8 @@ static void b1(void)
 	broker_limit(LARGE_BYTES - 5000);
 	start_both("sum", "pass");
 	submit_large();
-	ten_of("sum");
+	ten_of("same", "sum");
+	ten_of("other", "pass");
 	await(PATIENCE_MS, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'large'");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'large' AND status = 1"),
 		   299);
@@ -74,23 +46,29 @@ static void b1(void)
 
 /* ---- rows ---- */
 
-static void write_news(const char *path, int first, int n)
+static void add_articles(int first, int last)
 {
-	FILE *f = fopen(path, "w");
-	if (!EXPECT(f != NULL, "cannot write %s", path))
-		return;
-	for (int i = first; i < first + n; i++)
-		fprintf(f,
-			"{\"custom_id\":\"news_id_%d\",\"table_name\":\"news_articles\",\"record_"
-			"id\":%d,"
-			"\"title\":\"Profit rises\"}\n",
-			i, i);
-	EXPECT(fclose(f) == 0, "%s was not written", path);
+	sql_text("INSERT INTO news_articles (id, title) SELECT n, 'x' FROM generate_series(%d, %d) "
+		 "n",
+		 first, last);
 }
 
-static void submit_news(const char *job, int first, int n)
+static void write_news(int first, int last)
 {
-	write_news(LOGS "/news.jsonl", first, n);
+	FILE *f = fopen(LOGS "/news.jsonl", "w");
+	if (!EXPECT(f != NULL, "cannot write %s", LOGS "/news.jsonl"))
+		return;
+	for (int i = first; i <= last; i++)
+		fprintf(f,
+			"{\"custom_id\":\"news_id_%d\",\"table_name\":\"news_articles\","
+			"\"record_id\":%d,\"title\":\"Profit rises\"}\n",
+			i, i);
+	EXPECT(fclose(f) == 0, "%s was not written", LOGS "/news.jsonl");
+}
+
+static void submit_news(const char *job, int first, int last)
+{
+	write_news(first, last);
 	const struct outcome *o =
 		run(NULL, "weir", "submit", "sentiment", LOGS "/news.jsonl", "--job", job,
 		    "--context", "model_key=sentiment", "--context", "ai_model=local", NULL);
@@ -100,47 +78,82 @@ static void submit_news(const char *job, int first, int n)
 /* Of 200 rows somebody keeps every third. */
 static void b2(void)
 {
-	sql_text("INSERT INTO news_articles (id, title) SELECT n, 'x' FROM generate_series(1, 220) "
-		 "n");
 	start_both("sum", "sentiment");
+	add_articles(1, 200);
 	EXPECT(rows_lock(0), "the rows were not locked");
 	submit_news("locked", 1, 200);
-	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.results WHERE job_id = 'locked'");
-	ten_of("sum");
-	sql_text("UPDATE news_articles SET id = id + 1000 WHERE id > 210");
-	submit_news("others", 1211, 10);
-	int64_t began = now_ms();
-	await(PATIENCE_MS, "SELECT count(*) = 10 FROM weir.results WHERE job_id = 'others'");
-	row_saw("10 of its own kind in %.1f s", (double)(now_ms() - began) / 1000);
-	EXPECT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'locked'") < 200,
-	       "locked rows were written");
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.retries WHERE job_id = 'locked'");
+	ten_of("other", "sum");
+	add_articles(201, 210);
+	submit_news("same", 201, 210);
+	see_done("same", 10);
+	see_done("locked", 134);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'locked'"), 134);
 	rows_unlock();
-	await(PATIENCE_MS, "SELECT count(*) = 200 FROM weir.results WHERE job_id = 'locked'"
-			   " AND status = 1");
+	hasten_retries();
+	see_done("locked", 200);
 }
 
-/* ---- subscribers, queues ---- */
+static void expect_paused(const char *job)
+{
+	await(PATIENCE_MS, "SELECT status = 'paused' FROM weir.jobs WHERE job_id = '%s'", job);
+	EXPECT_PART(run(NULL, "weir", "status", job, NULL)->out, "cannot store");
+}
+
+static void resume(const char *job)
+{
+	EXPECT_INT(run(NULL, "weir", "resume", job, NULL)->status, 0);
+}
 
 static void b3(void)
 {
-	start_both("sum", "pass");
-	EXPECT(subscriber_come(), "there is no subscriber");
-	job_submit(job_new("told", "sum", 200));
-	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.events");
-	ten_of("sum");
-	EXPECT(subscriber_leave(), "the subscriber is still there");
-	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.events");
+	sql_text("REVOKE UPDATE ON news_articles FROM CURRENT_USER");
+	start_both("sum", "sentiment");
+	add_articles(1, 200);
+	submit_news("refused", 1, 200);
+	ten_of("other", "sum");
+	expect_paused("refused");
+	write_news(1, 10);
+	const struct outcome *o = run(NULL, "weir", "submit", "sentiment", LOGS "/news.jsonl",
+				      "--job", "waits", "--context", "model_key=sentiment",
+				      "--context", "ai_model=local", "--wait", NULL);
+	EXPECT(o->status == 4, "submit --wait: %d: %s", o->status, o->err);
+	ten_of("later", "sum");
+	sql_text("GRANT UPDATE ON news_articles TO CURRENT_USER");
+	resume("refused");
+	resume("waits");
+	see_done("refused", 200);
+	see_done("waits", 10);
 }
 
 static void b4(void)
 {
-	start_both("sum", "never");
-	queue_delete("weir.never");
-	ten_of("sum");
-	for (int64_t until = now_ms() + PATIENCE_MS;
-	     queue_size("weir.never") < 0 && now_ms() < until;)
-		pause_ms(STEP_MS);
-	EXPECT_INT(queue_size("weir.never"), 0);
+	sql_text("ALTER TABLE effect_log RENAME COLUMN bad TO away");
+	start_both("sum", "sentiment");
+	job_submit(job_new("broken", "sum", 200));
+	add_articles(1, 10);
+	submit_news("other", 1, 10);
+	see_done("other", 10);
+	expect_paused("broken");
+	sql_text("ALTER TABLE effect_log RENAME COLUMN away TO bad");
+	ten_of("same", "sum");
+	resume("broken");
+	see_done("broken", 200);
+}
+
+/* Of the ledger: the job's own. */
+static void b12(void)
+{
+	struct job *job = job_new("held", "sum", 300);
+	job_submit(job);
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.jobs WHERE job_id = 'held' FOR UPDATE");
+	start_both("sum", "pass");
+	ten_of("same", "sum");
+	ten_of("other", "pass");
+	sql_text("ROLLBACK");
+	see_done("held", 300);
+	await_ended(job);
 }
 
 /* ---- who is before them ---- */
@@ -153,7 +166,10 @@ static void b5(void)
 	job_delay(job, 1);
 	job_submit(job);
 	await_final(job, 100);
-	ten_of("sum");
+	ten_of("same", "sum");
+	ten_of("other", "pass");
+	EXPECT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'large'") < 20000,
+	       "nothing was before them");
 }
 
 static void b6(void)
@@ -163,11 +179,35 @@ static void b6(void)
 	job_delay(job, 2000);
 	job_submit(job);
 	await_final(job, 1);
-	ten_of("sum");
-	ten_of("slow");
+	ten_of("other", "sum");
+	ten_of("same", "slow");
 }
 
+/* One item at a time in the whole fleet, half an hour of them. */
 static void b7(void)
+{
+	start_both("sum", "slow");
+	struct job *job = job_new("limited", "slow", 3000);
+	job_delay(job, 600);
+	setenv("WEIR_MAX_CONCURRENT", "1", 1);
+	job_submit(job);
+	unsetenv("WEIR_MAX_CONCURRENT");
+	await_final(job, 1);
+	ten_of("same", "slow");
+	ten_of("other", "sum");
+}
+
+/* ---- models ---- */
+
+static struct job *asking(const char *id, const char *model, int n)
+{
+	struct job *job = job_new(id, "ask", n);
+	job->context[0] = "model_key=idea";
+	job->context[1] = model;
+	return job;
+}
+
+static void b8(void)
 {
 	fake_restart(NULL);
 	models_write(
@@ -175,57 +215,76 @@ static void b7(void)
 		"  fast: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY}\n");
 	fake_script("{'rules': [{'match': {'model': 'slow'}, 'do': {'first_byte_ms': 3000}}]}");
 	start_both("ask", "pass");
-	struct job *slow = job_new("slow", "ask", 1000), *fast = job_new("beside", "ask", 10);
-	slow->context[0] = "model_key=idea", slow->context[1] = "ai_model=slow";
-	fast->context[0] = "model_key=idea", fast->context[1] = "ai_model=fast";
-	job_submit(slow);
+	job_submit(asking("slow", "ai_model=slow", 1000));
 	fake_await("in_flight", 1);
-	see_them_end(job_submit(fast));
-	struct job *local = job_new("local", "ask", 10);
-	local->context[0] = "model_key=idea", local->context[1] = "ai_model=local";
-	see_them_end(job_submit(local));
+	see_them_end(job_submit(asking("fast", "ai_model=fast", 10)));
+	see_them_end(job_submit(asking("local", "ai_model=local", 10)));
+	ten_of("other", "pass");
 }
 
-/* ---- ends of processes, other ledgers ---- */
-
-static void b8(void)
-{
-	struct job *job = job_new("crash", "segfault", 300);
-	item_fails(&job->items[117], "poison", ",\"crash\":1");
-	start_both("sum", "segfault");
-	job_submit(job);
-	ten_of("sum");
-	ten_of("segfault");
-	await_ended(job);
-	expect_job_counts("crash", "299 1 0 of 300");
-}
-
+/* A consumer that was started before there was the model, and no other at first. */
 static void b9(void)
 {
-	static const char *const programs[] = {"weir-relay", "weir-consumer", "weir"};
-	start_both("sum", "pass");
-	addresses_open();
-	second_open(1);
-	for (int i = 0; i < 3; i++) {
-		struct process *p = second_start(programs[i], false);
-		int status = await_exit(p, PATIENCE_MS);
-		EXPECT(status == 1, "%s of another ledger ended with %d, see %s", p->name, status,
-		       p->log);
-	}
-	ten_of("sum");
-	second_close();
-	addresses_close();
+	fake_restart(NULL);
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY}\n");
+	start_relay();
+	struct process *older = start(NULL, "weir-consumer", "ask", "pass", NULL);
+	await_log(older, "consumer_ready");
+	fake_models();
+	job_submit(asking("new", "ai_model=gpt", 200));
+	see_them_end(job_submit(asking("old", "ai_model=claude", 10)));
+	see_them_end(job_submit(asking("local", "ai_model=local", 10)));
+	ten_of("other", "pass");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'new'"), 0);
+	start(NULL, "weir-consumer", "ask", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 50 FROM weir.results WHERE job_id = 'new'");
+	kill_hard(older);
+	hasten_retries();
+	see_done("new", 200);
+}
+
+/* ---- items that end the process ---- */
+
+/* As in tests/plugins/segfault.c. */
+enum { SEGV = 1, EAT = 10 };
+
+static void beside_a_crash(int how)
+{
+	struct job *job = job_new("crash", "segfault", 300);
+	item_fails(&job->items[117], "poison", ",\"crash\":%d", how);
+	job_submit(job);
+	ten_of("other", "sum");
+	ten_of("same", "segfault");
+	await_ended(job);
+	expect_job_counts("crash", "299 1 0 of 300");
+	row_saw("%s", sql_text("SELECT left(error, 30) FROM weir.results WHERE job_id = 'crash'"
+			       " AND error_class = 'poison'"));
+}
+
+static void b10(void)
+{
+	start_both("sum", "segfault");
+	beside_a_crash(SEGV);
+}
+
+static void b11(void)
+{
+	start_both("sum", "segfault");
+	beside_a_crash(EAT);
 }
 
 const struct fault_case beside_cases[] = {
 	{"B1", "an item too large for the broker", "it fails, ten others in 5 s", b1, NULL},
 	{"B2", "locked rows", "their items wait, ten others in 5 s", b2, NULL},
-	{"B3", "a subscriber that takes nothing", "ten items in 5 s", b3, NULL},
-	{"B4", "a queue without a job is deleted", "made again, ten items in 5 s", b4, NULL},
-	{"B5", "20,000 items of the same kind", "ten items in 5 s", b5, NULL},
-	{"B6", "3,000 slow items", "ten of another kind in 5 s", b6, NULL},
-	{"B7", "1,000 items of a slow model", "ten of another in 5 s", b7, NULL},
-	{"B8", "an item that crashes", "it is poison, ten others in 5 s", b8, NULL},
-	{"B9", "another ledger by mistake", "it is refused, ten items in 5 s", b9, NULL},
+	{"B3", "a right is missing", "its job is paused, ten others in 5 s", b3, NULL},
+	{"B4", "a column is missing", "its job is paused, ten others in 5 s", b4, NULL},
+	{"B5", "20,000 items before them", "ten items in 5 s", b5, NULL},
+	{"B6", "3,000 slow items before them", "ten items in 5 s", b6, NULL},
+	{"B7", "a job with a limit before them", "ten items in 5 s", b7, NULL},
+	{"B8", "1,000 items of a slow model", "ten of another in 5 s", b8, NULL},
+	{"B9", "a model that a consumer does not know", "it waits, ten others in 5 s", b9, NULL},
+	{"B10", "an item that crashes", "it is poison, ten others in 5 s", b10, NULL},
+	{"B11", "an item that takes all memory", "it is poison, ten others in 5 s", b11, NULL},
+	{"B12", "a locked row of the ledger", "its job waits, ten others in 5 s", b12, NULL},
 	{0},
 };

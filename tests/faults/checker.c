@@ -342,6 +342,7 @@ static void check_leftovers(const struct load *l)
 		int64_t left = sql("SELECT count(*) FROM weir.%s", tables[i]);
 		EXPECT(left == 0, "%lld rows are left in weir.%s", (long long)left, tables[i]);
 	}
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 0);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), l->count);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.items WHERE stage = 1"), l->items);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results r LEFT JOIN weir.items i"

@@ -22,7 +22,7 @@ struct fault_case {
 
 /* Each closed by a row without a name. */
 extern const struct fault_case publishing_cases[], consuming_cases[], retry_cases[], ledger_cases[],
-	redis_cases[], process_cases[], invoice_cases[], beside_cases[];
+	redis_cases[], process_cases[], invoice_cases[], beside_cases[], around_cases[];
 
 /* ---- the table that is printed ---- */
 

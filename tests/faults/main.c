@@ -7,8 +7,8 @@
 #include "faults.h"
 
 static const struct fault_case *const tables[] = {
-	publishing_cases, consuming_cases, retry_cases,	  ledger_cases,
-	redis_cases,	  process_cases,   invoice_cases, beside_cases, NULL};
+	publishing_cases, consuming_cases, retry_cases,	 ledger_cases, redis_cases,
+	process_cases,	  invoice_cases,   beside_cases, around_cases, NULL};
 
 struct choice {
 	bool list, cases, mix, plain;

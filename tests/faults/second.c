@@ -79,6 +79,7 @@ void second_close(void)
 		 " WHERE datname = '%s'",
 		 second.database);
 	sql_text("DROP DATABASE %s", second.database);
+	exchange_delete(NAMESPACE ".weir.ledger"); /* its mark */
 }
 
 /* ---- its programs ---- */
@@ -156,6 +157,10 @@ void second_check(void)
 		all += second.sizes[i];
 	EXPECT_INT(ask("SELECT count(*) FROM weir.results WHERE status = 1"), all);
 	EXPECT_INT(ask("SELECT total FROM effects"), all);
-	EXPECT_INT(ask("SELECT count(*) FROM weir.dead_letters"), 0);
-	EXPECT_INT(queue_size(NAMESPACE ".weir.sum"), 0);
+	EXPECT_INT(ask("SELECT (SELECT count(*) FROM weir.dead_letters)"
+		       " + (SELECT count(*) FROM weir.retries) + (SELECT count(*) FROM weir.trials)"
+		       " + (SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue')"),
+		   0);
+	queue_await_size(NAMESPACE ".weir.sum", 0);
+	queue_await_size(NAMESPACE ".weir.dead", 0);
 }

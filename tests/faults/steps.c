@@ -80,6 +80,34 @@ void expect_rest(struct process *p, int ms)
 	       ms);
 }
 
+void start_both(const char *kind, const char *other)
+{
+	struct process *relay = start_relay();
+	struct process *consumer = start(NULL, "weir-consumer", kind, other, NULL);
+	await_log(relay, "relay_ready");
+	await_log(consumer, "consumer_ready");
+}
+
+void see_done(const char *job, int count)
+{
+	int64_t began = now_ms();
+	await(PATIENCE_MS,
+	      "SELECT count(*) >= %d FROM weir.results WHERE job_id = '%s' AND status = 1", count,
+	      job);
+	row_saw("%d of %s in %.1f s", count, job, (double)(now_ms() - began) / 1000);
+}
+
+void see_them_end(const struct job *job)
+{
+	see_done(job->id, job->size);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = '%s'", job->id),
+		   job->size);
+}
+
+void ten_of(const char *job, const char *kind) { see_them_end(job_submit(job_new(job, kind, 10))); }
+
+void hasten_retries(void) { sql_text("UPDATE weir.retries SET due_at = least(due_at, now())"); }
+
 void rabbit(const char *arguments)
 {
 	char command[512];

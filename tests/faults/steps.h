@@ -25,6 +25,16 @@ int times_logged(const struct process *p, const char *part);
 void expect_rest(struct process *p, int ms);
 /* rabbitmqctl with these arguments, as a shell reads them. */
 void rabbit(const char *arguments);
+/* Both are ready when it returns. The consumer works on two kinds. */
+void start_both(const char *kind, const char *other);
+/* Ten items beside whatever goes on, and how long they took from the end of their submit on: in the
+ * row. They have to succeed. */
+void ten_of(const char *job, const char *kind);
+void see_them_end(const struct job *job);
+/* The same of items that were there before, and of which `count` must be done. */
+void see_done(const char *job, int count);
+/* Who waits for a time that has grown does not any more. */
+void hasten_retries(void);
 /* Ends all sessions of the database but that of the tests. */
 void end_sessions(void);
 
