@@ -79,6 +79,8 @@ static int failed(struct desk *d, const char *event, const struct weir_error *wh
 static int run_counted(struct desk *d, const char *event, const char *sql, int64_t *rows)
 {
 	struct weir_error why;
+	if (!d->ledger) /* the one of several before this has lost it */
+		return -1;
 	if (ledger_do(d->ledger, sql, &d->params, rows, &why) < 0)
 		return failed(d, event, &why);
 	d->tries = 0;
