@@ -13,25 +13,24 @@
 
 /* ---- turns ---- */
 
-/* Jobs take turns: each ask is behind those of its own job, and beside the first ones of others
- * (start-time fair queueing: Goyal, Vin, Cheng, 1996). No later than behind all that wait: the
- * job's last turn may have been one of another model. */
-void ask_take_turn(struct ask *ask)
+/* Of the same job, among those in this state that wait for the same model; 0: of none. They are in
+ * the order of turns. */
+static uint64_t last_turn(const struct ask *ask, enum ask_state state)
 {
-	struct job *job = ask->one->job;
-	uint64_t least = ask->limits->turn, most = least + ask->limits->waiting + 1;
-	ask->turn = (job->ask_turn > least ? job->ask_turn : least) + 1;
-	if (ask->turn > most)
-		ask->turn = most;
-	job->ask_turn = ask->turn;
+	const struct ask *other = ask->asks->lists[state].last;
+	while (other && (other->limits != ask->limits || other->one->job != ask->one->job))
+		other = other->before;
+	return other ? other->turn : 0;
 }
 
-/* It was not used, and its job is not to be behind others for it. */
-static void give_turn_back(const struct ask *ask)
+/* Jobs take turns: each ask is behind those of its own job, and beside the first ones of others
+ * (start-time fair queueing: Goyal, Vin, Cheng, 1996). */
+void ask_take_turn(struct ask *ask)
 {
-	struct job *job = ask->one->job;
-	if (job->ask_turn == ask->turn)
-		job->ask_turn--;
+	uint64_t looking = last_turn(ask, ASK_LOOKING), ready = last_turn(ask, ASK_READY);
+	uint64_t turn = looking > ready ? looking : ready;
+	ask->turn = (turn > ask->limits->turn ? turn : ask->limits->turn) + 1;
+	ask->limits->away -= ask->limits->away > 0;
 }
 
 /* ---- room ---- */
@@ -94,8 +93,8 @@ static void put_off_last(struct asks *a, struct asked_model *m)
 	struct ask *ask = last_of(a, m, ASK_LOOKING), *ready = last_of(a, m, ASK_READY);
 	if (!ask || (ready && ready->turn > ask->turn))
 		ask = ready;
-	int64_t us = pause_of(m, m->waiting);
-	give_turn_back(ask);
+	int64_t us = pause_of(m, m->waiting + m->away);
+	m->away++;
 	work_defer(a->consumer, ask_end(ask), us, "busy",
 		   "its model has as many calls in flight as it may have");
 }

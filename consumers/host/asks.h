@@ -70,6 +70,7 @@ struct ask {
 	struct prompt prompt;
 	struct buffer body;
 	uint64_t turn;			    /* among those that wait for the same model */
+	unsigned key_changes;		    /* of its model, when the call began */
 	int64_t tokens;			    /* taken of the model's limit */
 	int64_t state_us;		    /* when it came into its state */
 	struct reply reply;		    /* ANSWERED */
@@ -92,6 +93,7 @@ struct asked_model {
 	const struct model *model;
 	size_t ready, in_flight;
 	size_t waiting;	  /* LOOKING or READY */
+	size_t away;	  /* put off, and about so many have not come back */
 	uint64_t turn;	  /* of the call that began last */
 	int64_t rate_us;  /* since when ends of calls are counted, */
 	size_t ended;	  /* how many there were, */

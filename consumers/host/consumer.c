@@ -17,6 +17,8 @@
 #define COMEBACK_CAP_US 5000000
 #define TURN_MS 1000
 #define ERRANDS_US 2000000 /* on the way out, for what the ledger is still to be told */
+#define BEGIN_US                                                                                   \
+	50000 /* that items are begun, before others have their turn: heartbeats, the ledger */
 
 /* ---- connections ---- */
 
@@ -146,8 +148,11 @@ static int wait_ms(const struct consumer *c)
 {
 	int64_t now = clock_us(), next = now + TURN_MS * 1000;
 	const struct delivery *ended = c->deliveries.lists[DELIVERY_ENDED].first;
-	if (flush_due(c, now, false) || (intake_hungry(c) && broker_buffered(c->broker)))
+	if ((c->late > 0 && !held_rests(c, now)) || flush_due(c, now, false) ||
+	    (intake_hungry(c) && broker_buffered(c->broker)))
 		return 0;
+	if (c->late > 0)
+		sooner(&next, c->begin_rest_us);
 	sooner(&next, work_next_us(c));
 	sooner(&next, asks_next_us(c));
 	if (!c->stopping)
@@ -219,6 +224,7 @@ static void turn(struct consumer *c)
 	struct pollfd fds[FDS];
 	wait_for(c, fds);
 	bool more = fds[FD_BROKER].revents || (intake_hungry(c) && broker_buffered(c->broker));
+	c->begin_until_us = clock_us() + BEGIN_US;
 	serve_broker(c);
 	if (c->ledger && fds[FD_LEDGER].revents)
 		watch_idle_ledger(c);
@@ -232,6 +238,7 @@ static void turn(struct consumer *c)
 	consumer_tell(c);
 	proof_turn(c);
 	lease_turn(c);
+	c->begin_until_us = clock_us() + BEGIN_US;
 	held_turn(c);
 	trials_turn(c);
 	if (flush_due(c, clock_us(), more))

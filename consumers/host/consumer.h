@@ -39,6 +39,7 @@ struct lane {
 	struct weir_host host; /* what the plugin holds; the lane is found from its address */
 	struct consumer *consumer;
 	struct loaded_plugin plugin;
+	struct places places;
 	int64_t apart_until_us; /* what it stores is stored apart, see apart.h, */
 	unsigned stuck;		/* where so many flushes failed since the last that did not */
 	/* Its queue, see lanes.h. */
@@ -149,6 +150,13 @@ struct consumer {
 	uint32_t groups;	 /* given so far */
 	struct watched *watched; /* shared with the parent; NULL: there is none */
 	struct mark *mark;	 /* whose code this is in; NULL: nobody looks */
+	int64_t begin_until_us;	 /* in this turn of the loop; then the rest is late, */
+	uint32_t late;		 /* and these may begin, */
+	int64_t late_us;	 /* and would take so long; */
+	bool by_turn;		 /* nobody begins before them, and they do so by turns: */
+	uint64_t begin_turn;	 /* of the last one that has begun so; */
+	int64_t begin_rest_us;	 /* none does before this, while a flush is under way */
+	int64_t late_since_us;	 /* there was always one */
 	int64_t trial_us;	 /* since when a trial waits for its turn; 0: none does */
 	struct trials trials;
 	struct errand telling[UNTOLD_MAX]; /* of what `watched` has */
@@ -166,9 +174,11 @@ int consumer_run(struct consumer *c, volatile const sig_atomic_t *stop, struct w
 void intake_turn(struct consumer *c);
 bool intake_hungry(const struct consumer *c); /* whether there is room for more */
 
-/* held.c: lets a HELD delivery begin, drops it, refuses it, or leaves it where it is. */
+/* held.c: lets a HELD delivery begin, drops it, refuses it, puts it off, or leaves it where it is.
+ */
 void held_offer(struct consumer *c, struct delivery *one, int64_t now);
-void held_turn(struct consumer *c); /* all of them */
+void held_turn(struct consumer *c);			/* all of them */
+bool held_rests(const struct consumer *c, int64_t now); /* the late ones wait for the flush */
 void held_refuse(struct consumer *c, struct delivery *one, const struct weir_error *why);
 
 /* proof.c: whether the message is known to be what the ledger has: its seal says so, or else

@@ -140,10 +140,27 @@ static void count_share(struct delivery *one, enum delivery_state to)
 	one->counted = one->sharing && to == DELIVERY_ENDED;
 }
 
+void delivery_place(struct delivery *one, struct places *places)
+{
+	one->places = places;
+	places->taken++;
+}
+
+static void count_places(struct delivery *one, enum delivery_state to)
+{
+	uint32_t begins = to == DELIVERY_WORKING, ends = one->state == DELIVERY_WORKING;
+	if (!one->places)
+		return;
+	one->places->working += begins - ends;
+	one->job->busy += begins - ends;
+	one->places->taken -= to == DELIVERY_FREE;
+}
+
 void delivery_move(struct deliveries *d, struct delivery *one, enum delivery_state to, bool front)
 {
 	list_remove(&d->lists[one->state], one);
 	count_share(one, to);
+	count_places(one, to);
 	if (to == DELIVERY_FREE)
 		clear(d, one);
 	else if (to == DELIVERY_ENDED)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "jobs.h"
+#include "places.h"
 #include "weir/broker.h"
 #include "weir/buffer.h"
 #include "weir/message.h"
@@ -61,7 +62,10 @@ struct delivery {
 	bool proven;		  /* it is what the ledger has */
 	struct lane *lane;	  /* of a decoded message, as is the job */
 	struct job *job;
+	struct places *places; /* of its lane, where it has one */
 	int64_t taken_us;
+	uint64_t turn; /* HELD: among those that a turn of the loop had no time for; 0: none yet */
+	bool ready;    /* and may begin */
 
 	bool suspect;	      /* was delivered before, to somebody who did not ack it */
 	int64_t returns;      /* so often, as far as the broker counts */
@@ -131,6 +135,9 @@ void deliveries_release(struct deliveries *d);
 /* Takes a FREE delivery (NULL: none is left) and makes it HELD, with the event's body. */
 struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 			       uint64_t connection);
+
+/* Of a delivery whose job is known: it has one of these places until it is FREE. */
+void delivery_place(struct delivery *one, struct places *places);
 
 /* The one change of state: to the end of the new state's list, or to its beginning. FREE gives the
  * delivery's memory back. */

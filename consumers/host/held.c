@@ -1,8 +1,9 @@
 /* Held: deliveries that wait until they may begin. What holds them back is that their job is not
- * known yet, that it has as many items at work as it may have, or, for a moment, that one is next
- * which has ended a worker before; or that it has done so itself, which the ledger does not know
- * yet. A job that is paused or has ended holds nothing back: its messages are dropped, since their
- * items come again when it goes on. */
+ * known yet, that it has as many items at work as it may have, that the time or the places of this
+ * process are for others (places.h), or, for a moment, that one is next which has ended a worker
+ * before; or that it has done so itself, which the ledger does not know yet. A job that is paused
+ * or has ended holds nothing back: its messages are dropped, since their items come again when it
+ * goes on. */
 #include <stdio.h>
 
 #include "consumer.h"
@@ -11,8 +12,15 @@
 #include "weir/log.h"
 #include "weir/topology.h"
 
-#define PATIENCE_US 10000000 /* for a share of its job; then others may have the place */
+#define PATIENCE_US 10000000 /* for a share of its job; then others may have the place, */
+#define CROWDED_US 300000    /* and where hardly one is left */
 #define PUT_OFF_US 1000000
+#define PLACE_US 1000000 /* the same for a place, */
+#define STUCK_US 200000	 /* and where nobody has begun for so long; */
+#define LATE_US 1000000	 /* for time, since it was short, */
+#define SOON_US 2000000	 /* of which there is enough for what takes no longer */
+#define REST_PART 8	 /* of what one beginning took, for a flush under way */
+#define REST_MOST_US 50000
 
 /* It was delivered to somebody before who is gone, and who may have noted it as being in hand. */
 static void drop_suspect(struct consumer *c, struct delivery *one, int64_t now)
@@ -46,8 +54,9 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 /* An operator's limit must not let one job fill the hands of its consumers. */
 static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now)
 {
+	int64_t patience = one->places && places_crowded(one->places) ? CROWDED_US : PATIENCE_US;
 	/* A suspect would come back as a new message, and be none any more. */
-	if (!one->suspect && now - one->taken_us > PATIENCE_US) {
+	if (!one->suspect && now - one->taken_us > patience) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
 			   "deferred",
 			   c->shares_away ? c->redis_why.text
@@ -58,6 +67,34 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 	c->jobs.hungry |= one->job->ended > 0;
 }
 
+static bool has_place(const struct delivery *one)
+{
+	return !one->places || places_let(one->places, one->job->busy);
+}
+
+static void put_off(struct consumer *c, struct delivery *one, int64_t us, const char *why)
+{
+	work_defer(c, one, us + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0), "busy", why);
+}
+
+static void wait_for_place(struct consumer *c, struct delivery *one, int64_t now)
+{
+	int64_t idle_us = now - one->places->begun_us;
+	if (now - one->taken_us > PLACE_US || idle_us > STUCK_US)
+		put_off(c, one, places_pause_us(idle_us),
+			"its job has as many items at work in its consumer as leave room for "
+			"others");
+}
+
+static void wait_for_turn(struct consumer *c, struct delivery *one)
+{
+	if (!one->turn)
+		one->turn = places_turn(&one->lane->places, &one->job->begin_turn, c->begin_turn);
+	one->ready = true;
+	c->late++;
+	c->late_us += one->lane->places.cost_us;
+}
+
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
 {
 	if (c->stopping || (!one->suspect && trials_hold(c)) || trials_untold(c, one))
@@ -66,13 +103,79 @@ static void begin(struct consumer *c, struct delivery *one, int64_t now)
 		wait_for_share(c, one, now);
 	else if (one->suspect)
 		delivery_move(&c->deliveries, one, DELIVERY_SUSPECT, false);
+	else if (!has_place(one))
+		wait_for_place(c, one, now);
+	else if (c->by_turn || clock_us() >= c->begin_until_us)
+		wait_for_turn(c, one);
 	else
 		work_start(c, one);
+}
+
+/* ---- those that the turn has no time for ---- */
+
+/* The one with the first turn of all that may begin, or with the last. */
+static struct delivery *find_late(const struct consumer *c, bool last)
+{
+	struct delivery *found = NULL;
+	for (struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first; d; d = d->after)
+		if (d->ready && (!found || (last ? d->turn >= found->turn : d->turn < found->turn)))
+			found = d;
+	return found;
+}
+
+static void not_late(struct consumer *c, struct delivery *one)
+{
+	one->ready = false;
+	c->late--;
+	c->late_us -= one->lane->places.cost_us;
+}
+
+/* One beginning may take long: then a flush under way goes on before the next. */
+bool held_rests(const struct consumer *c, int64_t now)
+{
+	return now < c->begin_rest_us && c->flush.state != FLUSH_IDLE;
+}
+
+static void begin_late(struct consumer *c)
+{
+	struct delivery *d;
+	int64_t began = clock_us(), now = began;
+	if (held_rests(c, began))
+		return;
+	while ((now = clock_us()) < c->begin_until_us && (d = find_late(c, false))) {
+		began = now;
+		c->begin_turn = d->turn;
+		not_late(c, d);
+		if (job_may_begin(d->job, now) && has_place(d))
+			work_start(c, d);
+	}
+	int64_t rest_us = (now - began) / REST_PART;
+	c->begin_rest_us = now + (rest_us < REST_MOST_US ? rest_us : REST_MOST_US);
+}
+
+/* What does not begin soon waits in the ledger, so that others have the places. */
+static void thin_out(struct consumer *c, int64_t now)
+{
+	struct delivery *d;
+	if (c->late == 0)
+		c->late_since_us = now;
+	if (now - c->late_since_us < LATE_US)
+		return;
+	while (c->late_us > SOON_US && c->late > 1 && (d = find_late(c, true))) {
+		int64_t us = places_pause_us(c->late_us);
+		not_late(c, d);
+		if (d->job->begin_turn == d->turn)
+			d->job->begin_turn -= (uint64_t)d->lane->places.cost_us;
+		put_off(c, d, us,
+			"its consumer takes long for each item of its kind, and others are before "
+			"it");
+	}
 }
 
 void held_offer(struct consumer *c, struct delivery *one, int64_t now)
 {
 	struct weir_error why;
+	one->ready = false;
 	switch (job_rule(&c->jobs, one->job, one->message.item.epoch, one->taken_us, now)) {
 	case RULE_WAIT:
 		break;
@@ -97,8 +200,13 @@ void held_turn(struct consumer *c)
 	struct delivery *next;
 	int64_t now = clock_us();
 	uint64_t connection = c->connection;
-	if (c->jobs.limited == 0 && c->deliveries.lists[DELIVERY_HELD].size == 0)
+	c->late = 0;
+	c->late_us = 0;
+	if (c->jobs.limited == 0 && c->deliveries.lists[DELIVERY_HELD].size == 0) {
+		c->by_turn = false;
+		c->late_since_us = now;
 		return;
+	}
 	for (struct job *job = jobs_next(&c->jobs, NULL); job; job = jobs_next(&c->jobs, job))
 		job->waiting = 0;
 	c->jobs.hungry = false;
@@ -108,4 +216,7 @@ void held_turn(struct consumer *c)
 		next = d->after;
 		held_offer(c, d, now);
 	}
+	begin_late(c);
+	thin_out(c, now);
+	c->by_turn = c->late > 0;
 }

@@ -37,8 +37,10 @@ static int decode(struct consumer *c, struct delivery *one, const struct broker_
 	one->lane = find_lane(c, one->message.kind);
 	if (one->lane)
 		one->job = jobs_take(&c->jobs, one->message.item.job_id);
-	if (one->job)
+	if (one->job) {
+		delivery_place(one, &one->lane->places);
 		return 0;
+	}
 	if (one->lane)
 		return weir_fail_memory(err);
 	return weir_fail(err, "unknown_kind", "this consumer does not work on \"%.*s\"",

@@ -88,7 +88,7 @@ int lanes_consume(struct consumer *c, struct broker *b, struct weir_error *err)
 		if (lane->consumes || !lane->ready)
 			continue;
 		queue_of(kind_of(lane), queue);
-		if (broker_consume(b, queue, (uint16_t)c->options.prefetch, err) < 0) {
+		if (broker_consume(b, queue, (uint16_t)lane->places.size, err) < 0) {
 			if (strcmp(err->code, "broker") != 0)
 				cannot_be_used(lane, err);
 			return -1;

@@ -29,8 +29,9 @@ static const struct weir_option consumer_options[] = {
 	 .least = 0,
 	 .most = 2000,
 	 .unit = "ITEMS",
-	 .help = "Messages in hand for each kind. 0: three flushes, one being stored, one being "
-		 "collected, one on its way."},
+	 .help = "Messages in hand for each kind, and for one job of it; a sixteenth more is for "
+		 "others. 0: three flushes, one being stored, one being collected, one on its "
+		 "way."},
 	{.name = "linger",
 	 .type = WEIR_OPTION_TIME,
 	 .offset = AT(linger_ms),
@@ -167,7 +168,10 @@ static int open_all(struct consumer *c, struct weir_error *err)
 	for (size_t i = 0; i < c->lane_count; i++)
 		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)
 			return -1;
-	if (deliveries_init(&c->deliveries, (size_t)c->options.prefetch * c->lane_count) < 0 ||
+	for (size_t i = 0; i < c->lane_count; i++)
+		places_init(&c->lanes[i].places, (uint32_t)c->options.prefetch);
+	if (deliveries_init(&c->deliveries,
+			    places_size((uint32_t)c->options.prefetch) * c->lane_count) < 0 ||
 	    !buffer_reserve(&c->json, WEIR_JSON_SURE))
 		return weir_fail_memory(err);
 	if (asks_open(c, err) < 0)

@@ -10,6 +10,7 @@
 #include "weir/log.h"
 
 #define TIMER_MAX_MS (INT64_C(86400000) * 365) /* later than any deadline, and no overflow */
+#define TIMERS_US 50000			       /* that they have in a turn of the loop */
 #define NOT_KNOWN_US 2000000		       /* at the least, until somebody else may have it */
 
 /* A plugin may have asked, and not waited for the answer. */
@@ -318,7 +319,8 @@ void work_start(struct consumer *c, struct delivery *one)
 {
 	struct weir_error why;
 	const struct weir_plugin *p = &one->lane->plugin.plugin;
-	one->began_us = clock_us();
+	struct places *places = &one->lane->places; /* the delivery may be gone with its work */
+	int64_t began = one->began_us = clock_us();
 	if (work_check(c, one, &one->message.item, &why) < 0) {
 		work_refuse(c, one, &why);
 		return;
@@ -329,6 +331,8 @@ void work_start(struct consumer *c, struct delivery *one)
 	failpoint("working");
 	p->process(one->lane->plugin.state, delivery_work(one), &one->message.item);
 	mark_leave(c->mark);
+	int64_t now = clock_us();
+	places_begun(places, now, now - began);
 }
 
 static void give_up(struct consumer *c, struct delivery *one)
@@ -375,7 +379,7 @@ static void fire(struct consumer *c, struct delivery *one)
 void work_timers(struct consumer *c)
 {
 	int64_t now = clock_us();
-	for (struct delivery *d; (d = find_due(c, now));) {
+	for (struct delivery *d; clock_us() - now < TIMERS_US && (d = find_due(c, now));) {
 		if (d->timer_us && d->timer_us <= now)
 			fire(c, d);
 		else

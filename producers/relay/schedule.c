@@ -14,6 +14,7 @@
 #define LOOK_SHARE 5
 #define LOOK_APART_US 20000 /* more than that, while there is enough to do */
 #define LOOK_FLOWS 500
+#define AHEAD 10000		 /* items of a flow that are put off, at the most, before batches follow */
 #define FORGET_US 10000000     /* who had nothing due for so long is new when he has */
 #define ASK_AGAIN_US 1000000   /* the broker did not answer */
 #define GAUGE_IDLE_US 10000000 /* less than a heartbeat takes */
@@ -25,36 +26,45 @@
 /* clang-format off */
 /* From one flow that has rows to the next, in the order of an index: $1 and $2 are the flow to
  * begin behind, $3 the last job. */
-#define LEAP(table, condition)                                                                     \
-	"(SELECT job_id, stage, due_at FROM " table " WHERE " condition                            \
+#define LEAP(table, number, condition)                                                             \
+	"(SELECT job_id, stage, due_at, " number " AS n FROM " table " WHERE " condition           \
 	"  AND (job_id, stage) > ($1, $2) AND job_id <= $3"                                        \
 	"  ORDER BY job_id, stage, due_at LIMIT 1)"                                                \
-	" UNION ALL SELECT n.* FROM l CROSS JOIN LATERAL (SELECT job_id, stage, due_at"            \
+	" UNION ALL SELECT n.* FROM l CROSS JOIN LATERAL (SELECT job_id, stage, due_at, " number   \
 	"  FROM " table " k WHERE " condition                                                      \
 	"  AND (k.job_id, k.stage) > (l.job_id, l.stage) AND k.job_id <= $3"                       \
 	"  ORDER BY job_id, stage, due_at LIMIT 1) n"
 
 /* The flows with rows that wait, in order, and what is due in them. Batches do not follow what has
- * been put off and does not come back for a while: as much as a batch of it is enough. */
+ * been put off and does not come back for a while: as much as a batch of it is enough. More of them
+ * do, up to AHEAD, where a tenth of the batch before has ended: then its items wait for different
+ * things, for several models maybe. */
 static const char look[] =
 	"WITH RECURSIVE b AS (WITH RECURSIVE l AS ("
-	LEAP("weir.job_batches", "status = 'pending_queue'")
+	LEAP("weir.job_batches", "n", "status = 'pending_queue'")
 	") SELECT * FROM l LIMIT $4),"
 	" w AS (WITH RECURSIVE l AS ("
-	LEAP("weir.retries", "due_at < 'infinity' AND refused = 0")
+	LEAP("weir.retries", "NULL::int4", "due_at < 'infinity' AND refused = 0")
 	") SELECT * FROM l LIMIT $4),"
-	" f AS (SELECT job_id, stage, min(due_at) FILTER (WHERE fresh) AS fresh,"
+	" f AS (SELECT job_id, stage, min(due_at) FILTER (WHERE fresh) AS fresh, min(n) AS n,"
 	"   min(due_at) FILTER (WHERE NOT fresh) AS again"
 	"  FROM (SELECT *, true AS fresh FROM b UNION ALL SELECT *, false FROM w) u"
 	"  GROUP BY job_id, stage ORDER BY job_id, stage LIMIT $4),"
 	" g AS (SELECT f.job_id, f.stage::int4, s.kind, j.batch_size,"
-	"   f.fresh <= now() AND j.status IN ('pending', 'running') AND ("
+	"   f.fresh <= now() AND j.status IN ('pending', 'running') AND CASE WHEN ("
 	"    SELECT count(*) FILTER (WHERE r.error_class IN"
 	"      ('busy', 'deferred', 'throttled', 'provider_away'))"
 	"     FROM (SELECT error_class FROM weir.retries r WHERE r.job_id = f.job_id"
 	"       AND r.stage = f.stage AND r.due_at < 'infinity'"
 	"       AND r.due_at > now() + interval '2 seconds'"
-	"       ORDER BY r.due_at LIMIT " TEXT(QUANTUM) " * 2) r) < " TEXT(QUANTUM) " AS batches,"
+	"       ORDER BY r.due_at LIMIT " TEXT(QUANTUM) " * 2) r) < " TEXT(QUANTUM) " THEN true"
+	"    ELSE (SELECT count(*) FROM weir.results r WHERE r.job_id = f.job_id"
+	"      AND r.stage = f.stage AND r.ordinal >= f.n * j.batch_size - j.batch_size"
+	"      AND r.ordinal < f.n * j.batch_size) * 10 >= j.batch_size"
+	"     AND NOT EXISTS (SELECT FROM weir.retries r WHERE r.job_id = f.job_id"
+	"      AND r.stage = f.stage AND r.due_at < 'infinity'"
+	"      AND r.due_at > now() + interval '2 seconds'"
+	"      OFFSET " TEXT(AHEAD) " LIMIT 1) END AS batches,"
 	"   f.again <= now() AND j.status IN ('pending', 'running') AS retries"
 	"  FROM f LEFT JOIN weir.jobs j USING (job_id)"
 	"  LEFT JOIN weir.job_stages s USING (job_id, stage) ORDER BY f.job_id, f.stage)"
@@ -95,13 +105,13 @@ static size_t find_queue(struct relay *r, struct weir_text kind)
 	return s->queue_count++;
 }
 
-static void adapt(struct queue *q, const struct relay_options *o)
+uint32_t schedule_depth(const struct queue *q, const struct relay_options *o)
 {
 	if (q->filled && q->ready < q->depth / 8)
-		q->depth = within(o, 2 * (uint64_t)q->depth);
-	else if (q->filled && q->ready > q->depth / 2)
-		q->depth = within(o, q->depth - q->depth / 8);
-	q->filled = false;
+		return within(o, 2 * (uint64_t)q->depth);
+	if (q->filled && q->ready > q->depth / 2)
+		return within(o, q->depth - q->depth / 8);
+	return q->depth;
 }
 
 /* What is on its way there is not ready yet. */
@@ -159,7 +169,8 @@ static int ask(struct relay *r, size_t queue)
 	}
 	q->since = on_the_way(r, queue);
 	q->ask_us = clock_us() + r->options.queue_time_ms * 1000 / 2;
-	adapt(q, &r->options);
+	q->depth = schedule_depth(q, &r->options);
+	q->filled = false;
 	return 0;
 }
 
@@ -279,7 +290,7 @@ static void forget_idle(struct schedule *s)
 	s->count = kept;
 }
 
-static void note_flows(struct relay *r, const PGresult *rows)
+void schedule_note(struct relay *r, const PGresult *rows)
 {
 	struct schedule *s = &r->schedule;
 	int n = PQntuples(rows), last = n - 1;
@@ -291,6 +302,7 @@ static void note_flows(struct relay *r, const PGresult *rows)
 	s->after_stage = n == LOOK_FLOWS ? ledger_int(rows, last, COL_FLOW_STAGE) : 0;
 	snprintf(s->after_job, sizeof s->after_job, "%.*s", n == LOOK_FLOWS ? (int)job.size : 0,
 		 n == LOOK_FLOWS ? job.data : "");
+	s->look_wanted = n == LOOK_FLOWS;
 	forget_idle(s);
 	if (s->count > 1)
 		qsort(s->flows, s->count, sizeof *s->flows, by_name);
@@ -313,7 +325,7 @@ int schedule_look(struct relay *r, bool pressing, struct weir_error *err)
 	params_big(p, LOOK_FLOWS);
 	if (ledger_query(r->ledger, look, p, true, &rows, err) < 0)
 		return -1;
-	note_flows(r, rows);
+	schedule_note(r, rows);
 	PQclear(rows);
 	int64_t now = clock_us();
 	s->look_us = now + (now - began) * (LOOK_SHARE - 1);

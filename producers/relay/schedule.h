@@ -9,8 +9,8 @@
  *
  * Within a kind the stages of jobs (flows) take turns, about QUANTUM items at a time; who is new
  * comes right behind the one that has waited longest. A flow of which consumers have put off items,
- * since they may not begin yet, gets no batches while enough of those wait: they come first. What a
- * flow counts for is in one place (weight_of).
+ * since they may not begin yet, gets no batches while enough of those wait: they come first, unless
+ * others of them do begin. What a flow counts for is in one place (weight_of).
  *
  * What is due is read from the ledger before a pass and now and then in it, at most one part in
  * LOOK_SHARE of the time, LOOK_FLOWS of the flows at a time. */
@@ -26,6 +26,7 @@
 #define RUN_BATCHES_MAX 50
 
 struct relay;
+struct relay_options;
 
 struct queue {
 	char kind[KIND_MAX + 1];
@@ -61,7 +62,7 @@ struct schedule {
 	char after_job[65];	     /* where the next look begins */
 	int32_t after_stage;
 	int64_t look_us;      /* when that may be */
-	bool look_wanted;     /* it was too early for the last one */
+	bool look_wanted;     /* it was too early for the last one, or did not reach the end */
 	struct broker *gauge; /* asks after queues; NULL: not open */
 	int64_t gauge_us;     /* when it was last used */
 };
@@ -79,6 +80,10 @@ struct picks {
 /* Reads what is due, unless that was done just now; pressing: nothing else is known to be due.
  * Needs the ledger that is not for publishing; blocks for a round trip. */
 int schedule_look(struct relay *r, bool pressing, struct weir_error *err) WEIR_MUST_CHECK;
+/* The same, of rows that were read. */
+void schedule_note(struct relay *r, const PGresult *rows);
+/* How deep a queue is to be from now on, by what was seen of it. */
+uint32_t schedule_depth(const struct queue *q, const struct relay_options *o);
 /* Whose turn it is among the flows with batches, or with retries. False: nobody's; nothing is due,
  * or there is no room. May ask the broker, which blocks for a round trip. */
 bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks);

@@ -2,6 +2,10 @@
  * tell it, not clocks: how far the big one is when the small one has ended. */
 #include "asked.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define BIG 20000
 #define BATCH 100
 
@@ -100,6 +104,81 @@ static void a_pause_leaves_little(void)
 	       "it was published");
 }
 
+/* ---- slow plugins ---- */
+
+#define HAND 150 /* of a kind, with the preset of the tests */
+
+static void cancel(const char *job)
+{
+	EXPECT_INT(run(NULL, "weir", "cancel", job, NULL)->status, 0);
+}
+
+/* Items that wait for their timers, without a model. */
+static void behind_timers(void)
+{
+	struct job *big = job_new("big", "slow", 1000);
+	job_delay(big, 600000);
+	job_submit(big);
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	calls_rest();
+	calls_await(HAND);
+	for (int i = 0; i < 3; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "small-%d", i);
+		await_final(job_submit(job_new(name, "slow", 10)), 10);
+	}
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'big'"), 0);
+	cancel("big");
+}
+
+/* A plugin that does not come back for long from the beginning of each item. */
+static void behind_slow_beginnings(void)
+{
+	struct job *big = job_new("big", "sum", 1000);
+	job_delay(big, 300);
+	job_submit(big);
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await_begun("big");
+	struct job *other = job_submit(job_new("other", "slow", 10));
+	struct job *small = job_submit(job_new("small", "sum", 10));
+	await_final(other, 10);
+	await_final(small, 10);
+	int64_t done = sql("SELECT count(*) FROM weir.results WHERE job_id = 'big'");
+	EXPECT(done < 80, "%lld of the big job's items came first", (long long)done);
+	EXPECT(!strstr(log_of(consumer), "broker_lost"), "the broker was lost");
+	cancel("big");
+}
+
+/* Jobs that may begin nothing more, and have more items on their way than the hand has places. */
+static void behind_limits(void)
+{
+	char name[16];
+	setenv("WEIR_MAX_CONCURRENT", "1", 1);
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof name, "narrow-%d", i);
+		struct job *job = job_new(name, "slow", 300);
+		job_delay(job, 600000);
+		job_submit(job);
+	}
+	unsetenv("WEIR_MAX_CONCURRENT");
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
+	calls_rest();
+	calls_await(6);
+	await_final(job_submit(job_new("small", "slow", 10)), 10);
+	int64_t done = sql("SELECT count(*) FROM weir.results");
+	EXPECT_INT(done, 10);
+	EXPECT(is_alive(consumer), "the consumer has ended");
+	for (int i = 0; i < 6; i++) {
+		snprintf(name, sizeof name, "narrow-%d", i);
+		cancel(name);
+	}
+}
+
 /* ---- models ---- */
 
 /* Two calls at a time, a second each. */
@@ -124,6 +203,24 @@ static void behind_a_slow_model(const char *model, int n)
 	EXPECT(done < 200, "%lld of the big job's items came first", (long long)done);
 }
 
+/* Every second item is of a quick model. */
+static void two_models_in_one_job(void)
+{
+	models_write("  claude: {provider: anthropic, base_url: $URL, key_env: FAKE_KEY,"
+		     " max_in_flight: 2}\n"
+		     "  gpt: {provider: openai, base_url: $URL, key_env: FAKE_KEY}\n");
+	fake_script("{'rules': [{'match': {'model': 'claude'}, 'do': {'latency_ms': 1000}}]}");
+	struct job *job = asked_job("mixed", "ai_model=claude", 2000);
+	for (int i = 1; i < job->size; i += 2)
+		item_fails(&job->items[i], NULL, ",\"context\":{\"ai_model\":\"gpt\"}");
+	job_submit(job);
+	asked_begin();
+	await(PATIENCE_MS, "SELECT count(*) = 1000 FROM weir.results WHERE ordinal %% 2 = 1");
+	int64_t done = sql("SELECT count(*) FROM weir.results WHERE ordinal %% 2 = 0");
+	EXPECT(done < 300, "%lld of the slow model's items came first", (long long)done);
+	cancel("mixed");
+}
+
 static void no_model(void) { behind_a_slow_model("ai_model=local", 10); }
 static void another_model(void) { behind_a_slow_model("ai_model=gpt", 10); }
 static void the_same_model(void) { behind_a_slow_model("ai_model=claude", 4); }
@@ -138,8 +235,12 @@ void add_fair_suite(void)
 	CU_add_test(suite, "two relays", two_relays);
 	CU_add_test(suite, "behind another job's retries", behind_retries);
 	CU_add_test(suite, "a pause leaves little", a_pause_leaves_little);
+	CU_add_test(suite, "behind timers", behind_timers);
+	CU_add_test(suite, "behind slow beginnings", behind_slow_beginnings);
+	CU_add_test(suite, "behind jobs at their limits", behind_limits);
 	suite = FAKE_SUITE("turns of models");
 	CU_add_test(suite, "no model, behind a slow one", no_model);
 	CU_add_test(suite, "another model, behind a slow one", another_model);
 	CU_add_test(suite, "the same slow model", the_same_model);
+	CU_add_test(suite, "two models in one job", two_models_in_one_job);
 }

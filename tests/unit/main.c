@@ -11,6 +11,7 @@
 	X(advice) \
 	X(analyzer) \
 	X(answers) \
+	X(ask_room) \
 	X(buffer) \
 	X(causes) \
 	X(clock) \
@@ -45,6 +46,7 @@
 	X(settle) \
 	X(charge) \
 	X(params) \
+	X(places) \
 	X(policy) \
 	X(print) \
 	X(progress_url) \
@@ -53,6 +55,7 @@
 	X(provider_errors) \
 	X(report) \
 	X(rows) \
+	X(schedule) \
 	X(seal) \
 	X(sentences) \
 	X(settings) \
