@@ -293,19 +293,6 @@ int64_t breaker_probe_us(const struct breakers *b, const struct model *m)
 	return s && s->open ? s->probe_us : 0;
 }
 
-int64_t breaker_away_us(const struct breakers *b, const struct model *m, int64_t now_us)
-{
-	const struct breaker *s = find(b, m);
-	int64_t age_us, most_us = INT64_C(1000) * BREAKER_MOST_MS;
-
-	if (!s || !s->open)
-		return 0;
-	age_us = clock_wall_us() - s->since * 1000000;
-	if (age_us > most_us)
-		age_us = most_us;
-	return s->probe_us - now_us > age_us ? s->probe_us - now_us : age_us;
-}
-
 const char *breaker_reason(struct breakers *b, const struct model *m)
 {
 	struct breaker *s = find(b, m);

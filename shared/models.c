@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "models_file.h"
+#include "weir/clock.h"
+#include "weir/log.h"
 
 struct models {
 	struct model *list;
 	size_t count;
-	bool keys; /* are wanted */
+	bool keys;	   /* are wanted */
+	int64_t looked_us; /* at their files */
 };
 
 /* ---- reading ---- */
@@ -158,6 +161,39 @@ void models_close(struct models *m)
 		model_release(&m->list[i]);
 	free(m->list);
 	free(m);
+}
+
+/* ---- keys that change ---- */
+
+#define LOOK_US 1000000
+
+static void follow_key(struct model *m, bool pressing)
+{
+	struct weir_error why;
+	bool changed;
+
+	if (model_follow_key(m, pressing, &changed, &why) < 0) {
+		if (!m->key_unread)
+			log_event(LOG_WARN, "key_not_read",
+				  "model=%s error=\"%s\" text=\"the key of before stays\"", m->name,
+				  why.text);
+		m->key_unread = true;
+		return;
+	}
+	m->key_unread = false;
+	if (changed)
+		log_event(LOG_INFO, "key_changed", "model=%s", m->name);
+}
+
+void models_follow_keys(struct models *m, bool pressing)
+{
+	int64_t now = clock_us();
+
+	if (!pressing && now - m->looked_us < LOOK_US)
+		return;
+	m->looked_us = now;
+	for (size_t i = 0; i < m->count; i++)
+		follow_key(&m->list[i], pressing);
 }
 
 /* ---- finding ---- */

@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "weir/secret.h"
 
 /* The fields of an entry, before they are checked against each other. */
 struct entry {
@@ -220,20 +223,59 @@ static char *path_beside(const char *file, const char *path)
 	return asprintf(&made, "%.*s/%s", (int)(slash - file), file, path) < 0 ? NULL : made;
 }
 
-static int read_key_file(const char *file, const char *name, char **key, struct weir_error *err)
+static int read_key_file(struct model *m, struct weir_error *err)
 {
-	char *path = path_beside(file, name);
-	int rc = path != NULL ? model_key_of_file(path, key, err) : weir_fail_memory(err);
+	struct stat st = {0};
+	char *key;
 
-	free(path);
-	return rc;
+	(void)stat(m->key_file, &st); /* before: what changes meanwhile is read once more */
+	if (model_key_of_file(m->key_file, &key, err) < 0)
+		return -1;
+	m->key_stamp.device = st.st_dev;
+	m->key_stamp.inode = st.st_ino;
+	m->key_stamp.size = st.st_size;
+	m->key_stamp.changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	secret_free(m->key);
+	m->key = key;
+	return 0;
+}
+
+static bool is_changed(const struct model *m)
+{
+	struct stat st;
+
+	return stat(m->key_file, &st) < 0 || m->key_stamp.device != st.st_dev ||
+	       m->key_stamp.inode != st.st_ino || m->key_stamp.size != st.st_size ||
+	       m->key_stamp.changed_ns !=
+		       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+}
+
+int model_follow_key(struct model *m, bool in_any_case, bool *changed, struct weir_error *err)
+{
+	char *before;
+	int rc;
+
+	*changed = false;
+	if (m->key_file == NULL || (!in_any_case && !is_changed(m)))
+		return 0;
+	before = m->key;
+	m->key = NULL;
+	rc = read_key_file(m, err);
+	if (rc < 0) {
+		m->key = before;
+		return -1;
+	}
+	*changed = strcmp(m->key, before) != 0;
+	m->key_changes += *changed;
+	secret_free(before);
+	return 0;
 }
 
 static int read_key(const struct yaml_source *from, int entry, struct entry *e)
 {
 	const char *name = e->key_env != NULL ? "key_env" : "key_file";
 	struct weir_error why;
-	int rc;
+	int rc = 0;
 
 	if (e->key_env == NULL && e->key_file == NULL)
 		return 0;
@@ -242,8 +284,12 @@ static int read_key(const struct yaml_source *from, int entry, struct entry *e)
 				  "key_env and key_file: one of them is enough");
 	if (!e->key)
 		return 0;
-	rc = e->key_env != NULL ? model_key_of_variable(e->key_env, &e->m.key, &why)
-				: read_key_file(from->file, e->key_file, &e->m.key, &why);
+	if (e->key_env != NULL)
+		rc = model_key_of_variable(e->key_env, &e->m.key, &why);
+	else if ((e->m.key_file = path_beside(from->file, e->key_file)) == NULL)
+		rc = weir_fail_memory(&why);
+	else
+		rc = read_key_file(&e->m, &why);
 	return rc == 0 ? 0
 		       : yaml_fault(from, line_node(from, entry, name), "%s: %s", name, why.text);
 }
@@ -473,9 +519,8 @@ int model_read(const struct yaml_source *from, const char *name, int entry, bool
 
 void model_release(struct model *m)
 {
-	if (m->key != NULL)
-		explicit_bzero(m->key, strlen(m->key));
-	free(m->key);
+	secret_free(m->key);
+	free(m->key_file);
 	free(m->model);
 	free(m->base_url);
 	free(m->query);

@@ -11,6 +11,11 @@ int model_read(const struct yaml_source *from, const char *name, int entry, bool
 	       struct model *out) WEIR_MUST_CHECK;
 void model_release(struct model *m); /* the key is wiped */
 
+/* Reads the key again when its file was changed, or in any case. 0, with *changed when it is another
+ * one; or -1, and it is as it was. */
+int model_follow_key(struct model *m, bool in_any_case, bool *changed,
+		     struct weir_error *err) WEIR_MUST_CHECK;
+
 /* The address as people write it, by the rule in models.h: all that stands before a method's path,
  * and what stands behind that (NULL: nothing). */
 struct model_address {

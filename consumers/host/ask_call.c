@@ -10,8 +10,10 @@
 #include "weir/hash.h"
 #include "weir/log.h"
 
-#define HOLD_MS 1000	       /* when the provider does not say how long */
-#define APART_US 2000000       /* over so long those come back that waited for an outage to end */
+#define HOLD_MS 1000	 /* when the provider does not say how long */
+#define APART_US 2000000 /* over so long those come back whose calls have failed in it */
+#define EACH_US 10000	 /* and so far from each other those that had none */
+#define EACH_CAP_US 30000000
 #define LONG_TOKENS 4096       /* of an answer, which every model can */
 #define PATIENCE_US 5000000    /* for the limits of a model; then others may have the place */
 #define ROOM_US 20000	       /* then there may be memory for another request */
@@ -156,10 +158,16 @@ static void end_answer(struct ask *ask)
 	ask_move(ask->asks, ask, ASK_ANSWERED);
 }
 
-/* Not before the provider is asked again, where it is away. */
-static int64_t away_us(const struct asks *a, const struct model *m, int64_t least_us)
+static int64_t until_probe_us(const struct asks *a, const struct model *m)
 {
-	int64_t us = breaker_away_us(a->breakers, m, clock_us());
+	int64_t us = breaker_probe_us(a->breakers, m) - clock_us();
+	return us > 0 ? us : 0;
+}
+
+/* One whose call has failed: the next time another one asks. */
+static int64_t away_us(const struct ask *ask, int64_t least_us)
+{
+	int64_t us = until_probe_us(ask->asks, ask->model);
 	if (us < least_us)
 		us = least_us;
 	return us + clock_backoff_us(APART_US / 2, APART_US, 0);
@@ -175,10 +183,9 @@ static void tell_away(const struct ask *ask, struct weir_error *why)
 }
 
 /* Put off, uncharged: the provider is at fault, as far as anybody can tell. */
-static void put_off_one(struct ask *ask, const struct weir_error *why, int64_t least_us)
+static void put_off_one(struct ask *ask, const struct weir_error *why, int64_t us)
 {
 	struct asks *a = ask->asks;
-	int64_t us = away_us(a, ask->model, least_us);
 	struct weir_error text = *why;
 	tell_away(ask, &text);
 	work_defer(a->consumer, ask_end(ask), us, text.code, text.text);
@@ -216,7 +223,7 @@ static void end_retry(struct ask *ask)
 	if (may_be_outage(why.code))
 		charged = tell_failure(ask);
 	if (!charged) {
-		put_off_one(ask, &why, work_pause_us(ask->one, after_ms));
+		put_off_one(ask, &why, away_us(ask, work_pause_us(ask->one, after_ms)));
 		return;
 	}
 	tell_away(ask, &why);
@@ -250,12 +257,25 @@ static void end_throttled(struct ask *ask)
 		tell_until(&why, ms);
 		work_defer(a->consumer, ask_end(ask), us, why.code, why.text);
 	} else {
-		put_off_one(ask, &why, us);
+		put_off_one(ask, &why, away_us(ask, us));
 	}
+}
+
+/* It was called with a key that is not in its file any more. */
+static bool has_other_key(struct ask *ask)
+{
+	models_follow_keys(ask->asks->consumer->llm.models, true);
+	return ask->key_changes != ask->model->key_changes;
 }
 
 static void end_stop(struct ask *ask)
 {
+	if (has_other_key(ask)) {
+		reply_release(&ask->reply);
+		ask->reply = (struct reply){0};
+		ask_move(ask->asks, ask, ASK_LOOKING);
+		return;
+	}
 	ask->pausing = true;
 	ask_move(ask->asks, ask, ASK_ANSWERED);
 }
@@ -368,6 +388,7 @@ static void call(struct ask *ask)
 	struct weir_error why;
 	struct asks *a = ask->asks;
 	ask_move(a, ask, ASK_CALLING);
+	ask->key_changes = ask->model->key_changes;
 	if (begin(ask, &why) == 0)
 		return;
 	pace_give_back(a->pace, ask->model, ask->tokens);
@@ -397,16 +418,21 @@ static void put_off(struct asks *a, struct asked_model *m, int64_t tokens)
 	}
 }
 
-/* Whoever waits for an outage to end does so in the ledger. */
+/* Whoever waits for an outage to end does so in the ledger. The first comes back for the next call
+ * of the fleet, and then one after the other, since they may be many. */
 static void put_off_all(struct asks *a, struct asked_model *m)
 {
 	struct weir_error why;
 	struct ask *next;
+	int64_t us = until_probe_us(a, m->model);
 	weir_fail(&why, "provider_away", "the provider of ai_model %s was away", m->model->name);
 	for (struct ask *ask = a->lists[ASK_READY].first; ask; ask = next) {
 		next = ask->after;
-		if (ask->limits == m)
-			put_off_one(ask, &why, 0);
+		if (ask->limits != m)
+			continue;
+		put_off_one(ask, &why, us);
+		if (us < EACH_CAP_US)
+			us += EACH_US;
 	}
 }
 

@@ -416,6 +416,7 @@ void asks_turn(struct consumer *c)
 	struct asks *a = c->asks;
 	if (!a)
 		return;
+	models_follow_keys(c->llm.models, false);
 	http_turn(a->http);
 	store(a);
 	pause_jobs(a);

@@ -158,10 +158,14 @@ void drive_log_stop(const struct drive *d, const struct weir_error *reason)
 		  reason->text);
 }
 
+/* Not when the key was another one than is in its file now: it is tried again with that. */
 void drive_stop_job(struct drive *d, const struct weir_error *why)
 {
 	struct weir_error reason, err;
 	struct params *p = &d->remote->params;
+	models_follow_keys(d->remote->plan.llm->models, true);
+	if (d->key_changes != d->model->key_changes)
+		return;
 	drive_stop_reason(d, why, &reason);
 	params_reset(p);
 	params_string(p, d->job);
@@ -327,6 +331,7 @@ void drive_go(struct drive *d, enum drive_step step)
 	struct http_request q = {0};
 	release_call(d);
 	d->step = step;
+	d->key_changes = d->model->key_changes;
 	int rc = steps[step].begin(d, &q, &why);
 	if (rc == 0) {
 		q.owner = d;

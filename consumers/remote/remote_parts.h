@@ -142,6 +142,7 @@ struct drive {
 	const struct model *model; /* NULL: a free place */
 	enum drive_step step;
 	struct http_call *call; /* NULL: none on the way */
+	unsigned key_changes;	/* of the model, when it began */
 
 	/* As the ledger has it. */
 	int64_t id;

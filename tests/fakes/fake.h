@@ -47,6 +47,7 @@
  *                 "file_form": NAME},      (of the results, when they are asked for)
  *       "outage": {"form": NAME, "from_ms": 0, "for_ms": 1000},   (from now on; see /_outage)
  *       "prefixes": ["/v1"], "not_found": NAME, "keys": "refuse", "record": true,
+ *       "key": KEY,                    (what it must be from now on, as --key)
  *       "models": ["a", "b"], "models_form": NAME}
  *
  * Each part replaces the one before; what is not named stays. A NAME that no table has is a 400. A

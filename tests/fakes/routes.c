@@ -86,7 +86,8 @@ static const char *given_key(const struct call *c)
 
 static int check_headers(struct call *c)
 {
-	const char *key = given_key(c), *wanted = settings_of_fake.key;
+	const char *key = given_key(c), *other = json_string_value(script_part("key"));
+	const char *wanted = other ? other : settings_of_fake.key;
 	const char *version = call_header(c, "anthropic-version");
 	if (settings_of_fake.open && !wanted)
 		key = "none";

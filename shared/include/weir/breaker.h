@@ -4,7 +4,8 @@
  *
  * It opens after BREAKER_FAILURES failures in a row of all processes. While it is open one call of
  * the fleet is let through at a time, after pauses that grow from BREAKER_LEAST_MS to
- * BREAKER_MOST_MS; the first that is answered closes it.
+ * BREAKER_MOST_MS; the first that is answered closes it. So a provider is asked twelve times a minute
+ * at the least, whoever waits, and is found to be back within seconds.
  *
  * What a server cannot do now (5xx, a page of a gateway, a connection that ends, silence) may be
  * its own trouble or the item's. An item that failed so is remembered with how many calls of the
@@ -30,7 +31,7 @@
 
 #define BREAKER_FAILURES 5
 #define BREAKER_LEAST_MS 1000
-#define BREAKER_MOST_MS 30000
+#define BREAKER_MOST_MS 5000
 #define BREAKER_LATE_MS 2000
 #define BREAKER_REASON_MAX 160
 
@@ -48,9 +49,6 @@ bool breaker_may_call(struct breakers *b, const struct model *m, int64_t now_us)
  */
 int64_t breaker_next_us(const struct breakers *b, const struct model *m);
 int64_t breaker_probe_us(const struct breakers *b, const struct model *m);
-/* How long to stay away for whoever waits for its end: until the next call of the fleet, and as
- * long as it lasts already, up to BREAKER_MOST_MS, since they may be millions. 0: it is closed. */
-int64_t breaker_away_us(const struct breakers *b, const struct model *m, int64_t now_us);
 /* "since 19:40:05 UTC: HTTP 502 ..." while it is open, else "". Valid until the next call. */
 const char *breaker_reason(struct breakers *b, const struct model *m);
 

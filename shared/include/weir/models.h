@@ -7,7 +7,8 @@
  *         model: claude-haiku-4-5         # the vendor's name for it; not given: the same name
  *         base_url: https://api.anthropic.com   # not given: the vendor's own; see below
  *         key_env: ANTHROPIC_API_KEY      # or key_file: PATH (from the file's own folder; its
- *                                         # first line); neither: none is sent
+ *                                         # first line; read again when it is changed);
+ *                                         # neither: none is sent
  *         mode: call                      # or batch
  *         requests_per_minute: 1000       # of the whole fleet; not given: no limit
  *         input_tokens_per_minute: 450000
@@ -90,6 +91,13 @@ struct model {
 	char *base_url; /* complete but for the method's path, which begins with "/" */
 	char *query;	/* to be put behind that, without its "?"; NULL: none */
 	char *key;	/* NULL: none; wiped when released */
+	char *key_file; /* it came from; NULL: from no file */
+	struct {
+		uint64_t device, inode;
+		int64_t size, changed_ns;
+	} key_stamp;	      /* of the file, as it was read */
+	unsigned key_changes; /* since the start: another key was in the file */
+	bool key_unread;      /* it was told that the file cannot be read */
 
 	/* Of a minute, in the whole fleet; 0: no limit. */
 	int64_t requests, input_tokens, output_tokens;
@@ -137,6 +145,10 @@ struct models; /* sorted by name; holds "local" always */
 int models_open(const char *path, bool keys, struct models **out, char **faults,
 		struct weir_error *err) WEIR_MUST_CHECK;
 void models_close(struct models *m); /* NULL is fine */
+
+/* Reads the keys again whose files were changed, and logs what came of it; what cannot be read
+ * stays as it was. pressing: whatever the files look like; else at most once a second. */
+void models_follow_keys(struct models *m, bool pressing);
 
 size_t models_count(const struct models *m);
 const struct model *models_at(const struct models *m, size_t i);
