@@ -27,6 +27,8 @@
 	X(broker) \
 	X(suspects) \
 	X(owners) \
+	X(sessions) \
+	X(checkout) \
 	X(report) \
 	X(plugins) \
 	X(flow) \

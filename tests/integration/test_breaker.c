@@ -121,6 +121,26 @@ static void alone(void)
 	fail_others(BREAKER_FAILURES);
 }
 
+/* However long it lasts, the fleet asks again within seconds, and whoever is alone with it is not
+ * away for minutes. */
+static void asks_within_seconds(void)
+{
+	char command[200];
+	for (int lasted = 0; lasted < 24; lasted += 3) {
+		fail_others(BREAKER_FAILURES);
+		snprintf(command, sizeof command, "HSET weir:{model:%s}:breaker pauses %d probe 0",
+			 model.name, lasted);
+		redis_do(command);
+		fails("the one that asked");
+		EXPECT(is_open(), "it is not open");
+		for (int i = 0; i < PROCESSES; i++) {
+			int64_t us = breaker_probe_us(fleet[i], &model) - clock_us();
+			EXPECT(us < 7000000, "%d pauses: the next call is in %lld ms", lasted,
+			       (long long)us / 1000);
+		}
+	}
+}
+
 /* While Redis is away too, by what a process knows itself. */
 static void without_redis(void)
 {
@@ -179,6 +199,7 @@ void add_breaker_suite(void)
 	CU_add_test(s, "an outage charges nobody", outage);
 	CU_add_test(s, "a provider that fails many", fails_many);
 	CU_add_test(s, "an item that is alone", alone);
+	CU_add_test(s, "it is asked within seconds", asks_within_seconds);
 	CU_add_test(s, "while Redis is away", without_redis);
 	CU_add_test(s, "Redis is away for a moment", away_for_a_moment);
 	CU_add_test(s, "others fail while Redis is away", fails_while_away);
