@@ -13,6 +13,7 @@
 #define MOST_US 40000000    /* that something is tried for, then it is put off */
 #define MOST_WAITS 3	    /* behind the fleet itself: one of it may have been frozen */
 #define STOPPING_US 2000000 /* the same, on the way out */
+#define STUCK_US 10000000   /* a job's items are tried with little patience for so long */
 #define PUT_OFF_US 2000000  /* at the least */
 #define AGAIN_US 500000	    /* what cannot even be put off is tried again after this, */
 #define AGAIN_CAP_US 30000000
@@ -216,6 +217,18 @@ static void stand_in_line(struct flush *f)
 	}
 }
 
+/* What of its job comes later meets with the same, or is put off and comes again. */
+static void note_stuck(struct job *job)
+{
+	if (job)
+		job->stuck_until_us = clock_us() + STUCK_US;
+}
+
+static bool is_stuck(const struct job *job, int64_t now)
+{
+	return job && now < job->stuck_until_us;
+}
+
 static void be_stuck(struct flush *f, const struct weir_error *why)
 {
 	struct delivery *one = f->entries[0];
@@ -225,6 +238,8 @@ static void be_stuck(struct flush *f, const struct weir_error *why)
 		stand_in_line(f);
 		return;
 	}
+	if (held)
+		note_stuck(one->job);
 	if (f->size > 1) {
 		halve(f);
 		return;
@@ -346,12 +361,19 @@ static void give_up_old(struct consumer *c, int64_t now)
 	}
 }
 
+static bool goes_before(const struct delivery *a, const struct delivery *b, int64_t now)
+{
+	bool a_stuck = is_stuck(a->job, now), b_stuck = is_stuck(b->job, now);
+	return a_stuck != b_stuck ? b_stuck : a->level < b->level;
+}
+
+/* What was tried less often; of a job that nothing stands in the way of, as far as is known. */
 static struct delivery *find_first(const struct consumer *c, bool patient, int64_t now)
 {
 	struct delivery *best = NULL;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = d->after)
 		if (d->patient == patient && d->again_us <= now &&
-		    (!best || d->level < best->level))
+		    (!best || goes_before(d, best, now)))
 			best = d;
 	return best;
 }
@@ -368,7 +390,7 @@ static void set_limits(struct apart *a, const struct delivery *first)
 	unsigned level = first->level, stuck = first->lane ? first->lane->stuck : 0;
 	if (level < stuck) /* nothing of it could be stored for some time */
 		level = stuck;
-	if (level >= LEVELS)
+	if (level >= LEVELS || is_stuck(first->job, clock_us())) /* a look, whether it still is */
 		level = LEVELS - 1;
 	a->flush.lock_ms = first->waits > 0 ? QUEUE_MS : lock_ms[level];
 	a->flush.statement_ms = STATEMENT_MS;

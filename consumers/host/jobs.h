@@ -43,6 +43,7 @@ struct job {
 	double backoff_factor;
 
 	int64_t apart_until_us;	     /* its items are stored apart, see apart.h */
+	int64_t stuck_until_us;	     /* a lock was in the way of some of it lately */
 	struct errand pausing;	     /* by this consumer, */
 	struct weir_error pause_why; /* and for what a person has to mend */
 

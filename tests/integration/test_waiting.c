@@ -225,18 +225,20 @@ static void no_connection_for_it(void)
 	struct job *job = stuck_job();
 	sql_text("INSERT INTO effects VALUES ('stuck.u7', 0, 0)");
 	sql_text("UPDATE weir.job_batches SET due_at = now() + interval '1 hour'");
-	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
 	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
-	await_log(relay, "relay_ready");
-	await_log(consumer, "consumer_ready");
+	await_ended(job_submit(job_new("before", "sum", 10)));
 	let_in(false);
 	sql_text("UPDATE weir.job_batches SET due_at = now() + interval '300 ms'");
 	sql_text("BEGIN");
 	sql_text("UPDATE effects SET total = total WHERE key = 'stuck.u7'");
 	await_log(consumer, "stored_apart");
 	stop(consumer);
-	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE error_class = 'store_away'"
-		       " AND error LIKE 'it waits for a connection to store it with: %%'"),
+	EXPECT(sql("SELECT count(*) FROM weir.retries WHERE error_class = 'store_away'"
+		   " AND error LIKE 'it waits for a connection to store it with: %%'") > 0,
+	       "nothing was put off");
+	EXPECT_INT(sql("SELECT (SELECT count(*) FROM weir.results WHERE job_id = 'stuck')"
+		       " + (SELECT count(*) FROM weir.retries)"),
 		   STUCK);
 	sql_text("ROLLBACK");
 	let_in(true);
@@ -273,7 +275,7 @@ static void it_cannot_even_be_put_off(void)
 static void given_up_while_it_lasts(void)
 {
 	struct job *job = job_new("gives-up", "segfault", 1);
-	item_fails(&job->items[0], NULL, ",\"fail_store\":1");
+	item_fails(&job->items[0], NULL, ",\"fail_store\":3"); /* alone, and with much time */
 	sql_text("INSERT INTO effect_log (job_id) VALUES ('sleep')");
 	sql_text("CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
 		 " WHILE EXISTS (SELECT FROM effect_log WHERE job_id = 'sleep') LOOP"

@@ -1,6 +1,6 @@
 /* The kind `segfault`: like `sum`, but an item with "crash" in its payload takes the process with
- * it, in one of the ways below. One with "fail_store" is not stored the first so many times, though
- * all has been said to the ledger by then. */
+ * it, in one of the ways below. Where one has "fail_store", store() fails the time of
+ * that number, though all has been said to the ledger by then. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,7 @@ static void process(void *state, struct weir_work work, const struct weir_item *
 static int store(void *state, struct weir_tx *tx, const struct weir_result *results, size_t n,
 		 struct weir_error *err)
 {
-	static int64_t failed;
+	static int64_t calls;
 	const struct effects *e = state;
 	int64_t fail = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -107,9 +107,8 @@ static int store(void *state, struct weir_tx *tx, const struct weir_result *resu
 		fail += effects_integer(e, results[i].item, "fail_store");
 	}
 	int rc = effects_store(state, tx, results, n, err);
-	if (rc < 0 || failed >= fail)
+	if (++calls != fail)
 		return rc;
-	failed++;
 	snprintf(err->code, sizeof err->code, "out_of_memory");
 	snprintf(err->text, sizeof err->text, "as if memory were short");
 	return -1;
