@@ -19,8 +19,7 @@
 
 #define CHANNEL 1
 #define FRAME_MAX 131072
-#define CONNECT_S 10
-#define ANSWER_S 10
+#define PATIENCE_S 10
 #define REASON_FRAMES 1000 /* read at most, to find out why sending failed */
 
 /* A message that is arriving: its method has been seen, then comes a header, then the body. */
@@ -33,11 +32,12 @@ struct arriving {
 struct broker {
 	amqp_connection_state_t state;
 	int fd;
+	int patience_s; /* for a connection, and for an answer */
 	bool dead;
 	uint64_t body_limit, published;
 	struct arriving arriving;
 	char version[32];
-	char said[256];  /* see broker_said() */
+	char said[256];	 /* see broker_said() */
 	char where[160]; /* host, port and virtual host, for errors */
 };
 
@@ -198,7 +198,7 @@ static int connect_socket(struct broker *b, const struct address *at, struct wei
 	amqp_socket_t *socket = amqp_tcp_socket_new(b->state);
 	if (!socket)
 		return weir_fail_memory(err);
-	if (connect_tcp(at->host, at->port, CONNECT_S * 1000, &b->fd, cause) < 0)
+	if (connect_tcp(at->host, at->port, b->patience_s * 1000, &b->fd, cause) < 0)
 		return fail(b, err, "connect", cause);
 	amqp_tcp_socket_set_sockfd(socket, b->fd);
 	watch_peer(b->fd);
@@ -228,7 +228,7 @@ static int log_in_there(struct broker *b, const struct address *at, const char *
 static int connect_to(struct broker *b, const struct address *at, const char *vhost,
 		      const char *name, struct weir_error *err)
 {
-	struct timeval answer = {ANSWER_S, 0};
+	struct timeval answer = {b->patience_s, 0};
 	snprintf(b->where, sizeof b->where, "%.100s:%d, vhost %.40s", at->host, at->port, vhost);
 	amqp_set_handshake_timeout(b->state, &answer);
 	amqp_set_rpc_timeout(b->state, &answer);
@@ -239,8 +239,8 @@ static int connect_to(struct broker *b, const struct address *at, const char *vh
 	return check_rpc(b, "open a channel", err);
 }
 
-int broker_open(const char *url, const char *name, uint64_t body_limit, struct broker **out,
-		struct weir_error *err)
+int broker_open_within(const char *url, const char *name, uint64_t body_limit, int seconds,
+		       struct broker **out, struct weir_error *err)
 {
 	struct address at = {0};
 	const char *vhost;
@@ -252,6 +252,7 @@ int broker_open(const char *url, const char *name, uint64_t body_limit, struct b
 	}
 	b->fd = -1;
 	b->body_limit = body_limit;
+	b->patience_s = seconds;
 	if (address_amqp(&at, &vhost, url, err) == 0)
 		rc = connect_to(b, &at, vhost, name, err);
 	if (rc == 0)
@@ -261,6 +262,12 @@ out:
 	if (rc < 0)
 		broker_close(b);
 	return rc;
+}
+
+int broker_open(const char *url, const char *name, uint64_t body_limit, struct broker **out,
+		struct weir_error *err)
+{
+	return broker_open_within(url, name, body_limit, PATIENCE_S, out, err);
 }
 
 void broker_close(struct broker *b)

@@ -47,7 +47,7 @@ struct broker_event {
 	/* Texts come as ASCII: whatever else the wire brings becomes '?'. */
 	char queue[80]; /* that it was consumed from */
 	char content_type[64];
-	char message_id[160];  /* also RETURN */
+	char message_id[160]; /* also RETURN */
 	char app_id[80];
 	char death_reason[32]; /* of a dead-lettered message: rejected, delivery_limit, ... */
 	char death_queue[80];
@@ -57,6 +57,10 @@ struct broker_event {
  * connections. body_limit: bytes. Blocks up to 10 s. */
 int broker_open(const char *url, const char *name, uint64_t body_limit, struct broker **out,
 		struct weir_error *err) WEIR_MUST_CHECK;
+/* The same, waiting so many seconds at the most for each of: the connection, the log-in, and every
+ * later answer. */
+int broker_open_within(const char *url, const char *name, uint64_t body_limit, int seconds,
+		       struct broker **out, struct weir_error *err) WEIR_MUST_CHECK;
 /* Says goodbye if it can do so at once; never blocks for long. NULL is fine. */
 void broker_close(struct broker *b);
 int broker_fd(const struct broker *b);
@@ -77,7 +81,7 @@ int broker_next(struct broker *b, int timeout_ms, struct broker_event *event,
 /* Keeps the connection alive while nobody calls broker_next(): to be called every few seconds. */
 int broker_beat(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* ---- topology; these wait for the answer, at most 10 s ----
+/* ---- topology; these wait for the answer, at most 10 s, or as it was opened ----
  *
  * Error codes besides "broker": broker_missing (there is no such queue or exchange), broker_differs
  * (it is there with other arguments), broker_denied. After one of these three the connection may be
