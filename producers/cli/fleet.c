@@ -12,12 +12,17 @@
 #define OF_JOB "(p.role = 'relay' AND (p.job_id IS NULL OR p.job_id = j.job_id))"
 #define OF_KIND "(p.role = 'consumer' AND s.kind = ANY (p.kinds))"
 
+/* What a relay says of one kind ("kind K: ..."). */
+#define OF_ANOTHER                                                                                 \
+	"(p.waits_for LIKE 'kind %: %' AND NOT starts_with(p.waits_for, 'kind ' || s.kind || "     \
+	"':'))"
+
 static const char of_job[] =
 	"SELECT coalesce(s.kind, '') AS kind,"
 	" count(*) FILTER (WHERE " OF_JOB ") AS relays, count(*) FILTER (WHERE " OF_KIND
 	") AS consumers,"
 	" min('weir-' || p.role || ' on ' || p.host || ' waits: ' || p.waits_for)"
-	"  FILTER (WHERE " OF_JOB " OR " OF_KIND ") AS obstacle"
+	"  FILTER (WHERE (" OF_JOB " OR " OF_KIND ") AND NOT " OF_ANOTHER ") AS obstacle"
 	" FROM weir.jobs j"
 	" LEFT JOIN LATERAL (SELECT kind FROM weir.job_stages s WHERE s.job_id = j.job_id"
 	"  AND s.completed_at IS NULL ORDER BY s.stage LIMIT 1) s ON true"

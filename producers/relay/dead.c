@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "relay.h"
+#include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 #include "weir/message.h"
 #include "weir/topology.h"
 
 #define TURN 50
+#define MARK_US 1000000
 
 /* An item whose message the broker gave up gets another one. That it was delivered so often is no
  * evidence against it: whoever had it may have been stopped each time. */
@@ -24,7 +26,8 @@ static const char give_back[] =
 	"  AND i.ordinal = $3 AND i.custom_id = $4"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
 	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
-	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at";
+	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at"
+	" WHERE w.due_at = 'infinity'"; /* else it is to come, at its own time */
 
 static const char is_item[] =
 	"SELECT 1 FROM weir.items"
@@ -175,6 +178,18 @@ static int judge_or_keep(struct relay *r, const struct broker_event *event, bool
 	return weir_fail(err, why.code, "%s", why.text);
 }
 
+/* What is of whoever has this virtual host now, that one's relay is to have. Such letters come by
+ * the thousand, and each look is a connection: one look is for all of a while. */
+static int check_mark(struct relay *r, struct weir_error *err)
+{
+	if (clock_us() < r->mark_at_us)
+		return 0;
+	if (recover_check_mark(r, err) < 0)
+		return -1;
+	r->mark_at_us = clock_us() + MARK_US;
+	return 0;
+}
+
 static int take_one(struct relay *r, struct broker_event *event)
 {
 	struct weir_error why;
@@ -187,8 +202,7 @@ static int take_one(struct relay *r, struct broker_event *event)
 	}
 	if (event->type != BROKER_DELIVERY)
 		return event->type == BROKER_NOTHING ? -1 : 0;
-	/* Of whoever has this virtual host now: that one's relay is to have it. */
-	if (is_foreign(r, event) && recover_check_mark(r, &why) < 0)
+	if (is_foreign(r, event) && check_mark(r, &why) < 0)
 		goto lost;
 	if (judge_or_keep(r, event, &again, &why) < 0) {
 		if (again) {

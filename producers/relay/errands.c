@@ -10,9 +10,12 @@
 #include "weir/log.h"
 
 #define WAIT_MS 20
+#define TELL_AGAIN_US 60000000 /* that the same has failed */
 #define CANCEL_BATCHES 1000
 
-static const char patience[] = "SET LOCAL statement_timeout = '2h'";
+/* Others wait for their turn while it waits for a lock: then it is asked for again. */
+static const char patience[] = "SELECT set_config('statement_timeout', '2h', true),"
+			       " set_config('lock_timeout', '1s', true)";
 
 /* A job that was advanced has a stage now whose number and size are not known yet. */
 static const char finish[] = "WITH f AS MATERIALIZED (SELECT weir.finish_stage($1) AS outcome)"
@@ -47,7 +50,13 @@ void errand_release(struct errand *e)
 
 static void failed(struct errand *e, const struct weir_error *why)
 {
-	log_event(LOG_WARN, "errand_failed", "job=%s error=\"%s\"", e->job_id, why->text);
+	bool told =
+		strcmp(e->failed_job, e->job_id) == 0 && clock_us() - e->failed_us < TELL_AGAIN_US;
+	if (!told) {
+		log_event(LOG_WARN, "errand_failed", "job=%s error=\"%s\"", e->job_id, why->text);
+		snprintf(e->failed_job, sizeof e->failed_job, "%s", e->job_id);
+		e->failed_us = clock_us();
+	}
 	errand_release(e); /* the one way out of its transaction that always works */
 }
 

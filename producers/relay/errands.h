@@ -5,6 +5,7 @@
 #define WEIR_ERRANDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "weir/ledger.h"
 
@@ -24,6 +25,8 @@ struct errand {
 	enum errand_kind kind; /* NONE: idle */
 	char job_id[65];
 	bool committing;
+	char failed_job[65]; /* of which that was told last */
+	int64_t failed_us;
 	PGresult *answer; /* of the statement that matters */
 	int32_t next_stage;
 };

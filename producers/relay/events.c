@@ -11,13 +11,15 @@
 
 enum { COL_ID, COL_TYPE, COL_EVENT_ID, COL_AT, COL_BODY, COL_PUT_OFF };
 
+/* $2: of which job, NULL: of all. */
+#define DUE " due_at <= now() AND ($2::text IS NULL OR job_id = $2)"
 static const char claim[] =
-	"WITH f AS MATERIALIZED (SELECT refused FROM weir.events WHERE due_at <= now()"
+	"WITH f AS MATERIALIZED (SELECT refused FROM weir.events WHERE" DUE
 	"  ORDER BY due_at, id LIMIT 1)"
 	"SELECT id, type, event_id::text,"
 	" to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), body::text,"
 	" refused::int4 FROM weir.events"
-	" WHERE due_at <= now() AND refused = (SELECT refused FROM f) ORDER BY due_at, id"
+	" WHERE" DUE " AND refused = (SELECT refused FROM f) ORDER BY due_at, id"
 	" LIMIT least($1, " GROUP_OF("(SELECT refused FROM f)") ") FOR UPDATE SKIP LOCKED";
 
 static const char forget[] = "DELETE FROM weir.events WHERE id = ANY ($1::int8[])";
@@ -80,7 +82,7 @@ const struct outbox outbox_events = {
 	.mark = forget,
 	.put_off = put_off,
 	.fail = fail,
-	.suspect = {suspect},
+	.suspect = suspect,
 	.refused_column = COL_PUT_OFF,
 	.unit_keys = outbox_id_keys,
 	.row_keys = outbox_id_keys,

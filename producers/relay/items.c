@@ -36,8 +36,7 @@ static const char claim_batches[] =
 	"   OR b.success + b.failed + b.cancelled > 0 AS again,"
 	"  b.size * (SELECT octet_length(i.payload::text) FROM weir.items i"
 	"   WHERE i.job_id = b.job_id AND i.stage = b.stage AND i.ordinal = b.n * j.batch_size)"
-	"   AS bytes" TURNS
-	" CROSS JOIN LATERAL (SELECT * FROM weir.job_batches k"
+	"   AS bytes" TURNS " CROSS JOIN LATERAL (SELECT * FROM weir.job_batches k"
 	"   WHERE k.job_id = t.job_id AND k.stage = t.stage AND k.status = 'pending_queue'"
 	"    AND k.due_at <= now() ORDER BY k.due_at, k.n LIMIT t.most"
 	"   FOR UPDATE SKIP LOCKED) b"
@@ -81,16 +80,20 @@ static const char claim_retries[] =
 	"   ORDER BY k.due_at LIMIT t.most FOR UPDATE SKIP LOCKED) w"
 	"  ORDER BY t.turn, w.due_at", "$4");
 
-/* Those that were put off as often as the one that is due first; $2: of which job, NULL: of all. */
+/* Those of the kind of the one that is due first, that were put off as often; $2: of which job, NULL:
+ * of all; $4: kinds of which none are taken. */
 #define SUSPECTS                                                                                   \
 	" FROM weir.retries w JOIN weir.jobs j USING (job_id)"                                     \
 	"  JOIN weir.job_stages s USING (job_id, stage)"                                           \
 	" WHERE w.refused > 0 AND w.due_at <= now() AND w.due_at < 'infinity'"                     \
-	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR w.job_id = $2)"
-#define FIRST "(SELECT w.refused" SUSPECTS " ORDER BY w.due_at LIMIT 1)"
+	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR w.job_id = $2)"         \
+	"  AND s.kind <> ALL ($4::text[])"
+#define FIRST(column)                                                                              \
+	"(SELECT " column SUSPECTS " ORDER BY w.due_at, w.job_id, w.stage, w.ordinal LIMIT 1)"
 static const char claim_suspects[] =
-	RETRIES(SUSPECTS " AND w.refused = " FIRST
-	" ORDER BY w.due_at LIMIT least($1, " GROUP_OF(FIRST) ") FOR UPDATE OF w SKIP LOCKED", "$3");
+	RETRIES(SUSPECTS " AND w.refused = " FIRST("w.refused") " AND s.kind = " FIRST("s.kind")
+	" ORDER BY w.due_at LIMIT least($1, " GROUP_OF(FIRST("w.refused"))
+	") FOR UPDATE OF w SKIP LOCKED", "$3");
 /* clang-format on */
 
 static const char mark_batches[] =
@@ -114,31 +117,38 @@ static const char fail_items[] =
 	" GROUP BY job_id, stage, class, error";
 
 /* What was on its way when the broker closed the channel is tried again apart, item by item: as
- * retries, which say why and since when. First these, then the batches: in the order of locks. */
-static const char suspect_items[] =
-	"INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, error_class, error,"
-	"  refused)"
-	" SELECT i.job_id, i.stage, i.ordinal, 0, now() + interval '1 second', $4, $5, 1"
-	"  FROM unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, n)"
-	"  JOIN weir.jobs j USING (job_id) JOIN weir.job_batches b USING (job_id, stage, n)"
-	"  JOIN weir.items i ON i.job_id = b.job_id AND i.stage = b.stage"
-	"   AND i.ordinal >= b.n * j.batch_size AND i.ordinal < b.n * j.batch_size + b.size"
-	" WHERE b.status = 'pending_queue' AND j.status IN ('pending', 'running')"
-	"  AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = i.job_id"
-	"   AND r.stage = i.stage AND r.ordinal = i.ordinal) IS NULL"
-	" ORDER BY i.job_id, i.stage, i.ordinal ON CONFLICT DO NOTHING";
+ * retries, which say why and since when. An item is in one of them or in its batch: those of a
+ * batch that another relay has by now, or whose lock the server has not given back yet, stay in it.
+ * (The locks are taken against their order: with a consumer that puts off one of these items at the
+ * same moment one of both gives way, and is given again.) */
 static const char suspect_batches[] =
-	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()"
-	" FROM (SELECT k.job_id, k.stage, k.n FROM weir.job_batches k JOIN"
+	"WITH d AS MATERIALIZED (SELECT k.job_id, k.stage, k.n, k.size, j.batch_size"
+	"  FROM weir.job_batches k JOIN"
 	"   unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, n)"
 	"   USING (job_id, stage, n) JOIN weir.jobs j USING (job_id)"
 	"  WHERE k.status = 'pending_queue' AND j.status IN ('pending', 'running')"
-	"  ORDER BY 1, 2, 3 FOR UPDATE OF k SKIP LOCKED) d"
+	"  ORDER BY 1, 2, 3 FOR UPDATE OF k SKIP LOCKED),"
+	" i AS (INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, error_class,"
+	"   error, refused)"
+	"  SELECT i.job_id, i.stage, i.ordinal, 0, now() + interval '1 second', $4, $5, 1"
+	"   FROM d JOIN weir.items i ON i.job_id = d.job_id AND i.stage = d.stage"
+	"    AND i.ordinal >= d.n * d.batch_size AND i.ordinal < d.n * d.batch_size + d.size"
+	"   WHERE (SELECT r.ordinal FROM weir.results r WHERE r.job_id = i.job_id"
+	"    AND r.stage = i.stage AND r.ordinal = i.ordinal) IS NULL"
+	"   ORDER BY i.job_id, i.stage, i.ordinal ON CONFLICT DO NOTHING)"
+	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now() FROM d"
 	" WHERE b.job_id = d.job_id AND b.stage = d.stage AND b.n = d.n";
 static const char suspect_retries[] =
-	"UPDATE weir.retries w SET refused = least(refused + 1, 100), error_class = $4, error = $5,"
-	" due_at = now() + " PAUSE_OF("w.refused", "1 second") RETRY_UNITS
-	" AND w.due_at < 'infinity'";
+	"UPDATE weir.retries w SET refused = least(w.refused + 1, 100), error_class = $4,"
+	" error = $5, due_at = now() + " PAUSE_OF(
+		"w.refused",
+		"1 second") " FROM (SELECT k.job_id, k.stage, k.ordinal FROM weir.retries k JOIN"
+			    "   unnest($1::text[], $2::int4[], $3::int4[]) AS u(job_id, stage, "
+			    "ordinal)"
+			    "   USING (job_id, stage, ordinal) WHERE k.due_at < 'infinity'"
+			    "  ORDER BY 1, 2, 3 FOR UPDATE OF k SKIP LOCKED) d"
+			    " WHERE w.job_id = d.job_id AND w.stage = d.stage AND w.ordinal = "
+			    "d.ordinal";
 
 static bool same_batch(const PGresult *rows, int a, int b)
 {
@@ -198,7 +208,7 @@ const struct outbox outbox_batches = {
 	.mark = mark_batches,
 	.put_off = put_off_batches,
 	.fail = fail_items,
-	.suspect = {suspect_items, suspect_batches},
+	.suspect = suspect_batches,
 	.same_unit = same_batch,
 	.unit_keys = batch_keys,
 	.row_keys = item_keys,
@@ -215,7 +225,7 @@ const struct outbox outbox_retries = {
 	.mark = mark_retries,
 	.put_off = put_off_retries,
 	.fail = fail_items,
-	.suspect = {suspect_retries},
+	.suspect = suspect_retries,
 	.unit_keys = item_keys,
 	.row_keys = item_keys,
 	.id = outgoing_id,
@@ -231,7 +241,7 @@ const struct outbox outbox_suspects = {
 	.mark = mark_retries,
 	.put_off = put_off_retries,
 	.fail = fail_items,
-	.suspect = {suspect_retries},
+	.suspect = suspect_retries,
 	.refused_column = COL_REFUSED,
 	.unit_keys = item_keys,
 	.row_keys = item_keys,

@@ -10,11 +10,11 @@
 enum outbox_number { OUTBOX_BATCHES, OUTBOX_RETRIES, OUTBOXES };
 
 struct outbox {
-	const char *name;     /* in logs */
+	const char *name;	/* in logs */
 	enum exchange exchange; /* where they go */
-	bool optional;	      /* that nobody wants them is no failure */
-	bool starts_jobs;     /* they are items: a job begins with its first */
-	int most;	      /* rows of one claim; 0: as many batches as a run may have */
+	bool optional;		/* that nobody wants them is no failure */
+	bool starts_jobs;	/* they are items: a job begins with its first */
+	int most;		/* rows of one claim; 0: as many batches as a run may have */
 
 	/* Of items, in turns between jobs (schedule.h): $1, $2: the stages of jobs, $3: how many of
 	 * each at most; $4: after so many bytes of payloads, about, no more is taken, and what is
@@ -28,9 +28,9 @@ struct outbox {
 	const char *fail;
 	/* Those that were on their way when the broker closed the channel, and may be the reason:
 	 * they are put off, and come again in small groups beside all others (side.c), the longer
-	 * and the smaller the more often that happens. In order, in one transaction; parameters:
-	 * unit_keys(), the code of the error, its text. */
-	const char *suspect[2];
+	 * and the smaller the more often that happens. What is locked by then stays as it is.
+	 * Parameters: unit_keys(), the code of the error, its text. */
+	const char *suspect;
 
 	/* The column, an int4, that says how often a row was put off so; 0: there is none. */
 	int refused_column;

@@ -1,16 +1,19 @@
 /* Publishing: rows that are due go to the broker. There are two runs, each with a transaction of
  * its own, so that one is claimed and marked in the database while the other is with the broker.
- * Outboxes take turns: what is due in one of them does not wait for a backlog in another. */
+ * Kinds and outboxes take turns: what is due in one of them waits for no backlog in another, but
+ * for the confirms of the run before, CONFIRM_MS at the most (run.c). */
 #include <string.h>
 
+#include "apart.h"
 #include "relay.h"
+#include "suspects.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
-#define ANEW_US 15000000 /* how old a connection is that may be given up for refusing */
-#define PASS_US 500000	 /* then others have their turn: heartbeats, jobs, dead letters */
-#define RUN_US 100000	 /* about so long a run may take, since others wait for its end */
+#define ANEW_US 5000000 /* how old a connection is that may be given up for refusing */
+#define PASS_US 500000	/* then others have their turn: heartbeats, jobs, dead letters */
+#define RUN_US 100000	/* about so long a run may take, since others wait for its end */
 
 /* ---- whose turn it is ---- */
 
@@ -30,8 +33,7 @@ static const struct outbox *next_outbox(struct relay *r, struct picks *picks)
 
 void publish_settled(struct relay *r, const struct run *run)
 {
-	schedule_settled(r, &run->picks,
-			 memchr(run->states, ROW_REFUSED, (size_t)run->count) != NULL);
+	apart_settled(r, run, memchr(run->states, ROW_REFUSED, (size_t)run->count) != NULL);
 	r->broker_back.tries = 0;
 	r->due = true; /* until a pass finds nothing */
 }
@@ -146,34 +148,78 @@ void publish_abandon(struct relay *r)
 static int open_runs(struct relay *r, struct weir_error *err)
 {
 	for (int i = 0; i < 2; i++)
-		if (!r->runs[i].ledger && ledger_open(r->settings->pg_url, "weir-relay", true,
-						      &r->runs[i].ledger, err) < 0)
+		if (!r->runs[i].ledger &&
+		    relay_open_ledger(r, "weir-relay", &r->runs[i].ledger, err) < 0)
 			return -1;
 	return 0;
 }
 
 /* RabbitMQ 3.10 goes on refusing on a connection that met a full queue, after there is room again
- * (its limit was lifted, say): so now and then a new one asks. */
-static void ask_anew(struct relay *r)
+ * (its limit was lifted, say). So where a queue that was full takes messages over another
+ * connection, this one is opened anew: no run is on it between two passes. */
+static int renew(struct relay *r, struct weir_error *err)
 {
-	struct weir_error why;
-	bool nacked = r->wire.nacked;
-	r->wire.nacked = false;
-	if (!nacked || !r->wire.broker || clock_us() - r->wire.connected_us < ANEW_US)
-		return;
-	weir_fail(&why, "broker",
-		  "it has refused messages for long: a new connection may have "
-		  "more luck");
-	relay_lose_broker(r, &why);
+	if (!r->renew || clock_us() - r->wire.connected_us < ANEW_US)
+		return 0;
+	r->renew = false;
+	wire_close(&r->wire);
+	return relay_open_wire(r, err);
 }
 
-/* A queue that does not answer, or may not be written to: other kinds come first now. */
-static void rest_queue(struct relay *r, const struct run *run, const struct weir_error *why)
+/* What is confirmed is marked, though the other run has failed. */
+static void save(struct relay *r, struct run *run)
 {
-	bool of_queue =
-		strcmp(why->code, "unconfirmed") == 0 || strcmp(why->code, "broker_denied") == 0;
-	if (of_queue && run->open && run->picks.count > 0 && run->confirmed < run->sent)
-		schedule_settled(r, &run->picks, true);
+	struct weir_error ignored;
+	bool all = run->rows && run->sent == run->count && run->confirmed == run->count;
+	if (run->open && all && run->broken_count == 0 && run_finish(r, run, &ignored) < 0)
+		run_abandon(run);
+}
+
+/* Whose rows may be the reason is published apart from now on; whether that is so of the run. */
+static bool set_apart(struct relay *r, struct run *run, const struct weir_error *why)
+{
+	size_t queue = apart_queue(r, run);
+	enum guilt guilt = suspects_guilt(run, apart_kind(r, queue), why);
+	int units = queue == SIZE_MAX ? 0 : suspects_count(run, guilt);
+	if (guilt == GUILT_KIND && strcmp(why->code, "unconfirmed") == 0 && !run->late)
+		return false;
+	if (units == 0)
+		return false;
+	if (guilt == GUILT_KIND)
+		apart_rest(r, queue, why);
+	else
+		apart_doubt(r, run, units, why);
+	return true;
+}
+
+/* The runs and the connection after a failure. What the broker says of rows later must not be taken
+ * for word of the same rows' next messages: so where it has not spoken of all, the connection goes,
+ * to where what is late goes on waiting, or for good. */
+static void break_off(struct relay *r, const struct weir_error *why)
+{
+	bool known = false, moved = false;
+	bool doubtful = run_unconfirmed(&r->runs[0]) || run_unconfirmed(&r->runs[1]);
+	for (int i = 0; i < 2; i++)
+		known |= set_apart(r, &r->runs[i], why);
+	if (strcmp(why->code, "broker") == 0)
+		suspects_remember(&r->wire);
+	for (int i = 0; i < 2 && !moved; i++)
+		moved = r->runs[i].late && sides_take(r, &r->runs[i]);
+	for (int i = 0; i < 2; i++)
+		if (strcmp(why->code, "database") == 0) /* who does not answer is not waited for */
+			run_abandon(&r->runs[i]);
+		else
+			run_give_back(&r->runs[i]);
+	if (r->wire.broker && (!doubtful || r->wire.blocked))
+		return;
+	struct weir_error again = *why;
+	if (known) {
+		wire_lose(&r->wire, why);
+		r->due = true;
+		if (relay_open_wire(r, &again) == 0)
+			return;
+	}
+	relay_lose_broker(r, &again);
 }
 
 void publish_due(struct relay *r)
@@ -181,23 +227,19 @@ void publish_due(struct relay *r)
 	struct weir_error why;
 	r->outgoing.ledger = r->ledger;
 	r->outgoing.progress = r->progress;
-	bool done = open_runs(r, &why) == 0 && pass(r, &why) == 0;
-	outgoing_forget(&r->outgoing);
-	if (done) {
-		ask_anew(r);
+	if (renew(r, &why) < 0) {
+		relay_lose_broker(r, &why);
 		return;
 	}
+	bool done = open_runs(r, &why) == 0 && pass(r, &why) == 0;
+	if (!done)
+		for (int i = 0; i < 2; i++)
+			save(r, &r->runs[i]);
+	outgoing_forget(&r->outgoing);
+	if (done)
+		return;
 	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
-	/* What it says of them later must not be taken for word of the same rows' next messages. */
-	bool doubtful = run_unconfirmed(&r->runs[0]) || run_unconfirmed(&r->runs[1]);
-	for (int i = 0; i < 2; i++) {
-		suspects_note(&r->suspects, &r->runs[i], &why);
-		rest_queue(r, &r->runs[i], &why);
-	}
-	publish_abandon(r);
-	suspects_put_off(r);
-	if (!r->wire.broker || (doubtful && !r->wire.blocked))
-		relay_lose_broker(r, &why);
+	break_off(r, &why);
 }
 
 void publish_release(struct relay *r)

@@ -9,6 +9,8 @@
 #include "weir/message.h"
 #include "weir/topology.h"
 
+#define BROKER_S 10  /* to connect */
+#define LOCK_MS 1000 /* others wait meanwhile */
 #define POLL_MS 1000 /* nobody tells of events: at most so long */
 #define COMEBACK_US 200000
 #define COMEBACK_CAP_US 5000000
@@ -34,12 +36,25 @@ static const char next_due[] =
 
 /* ---- connections ---- */
 
-static int open_broker(struct relay *r, struct weir_error *err)
+int relay_open_ledger(struct relay *r, const char *name, struct ledger **out,
+		      struct weir_error *err)
 {
-	if (wire_open(&r->wire, r->settings->amqp_url, "weir-relay", err) < 0)
+	if (ledger_open(r->settings->pg_url, name, true, out, err) < 0)
+		return -1;
+	if (ledger_limits(*out, LOCK_MS, LEDGER_STATEMENT_MS, err) == 0)
+		return 0;
+	ledger_close(*out);
+	*out = NULL;
+	return -1;
+}
+
+int relay_open_wire(struct relay *r, struct weir_error *err)
+{
+	if (wire_open(&r->wire, r->settings->amqp_url, "weir-relay", BROKER_S, err) < 0)
 		return -1;
 	r->topology_due = true;
 	r->due = true;
+	r->renew = false;
 	return 0;
 }
 
@@ -56,7 +71,7 @@ static int open_dead(struct relay *r, struct weir_error *err)
 static int open_ledger(struct relay *r, struct weir_error *err)
 {
 	struct ledger *l;
-	if (ledger_open(r->settings->pg_url, "weir-relay", true, &l, err) < 0)
+	if (relay_open_ledger(r, "weir-relay", &l, err) < 0)
 		return -1;
 	if (ledger_check_schema(l, err) < 0 || identity_read(l, r->ledger_id, err) < 0 ||
 	    ledger_do(l, "LISTEN weir_due", NULL, NULL, err) < 0 ||
@@ -186,7 +201,7 @@ static void come_back(struct relay *r)
 			log_event(LOG_INFO, "ledger_back", "connection=%s", "new");
 	}
 	if (!r->wire.broker && now >= r->broker_back.at_us) {
-		if (open_broker(r, &why) < 0)
+		if (relay_open_wire(r, &why) < 0)
 			relay_lose_broker(r, &why);
 		else
 			log_event(LOG_INFO, "broker_back", "connection=%s", "new");
@@ -210,7 +225,7 @@ int relay_open(struct relay *r, const struct settings *settings,
 	presence_init(&r->presence, "relay");
 	r->presence.job_id = only_job;
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
-	    open_ledger(r, err) == 0 && open_broker(r, err) == 0 &&
+	    open_ledger(r, err) == 0 && relay_open_wire(r, err) == 0 &&
 	    (recover_topology(r, err) == 0 || strcmp(err->code, "topology_kind") == 0) &&
 	    (only_job || open_dead(r, err) == 0)) {
 		jobs_check_redis(r);
@@ -232,6 +247,8 @@ static const char *waits_for(const struct relay *r)
 		       "status`";
 	if (*r->topology_wrong.text)
 		return r->topology_wrong.text;
+	if (*apart_trouble(r))
+		return apart_trouble(r);
 	return r->redis_away ? r->redis_why.text : "";
 }
 
@@ -365,6 +382,8 @@ void relay_turn(struct relay *r, int timeout_ms)
 		if (r->ledger)
 			ask_next_due(r);
 	}
+	if (r->ledger)
+		run_start_left(r);
 	if (r->ledger)
 		sides_turn(r);
 	if (r->ledger)

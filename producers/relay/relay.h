@@ -6,11 +6,12 @@
  * A batch is claimed, published and marked in one transaction, whose row locks are the claim: a
  * relay that dies gives up its batches at that moment, and they are published again. The
  * transaction is short, since it ends with the broker's confirms: a run is at most `batches` long,
- * and it is given up when confirms take longer than CONFIRM_MS.
+ * and it goes on beside the others (apart.h) when confirms take longer than CONFIRM_MS.
  *
  *   publish.c   what is due -> the broker: batches, retries (outbox.h, run.h)
  *   schedule.c  whose batches and retries, and how many of them
- *   side.c      what is published beside: events, dead letters, suspects (suspects.h)
+ *   apart.c     kinds of items that are in trouble
+ *   side.c      what is published beside: these, events, dead letters, suspects (suspects.h)
  *   jobs.c      looks after each open job
  *   tally.c     how far the stages of a job are, in the ledger and in Redis
  *   errands.c   long statements: finishing stages, cancelling, recounting
@@ -25,6 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apart.h"
 #include "errands.h"
 #include "outgoing.h"
 #include "run.h"
@@ -42,7 +44,7 @@
 struct relay_options {
 	int64_t batches; /* in one run */
 	int64_t poll_ms;
-	int64_t poison_limit; /* of before: not used */
+	int64_t poison_limit;				/* of before: not used */
 	int64_t queue_time_ms, queue_least, queue_most; /* see schedule.h */
 	int64_t lost_after_ms; /* without a result, before a job counts as lost by the broker */
 };
@@ -74,10 +76,15 @@ struct relay {
 	bool topology_due;		  /* something may be missing in the broker */
 	int64_t topology_at_us;		  /* when to look in any case */
 	struct weir_error topology_wrong; /* what was told of it */
+	int64_t mark_at_us;		  /* when to look next whether it is marked as ours */
 
 	struct schedule schedule;
 	struct run runs[2];
 	unsigned last_outbox;  /* whose turn it was */
+	unsigned last_apart;   /* the same of kinds that are apart */
+	bool renew;	       /* the wire met a queue that was full, and has room again */
+	bool start_left;       /* jobs are still to be started */
+	int64_t start_us;      /* when that is tried again */
 	int64_t run_batches;   /* as many as fit a run: options.batches, or fewer */
 	struct ledger *ledger; /* for everything but publishing; NULL: away */
 	char ledger_id[LEDGER_ID_SIZE];
@@ -89,7 +96,7 @@ struct relay {
 	struct progress *progress;
 	bool redis_away;
 	struct weir_error redis_why;
-	int64_t redis_at_us; /* when it is tried again */
+	int64_t redis_at_us;	  /* when it is tried again */
 	struct presence presence; /* of this relay, for others */
 
 	struct outgoing outgoing;
@@ -107,8 +114,8 @@ struct relay {
 };
 
 /* Connects to everything. only_job: publish and look after this job alone (as `weir submit --wait`
- * does), and no dead letters, which may be anybody's. settings, only_job and stop
- * outlive the relay. Blocks. On success the caller calls relay_close(). */
+ * does), tell the events of this job alone, and no dead letters, which may be anybody's. settings,
+ * only_job and stop outlive the relay. Blocks. On success the caller calls relay_close(). */
 int relay_open(struct relay *r, const struct settings *settings,
 	       const struct relay_options *options, const char *only_job,
 	       volatile const sig_atomic_t *stop, struct weir_error *err) WEIR_MUST_CHECK;
@@ -128,7 +135,7 @@ void publish_settled(struct relay *r, const struct run *run); /* run.c calls it 
 /* jobs.c */
 void jobs_turn(struct relay *r);
 void jobs_release(struct relay *r);
-void jobs_check_redis(struct relay *r); /* as it starts */
+void jobs_check_redis(struct relay *r);		     /* as it starts */
 void jobs_told(struct relay *r, const char *job_id); /* something has happened to it */
 
 /* recover.c */
@@ -136,7 +143,8 @@ void jobs_told(struct relay *r, const char *job_id); /* something has happened t
  * queued there due again. Needs the ledger. */
 /* Error codes besides those of topology_restore(): topology_kind, a kind's queue cannot be used. */
 int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
-/* Whether the virtual host is marked as this ledger's. */
+/* Whether the virtual host is marked as this ledger's; where nobody has marked it, it is then.
+ * Opens a connection and closes it. */
 int recover_check_mark(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* How many messages wait in a kind's queue; declares it when it is missing. */
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
@@ -151,6 +159,11 @@ void dead_turn(struct relay *r);
 void relay_rest_dead(struct relay *r); /* relay.c */
 
 /* relay.c */
+/* Opens the connection for batches and retries. */
+int relay_open_wire(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
+/* One to the ledger on which nobody is waited for long who has locked something. */
+int relay_open_ledger(struct relay *r, const char *name, struct ledger **out,
+		      struct weir_error *err) WEIR_MUST_CHECK;
 void relay_lose_broker(struct relay *r, const struct weir_error *why);
 void relay_lose_dead(struct relay *r, const struct weir_error *why); /* the connection of dead.c */
 void relay_lose_ledger(struct relay *r, const struct weir_error *why);

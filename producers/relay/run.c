@@ -4,18 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apart.h"
 #include "relay.h"
 #include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 
-#define CONFIRM_MS 30000
-#define TAKE_EVERY 200 /* rows published between two looks at what the broker says */
+#define CONFIRM_MS 5000 /* others wait; longer than that it may take apart from them */
+#define TAKE_EVERY 200	/* rows published between two looks at what the broker says */
 #define RESULTS_MAX 8
+#define START_AGAIN_US 1000000
 
-static const char start_jobs[] =
-	"UPDATE weir.jobs SET status = 'running', started_at = coalesce(started_at, now())"
-	" WHERE job_id = ANY ($1::text[]) AND status = 'pending'";
+/* Whether some are left to be started, since somebody has locked their rows. */
+#define START(condition)                                                                           \
+	"WITH p AS MATERIALIZED (SELECT job_id FROM weir.jobs j WHERE " condition                  \
+	"  AND status = 'pending'),"                                                               \
+	" l AS MATERIALIZED (SELECT job_id FROM weir.jobs j WHERE " condition                      \
+	"  AND status = 'pending' ORDER BY job_id FOR NO KEY UPDATE SKIP LOCKED),"                 \
+	" u AS (UPDATE weir.jobs j SET status = 'running',"                                        \
+	"  started_at = coalesce(started_at, now()) FROM l WHERE j.job_id = l.job_id)"             \
+	"SELECT (SELECT count(*) FROM p) > (SELECT count(*) FROM l)"
+static const char start_jobs[] = START("job_id = ANY ($1::text[])");
+static const char start_left[] =
+	START("NOT counted AND ($1::text IS NULL OR job_id = $1) AND EXISTS (SELECT"
+	      " FROM weir.job_batches b WHERE b.job_id = j.job_id AND b.status = 'queued')");
 
 void run_end(struct run *run)
 {
@@ -27,7 +39,7 @@ void run_end(struct run *run)
 	free(run->broken);
 	run->broken = NULL;
 	run->broken_count = run->broken_room = 0;
-	run->claiming = run->open = false;
+	run->claiming = run->open = run->late = false;
 }
 
 void run_abandon(struct run *run)
@@ -38,6 +50,16 @@ void run_abandon(struct run *run)
 		return;
 	ledger_close(run->ledger);
 	run->ledger = NULL;
+}
+
+void run_give_back(struct run *run)
+{
+	struct weir_error ignored;
+	bool idle = run->open && !run->claiming && run->ledger && ledger_alive(run->ledger);
+	if (idle && ledger_do(run->ledger, "ROLLBACK", NULL, NULL, &ignored) == 0)
+		run_end(run);
+	else
+		run_abandon(run);
 }
 
 bool run_unconfirmed(const struct run *run)
@@ -59,6 +81,7 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 		params_big(p, outbox->most);
 		params_string(p, r->only_job);
 		params_big(p, RUN_BYTES);
+		apart_add_resting(r, p);
 	}
 	if (ledger_send(run->ledger, "BEGIN", NULL, true, err) < 0 ||
 	    ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||
@@ -227,7 +250,8 @@ static int await_confirms(struct relay *r, struct run *run, struct weir_error *e
 	while (run->confirmed < run->count) {
 		if (confirms_hear(r, run->wire, 100, err) < 0)
 			return -1;
-		if (clock_us() > until || *r->stop > 1)
+		run->late = clock_us() > until;
+		if (run->late || *r->stop > 1)
 			return weir_fail(err, "unconfirmed", "%d of %d messages were not confirmed",
 					 run->count - run->confirmed, run->count);
 	}
@@ -267,6 +291,22 @@ static int send_start(struct relay *r, struct run *run, const int *which, int n,
 	return ledger_send(run->ledger, start_jobs, p, true, err);
 }
 
+void run_start_left(struct relay *r)
+{
+	struct weir_error why;
+	PGresult *rows = NULL;
+	if (!r->start_left || clock_us() < r->start_us)
+		return;
+	r->start_us = clock_us() + START_AGAIN_US;
+	params_reset(&r->params);
+	params_string(&r->params, r->only_job);
+	if (ledger_query(r->ledger, start_left, &r->params, true, &rows, &why) == 0)
+		r->start_left = ledger_bool(rows, 0, 0);
+	else if (!ledger_alive(r->ledger))
+		relay_lose_ledger(r, &why);
+	PQclear(rows);
+}
+
 static int send_marked(struct relay *r, struct run *run, int *which, struct weir_error *err)
 {
 	int n = select_units(run, false, which);
@@ -279,6 +319,17 @@ static int send_marked(struct relay *r, struct run *run, int *which, struct weir
 	return send_start(r, run, which, n, err);
 }
 
+/* Once, until it takes all again. */
+static bool refusal_told(struct relay *r, const struct run *run)
+{
+	bool *told = &run->wire->refusal_told, before;
+	if (run->picks.count > 0)
+		told = &r->schedule.queues[run->picks.queue].refusal_told;
+	before = *told;
+	*told = true;
+	return before;
+}
+
 static int send_refused(struct relay *r, struct run *run, int *which, struct weir_error *err)
 {
 	char exchange[NAMES_MAX];
@@ -286,14 +337,17 @@ static int send_refused(struct relay *r, struct run *run, int *which, struct wei
 	if (n == 0)
 		return 0;
 	exchange_name(run->outbox->exchange, exchange);
-	log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
-		  run->outbox->name, exchange,
-		  run->outbox->optional
-			  ? "a queue that is bound to it is full (x-overflow=reject-publish): "
-			    "`rabbitmqctl list_queues name messages arguments policy` shows which. "
-			    "They are tried again after pauses that grow"
-			  : "the broker did not take them: is the queue bound and not full? They "
-			    "are tried again");
+	if (!refusal_told(r, run))
+		log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
+			  run->outbox->name, exchange,
+			  run->outbox->optional ? "a queue that is bound to it is full "
+						  "(x-overflow=reject-publish): "
+						  "`rabbitmqctl list_queues name messages "
+						  "arguments policy` shows which. "
+						  "They are tried again after pauses that grow"
+						: "the broker did not take them: is the queue "
+						  "bound and not full? They "
+						  "are tried again");
 	params_reset(&r->params);
 	run->outbox->unit_keys(&r->params, run->rows, which, n);
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);
@@ -312,6 +366,8 @@ static int mark(struct relay *r, struct run *run, struct weir_error *err)
 	    ledger_sync(run->ledger, err) == 0)
 		rc = take_pipeline(run->ledger, results, err);
 	failpoint("marked");
+	if (rc == 0 && results[1] && PQnfields(results[1]) == 1) /* behind what is marked */
+		r->start_left |= ledger_bool(results[1], 0, 0);
 	clear_all(results);
 	free(which);
 	return rc;

@@ -26,6 +26,7 @@ struct run {
 	const struct outbox *outbox;
 	struct picks picks;  /* whose rows, of items; else count is 0 */
 	bool claiming, open; /* the claim is asked for; the transaction holds locks */
+	bool late;	     /* its confirms did not come in time */
 	PGresult *rows;
 	int count, sent;
 	uint64_t first;	 /* confirm number of the first row sent */
@@ -53,11 +54,16 @@ int run_settle(struct relay *r, struct run *run, struct weir_error *err) WEIR_MU
  * the other one. Should the relay die before, a batch's items are published again as lost ones are,
  * and then fail. */
 int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
+/* Starts the jobs that a run could not, since somebody had locked their rows. */
+void run_start_left(struct relay *r);
 /* Forgets the rows; the transaction is not this one's business. */
 void run_end(struct run *run);
 /* Closes its connection to the ledger if the transaction is open or lost: that gives rows back in
- * any case. */
+ * any case, soon. */
 void run_abandon(struct run *run);
+/* The same, and as far as the ledger answers they are given back when it returns: for what is done
+ * to them next by another connection. */
+void run_give_back(struct run *run);
 /* The broker has rows of which it has not said what became of them. */
 bool run_unconfirmed(const struct run *run);
 

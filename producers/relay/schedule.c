@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apart.h"
 #include "relay.h"
 #include "weir/clock.h"
 #include "weir/log.h"
@@ -14,12 +15,12 @@
 #define LOOK_SHARE 5
 #define LOOK_APART_US 20000 /* more than that, while there is enough to do */
 #define LOOK_FLOWS 500
-#define AHEAD 10000		 /* items of a flow that are put off, at the most, before batches follow */
-#define FORGET_US 10000000     /* who had nothing due for so long is new when he has */
-#define ASK_AGAIN_US 1000000   /* the broker did not answer */
+#define AHEAD 10000	     /* items of a flow that are put off, at the most, before batches follow */
+#define FORGET_US 10000000   /* who had nothing due for so long is new when he has */
+#define ASK_AGAIN_US 1000000 /* the broker did not answer; longer each time */
+#define ASK_AGAIN_CAP_US 30000000
+#define ASK_S 3		       /* so long that may take, and nobody else is served meanwhile */
 #define GAUGE_IDLE_US 10000000 /* less than a heartbeat takes */
-#define REST_US 1000000	       /* after a refusal; longer each time */
-#define REST_CAP_US 30000000
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
@@ -88,8 +89,7 @@ static uint32_t within(const struct relay_options *o, uint64_t depth)
 	return (uint32_t)(depth < least ? least : depth > most ? most : depth);
 }
 
-/* SIZE_MAX: no memory. */
-static size_t find_queue(struct relay *r, struct weir_text kind)
+size_t schedule_find(struct relay *r, struct weir_text kind)
 {
 	struct schedule *s = &r->schedule;
 	for (size_t i = 0; i < s->queue_count; i++)
@@ -137,14 +137,15 @@ static int open_gauge(struct relay *r, struct weir_error *err)
 	s->gauge_us = now;
 	if (s->gauge)
 		return 0;
-	return broker_open(r->settings->amqp_url, "weir-relay queues", MESSAGE_MAX, &s->gauge, err);
+	return broker_open_within(r->settings->amqp_url, "weir-relay queues", MESSAGE_MAX, ASK_S,
+				  &s->gauge, err);
 }
 
 static void not_asked(struct relay *r, struct queue *q, const struct weir_error *why)
 {
 	struct schedule *s = &r->schedule;
 	struct weir_error later;
-	q->ask_us = clock_us() + ASK_AGAIN_US;
+	q->ask_us = clock_us() + clock_backoff_us(ASK_AGAIN_US, ASK_AGAIN_CAP_US, q->unasked);
 	if (s->gauge && strcmp(why->code, "broker_missing") == 0 &&
 	    broker_reopen(s->gauge, &later) == 0) {
 		r->topology_due = true;
@@ -152,7 +153,8 @@ static void not_asked(struct relay *r, struct queue *q, const struct weir_error 
 	}
 	broker_close(s->gauge);
 	s->gauge = NULL;
-	log_event(LOG_WARN, "queue_not_asked", "kind=%s error=\"%s\"", q->kind, why->text);
+	if (q->unasked++ == 0)
+		log_event(LOG_WARN, "queue_not_asked", "kind=%s error=\"%s\"", q->kind, why->text);
 }
 
 static int ask(struct relay *r, size_t queue)
@@ -167,6 +169,9 @@ static int ask(struct relay *r, size_t queue)
 		not_asked(r, q, &why);
 		return -1;
 	}
+	if (q->unasked > 0)
+		log_event(LOG_INFO, "queue_asked_again", "kind=%s", q->kind);
+	q->unasked = 0;
 	q->since = on_the_way(r, queue);
 	q->ask_us = clock_us() + r->options.queue_time_ms * 1000 / 2;
 	q->depth = schedule_depth(q, &r->options);
@@ -174,13 +179,11 @@ static int ask(struct relay *r, size_t queue)
 	return 0;
 }
 
-/* How many messages more it may have; 0: none, or it rests. */
+/* How many messages more it may have. */
 static uint32_t room_of(struct relay *r, size_t queue)
 {
 	struct queue *q = &r->schedule.queues[queue];
 	int64_t now = clock_us();
-	if (now < q->rest_us)
-		return 0;
 	if (now >= q->ask_us && ask(r, queue) < 0)
 		return 0;
 	uint32_t used = q->ready + q->since;
@@ -241,7 +244,7 @@ static void note_flow(struct relay *r, const PGresult *rows, int row, size_t sor
 	struct schedule *s = &r->schedule;
 	struct weir_text job = ledger_text(rows, row, COL_FLOW_JOB);
 	int32_t stage = ledger_int(rows, row, COL_FLOW_STAGE);
-	size_t queue = find_queue(r, ledger_text(rows, row, COL_FLOW_KIND));
+	size_t queue = schedule_find(r, ledger_text(rows, row, COL_FLOW_KIND));
 	bool batches = ledger_bool(rows, row, COL_BATCHES);
 	bool retries = ledger_bool(rows, row, COL_RETRIES);
 	struct flow *f = find_flow(s, sorted, job, stage);
@@ -398,15 +401,15 @@ static void deal(struct flow *const *line, int n, enum outbox_number outbox, int
 	}
 }
 
-static bool pick_from(struct relay *r, enum outbox_number outbox, size_t queue, struct picks *picks)
+/* rows: at most; room: there is, for so many items; 0: ask. */
+static bool pick(struct relay *r, enum outbox_number outbox, size_t queue, int64_t rows,
+		 uint32_t room, struct picks *picks)
 {
 	struct schedule *s = &r->schedule;
 	struct flow *line[RUN_BATCHES_MAX];
-	int64_t rows = outbox == OUTBOX_RETRIES ? outbox_retries.most : r->run_batches;
 	int n = line_up(s, outbox, queue, rows < RUN_BATCHES_MAX ? (int)rows : RUN_BATCHES_MAX,
 			line);
-	uint32_t room = n > 0 ? room_of(r, queue) : 0;
-	if (room == 0)
+	if (n == 0 || (room == 0 && (room = room_of(r, queue)) == 0))
 		return false;
 	picks->queue = queue;
 	picks->count = 0;
@@ -419,17 +422,35 @@ static bool pick_from(struct relay *r, enum outbox_number outbox, size_t queue, 
 	return true;
 }
 
+bool schedule_pick_from(struct relay *r, enum outbox_number outbox, size_t queue, int rows,
+			struct picks *picks)
+{
+	return pick(r, outbox, queue, rows, UINT32_MAX, picks);
+}
+
 bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks)
 {
 	struct schedule *s = &r->schedule;
+	int64_t rows = outbox == OUTBOX_RETRIES ? outbox_retries.most : r->run_batches;
 	for (size_t i = 1; i <= s->queue_count; i++) {
 		size_t queue = (s->last_queue[outbox] + i) % s->queue_count;
-		if (!pick_from(r, outbox, queue, picks))
+		if (s->queues[queue].apart > 0 || !pick(r, outbox, queue, rows, 0, picks))
 			continue;
 		s->last_queue[outbox] = queue;
 		return true;
 	}
 	return false;
+}
+
+void schedule_first(struct relay *r, const struct picks *picks)
+{
+	struct schedule *s = &r->schedule;
+	for (int i = 0; i < picks->count; i++) {
+		struct weir_text job = {picks->list[i].job_id, strlen(picks->list[i].job_id)};
+		struct flow *f = find_flow(s, s->count, job, picks->list[i].stage);
+		if (f)
+			f->turn = 0;
+	}
 }
 
 void schedule_add(struct params *p, const struct picks *picks)
@@ -476,16 +497,6 @@ void schedule_taken(struct relay *r, enum outbox_number outbox, const struct pic
 	s->queues[picks->queue].since += (uint32_t)n;
 }
 
-void schedule_settled(struct relay *r, const struct picks *picks, bool refused)
-{
-	struct queue *q = &r->schedule.queues[picks->queue];
-	if (!refused) {
-		q->refused = 0;
-		return;
-	}
-	q->rest_us = clock_us() + clock_backoff_us(REST_US, REST_CAP_US, q->refused++);
-}
-
 /* ---- time ---- */
 
 void schedule_when(const struct relay *r, int64_t *at_us)
@@ -495,9 +506,8 @@ void schedule_when(const struct relay *r, int64_t *at_us)
 		*at_us = s->look_us;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct queue *q = &s->queues[s->flows[i].queue];
-		int64_t at = q->rest_us > q->ask_us ? q->rest_us : q->ask_us;
-		if (is_due(&s->flows[i]) && at < *at_us)
-			*at_us = at;
+		if (is_due(&s->flows[i]) && q->apart == 0 && q->ask_us < *at_us)
+			*at_us = q->ask_us;
 	}
 }
 

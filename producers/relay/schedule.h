@@ -22,6 +22,7 @@
 
 #include "outbox.h"
 #include "weir/topology.h"
+#include "wire.h"
 
 #define RUN_BATCHES_MAX 50
 
@@ -35,9 +36,23 @@ struct queue {
 	uint32_t since;	  /* published since then, by this relay */
 	bool filled;	  /* more was due since then than there was room for */
 	int64_t ask_us;	  /* not asked again before */
-	int64_t rest_us;  /* it has refused something: nothing is published before */
-	unsigned refused; /* how often in a row */
+	unsigned unasked; /* how often in a row the broker did not answer */
 	uint64_t least;	  /* turn of its flows with something due, for those that are new */
+
+	/* In trouble (apart.h): published apart until so many runs have got through; 0: it is not.
+	 */
+	int apart;
+	struct weir_error why; /* it is, and rests between two runs */
+	bool refusal_told;     /* that it is full, or missing */
+	bool resting;	       /* the last run of it has failed */
+	bool told;	       /* of that, and when, and as what */
+	int64_t told_us;
+	char told_code[32];
+	int64_t rest_us;	   /* until then */
+	unsigned refused;	   /* runs, in a row */
+	int64_t suspects_us;	   /* its suspects are not published before */
+	unsigned suspects_refused; /* runs of them, in a row */
+	struct luck luck;
 };
 
 /* A stage of a job. */
@@ -59,7 +74,8 @@ struct schedule {
 	size_t queue_count;
 	uint64_t turn;
 	size_t last_queue[OUTBOXES]; /* whose turn it was */
-	char after_job[65];	     /* where the next look begins */
+	size_t last_apart;
+	char after_job[65]; /* where the next look begins */
 	int32_t after_stage;
 	int64_t look_us;      /* when that may be */
 	bool look_wanted;     /* it was too early for the last one, or did not reach the end */
@@ -87,11 +103,16 @@ uint32_t schedule_depth(const struct queue *q, const struct relay_options *o);
 /* Whose turn it is among the flows with batches, or with retries. False: nobody's; nothing is due,
  * or there is no room. May ask the broker, which blocks for a round trip. */
 bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks);
+/* The same from one queue, whether there is room in it or not: so many rows at the most. */
+bool schedule_pick_from(struct relay *r, enum outbox_number outbox, size_t queue, int rows,
+			struct picks *picks);
+/* These flows come first, once. */
+void schedule_first(struct relay *r, const struct picks *picks);
+/* The queue of a kind; SIZE_MAX: no memory. */
+size_t schedule_find(struct relay *r, struct weir_text kind);
 /* What the claim has brought. */
 void schedule_taken(struct relay *r, enum outbox_number outbox, const struct picks *picks,
 		    const PGresult *rows);
-/* It is with the broker, which has refused some of it, or none. */
-void schedule_settled(struct relay *r, const struct picks *picks, bool refused);
 /* Lowers *at_us to when there may be room in a queue for which something is due. */
 void schedule_when(const struct relay *r, int64_t *at_us);
 void schedule_add(struct params *p, const struct picks *picks); /* as parameters of a claim */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "apart.h"
 #include "relay.h"
 #include "suspects.h"
 #include "weir/clock.h"
@@ -13,18 +14,24 @@
 #define LIVELY_US 5000000 /* so long after some, more are likely */
 #define LIVELY_LOOK_US 200000
 #define CONFIRM_US 30000000
+#define OPEN_S 1 /* to connect to the broker, while all wait; longer after each failure */
+#define OPEN_CAP_S 10
+#define OWN_PAUSE_US 100000 /* after what was the trouble of one kind */
 #define COMEBACK_US 500000
 #define COMEBACK_CAP_US 30000000
 #define UNSENT 65536 /* bytes; with more on their way, sending might wait */
 #define FULL_US 5000 /* so long it is left alone then */
 #define CHUNK 50     /* rows of a turn */
 
+/* NULL: what a kind that is apart has. */
 static const struct outbox *const side_outboxes[SIDES] = {[SIDE_EVENTS] = &outbox_events,
 							  [SIDE_LETTERS] = &outbox_letters,
 							  [SIDE_SUSPECTS] = &outbox_suspects};
 static const char *const names[SIDES] = {[SIDE_EVENTS] = "weir-relay events",
 					 [SIDE_LETTERS] = "weir-relay letters",
-					 [SIDE_SUSPECTS] = "weir-relay suspects"};
+					 [SIDE_SUSPECTS] = "weir-relay suspects",
+					 [SIDE_APART] = "weir-relay apart",
+					 [SIDE_APART + 1] = "weir-relay apart 2"};
 
 void sides_init(struct side sides[SIDES])
 {
@@ -49,24 +56,53 @@ void sides_release(struct side sides[SIDES])
 
 /* ---- failures ---- */
 
+/* Whether it is the trouble of a kind of items, which then rests. Notes suspects. */
+static bool blame(struct relay *r, struct side *s, const struct weir_error *why)
+{
+	if (!run_unconfirmed(&s->run))
+		return false;
+	size_t queue = apart_queue(r, &s->run);
+	enum guilt guilt = suspects_guilt(&s->run, apart_kind(r, queue), why);
+	bool own = queue != SIZE_MAX && apart_failed(r, &s->run, queue, guilt, why);
+	if (queue == SIZE_MAX) {
+		suspects_note(&r->suspects, &s->run, guilt, &s->wire.luck, why);
+		s->wire.luck.closed += r->suspects.units > 0;
+	}
+	if (guilt == GUILT_AGAIN)
+		suspects_remember(&s->wire);
+	return own;
+}
+
 /* Told when it begins; that it is over is told by recovered(). */
+static void tell(struct side *s, int n, const struct weir_error *why)
+{
+	const struct outbox *outbox = side_outboxes[n] ? side_outboxes[n] : &outbox_batches;
+	char exchange[NAMES_MAX];
+	if (s->told)
+		return;
+	s->told = true;
+	exchange_name(outbox->exchange, exchange);
+	log_event(LOG_WARN, "publish_failed", "of=%s exchange=%s code=%s error=\"%s\"",
+		  outbox->name, exchange, why->code, why->text);
+}
+
 static void fail(struct relay *r, int n, const struct weir_error *why)
 {
 	struct side *s = &r->sides[n];
-	char exchange[NAMES_MAX];
-	suspects_note(&r->suspects, &s->run, why);
-	run_abandon(&s->run);
+	bool own = blame(r, s, why);
+	if (strcmp(why->code, "database") == 0)
+		run_abandon(&s->run);
+	else
+		run_give_back(&s->run);
 	suspects_put_off(r);
 	r->topology_due |= strcmp(why->code, "broker_missing") == 0;
 	if (s->wire.broker && !s->wire.blocked)
 		wire_lose(&s->wire, why);
-	s->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, s->failures++);
-	if (s->told)
+	s->at_us = clock_us() + OWN_PAUSE_US;
+	if (own) /* told of the kind */
 		return;
-	s->told = true;
-	exchange_name(side_outboxes[n]->exchange, exchange);
-	log_event(LOG_WARN, "publish_failed", "of=%s exchange=%s code=%s error=\"%s\"",
-		  side_outboxes[n]->name, exchange, why->code, why->text);
+	s->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, s->failures++);
+	tell(s, n, why);
 }
 
 static void recovered(struct relay *r, int n)
@@ -76,7 +112,8 @@ static void recovered(struct relay *r, int n)
 	if (!s->told)
 		return;
 	s->told = false;
-	log_event(LOG_INFO, "published_again", "of=%s", side_outboxes[n]->name);
+	log_event(LOG_INFO, "published_again", "of=%s",
+		  side_outboxes[n] ? side_outboxes[n]->name : outbox_batches.name);
 }
 
 /* ---- a run ---- */
@@ -84,12 +121,16 @@ static void recovered(struct relay *r, int n)
 static int claim(struct relay *r, int n, struct weir_error *err)
 {
 	struct side *s = &r->sides[n];
-	if (!s->run.ledger &&
-	    ledger_open(r->settings->pg_url, names[n], true, &s->run.ledger, err) < 0)
+	const struct outbox *outbox = side_outboxes[n];
+	s->run.picks.count = 0;
+	if (!outbox && !(outbox = apart_pick(r, &s->run.picks)))
+		return 0;
+	if (!s->run.ledger && relay_open_ledger(r, names[n], &s->run.ledger, err) < 0)
 		return -1;
-	if (run_claim(r, &s->run, side_outboxes[n], err) < 0 || run_take(r, &s->run, err) < 0)
+	if (run_claim(r, &s->run, outbox, err) < 0 || run_take(r, &s->run, err) < 0)
 		return -1;
-	s->at_us = clock_us() + (clock_us() < s->lively_us ? LIVELY_LOOK_US : LOOK_US);
+	if (side_outboxes[n]) /* of a kind that is apart it is known when */
+		s->at_us = clock_us() + (clock_us() < s->lively_us ? LIVELY_LOOK_US : LOOK_US);
 	if (s->run.count == 0)
 		return 0;
 	s->lively_us = clock_us() + LIVELY_US;
@@ -114,8 +155,16 @@ static int publish_some(struct relay *r, struct run *run, struct weir_error *err
 static int finish(struct relay *r, int n, struct weir_error *err)
 {
 	struct side *s = &r->sides[n];
+	size_t queue = side_outboxes[n] == &outbox_suspects ? apart_queue(r, &s->run) : SIZE_MAX;
+	bool refused = memchr(s->run.states, ROW_REFUSED, (size_t)s->run.count) != NULL;
 	if (run_finish(r, &s->run, err) < 0 || run_fail_broken(r, &s->run, err) < 0)
 		return -1;
+	if (!refused) {
+		s->wire.luck = (struct luck){.worked = true};
+		s->wire.refusal_told = false;
+		if (queue != SIZE_MAX)
+			apart_suspects_settled(r, queue);
+	}
 	if (s->wire.nacked)
 		wire_close(&s->wire);
 	recovered(r, n);
@@ -123,10 +172,18 @@ static int finish(struct relay *r, int n, struct weir_error *err)
 	return 0;
 }
 
+static int connect_side(struct relay *r, int n, struct weir_error *err)
+{
+	struct side *s = &r->sides[n];
+	int seconds = s->failures < 4 ? OPEN_S << s->failures : OPEN_CAP_S;
+	return s->wire.broker ? 0
+			      : wire_open(&s->wire, r->settings->amqp_url, names[n], seconds, err);
+}
+
 static int go_on(struct relay *r, int n, struct weir_error *err)
 {
 	struct side *s = &r->sides[n];
-	if (!s->wire.broker && wire_open(&s->wire, r->settings->amqp_url, names[n], err) < 0)
+	if (connect_side(r, n, err) < 0)
 		return -1;
 	if (publish_some(r, &s->run, err) < 0)
 		return -1;
@@ -150,15 +207,48 @@ static int turn(struct relay *r, int n, struct weir_error *err)
 	return s->wire.broker ? confirms_hear(r, &s->wire, 0, err) : 0;
 }
 
+/* Without a kind in trouble their connections are of no use. */
+static bool is_over(const struct relay *r, int n)
+{
+	return n >= SIDE_APART && !r->sides[n].run.open && !apart_any(r);
+}
+
+static void rest(struct side *s)
+{
+	wire_close(&s->wire);
+	ledger_close(s->run.ledger);
+	s->run.ledger = NULL;
+}
+
 void sides_turn(struct relay *r)
 {
 	struct weir_error why;
 	r->outgoing.ledger = r->ledger;
 	r->outgoing.progress = r->progress;
 	for (int n = 0; n < SIDES && r->ledger; n++)
-		if (turn(r, n, &why) < 0)
+		if (is_over(r, n))
+			rest(&r->sides[n]);
+		else if (!(r->only_job && n == SIDE_LETTERS) && turn(r, n, &why) < 0)
 			fail(r, n, &why);
 	outgoing_forget(&r->outgoing);
+}
+
+bool sides_take(struct relay *r, struct run *run)
+{
+	for (int n = SIDE_APART; n < SIDES; n++) {
+		struct side *s = &r->sides[n];
+		struct ledger *spare = s->run.ledger;
+		if (s->run.open)
+			continue;
+		wire_close(&s->wire);
+		wire_move(run->wire, &s->wire);
+		s->run = *run;
+		s->run.wire = &s->wire;
+		s->until_us = clock_us() + CONFIRM_US;
+		*run = (struct run){.wire = &r->wire, .ledger = spare};
+		return true;
+	}
+	return false;
 }
 
 void sides_abandon(struct relay *r)
@@ -173,12 +263,17 @@ void sides_abandon(struct relay *r)
 
 void sides_when(const struct relay *r, int64_t *at_us)
 {
-	int64_t now = clock_us();
+	int64_t now = clock_us(), apart_at = INT64_MAX;
+	apart_when(r, &apart_at);
 	for (int n = 0; n < SIDES; n++) {
 		const struct side *s = &r->sides[n];
 		int64_t at = s->at_us;
 		if (s->wire.blocked) /* until the broker says otherwise */
 			continue;
+		if (n == SIDE_LETTERS && r->only_job)
+			continue;
+		if (n >= SIDE_APART)
+			at = apart_at > s->at_us ? apart_at : s->at_us;
 		if (s->run.open)
 			at = s->run.sent < s->run.count ? now + FULL_US : s->until_us;
 		if (at < *at_us)

@@ -1,19 +1,21 @@
-/* side.h: outboxes that are published beside the batches and retries, each on a connection of its
- * own to the broker and to the ledger, one run at a time, and without ever waiting for the broker:
+/* side.h: what is published beside the batches and retries, each on a connection of its own to the
+ * broker and to the ledger, one run at a time, and without waiting for the broker's confirms:
  * events, whose exchange others bind full queues to; dead letters, which anybody may have written;
- * and suspects, items that were on their way when the broker closed a channel. Whatever happens to
- * one of them delays nobody else.
+ * suspects, items that were on their way when the broker closed a channel; and kinds of items that
+ * are in trouble (apart.h), two at a time. Whatever happens to one of them delays nobody else; a
+ * broker that takes a connection and is silent delays all, OPEN_S the first time.
  *
- * A row that was refused, or was on its way when the channel was closed, is put off: the rows count
- * how often (`refused`), and with that grows the pause, and shrinks the group in which it is
- * published: 64, then 8, then alone. A message that alone has ended the channel again and again is
- * failed with the broker's reason; where the broker refuses everybody (403, 404), none is. */
+ * A row that was on its way when the channel was closed is put off: the rows count how often
+ * (`refused`), and with that grows the pause, and shrinks the group in which it is published: 64,
+ * then 8, then alone. A message that alone has ended the channel again and again, while others got
+ * through, is failed with the broker's reason; where the broker refuses a kind or everybody (403,
+ * 404), none is. */
 #ifndef WEIR_SIDE_H
 #define WEIR_SIDE_H
 
 #include "run.h"
 
-enum side_number { SIDE_EVENTS, SIDE_LETTERS, SIDE_SUSPECTS, SIDES };
+enum side_number { SIDE_EVENTS, SIDE_LETTERS, SIDE_SUSPECTS, SIDE_APART, SIDES = SIDE_APART + 2 };
 
 struct side {
 	struct wire wire;
@@ -30,6 +32,9 @@ void sides_init(struct side sides[SIDES]);
 void sides_release(struct side sides[SIDES]);
 /* Goes on with all, as far as that goes without waiting for the broker. Needs the ledger. */
 void sides_turn(struct relay *r);
+/* Goes on with a run that is with the broker in full, and its connection, if there is a place for
+ * them; the run is then empty, and its wire without a connection. */
+bool sides_take(struct relay *r, struct run *run);
 /* Gives up what is claimed, as the ledger is away. */
 void sides_abandon(struct relay *r);
 /* Lowers *at_us to when something is to be done though nobody writes to us. */

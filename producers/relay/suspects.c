@@ -1,18 +1,19 @@
 #include "suspects.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "relay.h"
 #include "weir/log.h"
 
-/* How often a message has been put off before it is failed for ending a channel alone, twice in a
- * row; and for being alone on its way each time that a connection was lost without a word. */
+/* How often a message has been put off before it is failed: for ending a channel alone, twice in a
+ * row; for being alone on its way each time that a connection was lost without a word; and where
+ * nothing else of its kind gets through, so that the message may be none of the reason: that is two
+ * hours later. */
 #define ALONE_CLOSED 4
 #define ALONE_LOST 10
-
-/* What an error says of the rows that were on their way. */
-enum guilt { GUILT_NONE, GUILT_AGAIN, GUILT_KIND, GUILT_MESSAGE };
+#define ALONE_UNPROVEN 20
 
 static const struct {
 	const char *code;
@@ -26,9 +27,20 @@ static const struct {
 	{"broker_oversized", GUILT_MESSAGE}, /* for a size that is not above the bound */
 };
 
-static enum guilt guilt_of(const struct run *run, const struct weir_error *why)
+/* rabbit_channel.erl: "access to topic 'K' in exchange 'E' in vhost 'V' refused for user 'U'";
+ * where it is of the exchange, no topic is named. */
+static bool is_denied(const char *kind, const char *text)
+{
+	char topic[KIND_MAX + 16];
+	snprintf(topic, sizeof topic, "topic '%s'", kind);
+	return strstr(text, topic) != NULL;
+}
+
+enum guilt suspects_guilt(const struct run *run, const char *kind, const struct weir_error *why)
 {
 	if (strcmp(why->code, "broker_oversized") == 0 && run->wire->bounded)
+		return GUILT_NONE;
+	if (strcmp(why->code, "broker_denied") == 0 && kind && !is_denied(kind, why->text))
 		return GUILT_NONE;
 	for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++)
 		if (strcmp(verdicts[i].code, why->code) == 0)
@@ -47,41 +59,73 @@ static uint64_t unit_hash(const struct run *run, int row)
 	return hash;
 }
 
-/* Remembers it; whether it was there the last time. */
-static bool again(struct suspects *s, uint64_t hash)
+static bool remembered(const struct wire *w, uint64_t hash)
 {
-	if (s->now_count < SUSPECT_UNITS)
-		s->now[s->now_count++] = hash;
-	for (int i = 0; i < s->before_count; i++)
-		if (s->before[i] == hash)
+	for (int i = 0; i < w->before_count; i++)
+		if (w->before[i] == hash)
 			return true;
 	return false;
 }
 
-/* The first row of each unit of which some was on its way. */
-static int select_units(struct suspects *s, const struct run *run, enum guilt guilt, int *first)
+/* The first row behind the unit that begins with `from`; *sent: some of it is on its way. */
+static int unit_end(const struct run *run, int from, bool *sent)
 {
 	bool (*same)(const PGresult *, int, int) = run->outbox->same_unit;
+	int to = from + 1;
+	*sent = run->states[from] == ROW_SENT;
+	for (; to < run->count && same && same(run->rows, from, to); to++)
+		*sent |= run->states[to] == ROW_SENT;
+	return to;
+}
+
+/* The first row of each unit that may be the reason; first may be NULL. */
+static int select_units(const struct run *run, enum guilt guilt, int *first)
+{
 	int n = 0;
-	for (int from = 0, to; from < run->count; from = to) {
-		bool sent = run->states[from] == ROW_SENT;
-		for (to = from + 1; to < run->count && same && same(run->rows, from, to); to++)
-			sent |= run->states[to] == ROW_SENT;
-		if (sent && (guilt != GUILT_AGAIN || again(s, unit_hash(run, from))))
-			first[n++] = from;
+	bool sent;
+	for (int from = 0, to; run->states && from < run->count; from = to) {
+		to = unit_end(run, from, &sent);
+		if (!sent || guilt == GUILT_NONE ||
+		    (guilt == GUILT_AGAIN && !remembered(run->wire, unit_hash(run, from))))
+			continue;
+		if (first)
+			first[n] = from;
+		n++;
 	}
 	return n;
 }
 
-/* It was alone, each of the last times, and what became of it is its own fault. */
-static bool is_guilty(const struct run *run, enum guilt guilt)
+int suspects_count(const struct run *run, enum guilt guilt)
+{
+	return select_units(run, guilt, NULL);
+}
+
+static void remember_run(struct wire *w, const struct run *run)
+{
+	bool sent;
+	for (int from = 0, to; run->states && from < run->count; from = to) {
+		to = unit_end(run, from, &sent);
+		if (sent && w->before_count < WIRE_UNITS)
+			w->before[w->before_count++] = unit_hash(run, from);
+	}
+}
+
+void suspects_remember(struct wire *w)
+{
+	w->before_count = 0;
+	for (int i = 0; i < w->run_count; i++)
+		remember_run(w, &w->runs[i]);
+}
+
+/* It was alone, each of the last times, while others got through. */
+static bool is_guilty(const struct run *run, enum guilt guilt, const struct luck *luck)
 {
 	int column = run->outbox->refused_column;
 	int32_t before = column ? ledger_int(run->rows, 0, column) : 0;
-	if (run->count != 1)
-		return false;
-	return (guilt == GUILT_MESSAGE && before >= ALONE_CLOSED) ||
-	       (guilt == GUILT_AGAIN && before >= ALONE_LOST);
+	bool proven = luck->worked && (int64_t)luck->closed < before;
+	int32_t enough = guilt == GUILT_MESSAGE ? ALONE_CLOSED : ALONE_LOST;
+	return run->count == 1 && (guilt == GUILT_MESSAGE || guilt == GUILT_AGAIN) &&
+	       before >= (proven ? enough : ALONE_UNPROVEN);
 }
 
 static struct weir_text text_of(const char *text) { return (struct weir_text){text, strlen(text)}; }
@@ -93,7 +137,7 @@ static void add_array(struct params *p, const char *text)
 	params_array_end(p);
 }
 
-static void set_failed(struct suspect_run *to, const struct run *run, const int *which,
+static void set_failed(struct suspects *to, const struct run *run, const int *which,
 		       const struct weir_error *why)
 {
 	struct weir_error told;
@@ -105,11 +149,11 @@ static void set_failed(struct suspect_run *to, const struct run *run, const int 
 	add_array(&to->params, told.text);
 }
 
-static void set_put_off(struct suspect_run *to, const struct run *run, const int *which, int n,
+static void set_put_off(struct suspects *to, const struct run *run, const int *which, int n,
 			const struct weir_error *why)
 {
 	struct weir_error told;
-	to->sql = NULL;
+	to->sql = run->outbox->suspect;
 	run->outbox->unit_keys(&to->params, run->rows, which, n);
 	weir_fail(&told, "refused_by_broker",
 		  "the broker ended the connection while this was on its way (%s): it is "
@@ -119,74 +163,49 @@ static void set_put_off(struct suspect_run *to, const struct run *run, const int
 	params_string(&to->params, told.text);
 }
 
-void suspects_note(struct suspects *s, const struct run *run, const struct weir_error *why)
+void suspects_note(struct suspects *s, const struct run *run, enum guilt guilt,
+		   const struct luck *luck, const struct weir_error *why)
 {
-	enum guilt guilt = guilt_of(run, why);
-	struct suspect_run *to = &s->runs[s->count];
 	int *which = run->states ? calloc((size_t)run->count, sizeof *which) : NULL;
-	if (guilt != GUILT_NONE && which && s->count < SUSPECT_RUNS) {
-		to->outbox = run->outbox;
-		to->units = select_units(s, run, guilt, which);
-		params_reset(&to->params);
-		if (to->units > 0 && is_guilty(run, guilt))
-			set_failed(to, run, which, why);
-		else if (to->units > 0)
-			set_put_off(to, run, which, to->units, why);
-		s->count += to->units > 0;
-	}
+	s->units = which ? select_units(run, guilt, which) : 0;
+	s->outbox = run->outbox;
+	params_reset(&s->params);
+	s->failed = s->units > 0 && is_guilty(run, guilt, luck);
+	if (s->failed)
+		set_failed(s, run, which, why);
+	else if (s->units > 0)
+		set_put_off(s, run, which, s->units, why);
 	free(which);
 }
 
-static int put_off(struct relay *r, const struct suspect_run *run, struct weir_error *err)
+static void say(const struct suspects *s)
 {
-	const char *const *sql = run->sql ? &run->sql : run->outbox->suspect;
-	int steps = run->sql || !sql[1] ? 1 : 2;
-	if (ledger_do(r->ledger, "BEGIN", NULL, NULL, err) < 0)
-		return -1;
-	for (int i = 0; i < steps; i++)
-		if (ledger_do(r->ledger, sql[i], &run->params, NULL, err) < 0)
-			return -1;
-	return ledger_do(r->ledger, "COMMIT", NULL, NULL, err);
-}
-
-static void say(const struct suspect_run *run)
-{
-	if (run->sql)
+	if (s->failed)
 		log_event(
 			LOG_ERROR, "message_refused",
 			"of=%s text=\"alone it ends the connection to the broker: it is given up\"",
-			run->outbox->name);
+			s->outbox->name);
 	else
 		log_event(LOG_WARN, "suspects_put_off",
 			  "of=%s count=%d text=\"the broker ended the connection while these were "
 			  "on their way: they are published again apart from all others\"",
-			  run->outbox->name, run->units);
+			  s->outbox->name, s->units);
 }
 
 void suspects_put_off(struct relay *r)
 {
 	struct suspects *s = &r->suspects;
-	struct weir_error why, ignored;
-	if (s->now_count > 0) {
-		memcpy(s->before, s->now, sizeof s->before);
-		s->before_count = s->now_count;
-		s->now_count = 0;
-	}
-	for (int i = 0; i < s->count && r->ledger; i++) {
-		if (put_off(r, &s->runs[i], &why) == 0) {
-			say(&s->runs[i]);
-			continue;
-		}
+	struct weir_error why;
+	if (s->units == 0 || !r->ledger)
+		return;
+	if (ledger_do(r->ledger, s->sql, &s->params, NULL, &why) == 0)
+		say(s);
+	else if (!ledger_alive(r->ledger))
+		relay_lose_ledger(r, &why);
+	else
 		log_event(LOG_WARN, "suspects_not_put_off", "error=\"%s\"", why.text);
-		if (ledger_do(r->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
-			relay_lose_ledger(r, &why);
-	}
-	r->due |= s->count > 0; /* others go on at once; if nobody was put off, nothing is better yet */
-	s->count = 0;
+	r->due = true;
+	s->units = 0;
 }
 
-void suspects_release(struct suspects *s)
-{
-	for (int i = 0; i < SUSPECT_RUNS; i++)
-		params_release(&s->runs[i].params);
-}
+void suspects_release(struct suspects *s) { params_release(&s->params); }

@@ -15,10 +15,11 @@ uint64_t wire_bound(const char *text)
 	return at ? strtoull(at + sizeof words - 1, NULL, 10) : 0;
 }
 
-int wire_open(struct wire *w, const char *url, const char *name, struct weir_error *err)
+int wire_open(struct wire *w, const char *url, const char *name, int seconds,
+	      struct weir_error *err)
 {
 	struct broker *b;
-	if (broker_open(url, name, MESSAGE_MAX, &b, err) < 0)
+	if (broker_open_within(url, name, MESSAGE_MAX, seconds, &b, err) < 0)
 		return -1;
 	if (broker_confirm(b, err) < 0) {
 		broker_close(b);
@@ -37,6 +38,19 @@ void wire_close(struct wire *w)
 	broker_close(w->broker);
 	w->broker = NULL;
 	w->blocked = false;
+}
+
+void wire_move(struct wire *from, struct wire *to)
+{
+	to->broker = from->broker;
+	to->fd = from->fd;
+	to->blocked = from->blocked;
+	to->nacked = from->nacked;
+	to->connected_us = from->connected_us;
+	to->most = from->most;
+	from->fd = -1;
+	from->broker = NULL;
+	from->blocked = from->nacked = false;
 }
 
 void wire_lose(struct wire *w, const struct weir_error *why)

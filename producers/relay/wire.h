@@ -12,6 +12,14 @@
 
 struct run;
 
+#define WIRE_UNITS 512 /* that are remembered */
+
+/* How what was published has fared: that of a kind of items, or of a wire. */
+struct luck {
+	bool worked;	 /* the broker has taken something, ever */
+	unsigned closed; /* how often in a row it has ended the channel instead */
+};
+
 struct wire {
 	struct broker *broker; /* NULL: away */
 	volatile int fd;       /* its socket, for broker_interrupt() from a signal; -1: none */
@@ -22,16 +30,23 @@ struct wire {
 	 * channel over a larger one; 0: not known. Holds for the next connection: others may be
 	 * of another broker, or of one that was told otherwise. */
 	uint64_t most;
-	bool bounded; /* that was the reason why it was lost, and is news */
+	bool bounded;	   /* that was the reason why it was lost, and is news */
+	bool refusal_told; /* that it refuses what is published here: while it does, once */
+	struct luck luck;  /* of what is no item */
+
+	uint64_t before[WIRE_UNITS]; /* on their way when it was lost the last time (suspects.c) */
+	int before_count;
 
 	struct run *runs; /* what may be on it */
 	int run_count;
 };
 
-/* Blocks up to 10 s. */
-int wire_open(struct wire *w, const char *url, const char *name,
+/* Waits so many seconds at the most for the connection, the log-in, and each of two answers. */
+int wire_open(struct wire *w, const char *url, const char *name, int seconds,
 	      struct weir_error *err) WEIR_MUST_CHECK;
 void wire_close(struct wire *w);
+/* The connection and what is known of it go to another one, which is closed. */
+void wire_move(struct wire *from, struct wire *to);
 /* It is lost, for this reason: closes it, and keeps what the reason tells. */
 void wire_lose(struct wire *w, const struct weir_error *why);
 

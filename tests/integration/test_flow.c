@@ -200,6 +200,27 @@ static void submit_that_waits_needs_no_relay(void)
 	finish(job);
 }
 
+/* What others have told, and what they give another chance, is not for it to publish. */
+static void submit_that_waits_does_its_own(void)
+{
+	struct job *job = job_new("own", "sum", 20);
+	job_write(job);
+	sql_text("INSERT INTO weir.events (type, job_id, body)"
+		 " VALUES ('test', 'another', '{\"of\":\"another\"}')");
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, body, due_at)"
+		 " VALUES ('weir.sum', 'truncated', 'x', '\\x81', now())");
+	start(NULL, "weir-consumer", "sum", NULL);
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "sum", job->file, "--job", job->id, "--context",
+		    "label=own", "--batch-size", "20", "--wait", NULL);
+	EXPECT(o->status == 0, "submit --wait: %d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events WHERE job_id = 'another'"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters WHERE due_at IS NOT NULL"), 1);
+	sql_text("DELETE FROM weir.events");
+	sql_text("DELETE FROM weir.dead_letters");
+	finish(job);
+}
+
 static void slow_items_are_open_together(void)
 {
 	struct job *job = job_new("slow", "slow", 100);
@@ -231,5 +252,6 @@ void add_flow_suite(void)
 	CU_add_test(s, "several bad rows in one flush", several_bad_rows);
 	CU_add_test(s, "an empty job ends", an_empty_job_ends);
 	CU_add_test(s, "submit --wait needs no relay", submit_that_waits_needs_no_relay);
+	CU_add_test(s, "submit --wait does its own work alone", submit_that_waits_does_its_own);
 	CU_add_test(s, "slow items are open together", slow_items_are_open_together);
 }

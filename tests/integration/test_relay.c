@@ -376,6 +376,79 @@ static void the_broker_is_kept(void)
 	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
 }
 
+/* Somebody has left a transaction open in which he has locked this; NULL: he ends it. */
+static void hold(const char *rows)
+{
+	static PGconn *other;
+	if (!other)
+		other = PQconnectdb(getenv("WEIR_PG_URL"));
+	char text[256];
+	snprintf(text, sizeof text, "BEGIN; SELECT FROM weir.%s FOR UPDATE", rows ? rows : "");
+	PGresult *r = PQexec(other, rows ? text : "COMMIT");
+	EXPECT(rows ? PQresultStatus(r) == PGRES_TUPLES_OK : PQresultStatus(r) == PGRES_COMMAND_OK,
+	       "%s", PQerrorMessage(other));
+	PQclear(r);
+	if (!rows) {
+		PQfinish(other);
+		other = NULL;
+	}
+}
+
+/* From its first item to its last word: the others do not wait, not even as long as for a lock. */
+static void a_jobs_row_is_locked(void)
+{
+	struct job *held = job_submit(job_new("held", "sum", 40));
+	struct job *beside = job_submit(job_new("beside", "sum", 40));
+	hold("jobs WHERE job_id = 'held'");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(15000, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'beside'");
+	struct job *later = job_submit(job_new("later", "sum", 40));
+	await(15000, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'later'");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL"), 1);
+	hold(NULL);
+	await_ended(held);
+	await_ended(beside);
+	finish(later);
+	check_exact(held);
+	check_exact(beside);
+}
+
+/* The last of its batches is with the broker before it can be started: that is not forgotten. */
+static void a_job_is_started_later(void)
+{
+	struct job *job = job_submit(job_new("later", "sum", 40));
+	hold("jobs WHERE job_id = 'later'");
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	EXPECT_INT(sql("SELECT (status = 'pending')::int FROM weir.jobs"), 1);
+	hold(NULL);
+	await(PATIENCE_MS, "SELECT status = 'running' FROM weir.jobs");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+/* An item whose message died while it waits for a try of its own has one to come. */
+static void a_letter_shortens_no_pause(void)
+{
+	struct job *job = job_submit(job_new("pause", "sum", 20));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	queue_await_size("weir.sum", 20);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT job_id, stage, ordinal, 1, CASE ordinal WHEN 0 THEN 'infinity'"
+		 "  ELSE now() + interval '1 hour' END FROM weir.items WHERE ordinal < 10");
+	EXPECT_INT(bury("weir.sum", "delivery_limit"), 20);
+	queue_await_size("weir.sum", 11);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"
+		       " WHERE due_at BETWEEN now() + interval '50 minutes' AND now() + '2 hours'"),
+		   9);
+	sql_text("UPDATE weir.retries SET due_at = now() WHERE due_at < 'infinity'");
+	EXPECT_PART(log_of(relay), "item_given_back");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
 /* ---- jobs with a limit ---- */
 
 static void a_window(void)
@@ -559,6 +632,9 @@ void add_relay_suite(void)
 	CU_add_test(s, "dead letters are replayed", dead_letters_are_replayed);
 	CU_add_test(s, "a try that cannot be a message", a_try_that_cannot_be_a_message);
 	CU_add_test(s, "the broker is kept when the ledger fails", the_broker_is_kept);
+	CU_add_test(s, "a job's row is locked", a_jobs_row_is_locked);
+	CU_add_test(s, "a job is started later", a_job_is_started_later);
+	CU_add_test(s, "a dead letter shortens no pause", a_letter_shortens_no_pause);
 	CU_add_test(s, "a job with a limit", a_window);
 	CU_add_test(s, "a cancelled job is ended", a_cancelled_job_is_ended);
 	CU_add_test(s, "nobody counted", nobody_counted);

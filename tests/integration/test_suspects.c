@@ -31,29 +31,184 @@ static void an_item_is_too_large(void)
 	check_exact(big);
 }
 
-/* Who may not publish with a routing key is told so with the channel: that is of one kind, whose
- * items wait with the reason, and fail for nothing. */
+static int times(const char *text, const char *part)
+{
+	int n = 0;
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+/* Whether the broker takes what goes to this queue of items. */
+static void permit(const char *pattern)
+{
+	char erlang[256];
+	snprintf(erlang, sizeof erlang,
+		 "rabbit_auth_backend_internal:%s_topic_permissions(<<\"weir\">>, <<\"/\">>, %s%s%s"
+		 "<<\"tests\">>).",
+		 pattern ? "set" : "clear", pattern ? "<<\"weir.items\">>, <<\"" : "",
+		 pattern ? pattern : "", pattern ? "\">>, <<\".*\">>, " : "");
+	evaluate(erlang);
+}
+
+/* All items of a job are suspects that stand alone, and due. */
+static void suspect(const struct job *job, const char *since)
+{
+	sql_text("UPDATE weir.job_batches SET status = 'queued', queued_at = now()"
+		 " WHERE job_id = '%s'",
+		 job->id);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, refused)"
+		 " SELECT job_id, stage, ordinal, 0, now() - interval '%s', 3 FROM weir.items"
+		 " WHERE job_id = '%s'",
+		 since, job->id);
+}
+
+#define ENDED "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = '%s'"
+#define SOON_MS 15000 /* less than the patience that anybody has with a connection, or a lock */
+
+/* Who may not publish with a routing key is told so with the channel: that is of one kind. Its
+ * batches stay what they are, its relay says why, and others do not notice, suspects among them. */
 static void a_kind_is_refused(void)
 {
-	struct job *refused = job_submit(job_new("refused", "slow", 30));
+	struct job *refused = job_submit(job_new("refused", "slow", 60));
+	struct job *doubtful = job_submit(job_new("doubtful", "slow", 10));
 	struct job *beside = job_submit(job_new("beside", "sum", 60));
-	evaluate("rabbit_auth_backend_internal:set_topic_permissions("
-		 "<<\"weir\">>, <<\"/\">>, <<\"weir.items\">>, <<\"^sum$\">>, <<\".*\">>,"
-		 " <<\"tests\">>).");
+	struct job *known = job_submit(job_new("known", "sum", 10));
+	suspect(doubtful, "2 minutes");
+	suspect(known, "1 minute");
+	permit("^sum$");
 	struct process *relay = start(NULL, "weir-relay", NULL);
 	start(NULL, "weir-consumer", "sum", "slow", NULL);
-	await_ended(beside);
-	await(PATIENCE_MS, "SELECT count(*) = 30 FROM weir.retries WHERE job_id = 'refused'"
-			   " AND refused > 0 AND error LIKE '%%ACCESS_REFUSED%%'");
-	await(PATIENCE_MS, "SELECT max(refused) > 1 FROM weir.retries");
-	EXPECT_PART(log_of(relay), "suspects_put_off");
-	evaluate("rabbit_auth_backend_internal:clear_topic_permissions("
-		 "<<\"weir\">>, <<\"/\">>, <<\"tests\">>).");
-	sql_text("UPDATE weir.retries SET due_at = now() WHERE due_at < 'infinity'");
+	await(SOON_MS, ENDED, known->id);
+	await(SOON_MS, ENDED, beside->id);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE"
+			   " waits_for LIKE 'kind slow: %%ACCESS_REFUSED%%'");
+	EXPECT_PART(run(NULL, "weir", "status", "refused", NULL)->out, "ACCESS_REFUSED");
+	struct job *later = job_submit(job_new("later", "sum", 60));
+	await(SOON_MS, ENDED, later->id);
+	EXPECT(!strstr(run(NULL, "weir", "status", "later", NULL)->out, "ACCESS_REFUSED"),
+	       "it is another one's trouble");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id <> 'doubtful'"), 0);
+	EXPECT_INT(sql("SELECT max(refused) FROM weir.retries"), 3);
+	EXPECT_INT(times(log_of(relay), "kind_apart"), 1);
+	permit(NULL);
+	await_log(relay, "kind_back");
+	await_ended(doubtful);
 	await_ended(refused);
 	stop_all();
 	check_exact(beside);
+	check_exact(known);
+	check_exact(later);
+	check_exact(doubtful);
 	check_exact(refused);
+}
+
+/* A queue that takes and does not confirm: it has lost its majority, say, or its disk hangs. */
+static void a_queue_does_not_confirm(void)
+{
+	static const char *const names[] = {"first", "second", "third"};
+	struct job *waits = job_submit(job_new("waits", "slow", 60));
+	struct job *beside = job_submit(job_new("beside", "sum", 60));
+	evaluate("sys:suspend('%2F_weir.slow').");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(SOON_MS, ENDED, beside->id);
+	for (int i = 0; i < 3; i++) {
+		struct job *later = job_submit(job_new(names[i], "sum", 60));
+		await(SOON_MS, ENDED, later->id);
+	}
+	EXPECT_PART(log_of(relay), "kind=slow code=unconfirmed");
+	EXPECT(!strstr(log_of(relay), "suspects_put_off"), "%s", log_of(relay));
+	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
+	evaluate("sys:resume('%2F_weir.slow').");
+	await_log(relay, "kind_back");
+	start(NULL, "weir-consumer", "slow", NULL);
+	await_ended(waits);
+	stop_all();
+	check_exact(beside);
+	check_exact(waits);
+}
+
+/* The broker closes the channel over each message with this in it. */
+static void refuse_messages(const char *text)
+{
+	static const char forms[] =
+		"F = fun(S) -> {ok, T, _} = erl_scan:string(S), {ok, X} = erl_parse:parse_form(T), "
+		"X"
+		" end, {ok, M, B} = compile:forms([F(\"-module(weir_refuser).\"),"
+		" F(\"-behaviour(rabbit_channel_interceptor).\"),"
+		" F(\"-export([description/0, init/1, intercept/3, applies_to/0]).\"),"
+		" F(\"description() -> [].\"), F(\"init(_) -> undefined.\"),"
+		" F(\"applies_to() -> ['basic.publish'].\"),"
+		" F(\"intercept(P, C, _) when element(1, P) =/= 'basic.publish' -> {P, C};"
+		" intercept(P, C, _) -> case binary:match(iolist_to_binary(lists:reverse("
+		"element(6, C))), <<\\\"%s\\\">>) of nomatch -> {P, C}; _ ->"
+		" rabbit_misc:protocol_error(precondition_failed, \\\"refused by a test\\\", []) "
+		"end."
+		"\")]), code:load_binary(M, \"weir_refuser\", B),"
+		" rabbit_registry:register(channel_interceptor, <<\"weir_refuser\">>, M).";
+	char erlang[1024];
+	snprintf(erlang, sizeof erlang, forms, text);
+	evaluate(erlang);
+}
+
+static void refuse_no_messages(void)
+{
+	evaluate("rabbit_registry:unregister(channel_interceptor, <<\"weir_refuser\">>).");
+}
+
+/* It is found, and nobody else waits for it, in its own job or in one of another kind. */
+static void a_message_ends_the_channel(void)
+{
+	struct job *bad = job_new("bad", "sum", 200);
+	snprintf(bad->items[130].more, sizeof bad->items[130].more, ",\"note\":\"POISON\"");
+	bad->items[130].failure = "refused_by_broker";
+	refuse_messages("POISON");
+	job_submit(bad);
+	struct job *beside = job_submit(job_new("beside", "slow", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await(SOON_MS, ENDED, beside->id);
+	await_final(bad, 199);
+	EXPECT(sql("SELECT count(*) FROM weir.retries WHERE job_id = 'beside'") == 0,
+	       "the innocent is a suspect");
+	sql_text("UPDATE weir.retries SET refused = 4, due_at = now() WHERE due_at < 'infinity'");
+	await_ended(bad);
+	EXPECT_PART(log_of(relay), "message_refused");
+	EXPECT(times(log_of(relay), "broker_lost") <= 1, "%s", log_of(relay));
+	refuse_no_messages();
+	stop_all();
+	check_exact(beside);
+	check_exact(bad);
+}
+
+/* Where each message of a kind does the same, none is to blame, and only a few batches are taken to
+ * pieces to find that out. */
+static void all_messages_end_the_channel(void)
+{
+	struct job *bad = job_new("bad", "sum", 200);
+	for (int i = 0; i < bad->size; i++)
+		snprintf(bad->items[i].more, sizeof bad->items[i].more, ",\"note\":\"POISON\"");
+	refuse_messages("POISON");
+	job_submit(bad);
+	struct job *beside = job_submit(job_new("beside", "slow", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await(SOON_MS, ENDED, beside->id);
+	await_log(relay, "kind_apart");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE"
+			   " waits_for LIKE 'kind sum: %%INTERNAL_ERROR%%'");
+	sql_text("UPDATE weir.retries SET refused = 5, due_at = now()");
+	await(PATIENCE_MS, "SELECT max(refused) = 6 FROM weir.retries");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'bad'"), 0);
+	EXPECT(sql("SELECT count(*) FROM weir.retries") <= 60, "more than three batches");
+	refuse_no_messages();
+	sql_text("UPDATE weir.retries SET due_at = now() WHERE due_at < 'infinity'");
+	await_log(relay, "kind_back");
+	await_ended(bad);
+	stop_all();
+	check_exact(beside);
+	check_exact(bad);
 }
 
 /* Copies that a queue at weir.events has. */
@@ -106,5 +261,8 @@ void add_suspects_suite(void)
 	CU_pSuite s = WORLD_SUITE("what is refused stands apart");
 	CU_add_test(s, "an item is too large for the broker", an_item_is_too_large);
 	CU_add_test(s, "a kind is refused", a_kind_is_refused);
+	CU_add_test(s, "a queue does not confirm", a_queue_does_not_confirm);
+	CU_add_test(s, "a message ends the channel", a_message_ends_the_channel);
+	CU_add_test(s, "all messages of a kind end the channel", all_messages_end_the_channel);
 	CU_add_test(s, "a subscriber is full", a_subscriber_is_full);
 }

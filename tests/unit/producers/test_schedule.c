@@ -217,7 +217,7 @@ static void a_full_queue_is_its_own(void)
 	CU_ASSERT_STRING_EQUAL(pick(OUTBOX_BATCHES), "b1");
 	set_room("sum", 100);
 	CU_ASSERT_STRING_EQUAL(pick(OUTBOX_BATCHES), "a1");
-	r.schedule.queues[0].rest_us = r.schedule.queues[1].rest_us = INT64_MAX;
+	r.schedule.queues[0].apart = r.schedule.queues[1].apart = 1;
 	CU_ASSERT_STRING_EQUAL(pick(OUTBOX_BATCHES), "");
 }
 
