@@ -6,10 +6,11 @@
 #define AHEAD_S 3.0 /* at the rate seen, so much work is released */
 
 /* One relay at a time: the next one then counts what this one has released. Who pauses or cancels
- * the job waits for the lock, too, and then finds what was released. */
+ * the job waits for the lock, too, and then finds what was released; whoever has it is not waited
+ * for here, where all jobs would wait, too: the next look is soon. */
 static const char lock[] = "SELECT 1 FROM weir.jobs WHERE job_id = $1"
 			   " AND status IN ('pending', 'running') AND max_concurrent IS NOT NULL"
-			   " FOR NO KEY UPDATE";
+			   " FOR NO KEY UPDATE SKIP LOCKED";
 
 /* Of the items that are released and not final, those that are parked are not on their way at all,
  * nor are those that wait for their provider's batch, for hours maybe. Those that wait for their
