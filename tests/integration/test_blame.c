@@ -285,7 +285,7 @@ static void killed_at_random(void)
 {
 	const char *wanted = getenv("WEIR_KILLS");
 	int most = wanted ? atoi(wanted) : 40, workers[2] = {0, 0};
-	struct job *job = job_new("random", "slow", 4000);
+	struct job *job = job_new("random", "slow", 4000 + 50 * most);
 	struct process *p[2] = {NULL, NULL};
 	job_delay(job, 20);
 	job_submit(job);
