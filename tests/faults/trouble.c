@@ -28,6 +28,9 @@ static const char *const locks[] = {
 	"LOCK TABLE news_articles IN SHARE MODE",
 	"LOCK TABLE effect_log IN SHARE MODE",
 	"LOCK TABLE weir.price_history IN SHARE MODE",
+	"SELECT FROM weir.jobs FOR UPDATE SKIP LOCKED",
+	"SELECT FROM weir.job_batches WHERE n % 2 = 0 FOR UPDATE SKIP LOCKED",
+	"SELECT FROM weir.retries FOR UPDATE SKIP LOCKED",
 };
 
 static PGconn *other;
