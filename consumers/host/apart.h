@@ -11,9 +11,12 @@
  * is stuck is tried again. What stands alone then, or has been there for seconds,
  *
  *   waits for a lock    is put off uncharged (work_wait)
- *   is slow             has a third connection, on which a statement may take minutes, one at a
- * time is refused          for what a person has to mend: its job is paused, and told what to do is
- * bad data         fails, as in any flush
+ *   is slow             has a third connection, where a statement may take minutes
+ *   is refused          for what a person has to mend: its job is paused, see errands.h
+ *   is bad data         fails, as in any flush
+ *
+ * A job that a lock is in the way of is remembered for some seconds: what comes of it later is
+ * tried with the least patience, and behind all others.
  */
 #ifndef WEIR_APART_H
 #define WEIR_APART_H

@@ -59,6 +59,7 @@
 	X(seal) \
 	X(sentences) \
 	X(settings) \
+	X(sink) \
 	X(templates) \
 	X(topology) \
 	X(twins) \
