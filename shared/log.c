@@ -1,6 +1,7 @@
 #include "weir/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,10 +13,12 @@
 #include "weir/clock.h"
 
 #define LINE_MAX_BYTES 2048
+#define STALLED_MS 200 /* whoever reads gets so long, once: then lines are left out */
 
 static const char *const words[] = {"debug", "info", "warn", "error"};
 
 static enum log_level lowest = LOG_INFO;
+static unsigned long left_out; /* lines, since nobody reads */
 
 void log_set_level(enum log_level level) { lowest = level; }
 
@@ -94,15 +97,38 @@ static void add_head(struct line *line, enum log_level level, const char *event)
 	add_text(line, head);
 }
 
+/* A pipe that says so has room for a whole line. */
+static bool has_room(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return poll(&p, 1, left_out ? 0 : STALLED_MS) != 0;
+}
+
 /* One write for the whole line: lines of several processes on one pipe do not mix. */
-static void put(struct line *line)
+static bool put(struct line *line)
 {
 	ssize_t written;
 
+	if (!has_room())
+		return false;
 	line->text[line->size++] = '\n';
 	do {
 		written = write(STDERR_FILENO, line->text, line->size);
 	} while (written < 0 && errno == EINTR);
+	return written >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+static bool put_left_out(void)
+{
+	struct line line = {.size = 0};
+	char pairs[128];
+
+	snprintf(pairs, sizeof(pairs),
+		 " lines=%lu text=\"nobody has read standard error: these lines are lost\"",
+		 left_out);
+	add_head(&line, LOG_WARN, "log_stalled");
+	add_text(&line, pairs);
+	return put(&line);
 }
 
 /* The caller may yet want to look at errno. */
@@ -124,6 +150,9 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 		add_text(&line, " ");
 		add_text(&line, pairs);
 	}
-	put(&line);
+	if (left_out && put_left_out())
+		left_out = 0;
+	if (left_out || !put(&line))
+		left_out++;
 	errno = kept;
 }

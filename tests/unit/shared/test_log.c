@@ -1,5 +1,6 @@
 #include <CUnit/CUnit.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -112,6 +113,31 @@ static void keeps_errno(void)
 	capture_end(&c);
 }
 
+/* The one who reads hangs: a pipe that is full to the brim. */
+static void waits_for_no_reader_for_long(void)
+{
+	struct capture c;
+	char page[4096];
+
+	capture_start(&c);
+	CU_ASSERT_FATAL(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK) == 0);
+	memset(page, 'x', sizeof(page));
+	while (write(STDERR_FILENO, page, sizeof(page)) > 0)
+		;
+	for (int i = 0; i < 3; i++)
+		log_event(LOG_INFO, "unread", "i=%d", i);
+	while (read(c.reader, page, sizeof(page)) > 0)
+		;
+	log_event(LOG_INFO, "read_again", "a=1");
+	log_event(LOG_INFO, "read_again", "a=2");
+	capture_end(&c);
+	CU_ASSERT(strncmp(c.text, "log_stalled ", 12) == 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "level=warn lines=3 "));
+	CU_ASSERT_PTR_NULL(strstr(c.text, "unread"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "a=1\nread_again"));
+	CU_ASSERT_EQUAL(capture_lines(&c), 3);
+}
+
 static void parses_levels(void)
 {
 	enum log_level level = LOG_WARN;
@@ -135,5 +161,6 @@ void add_log_suite(void)
 	CU_ADD_TEST(suite, keeps_utf8_and_escapes_other_bytes);
 	CU_ADD_TEST(suite, cuts_long_lines);
 	CU_ADD_TEST(suite, keeps_errno);
+	CU_ADD_TEST(suite, waits_for_no_reader_for_long);
 	CU_ADD_TEST(suite, parses_levels);
 }
