@@ -65,7 +65,10 @@ static enum sort sort_of(const struct flush *f, enum ledger_fault fault)
 		return SORT_OTHER;
 	if (sqlstate_is(f, "40")) /* once more, all together */
 		return is_apart(f) || f->pauses > 0 ? SORT_STUCK : SORT_OTHER;
-	return step == STEP_STORE || ledger_timed_out(*f->ledger) ? SORT_STUCK : SORT_OTHER;
+	/* What is deferred to the commit (constraints, their triggers) is of somebody's table, too.
+	 */
+	bool of_some = step == STEP_STORE || step == STEP_COMMIT;
+	return of_some || ledger_timed_out(*f->ledger) ? SORT_STUCK : SORT_OTHER;
 }
 
 static struct trouble trouble_of(const struct flush *f)

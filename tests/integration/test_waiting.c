@@ -111,6 +111,16 @@ static void a_lock_at_the_commit(void)
 				"SELECT pg_advisory_xact_lock(7)", "waits for a lock", STUCK - 1});
 }
 
+/* As where the table is another server's, which is away. */
+static void a_commit_that_cannot_be_now(void)
+{
+	wait_for(&(struct hold){TRIGGER(DEFERRED,
+					"IF NOT pg_try_advisory_xact_lock(7) THEN RAISE EXCEPTION"
+					" 'no server' USING ERRCODE = '08001'; END IF;"),
+				"SELECT pg_advisory_xact_lock(7)",
+				"it cannot be stored now: no server (SQLSTATE 08001)", STUCK - 1});
+}
+
 /* A batch of a job is of the ledger's own rows. */
 static void a_row_of_the_ledger(void)
 {
@@ -335,6 +345,7 @@ void add_waiting_suite(void)
 	CU_add_test(s, "a table that is locked", a_table);
 	CU_add_test(s, "a trigger that waits for a lock", an_advisory_lock);
 	CU_add_test(s, "a commit that waits for a lock", a_lock_at_the_commit);
+	CU_add_test(s, "a commit that cannot be now", a_commit_that_cannot_be_now);
 	CU_add_test(s, "a row of the ledger that is locked", a_row_of_the_ledger);
 	CU_add_test(s, "a trigger that is slow", a_slow_trigger);
 	CU_add_test(s, "a right that is missing", a_right_is_missing);
