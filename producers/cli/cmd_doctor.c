@@ -128,6 +128,7 @@ static const struct check {
 	{"postgresql", doctor_check_identity},
 	{"postgresql", doctor_check_pg_settings},
 	{"postgresql", doctor_check_pg_connections},
+	{"postgresql", doctor_check_standby},
 	{"postgresql", doctor_check_rights},
 	{"postgresql", doctor_check_tables},
 	{"clock", doctor_check_clock},

@@ -45,6 +45,7 @@ void doctor_check_schema(struct doctor *d);
 void doctor_check_identity(struct doctor *d);
 void doctor_check_pg_settings(struct doctor *d);
 void doctor_check_pg_connections(struct doctor *d);
+void doctor_check_standby(struct doctor *d);
 void doctor_check_clock(struct doctor *d);
 /* doctor_plugins.c */
 void doctor_check_plugins(struct doctor *d);

@@ -12,6 +12,12 @@ static const char waiting[] =
 	" FROM weir.processes WHERE waits_for IS NOT NULL"
 	" AND seen_at > now() - interval '" PRESENCE_FRESH "' ORDER BY 1 LIMIT 20";
 
+static const char silent[] =
+	"SELECT 'weir-' || role || ' on ' || host || ' (pid ' || pid || ')',"
+	" extract(epoch FROM now() - seen_at)::int8 FROM weir.processes"
+	" WHERE seen_at <= now() - interval '" PRESENCE_FRESH "' AND job_id IS NULL"
+	" ORDER BY seen_at DESC LIMIT 20";
+
 /* Open jobs by the kind of the stage that they are in, with the consumers that were heard. */
 static const char open_kinds[] =
 	"SELECT s.kind, count(*), min(j.job_id), (SELECT count(*) FROM weir.processes p"
@@ -43,23 +49,49 @@ static void check_relays(struct doctor *d, struct fleet *f)
 			    "no relay is running, and %" PRId64 " jobs want one", jobs);
 }
 
+/* Messages that somebody else takes are worked on by nobody, as long as he has them. */
+static bool check_takers(struct doctor *d, const char *kind, int64_t heard, int64_t takers)
+{
+	if (takers > heard)
+		doctor_tell(d, LEVEL_WARN,
+			    "rabbitmqctl list_consumers, list_connections pid user peer_host "
+			    "client_properties",
+			    "%" PRId64 " consumers take from the queue of the kind %s, and %" PRId64
+			    " weir-consumers are heard: what the others hold waits",
+			    takers, kind, heard);
+	else if (heard > 0)
+		doctor_tell(d, LEVEL_OK, "", "consumers for the kind %s: %" PRId64, kind, heard);
+	return heard > 0 || takers > 0;
+}
+
 static void check_kind(struct doctor *d, struct fleet *f, const PGresult *r, int row)
 {
 	char kind[33], advice[64];
 	struct weir_text name = ledger_text(r, row, 0), job = ledger_text(r, row, 2);
-	int64_t heard = ledger_big(r, row, 3);
 	snprintf(kind, sizeof kind, "%.*s", (int)name.size, name.data);
-	if (heard == 0)
-		heard = fleet_takers(f, kind);
-	if (heard > 0) {
-		doctor_tell(d, LEVEL_OK, "", "consumers for the kind %s: %" PRId64, kind, heard);
+	if (check_takers(d, kind, ledger_big(r, row, 3), fleet_takers(f, kind)))
 		return;
-	}
 	snprintf(advice, sizeof advice, "start weir-consumer %s", kind);
 	doctor_tell(d, LEVEL_WARN, advice,
 		    "no consumer for the kind %s is running, and %" PRId64
 		    " jobs want one, such as %.*s",
 		    kind, ledger_big(r, row, 1), (int)job.size, job.data);
+}
+
+/* Whoever ends in order deletes his row; what is left of others goes after some minutes. */
+static void check_silent(struct doctor *d)
+{
+	PGresult *r = NULL;
+	if (!d->ledger || !doctor_ask(d, silent, &r))
+		return;
+	for (int i = 0; i < PQntuples(r); i++) {
+		struct weir_text who = ledger_text(r, i, 0);
+		doctor_tell(d, LEVEL_WARN, "see its log, and that of its machine",
+			    "%.*s was last heard %" PRId64
+			    " s ago: it was killed, hangs, or is cut off",
+			    (int)who.size, who.data, ledger_big(r, i, 1));
+	}
+	PQclear(r);
 }
 
 static void check_waiting(struct doctor *d)
@@ -89,5 +121,6 @@ void doctor_check_fleet(struct doctor *d)
 		PQclear(r);
 	}
 	check_waiting(d);
+	check_silent(d);
 	fleet_release(&f);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "fleet.h"
 #include "weir/clock.h"
 
 #define PG_LEAST 150000 /* as PQserverVersion() says it */
@@ -113,6 +114,33 @@ void doctor_check_pg_connections(struct doctor *d)
 	doctor_tell(d, enough ? LEVEL_OK : LEVEL_WARN,
 		    enough ? "" : "raise max_connections, or put a pooler in front",
 		    "%" PRId64 " of %" PRId64 " connections are in use", used, most);
+}
+
+/* Standbys are seen by everybody, how they are by few: one that may do is taken for one that does.
+ */
+static const char standbys[] =
+	"SELECT current_setting('synchronous_standby_names'),"
+	" current_setting('synchronous_commit') IN ('off', 'local')"
+	"  OR current_setting('synchronous_standby_names') = '' OR (EXISTS (SELECT"
+	"   FROM pg_stat_replication WHERE coalesce(sync_state <> 'async', true))"
+	"  AND NOT " FLEET_SYNC_WAITS ")";
+
+/* Who waits so in a COMMIT is ended by no timeout of a statement. */
+void doctor_check_standby(struct doctor *d)
+{
+	PGresult *r = NULL;
+	if (!d->ledger || !doctor_ask(d, standbys, &r))
+		return;
+	if (ledger_bool(r, 0, 1))
+		doctor_tell(d, LEVEL_OK, "", "commits wait for no standby that is missing");
+	else
+		doctor_tell(d, LEVEL_FAIL,
+			    "start the standby, or take it out of synchronous_standby_names and: "
+			    "SELECT pg_reload_conf()",
+			    "each commit waits for a standby that does not answer: "
+			    "synchronous_standby_names is %s",
+			    PQgetvalue(r, 0, 0));
+	PQclear(r);
 }
 
 void doctor_check_clock(struct doctor *d)

@@ -21,8 +21,11 @@ static const char of_job[] =
 	"SELECT coalesce(s.kind, '') AS kind,"
 	" count(*) FILTER (WHERE " OF_JOB ") AS relays, count(*) FILTER (WHERE " OF_KIND
 	") AS consumers,"
-	" min('weir-' || p.role || ' on ' || p.host || ' waits: ' || p.waits_for)"
-	"  FILTER (WHERE (" OF_JOB " OR " OF_KIND ") AND NOT " OF_ANOTHER ") AS obstacle"
+	" CASE WHEN " FLEET_SYNC_WAITS
+	"  THEN 'each commit waits for a standby of PostgreSQL that does not answer: see "
+	"synchronous_standby_names' ELSE"
+	"  min('weir-' || p.role || ' on ' || p.host || ' waits: ' || p.waits_for)"
+	"   FILTER (WHERE (" OF_JOB " OR " OF_KIND ") AND NOT " OF_ANOTHER ") END AS obstacle"
 	" FROM weir.jobs j"
 	" LEFT JOIN LATERAL (SELECT kind FROM weir.job_stages s WHERE s.job_id = j.job_id"
 	"  AND s.completed_at IS NULL ORDER BY s.stage LIMIT 1) s ON true"

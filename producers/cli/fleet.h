@@ -11,6 +11,12 @@
 
 #define FLEET_TEXT 800
 
+/* SQL: whether a session waits in its COMMIT for a synchronous standby, for longer than a moment.
+ */
+#define FLEET_SYNC_WAITS                                                                           \
+	"EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'"                        \
+	" AND state_change < now() - interval '2 seconds')"
+
 struct fleet {
 	struct ledger *ledger; /* borrowed */
 	const char *amqp_url;  /* NULL: the broker is not asked */

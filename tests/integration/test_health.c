@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libpq-fe.h>
+
 #include "world.h"
 
 #define NO_RELAY "no relay is running: start weir-relay"
@@ -237,6 +239,56 @@ static void doctor_names_who_is_missing(void)
 	EXPECT_PART(o->out, "(start weir-consumer sum)");
 }
 
+/* A row that nobody has deleted, and a consumer that nobody has heard of. */
+static void doctor_names_the_silent_and_the_unknown(void)
+{
+	job_submit(job_new("taken", "sum", 5));
+	sql_text("INSERT INTO weir.processes (id, role, host, pid, version, kinds, seen_at)"
+		 " VALUES ('gone', 'consumer', 'box', 7, '0', '{sum}', now() - interval '40 s')");
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_log(consumer, "consumer_ready");
+	sql_text("DELETE FROM weir.processes WHERE host <> 'box'");
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, "weir-consumer on box (pid 7) was last heard 4");
+	EXPECT_PART(o->out,
+		    "1 consumers take from the queue of the kind sum, and 0 weir-consumers");
+}
+
+/* As the stack's own superuser. */
+static void configure(const char *sql)
+{
+	char path[512], password[64] = "", credentials[80], url[512];
+	snprintf(path, sizeof path, "%s/state/pg_super_password", getenv("WEIR_STACK_DIR"));
+	FILE *f = fopen(path, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fgets(password, sizeof password, f));
+	fclose(f);
+	password[strcspn(password, "\n")] = '\0';
+	snprintf(credentials, sizeof credentials, "postgres:%s", password);
+	change_url("WEIR_PG_URL", credentials, NULL, NULL, url);
+	PGconn *c = PQconnectdb(url);
+	PGresult *r = PQexec(c, sql);
+	EXPECT(PQresultStatus(r) == PGRES_COMMAND_OK, "%s: %s", sql, PQerrorMessage(c));
+	PQclear(r);
+	PQclear(PQexec(c, "SELECT pg_reload_conf()"));
+	PQfinish(c);
+}
+
+/* A COMMIT that waits for it is ended by no timeout, and everybody's next one waits, too. */
+static void a_synchronous_standby_is_missing(void)
+{
+	struct job *job = job_submit(job_new("synced", "sum", 20));
+	configure("ALTER SYSTEM SET synchronous_standby_names = 'gone'");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+			   " AND state_change < now() - interval '2 seconds'");
+	EXPECT_PART(status_of(job, NULL), "because    each commit waits for a standby");
+	expect_doctor("synchronous_standby_names is gone", "start the standby");
+	configure("ALTER SYSTEM RESET synchronous_standby_names");
+	finish(job);
+}
+
 static void a_right_is_missing(void)
 {
 	sql_text("REVOKE INSERT ON weir.results FROM CURRENT_USER");
@@ -259,5 +311,8 @@ void add_health_suite(void)
 	CU_add_test(s, "a Redis that is full", redis_that_is_full);
 	CU_add_test(s, "a queue of another type", a_queue_of_another_type);
 	CU_add_test(s, "doctor names who is missing", doctor_names_who_is_missing);
+	CU_add_test(s, "doctor names the silent and the unknown",
+		    doctor_names_the_silent_and_the_unknown);
+	CU_add_test(s, "a synchronous standby is missing", a_synchronous_standby_is_missing);
 	CU_add_test(s, "a right is missing", a_right_is_missing);
 }
