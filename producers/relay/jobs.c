@@ -36,6 +36,7 @@ struct watched_job {
 	enum errand_kind wanted;
 	enum errand_length length; /* of what is wanted */
 	bool seen;
+	bool told; /* that it cannot be looked after */
 };
 
 /* One job as it is now. */
@@ -381,8 +382,9 @@ static void look_after(struct relay *r, struct watched_job *job, struct view *v)
 	PQclear(stages);
 	if (rc < 0 && of_redis(&why))
 		note_redis(r, true, &why);
-	else if (rc < 0)
+	else if (rc < 0 && !job->told)
 		log_event(LOG_WARN, "job_not_checked", "job=%s error=\"%s\"", v->job_id, why.text);
+	job->told = rc < 0 && !of_redis(&why);
 	int64_t now = clock_us(), pause = (now - began) * SHARE;
 	int64_t least = v->limited ? WINDOW_LOOK_US : LOOK_US;
 	job->look_at_us = now + (pause > least ? pause : least);
