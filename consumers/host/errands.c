@@ -51,10 +51,15 @@ static void end(struct consumer *c, struct errand *e, const PGresult *r)
 	sort->done(c, e, r);
 }
 
+static void note_failed(struct consumer *c, const struct errand *e, const char *what_next,
+			const struct weir_error *why)
+{
+	causes_note(&c->causes, LOG_WARN, e->sort->failed, what_next, "", 1, why);
+}
+
 static void again(struct consumer *c, struct errand *e, const struct weir_error *why)
 {
-	causes_note(&c->causes, LOG_WARN, e->sort->failed, "text=\"it is tried again\"", "", 1,
-		    why);
+	note_failed(c, e, "text=\"it is tried again\"", why);
 	e->under_way = false;
 	e->back.at_us = clock_us() + clock_backoff_us(AGAIN_US, AGAIN_CAP_US, e->back.tries++);
 }
@@ -76,12 +81,13 @@ static void finish(struct consumer *c, struct errand_line *l)
 	PGresult *rows = l->rows;
 	l->errand = NULL;
 	l->rows = NULL;
-	if (!l->failed)
-		end(c, e, rows);
-	else if (ledger_fault(l->ledger) == LEDGER_DATA)
-		end(c, e, NULL);
-	else
+	if (l->failed && ledger_fault(l->ledger) != LEDGER_DATA) {
 		again(c, e, &l->why);
+	} else {
+		if (l->failed)
+			note_failed(c, e, "text=\"it is given up\"", &l->why);
+		end(c, e, l->failed ? NULL : rows);
+	}
 	PQclear(rows);
 }
 
@@ -134,6 +140,7 @@ static bool connect_line(struct consumer *c, struct errand_line *l, int64_t now)
 		l->back.tries = 0;
 		return true;
 	}
+	causes_note(&c->causes, LOG_WARN, "ledger_away", "connection=errand", "", 1, &l->why);
 	lose(c, l);
 	return false;
 }
