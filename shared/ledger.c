@@ -197,8 +197,12 @@ static int pin_session(struct ledger *l, const char *url, const char *name, bool
 		       struct weir_error *err)
 {
 	PGresult *r = NULL;
-	int rc = run_simple(l, keyed ? PIN_HEAD PINS KEYED_PINS PIN_TAIL : PIN_HEAD PINS PIN_TAIL,
-			    &r, err);
+	/* By itself: what is set already holds for the rest of one message. */
+	int rc = run_simple(l, "SET statement_timeout = 0", NULL, err);
+	if (rc < 0)
+		return rc;
+	rc = run_simple(l, keyed ? PIN_HEAD PINS KEYED_PINS PIN_TAIL : PIN_HEAD PINS PIN_TAIL, &r,
+			err);
 	if (rc == 0)
 		rc = check_pooler(l, url, name, pid_of(r), err);
 	PQclear(r);
