@@ -120,6 +120,24 @@ int identity_check_mark(struct broker *b, const char *id, struct weir_error *err
 	return weir_fail(err, "no_mark", "the virtual host does not say whose it is");
 }
 
+int identity_check_unmarked(struct broker *b, struct weir_error *err)
+{
+	const struct mark m = mark_of("");
+	struct weir_error why;
+	char id[LEDGER_ID_SHORT + 1] = "";
+	if (broker_declare_exchange(b, m.name, true, &why) < 0) {
+		if (strcmp(why.code, "broker_missing") == 0)
+			return broker_reopen(b, err);
+		return weir_fail(err, why.code, "%s", why.text);
+	}
+	/* It is nobody's, and the refusal says whose it is. */
+	if (broker_mark_exchange(b, m.name, m.owner, &why) == 0)
+		return broker_delete_exchange(b, m.name, err); /* it was deleted just now */
+	if (strcmp(why.code, "broker_differs") == 0)
+		other_id(&m, broker_said(b), id);
+	return not_ours(id, err);
+}
+
 int identity_unmark(struct broker *b, struct weir_error *err)
 {
 	const struct mark m = mark_of("");

@@ -13,9 +13,10 @@
 static const char patience[] = "SELECT set_config('lock_timeout', '" PRESENCE_LOCK "', true)";
 
 static const char tell[] =
-	"INSERT INTO weir.processes (id, role, host, pid, version, kinds, job_id, waits_for)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE"
-	" SET seen_at = now(), waits_for = excluded.waits_for";
+	"INSERT INTO weir.processes (id, role, host, pid, version, kinds, job_id, waits_for,"
+	"  settled_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+	"  now() - $9::int8 * interval '1 us') ON CONFLICT (id) DO UPDATE SET seen_at = now(),"
+	" waits_for = excluded.waits_for, settled_until = excluded.settled_until";
 
 static const char sweep[] = "DELETE FROM weir.processes WHERE id IN (SELECT id FROM weir.processes"
 			    " WHERE seen_at < now() - interval '5 minutes' FOR UPDATE SKIP LOCKED)";
@@ -97,6 +98,10 @@ static void fill(struct presence *p)
 	params_array_end(to);
 	params_string(to, p->job_id);
 	params_string(to, *p->waits_for ? p->waits_for : NULL);
+	if (p->settled_us)
+		params_big(to, clock_us() - p->settled_us);
+	else
+		params_string(to, NULL);
 }
 
 int presence_tell(struct presence *p, struct ledger *l, const char *waits_for,

@@ -58,29 +58,6 @@ static void name_queue(struct named_queue *n, const char *kind)
 					 .delivery_limit = DELIVERY_LIMIT};
 }
 
-int topology_declare(struct broker *b, struct weir_error *err)
-{
-	char name[NAMES_MAX];
-	for (int i = 0; i < EXCHANGES; i++) {
-		exchange_name((enum exchange)i, name);
-		if (broker_declare_exchange(b, name, false, err) < 0)
-			return -1;
-	}
-	const struct broker_queue dead = dead_queue(name);
-	if (broker_declare_queue(b, &dead, false, NULL, err) < 0)
-		return -1;
-	return broker_bind(b, name, name, "#", err);
-}
-
-int topology_declare_kind(struct broker *b, const char *kind, struct weir_error *err)
-{
-	struct named_queue n;
-	name_queue(&n, kind);
-	if (broker_declare_queue(b, &n.queue, false, NULL, err) < 0)
-		return -1;
-	return broker_bind(b, n.name, n.items, kind, err);
-}
-
 /* ---- restoring ---- */
 
 /* What a check has found, once more with all arguments: that tells whether they are the same. Who
@@ -124,18 +101,33 @@ static int restore_exchange(struct broker *b, const char *name, bool *made, stru
 	return judge_again(b, rc, *made, &why, &denied, err);
 }
 
+/* To bind takes the right to write to the queue and to read from the exchange: who has not got them
+ * may still use what others have bound. */
+static int bind(struct broker *b, const char *queue, const char *exchange, const char *key,
+		bool made, struct weir_error *err)
+{
+	struct weir_error why;
+	if (broker_bind(b, queue, exchange, key, &why) == 0)
+		return 0;
+	if (!made && strcmp(why.code, "broker_denied") == 0)
+		return broker_reopen(b, err);
+	return weir_fail(err, why.code, "%s", why.text);
+}
+
 static int restore_queue(struct broker *b, const struct broker_queue *queue, const char *exchange,
-			 const char *key, bool *made, uint32_t *messages, struct weir_error *err)
+			 const char *key, const struct topology_teller *teller, bool *made,
+			 uint32_t *messages, struct weir_error *err)
 {
 	struct weir_error why;
 	bool denied;
 	int rc = broker_declare_queue(b, queue, true, messages, &why);
-	if (judge_check(b, rc, made, &why, err) < 0)
+	if (judge_check(b, rc, made, &why, err) < 0 ||
+	    (*made && teller && teller->missing(teller->state, key, err) < 0))
 		return -1;
 	rc = broker_declare_queue(b, queue, false, messages, &why);
 	if (judge_again(b, rc, *made, &why, &denied, err) < 0)
 		return -1;
-	return denied ? 0 : broker_bind(b, queue->name, exchange, key, err);
+	return denied ? 0 : bind(b, queue->name, exchange, key, *made, err);
 }
 
 static void note(struct buffer *names, const char *what, const char *name, bool made)
@@ -155,20 +147,21 @@ int topology_restore(struct broker *b, struct buffer *names, struct weir_error *
 		note(names, "exchange", name, made);
 	}
 	const struct broker_queue dead = dead_queue(name);
-	if (restore_queue(b, &dead, name, "#", &made, NULL, err) < 0)
+	if (restore_queue(b, &dead, name, "#", NULL, &made, NULL, err) < 0)
 		return -1;
 	note(names, "queue", name, made);
 	return 0;
 }
 
-int topology_restore_kind(struct broker *b, const char *kind, struct buffer *names, bool *made,
-			  uint32_t *messages, struct weir_error *err)
+int topology_restore_kind(struct broker *b, const char *kind, const struct topology_teller *teller,
+			  struct buffer *names, uint32_t *messages, struct weir_error *err)
 {
 	struct named_queue n;
+	bool made;
 	name_queue(&n, kind);
-	if (restore_queue(b, &n.queue, n.items, kind, made, messages, err) < 0)
+	if (restore_queue(b, &n.queue, n.items, kind, teller, &made, messages, err) < 0)
 		return -1;
-	note(names, "queue", n.name, *made);
+	note(names, "queue", n.name, made);
 	return 0;
 }
 

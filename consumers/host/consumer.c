@@ -27,28 +27,38 @@ void comeback_put_off(struct comeback *b)
 	b->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, b->tries++);
 }
 
-static int open_broker(struct consumer *c, struct weir_error *err)
+/* 1: one of them may not be consumed, which ends the connection; the next try leaves it out. */
+static int open_lanes(struct consumer *c, struct broker **b, struct weir_error *err)
 {
-	struct broker *b;
 	lanes_lost(c);
 	if (lanes_check(c, err) < 0 ||
-	    broker_open(c->settings.amqp_url, "weir-consumer", MESSAGE_MAX, &b, err) < 0)
+	    broker_open(c->settings.amqp_url, "weir-consumer", MESSAGE_MAX, b, err) < 0)
 		return -1;
-	if (lanes_consume(c, b, err) < 0)
-		goto fail;
-	if (lanes_at_work(c) == 0) {
-		weir_fail(err, "topology", "%s", lanes_trouble(c));
-		goto fail;
+	if (lanes_consume(c, *b, err) == 0)
+		return 0;
+	broker_close(*b);
+	return strcmp(err->code, "broker") == 0 ? -1 : 1;
+}
+
+static int open_broker(struct consumer *c, struct weir_error *err)
+{
+	struct broker *b = NULL;
+	int rc = 1;
+	for (size_t tries = 0; rc > 0 && tries <= c->lane_count; tries++)
+		rc = open_lanes(c, &b, err);
+	if (rc == 0 && lanes_at_work(c) == 0) {
+		broker_close(b);
+		rc = weir_fail(err, "topology", "%s", lanes_trouble(c));
+	}
+	if (rc != 0) {
+		lanes_lost(c);
+		return -1;
 	}
 	c->broker = b;
-	c->mark_us = clock_us();
+	c->mark_us = c->drained_us = clock_us();
 	c->connection++;
 	c->broker_back.tries = 0;
 	return 0;
-fail:
-	broker_close(b);
-	lanes_lost(c);
-	return -1;
 }
 
 static int open_ledger(struct consumer *c, struct weir_error *err)
@@ -241,10 +251,10 @@ static void turn(struct consumer *c)
 	c->begin_until_us = clock_us() + BEGIN_US;
 	held_turn(c);
 	trials_turn(c);
+	lanes_turn(c);
 	if (flush_due(c, clock_us(), more))
 		flush_begin(c);
 	come_back(c);
-	lanes_turn(c);
 	causes_turn(&c->causes);
 }
 

@@ -44,7 +44,8 @@ struct lane {
 	unsigned stuck;		/* where so many flushes failed since the last that did not */
 	/* Its queue, see lanes.h. */
 	bool ready, consumes;
-	bool made;		 /* here, and the ledger is to be told */
+	bool refused;		 /* to be consumed, when that was tried last */
+	int64_t since_us;	 /* consumed */
 	struct comeback back;	 /* when to look again while it is not consumed */
 	struct weir_error wrong; /* what was told of it */
 };
@@ -123,6 +124,7 @@ struct consumer {
 	struct weir_error broker_why; /* it is away */
 	uint64_t connection;	      /* counts the connections, so that no tag outlives its own */
 	int64_t beat_us;	      /* when the broker was last heard or told something */
+	int64_t drained_us;	      /* when all that it had sent was read */
 
 	struct ledger *ledger; /* NULL: away */
 	char ledger_id[LEDGER_ID_SIZE];

@@ -134,8 +134,10 @@ void intake_turn(struct consumer *c)
 			consumer_lose_broker(c, &err);
 			return;
 		}
-		if (event.type == BROKER_NOTHING)
+		if (event.type == BROKER_NOTHING) {
+			c->drained_us = clock_us();
 			return;
+		}
 		handle(c, &event);
 	}
 }

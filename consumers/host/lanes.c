@@ -6,11 +6,12 @@
 #include "weir/identity.h"
 #include "weir/log.h"
 #include "weir/message.h"
+#include "weir/restored.h"
 #include "weir/topology.h"
 
-/* What was in a queue that had to be made is to be published again: the relay looks here. */
-static const char note_made[] = "INSERT INTO weir.queues_made (kind) VALUES ($1)"
-				" ON CONFLICT (kind) DO UPDATE SET made_at = excluded.made_at";
+#define BACK_US 200000
+#define BACK_CAP_US 30000000 /* a look is a connection, and a dozen round trips */
+#define STEADY_US 60000000   /* consumed for so long, it is not deleted again and again */
 
 static const char *kind_of(const struct lane *lane) { return lane->plugin.plugin.kind; }
 
@@ -34,10 +35,15 @@ static int open_checker(struct consumer *c, struct broker **b, struct weir_error
 	return -1;
 }
 
+static void put_off(struct lane *lane)
+{
+	lane->back.at_us = clock_us() + clock_backoff_us(BACK_US, BACK_CAP_US, lane->back.tries++);
+}
+
 static void cannot_be_used(struct lane *lane, const struct weir_error *why)
 {
 	lane->ready = false;
-	comeback_put_off(&lane->back);
+	put_off(lane);
 	if (strcmp(lane->wrong.text, why->text) != 0)
 		log_event(LOG_ERROR, "queue_unusable",
 			  "kind=%s error=\"%s\" text=\"other kinds go on\"", kind_of(lane),
@@ -45,14 +51,41 @@ static void cannot_be_used(struct lane *lane, const struct weir_error *why)
 	lane->wrong = *why;
 }
 
+/* A queue is made when the ledger knows that it was missing. */
+static int note_missing(void *state, const char *kind, struct weir_error *err)
+{
+	struct consumer *c = state;
+	if (!c->ledger || c->flush.state != FLUSH_IDLE)
+		return weir_fail(err, "busy",
+				 "its queue is missing, and is made when the ledger is told");
+	if (restored_note(c->ledger, kind, err) == 0)
+		return 0;
+	if (!ledger_alive(c->ledger))
+		consumer_lose_ledger(c, err);
+	return -1;
+}
+
+/* On the connection where others are consumed, another refusal would end that for all. */
+static int try_to_consume(struct lane *lane, struct broker **b, struct weir_error *err)
+{
+	char queue[NAMES_MAX];
+	queue_of(kind_of(lane), queue);
+	int rc = broker_consume(*b, queue, 1, err);
+	broker_close(*b);
+	*b = NULL;
+	lane->refused = rc < 0;
+	return rc;
+}
+
 static void check_lane(struct lane *lane, struct broker **b)
 {
 	struct weir_error why;
 	struct buffer names = BUFFER_INIT;
-	bool made = false;
-	int rc = topology_restore_kind(*b, kind_of(lane), &names, &made, NULL, &why);
+	const struct topology_teller teller = {note_missing, lane->consumer};
+	int rc = topology_restore_kind(*b, kind_of(lane), &teller, &names, NULL, &why);
 	topology_say_restored(&names);
-	lane->made |= made;
+	if (rc == 0 && lane->refused)
+		rc = try_to_consume(lane, b, &why);
 	lane->ready = rc == 0;
 	if (rc == 0)
 		return;
@@ -89,12 +122,13 @@ int lanes_consume(struct consumer *c, struct broker *b, struct weir_error *err)
 			continue;
 		queue_of(kind_of(lane), queue);
 		if (broker_consume(b, queue, (uint16_t)lane->places.size, err) < 0) {
-			if (strcmp(err->code, "broker") != 0)
+			lane->refused = strcmp(err->code, "broker") != 0;
+			if (lane->refused)
 				cannot_be_used(lane, err);
 			return -1;
 		}
 		lane->consumes = true;
-		lane->back = (struct comeback){0};
+		lane->since_us = clock_us();
 		if (*lane->wrong.text)
 			log_event(LOG_INFO, "queue_back", "kind=%s", kind_of(lane));
 		lane->wrong = (struct weir_error){"", ""};
@@ -118,25 +152,6 @@ const char *lanes_trouble(const struct consumer *c)
 	return "";
 }
 
-static void tell_made(struct consumer *c, struct lane *lane)
-{
-	struct params p = PARAMS_INIT;
-	struct weir_error why;
-	params_string(&p, kind_of(lane));
-	if (ledger_do(c->ledger, note_made, &p, NULL, &why) == 0)
-		lane->made = false;
-	else
-		consumer_ledger_failed(c, "queue_made_not_told", &why);
-	params_release(&p);
-}
-
-static void tell_all_made(struct consumer *c)
-{
-	for (size_t i = 0; i < c->lane_count; i++)
-		if (c->lanes[i].made && c->ledger && c->flush.state == FLUSH_IDLE)
-			tell_made(c, &c->lanes[i]);
-}
-
 static void later(struct consumer *c, const struct weir_error *why)
 {
 	for (size_t i = 0; i < c->lane_count; i++)
@@ -147,7 +162,6 @@ static void later(struct consumer *c, const struct weir_error *why)
 void lanes_turn(struct consumer *c)
 {
 	struct weir_error why;
-	tell_all_made(c);
 	if (!c->broker || c->stopping || lanes_next_us(c) > clock_us())
 		return;
 	if (lanes_check(c, &why) < 0)
@@ -159,7 +173,9 @@ void lanes_turn(struct consumer *c)
 int64_t lanes_next_us(const struct consumer *c)
 {
 	int64_t next = INT64_MAX;
-	for (size_t i = 0; i < c->lane_count && c->broker; i++)
+	if (!c->broker || (c->ledger && c->flush.state != FLUSH_IDLE))
+		return next;
+	for (size_t i = 0; i < c->lane_count; i++)
 		if (!c->lanes[i].consumes && c->lanes[i].back.at_us < next)
 			next = c->lanes[i].back.at_us;
 	return next;
@@ -180,6 +196,10 @@ void lanes_cancelled(struct consumer *c, const char *queue)
 		if (strcmp(own, queue) != 0)
 			continue;
 		lane->consumes = lane->ready = false;
+		if (clock_us() - lane->since_us > STEADY_US)
+			lane->back = (struct comeback){0};
+		else if (lane->back.tries++ > 0)
+			put_off(lane);
 		weir_fail(&lane->wrong, "broker_missing", "the queue %s is gone", queue);
 		log_event(LOG_WARN, "queue_away",
 			  "kind=%s text=\"the broker ended its consumer: its queue is gone\"",

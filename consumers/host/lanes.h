@@ -18,7 +18,7 @@ size_t lanes_at_work(const struct consumer *c);
 const char *lanes_trouble(const struct consumer *c);
 
 void lanes_turn(struct consumer *c);
-int64_t lanes_next_us(const struct consumer *c);
+int64_t lanes_next_us(const struct consumer *c);	     /* not while a flush is under way */
 void lanes_lost(struct consumer *c);			     /* with the connection */
 void lanes_cancelled(struct consumer *c, const char *queue); /* by the broker */
 int lanes_stop(struct consumer *c, struct weir_error *err) WEIR_MUST_CHECK;

@@ -12,6 +12,19 @@ static const char *waits_for(const struct consumer *c)
 	return c->redis_why.text;
 }
 
+/* Until when all that was sent to this consumer is settled. What has not been read may be older
+ * than what was read last. */
+static int64_t settled_us(const struct consumer *c)
+{
+	int64_t until = c->broker ? c->drained_us : clock_us();
+	for (size_t i = 0; i < c->deliveries.capacity; i++) {
+		const struct delivery *d = &c->deliveries.slots[i];
+		if (d->state != DELIVERY_FREE && d->taken_us < until)
+			until = d->taken_us;
+	}
+	return until;
+}
+
 void consumer_redis_failed(struct consumer *c, const struct weir_error *why)
 {
 	if (!*c->redis_why.text)
@@ -43,6 +56,7 @@ void consumer_tell(struct consumer *c)
 		return;
 	if (*c->redis_why.text)
 		consumer_check_redis(c);
+	c->presence.settled_us = settled_us(c);
 	if (presence_tell(&c->presence, c->ledger, waits_for(c), &why) == 0)
 		return;
 	if (!ledger_alive(c->ledger))

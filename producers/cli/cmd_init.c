@@ -7,6 +7,7 @@
 #include "weir/identity.h"
 #include "weir/loader.h"
 #include "weir/message.h"
+#include "weir/restored.h"
 #include "weir/topology.h"
 
 #define KINDS_MAX 64
@@ -102,13 +103,28 @@ static int list_kinds(struct call *call, struct kind_list *list)
 	return list->count < 0 ? -1 : 0;
 }
 
-static int declare_kinds(struct broker *b, const struct kind_list *list, struct weir_error *err)
+static int make_kind(struct broker *b, struct ledger *l, const char *kind, struct weir_error *err)
 {
-	for (int i = 0; i < list->count; i++) {
-		if (topology_declare_kind(b, list->kinds[i], err) < 0)
-			return -1;
-		printf("broker    queue %s%s\n", names_at_broker(), list->kinds[i]);
-	}
+	const struct topology_teller teller = {restored_note, l};
+	struct buffer names = BUFFER_INIT;
+	int rc = topology_restore_kind(b, kind, &teller, &names, NULL, err);
+	buffer_release(&names);
+	if (rc == 0)
+		printf("broker    queue %s%s\n", names_at_broker(), kind);
+	return rc;
+}
+
+static int make_kinds(struct call *call, struct broker *b, const struct kind_list *list)
+{
+	struct ledger *l;
+	if (ledger_open(call->settings->pg_url, "weir init", false, &l, call->error) < 0)
+		return -1;
+	int rc = 0;
+	for (int i = 0; rc == 0 && i < list->count; i++)
+		rc = make_kind(b, l, list->kinds[i], call->error);
+	ledger_close(l);
+	if (rc < 0)
+		return -1;
 	if (list->count == 0)
 		printf("broker    no plugins in %s: no queues\n", list->dir);
 	return 0;
@@ -119,14 +135,43 @@ static int open_broker(struct call *call, struct broker **b)
 	return broker_open(call->settings->amqp_url, "weir init", MESSAGE_MAX, b, call->error);
 }
 
-/* Whether there is one, before anything is made. It would not be kept through long migrations. */
-static int try_broker(struct call *call)
+/* The id that the ledger has already; "": none, or it gets another one. */
+static int known_id(struct call *call, char id[LEDGER_ID_SIZE])
 {
-	struct broker *b;
-	if (open_broker(call, &b) < 0)
+	const struct init_config *config = call->config;
+	struct ledger *l;
+	PGresult *r = NULL;
+	*id = '\0';
+	if (ledger_open(call->settings->pg_url, "weir init", false, &l, call->error) < 0)
 		return -1;
+	int rc = ledger_query(l, "SELECT to_regclass('weir.ledger') IS NOT NULL", NULL, true, &r,
+			      call->error);
+	bool there = rc == 0 && ledger_bool(r, 0, 0);
+	PQclear(r);
+	if (there && !config->new_identity && identity_read(l, id, call->error) < 0 &&
+	    !(config->adopt && strcmp(call->error->code, "copied") == 0))
+		rc = -1;
+	ledger_close(l);
+	return rc;
+}
+
+/* Whose the virtual host is, before anything is made, also in the ledger: in another one's it would
+ * be in vain. The connection would not be kept through long migrations. */
+static int check_vhost(struct call *call)
+{
+	const struct init_config *config = call->config;
+	char id[LEDGER_ID_SIZE];
+	struct broker *b;
+	struct weir_error why;
+	int rc = 0;
+	if (known_id(call, id) < 0 || open_broker(call, &b) < 0)
+		return -1;
+	if (!config->take_vhost)
+		rc = *id ? identity_check_mark(b, id, &why) : identity_check_unmarked(b, &why);
 	broker_close(b);
-	return 0;
+	if (rc == 0 || strcmp(why.code, "no_mark") == 0)
+		return 0;
+	return weir_fail(call->error, why.code, "%s", why.text);
 }
 
 /* Before anything is made: it would be made in another one's virtual host. */
@@ -145,13 +190,15 @@ static int init_broker(struct call *call, const struct kind_list *list, const ch
 		return -1;
 	const char *p = names_at_broker();
 	int rc = mark_vhost(b, call->config, id, call->error);
+	struct buffer names = BUFFER_INIT;
 	if (rc == 0)
-		rc = topology_declare(b, call->error);
+		rc = topology_restore(b, &names, call->error);
+	buffer_release(&names);
 	if (rc == 0)
 		printf("broker    exchanges %sitems, %sevents, %sdead and queue %sdead\n", p, p, p,
 		       p);
 	if (rc == 0)
-		rc = declare_kinds(b, list, call->error);
+		rc = make_kinds(call, b, list);
 	broker_close(b);
 	return rc;
 }
@@ -185,7 +232,7 @@ static enum command_status run(struct call *call)
 		weir_fail(call->error, "usage", "--adopt or --new-identity, not both");
 		return COMMAND_USAGE;
 	}
-	if (list_kinds(call, &list) < 0 || try_broker(call) < 0 || init_ledger(call, id) < 0 ||
+	if (list_kinds(call, &list) < 0 || check_vhost(call) < 0 || init_ledger(call, id) < 0 ||
 	    init_broker(call, &list, id) < 0 || init_redis(call) < 0)
 		return COMMAND_FAILED;
 	return COMMAND_DONE;

@@ -27,6 +27,8 @@ static const char ended[] = "SELECT status, success_count, failure_count, cancel
 			    " FROM weir.jobs WHERE job_id = $1";
 static const char cancel[] = "SELECT weir.cancel_items($1, $2)";
 static const char recount[] = "SELECT weir.recount_batches($1)";
+static const char revive[] = "SELECT batches, retries"
+			     " FROM weir.revive_lost($1, $2::int8 * interval '1 ms')";
 
 int errand_fd(const struct errand *e)
 {
@@ -69,6 +71,8 @@ static const char *statement_of(enum errand_kind kind)
 		return cancel;
 	case ERRAND_RECOUNT:
 		return recount;
+	case ERRAND_REVIVE:
+		return revive;
 	default:
 		return finish;
 	}
@@ -83,6 +87,8 @@ static int ask(struct relay *r, struct errand *e, enum errand_kind kind, struct 
 	params_string(p, e->job_id);
 	if (kind == ERRAND_CANCEL)
 		params_int(p, CANCEL_BATCHES);
+	if (kind == ERRAND_REVIVE)
+		params_big(p, e->after_ms);
 	if (ledger_send(e->ledger, "BEGIN", NULL, true, err) < 0 ||
 	    ledger_send(e->ledger, patience, NULL, true, err) < 0 ||
 	    ledger_send(e->ledger, statement_of(kind), p, true, err) < 0)
@@ -98,11 +104,13 @@ static int commit(struct errand *e, struct weir_error *err)
 	return ledger_sync(e->ledger, err);
 }
 
-bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id)
+bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id,
+		  int64_t after_ms)
 {
 	struct weir_error why;
 	if (e->kind != ERRAND_NONE)
 		return false;
+	e->after_ms = after_ms;
 	snprintf(e->job_id, sizeof e->job_id, "%s", job_id);
 	if ((!e->ledger &&
 	     ledger_open(r->settings->pg_url, "weir-relay", true, &e->ledger, &why) < 0) ||
@@ -199,6 +207,20 @@ static int recounted(const struct errand *e)
 	return 1;
 }
 
+static int revived(struct relay *r, const struct errand *e)
+{
+	int64_t batches = ledger_big(e->answer, 0, 0), retries = ledger_big(e->answer, 0, 1);
+	if (batches + retries == 0)
+		return 0;
+	r->due = true;
+	jobs_revived(r, e->job_id);
+	log_event(LOG_WARN, "job_revived",
+		  "job=%s batches=%lld retries=%lld text=\"what was published long after has "
+		  "ended, and nobody has these: they are published again\"",
+		  e->job_id, (long long)batches, (long long)retries);
+	return 1;
+}
+
 /* Ends the errand, or goes on with what comes next. */
 static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 {
@@ -211,6 +233,9 @@ static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 		break;
 	case ERRAND_CANCEL:
 		next = ledger_big(e->answer, 0, 0) > 0 ? ERRAND_CANCEL : ERRAND_FINISH;
+		break;
+	case ERRAND_REVIVE:
+		changed = revived(r, e);
 		break;
 	default:
 		changed = recounted(e);

@@ -13,15 +13,17 @@ struct relay;
 
 enum errand_kind {
 	ERRAND_NONE,
-	ERRAND_FINISH, /* finishes the stage that a job is in, again and again until it cannot */
-	ERRAND_CANCEL, /* cancels what is left of a job, then finishes it */
-	ERRAND_RECOUNT /* counts the results of a job's batches anew */
+	ERRAND_FINISH,	/* finishes the stage that a job is in, again and again until it cannot */
+	ERRAND_CANCEL,	/* cancels what is left of a job, then finishes it */
+	ERRAND_RECOUNT, /* counts the results of a job's batches anew */
+	ERRAND_REVIVE	/* makes due what the broker has lost of a job, see jobs.c */
 };
 
 enum errand_length { ERRAND_SHORT, ERRAND_LONG, ERRANDS };
 
 struct errand {
 	struct ledger *ledger; /* NULL: not connected */
+	int64_t after_ms;      /* REVIVE: so much earlier than others it was published */
 	enum errand_kind kind; /* NONE: idle */
 	char job_id[65];
 	bool committing;
@@ -31,8 +33,10 @@ struct errand {
 	int32_t next_stage;
 };
 
-/* Begins one; false when this one is under way, or the ledger is away. e is one of r->errands. */
-bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id);
+/* Begins one; false when this one is under way, or the ledger is away. e is one of r->errands.
+ * after_ms: of REVIVE. */
+bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id,
+		  int64_t after_ms);
 /* Goes on with it; waits a little for a short one. When it has changed something, the job is looked
  * at anew (jobs_told). */
 void errand_turn(struct relay *r, struct errand *e);

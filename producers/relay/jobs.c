@@ -20,8 +20,10 @@
 #define DIFFER_US 3000000      /* so long may progress differ from a ledger that does not move */
 #define CANCEL_US 1000000      /* who cancels a job does that himself, unless he has died */
 #define RECOUNT_US 5000000
+#define SURVEY_US 30000000 /* after one that did not come about */
 #define RECOUNT_CAP_US 600000000
 #define ERRANDS_US 200000
+#define REVIVALS 6	 /* with each the next comes after twice as long */
 #define LONG_ITEMS 10000 /* of which another stage is made in less than a second */
 
 struct watched_job {
@@ -30,6 +32,10 @@ struct watched_job {
 	int64_t done;	  /* items of all stages that were final when we last looked */
 	int64_t moved_us; /* when that was last something else */
 	int64_t recount_at_us, recount_pause_us;
+	int64_t lost_at_us;			 /* when to look for what was lost, */
+	int64_t lost_after_ms;			 /* and what counts as such */
+	int64_t revived_us;			 /* when some was found last, */
+	unsigned revivals;			 /* and how often in a row */
 	int64_t rebuild_at_us, rebuild_pause_us; /* of counts that are ahead of the ledger */
 	int64_t rate_us, rate_done; /* since when, and how many there were then */
 	double rate;		    /* items that end in a second */
@@ -185,6 +191,50 @@ static enum errand_length length_of(enum errand_kind kind, const struct view *v)
 	return t.stage < v->stage_count && t.done >= LONG_ITEMS ? ERRAND_LONG : ERRAND_SHORT;
 }
 
+static bool under_way(const struct relay *r, const char *job_id)
+{
+	for (int i = 0; i < ERRANDS; i++)
+		if (r->errands[i].kind != ERRAND_NONE && strcmp(r->errands[i].job_id, job_id) == 0)
+			return true;
+	return false;
+}
+
+/* So much earlier than what has ended it must have been published. What is lost again and again (a
+ * queue that drops, somebody who takes messages out) comes again ever later. */
+static int64_t lost_after_us(const struct relay *r, struct watched_job *job)
+{
+	int64_t after = r->options.lost_after_ms * 1000 << job->revivals;
+	if (job->revivals == 0 || clock_us() - job->revived_us < 4 * after)
+		return after;
+	job->revivals = 0;
+	return r->options.lost_after_ms * 1000;
+}
+
+void jobs_revived(struct relay *r, const char *job_id)
+{
+	struct watched_job *job = find(r, job_id);
+	if (!job)
+		return;
+	job->revived_us = clock_us();
+	if (job->revivals < REVIVALS)
+		job->revivals++;
+}
+
+/* Messages that are gone from a queue in which others are: the first that is not final was
+ * published long ago. Whether others that were published long after have ended, and whether
+ * somebody has these in hand, is for the ledger to say (weir.revive_lost). That costs one walk over
+ * the batches of the job, and the newest of others of its kinds, beside all else. */
+static void look_for_overdue(struct relay *r, struct watched_job *job, const struct tally *t)
+{
+	int64_t now = clock_us(), after = lost_after_us(r, job);
+	if (job->wanted != ERRAND_NONE || now < job->lost_at_us || t->oldest_ms * 1000 < after ||
+	    under_way(r, job->job_id))
+		return;
+	job->lost_at_us = now + after / 2;
+	job->lost_after_ms = after / 1000;
+	job->wanted = ERRAND_REVIVE;
+}
+
 /* Nothing of the stage has ended for some time. When nothing of it waits in the queue either, work
  * may be done that nobody has counted (by a program of another version); and after long, the broker
  * has lost it. Should consumers be at work on it all the same, the second message finds the item
@@ -197,8 +247,12 @@ static int look_for_lost(struct relay *r, struct watched_job *job, const struct 
 	bool uncounted = clock_us() >= job->recount_at_us && still_for(job, RECOUNT_US);
 	if (!(lost || uncounted) || t->released <= t->done || !r->wire.broker || r->wire.blocked)
 		return 0;
-	if (recover_survey(r, t->kind, &waiting, err) < 0)
-		return -1;
+	if (recover_survey(r, t->kind, &waiting, err) < 0) {
+		job->recount_at_us = clock_us() + job->recount_pause_us;
+		if (lost)
+			job->moved_us = clock_us() - r->options.lost_after_ms * 1000 + SURVEY_US;
+		return ledger_alive(r->ledger) ? 0 : -1; /* the look at the topology tells */
+	}
 	if (uncounted) {
 		job->recount_at_us = clock_us() + job->recount_pause_us;
 		if (job->recount_pause_us < RECOUNT_CAP_US)
@@ -225,8 +279,11 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 		return -1;
 	for (int i = 0; i < v->stage_count; i++) {
 		tally_read(v->stages, i, &t);
-		if (t.begun && !t.finished && look_for_lost(r, job, &t, err) < 0)
+		if (!t.begun || t.finished)
+			continue;
+		if (look_for_lost(r, job, &t, err) < 0)
 			return -1;
+		look_for_overdue(r, job, &t);
 	}
 	return 0;
 }
@@ -346,14 +403,6 @@ void jobs_check_redis(struct relay *r)
 		note_redis(r, true, &why);
 }
 
-static bool under_way(const struct relay *r, const char *job_id)
-{
-	for (int i = 0; i < ERRANDS; i++)
-		if (r->errands[i].kind != ERRAND_NONE && strcmp(r->errands[i].job_id, job_id) == 0)
-			return true;
-	return false;
-}
-
 static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 		       struct weir_error *err)
 {
@@ -454,7 +503,7 @@ static bool run_errand(struct relay *r, enum errand_length length)
 		return false;
 	enum errand_kind wanted = job->wanted;
 	job->wanted = ERRAND_NONE;
-	return errand_start(r, e, wanted, job->job_id);
+	return errand_start(r, e, wanted, job->job_id, job->lost_after_ms);
 }
 
 /* A part of a long one, and many short ones. */

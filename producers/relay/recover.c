@@ -1,36 +1,17 @@
 /* What the broker has lost: exchanges, queues, and the messages in them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "relay.h"
+#include "weir/failpoint.h"
 #include "weir/log.h"
 #include "weir/message.h"
+#include "weir/restored.h"
 #include "weir/topology.h"
 
-/* What is queued and not final, and does not wait for another try of its own. */
-static const char revive_batches[] =
-	"UPDATE weir.job_batches k SET status = 'pending_queue', due_at = now()"
-	" FROM (SELECT b.n FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
-	"  WHERE b.job_id = $1 AND b.stage = $2"
-	"  AND j.status IN ('pending', 'running') AND b.status = 'queued'"
-	"  AND b.success + b.failed + b.cancelled < b.size"
-	"  AND b.success + b.failed + b.cancelled"
-	"  + (SELECT count(*) FROM weir.retries w WHERE w.job_id = b.job_id AND w.stage = b.stage"
-	"   AND w.ordinal >= b.n * j.batch_size AND w.ordinal < b.n * j.batch_size + b.size"
-	"   AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
-	"    AND r.stage = w.stage AND r.ordinal = w.ordinal)) < b.size"
-	"  ORDER BY b.n FOR UPDATE OF b) d"
-	" WHERE k.job_id = $1 AND k.stage = $2 AND k.n = d.n";
-
-static const char revive_retries[] =
-	"UPDATE weir.retries t SET due_at = now()"
-	" FROM (SELECT w.ordinal FROM weir.retries w JOIN weir.jobs j USING (job_id)"
-	"  WHERE j.status IN ('pending', 'running')"
-	"  AND w.job_id = $1 AND w.stage = $2 AND w.due_at = 'infinity'"
-	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = w.job_id"
-	"   AND r.stage = w.stage AND r.ordinal = w.ordinal)"
-	"  ORDER BY w.ordinal FOR UPDATE OF w) d"
-	" WHERE t.job_id = $1 AND t.stage = $2 AND t.ordinal = d.ordinal";
+static const char revive_stage[] =
+	"SELECT batches, retries, skipped FROM weir.revive_stage($1, $2, NULL)";
 
 static const char open_kinds[] =
 	"SELECT DISTINCT s.kind FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
@@ -42,16 +23,19 @@ static const char stages_of_kind[] =
 	" WHERE NOT j.counted AND j.completed_at IS NULL AND s.completed_at IS NULL"
 	"  AND (s.stage = 1 OR s.total_items IS NOT NULL) AND s.kind = $1";
 
-int recover_revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
-		   struct weir_error *err)
+/* *skipped: rows that somebody has locked. */
+static int revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
+		  int64_t *skipped, struct weir_error *err)
 {
-	int64_t batches = 0, retries = 0;
+	PGresult *rows = NULL;
 	params_reset(&r->params);
 	params_string(&r->params, job_id);
 	params_int(&r->params, stage);
-	if (ledger_do(r->ledger, revive_batches, &r->params, &batches, err) < 0 ||
-	    ledger_do(r->ledger, revive_retries, &r->params, &retries, err) < 0)
+	if (ledger_query(r->ledger, revive_stage, &r->params, true, &rows, err) < 0)
 		return -1;
+	int64_t batches = ledger_big(rows, 0, 0), retries = ledger_big(rows, 0, 1);
+	*skipped += ledger_big(rows, 0, 2);
+	PQclear(rows);
 	if (batches + retries == 0)
 		return 0;
 	r->due = true;
@@ -62,6 +46,13 @@ int recover_revive(struct relay *r, const char *job_id, int32_t stage, const cha
 	return 0;
 }
 
+int recover_revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
+		   struct weir_error *err)
+{
+	int64_t skipped = 0; /* comes with the next look */
+	return revive(r, job_id, stage, why, &skipped, err);
+}
+
 static int ask(struct relay *r, const char *sql, const char *what, PGresult **rows,
 	       struct weir_error *err)
 {
@@ -70,36 +61,66 @@ static int ask(struct relay *r, const char *sql, const char *what, PGresult **ro
 	return ledger_query(r->ledger, sql, &r->params, false, rows, err);
 }
 
-/* The queue is new, and so it is empty. */
-static int revive_kind(struct relay *r, const char *kind, struct weir_error *err)
+/* ---- queues that were gone ---- */
+
+/* Whoever holds a row, or the table, holds up nothing else: that comes with a later look. */
+static const char begin_made[] = "BEGIN; SET LOCAL lock_timeout = '1s'";
+static const char made[] = "SELECT kind FROM weir.queues_made WHERE kind > $1"
+			   " ORDER BY kind LIMIT 1 FOR UPDATE SKIP LOCKED";
+static const char forget_made[] = "DELETE FROM weir.queues_made WHERE kind = $1";
+
+/* The queue is new, and so it was empty. */
+static int revive_kind(struct relay *r, const char *kind, int64_t *skipped, struct weir_error *err)
 {
 	PGresult *rows = NULL;
 	int rc = ask(r, stages_of_kind, kind, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++)
-		rc = recover_revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)),
-				    "its queue was gone", err);
+		rc = revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)),
+			    "its queue was gone", skipped, err);
 	PQclear(rows);
 	return rc;
 }
 
-/* Queues that somebody had to make: consumers do, and weir init. */
+/* Whoever has the row revives the kind, and it goes with that, or stays for what was skipped. */
+static int revive_next(struct relay *r, char kind[KIND_MAX + 1], int64_t *skipped, bool *some,
+		       struct weir_error *err)
+{
+	PGresult *rows = NULL;
+	int64_t here = 0;
+	if (ledger_script(r->ledger, begin_made, err) < 0 || ask(r, made, kind, &rows, err) < 0)
+		return -1;
+	*some = PQntuples(rows) > 0;
+	if (*some)
+		snprintf(kind, KIND_MAX + 1, "%s", PQgetvalue(rows, 0, 0));
+	PQclear(rows);
+	if (*some && revive_kind(r, kind, &here, err) < 0)
+		return -1;
+	*skipped += here;
+	params_reset(&r->params);
+	params_string(&r->params, kind);
+	if (*some && here == 0 && ledger_do(r->ledger, forget_made, &r->params, NULL, err) < 0)
+		return -1;
+	return ledger_do(r->ledger, "COMMIT", NULL, NULL, err);
+}
+
 static int revive_made(struct relay *r, struct weir_error *err)
 {
-	static const char made[] = "SELECT kind, made_at::text FROM weir.queues_made";
-	static const char done[] =
-		"DELETE FROM weir.queues_made WHERE kind = $1 AND made_at = $2::timestamptz";
-	PGresult *rows = NULL;
-	int rc = ledger_query(r->ledger, made, NULL, false, &rows, err);
-	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
-		rc = revive_kind(r, PQgetvalue(rows, i, 0), err);
-		params_reset(&r->params);
-		params_string(&r->params, PQgetvalue(rows, i, 0));
-		params_string(&r->params, PQgetvalue(rows, i, 1));
-		if (rc == 0)
-			rc = ledger_do(r->ledger, done, &r->params, NULL, err);
-	}
-	PQclear(rows);
-	return rc;
+	char kind[KIND_MAX + 1] = "";
+	int64_t skipped = 0;
+	bool some = true;
+	struct weir_error why, ignored;
+	while (some)
+		if (revive_next(r, kind, &skipped, &some, &why) < 0)
+			break;
+	if (some && !ledger_alive(r->ledger))
+		return weir_fail(err, why.code, "%s", why.text);
+	if (some && ledger_do(r->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
+		return weir_fail(err, ignored.code, "%s", ignored.text);
+	if (!some && skipped == 0)
+		return 0;
+	return weir_fail(err, "topology_rows",
+			 "what was in a queue that is gone is not published again yet: %s",
+			 some ? why.text : "somebody has locked rows of it");
 }
 
 static int open_surveyor(struct relay *r, struct weir_error *err)
@@ -120,16 +141,18 @@ static int restore_kind(struct relay *r, const char *kind, uint32_t *waiting,
 			struct weir_error *err)
 {
 	struct buffer names = BUFFER_INIT;
-	bool made = false;
+	const struct topology_teller teller = {restored_note, r->ledger};
 	int rc = kind_ok(kind)
-			 ? topology_restore_kind(r->surveyor, kind, &names, &made, waiting, err)
+			 ? topology_restore_kind(r->surveyor, kind, &teller, &names, waiting, err)
 			 : weir_fail(err, "topology", "\"%s\" is no kind", kind);
-	topology_say_restored(&names);
-	if (rc < 0) {
-		recover_end(r); /* it may be dead */
-		return -1;
+	if (names.size > 0) {
+		r->topology_due = true; /* what was in it is revived with the next look */
+		failpoint("queue_made");
 	}
-	return made ? revive_kind(r, kind, err) : 0;
+	topology_say_restored(&names);
+	if (rc < 0)
+		recover_end(r); /* it may be dead */
+	return rc;
 }
 
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting, struct weir_error *err)
@@ -177,6 +200,7 @@ int recover_check_mark(struct relay *r, struct weir_error *err)
 int recover_topology(struct relay *r, struct weir_error *err)
 {
 	struct buffer names = BUFFER_INIT;
+	struct weir_error why;
 	if (open_surveyor(r, err) < 0)
 		return -1;
 	int rc = identity_mark(r->surveyor, r->ledger_id, err);
@@ -185,9 +209,10 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	topology_say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);
-	if (rc < 0) {
+	if (rc < 0)
 		recover_end(r);
+	/* One kind that cannot be used is no matter of the others. */
+	if (rc < 0 && strcmp(err->code, "topology_kind") != 0)
 		return -1;
-	}
-	return revive_made(r, err);
+	return revive_made(r, rc < 0 ? &why : err) < 0 ? -1 : rc;
 }

@@ -226,7 +226,7 @@ int relay_open(struct relay *r, const struct settings *settings,
 	r->presence.job_id = only_job;
 	if (progress_open(settings->redis_url, 1000, &r->progress, err) == 0 &&
 	    open_ledger(r, err) == 0 && relay_open_wire(r, err) == 0 &&
-	    (recover_topology(r, err) == 0 || strcmp(err->code, "topology_kind") == 0) &&
+	    (recover_topology(r, err) == 0 || strncmp(err->code, "topology_", 9) == 0) &&
 	    (only_job || open_dead(r, err) == 0)) {
 		jobs_check_redis(r);
 		return 0;

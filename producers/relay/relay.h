@@ -135,13 +135,15 @@ void publish_settled(struct relay *r, const struct run *run); /* run.c calls it 
 /* jobs.c */
 void jobs_turn(struct relay *r);
 void jobs_release(struct relay *r);
-void jobs_check_redis(struct relay *r);		     /* as it starts */
-void jobs_told(struct relay *r, const char *job_id); /* something has happened to it */
+void jobs_check_redis(struct relay *r);			/* as it starts */
+void jobs_told(struct relay *r, const char *job_id);	/* something has happened to it */
+void jobs_revived(struct relay *r, const char *job_id); /* messages of it were lost */
 
 /* recover.c */
 /* Declares what is missing in the broker, the queues of open jobs included, and makes what was
  * queued there due again. Needs the ledger. */
-/* Error codes besides those of topology_restore(): topology_kind, a kind's queue cannot be used. */
+/* Error codes besides those of topology_restore(): topology_kind, a kind's queue cannot be used;
+ * topology_rows, somebody stands in the way of what is to be due again. */
 int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* Whether the virtual host is marked as this ledger's; where nobody has marked it, it is then.
  * Opens a connection and closes it. */

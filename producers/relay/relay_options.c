@@ -57,7 +57,8 @@ const struct weir_option relay_option_rows[] = {
 	 .least = 100,
 	 .most = 86400000 * INT64_C(30),
 	 .help = "When no item of a job has ended for so long and nothing waits in its queue, the "
-		 "broker has lost it: what was queued is published again. Longer than the slowest "
-		 "item takes."},
+		 "broker has lost it: what was queued is published again; and so is a message when "
+		 "one of its queue that was published so much later has ended, and no consumer has "
+		 "it. Longer than the slowest item takes."},
 	{.type = WEIR_OPTION_END},
 };

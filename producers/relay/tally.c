@@ -14,7 +14,8 @@ enum {
 	COL_FAILED,
 	COL_CANCELLED,
 	COL_RELEASED,
-	COL_TAG
+	COL_TAG,
+	COL_OLDEST
 };
 
 /* A batch of a job with a limit is withheld by a due time that never comes. */
@@ -22,12 +23,14 @@ static const char count_stages[] =
 	"SELECT s.stage::int4, s.kind, s.stage = 1 OR s.total_items IS NOT NULL,"
 	"  s.completed_at IS NOT NULL,"
 	"  coalesce(CASE WHEN s.stage = 1 THEN j.total_items ELSE s.total_items END, 0)::int8,"
-	"  b.good, b.bad, b.off, b.released, j.tag"
+	"  b.good, b.bad, b.off, b.released, j.tag, b.oldest"
 	" FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
 	" CROSS JOIN LATERAL (SELECT coalesce(sum(success), 0)::int8 AS good,"
 	"   coalesce(sum(failed), 0)::int8 AS bad, coalesce(sum(cancelled), 0)::int8 AS off,"
 	"   coalesce(sum(size) FILTER (WHERE status = 'queued' OR due_at < 'infinity'), 0)::int8"
-	"    AS released"
+	"    AS released,"
+	"   coalesce(extract(epoch FROM now() - min(queued_at) FILTER (WHERE status = 'queued'"
+	"    AND success + failed + cancelled < size)) * 1000, 0)::int8 AS oldest"
 	"  FROM weir.job_batches b WHERE b.job_id = s.job_id AND b.stage = s.stage) b"
 	" WHERE j.job_id = $1 ORDER BY s.stage";
 
@@ -54,7 +57,8 @@ void tally_read(const PGresult *rows, int row, struct tally *out)
 					 .success = ledger_big(rows, row, COL_SUCCESS),
 					 .failed = ledger_big(rows, row, COL_FAILED),
 					 .cancelled = ledger_big(rows, row, COL_CANCELLED)},
-			      .released = ledger_big(rows, row, COL_RELEASED)};
+			      .released = ledger_big(rows, row, COL_RELEASED),
+			      .oldest_ms = ledger_big(rows, row, COL_OLDEST)};
 	out->done = out->counts.success + out->counts.failed + out->counts.cancelled;
 	snprintf(out->kind, sizeof out->kind, "%.*s", (int)kind.size, kind.data);
 	snprintf(out->tag, sizeof out->tag, "%s", PQgetvalue(rows, row, COL_TAG));

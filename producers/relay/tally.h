@@ -15,6 +15,7 @@ struct tally {
 	struct progress_counts counts;
 	int64_t done;	  /* items that are final */
 	int64_t released; /* items of batches that were published, or may be now */
+	int64_t oldest_ms; /* since the first of those that are not final was published */
 };
 
 /* One row a stage, in order; the caller PQclear()s them. */

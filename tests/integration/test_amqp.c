@@ -509,8 +509,10 @@ static void weir_s_own(void)
 	char name[NAMES_MAX];
 	uint32_t messages = 99;
 	queue_of(kind, name);
+	struct buffer all = BUFFER_INIT;
 	for (int i = 0; i < 2; i++)
-		WORKS(topology_declare(consumer, &err));
+		WORKS(topology_restore(consumer, &all, &err));
+	buffer_release(&all);
 	WORKS(topology_check(consumer, &messages, &err));
 	EXPECT(topology_check_kind(consumer, kind, NULL, &err) < 0, "it is there");
 	EXPECT(strcmp(err.code, "topology") == 0, "code %s", err.code);
@@ -518,8 +520,12 @@ static void weir_s_own(void)
 	EXPECT_PART(err.text, "weir init");
 	broker_close(consumer);
 	consumer = open_one();
-	for (int i = 0; i < 2; i++)
-		WORKS(topology_declare_kind(consumer, kind, &err));
+	for (int i = 0; i < 2; i++) {
+		struct buffer names = BUFFER_INIT;
+		WORKS(topology_restore_kind(consumer, kind, NULL, &names, NULL, &err));
+		EXPECT_INT(names.size > 0, i == 0);
+		buffer_release(&names);
+	}
 	WORKS(topology_check_kind(consumer, kind, &messages, &err));
 	EXPECT_INT(messages, 0);
 	publish_to("weir.items", kind, "a", "x", 1);

@@ -1,4 +1,5 @@
 /* A broker that is there, but not as it should be. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,130 @@ static void retries_are_purged(void)
 	finish(job);
 }
 
+/* ---- and messages that are gone while others are there ---- */
+
+/* More than can be done in the time of a test, so that the queue is never empty. */
+static struct job *stream(void)
+{
+	struct job *job = job_new("stream", "slow", 2000);
+	job_delay(job, 300);
+	return job_submit(job);
+}
+
+static void end_stream(const struct job *job)
+{
+	const struct outcome *o = run(NULL, "weir", "cancel", job->id, NULL);
+	EXPECT(o->status == 0, "cancel: %d: %s", o->status, o->err);
+}
+
+/* Batches, and retries, that were published and purged. */
+static void messages_are_gone_among_others(void)
+{
+	struct job *tried = job_new("tried", "slow", 20), *gone = job_new("gone", "slow", 40);
+	for (int i = 0; i < 10; i++) {
+		item_fails(&tried->items[i], NULL, ",\"fail\":\"retry_once\"");
+		tried->items[i].attempts = 2;
+	}
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", NULL);
+	job_submit(tried);
+	await(PATIENCE_MS, "SELECT count(*) = 10 FROM weir.retries");
+	stop(consumer);
+	await_queued(job_submit(gone));
+	await(PATIENCE_MS, "SELECT count(*) = 10 FROM weir.retries WHERE due_at = 'infinity'");
+	stop(relay);
+	queue_purge("weir.slow");
+	struct job *others = stream();
+	relay = start(NULL, "weir-relay", "--lost-after", "1s", "--queue-least", "20",
+		      "--queue-most", "20", NULL);
+	start(NULL, "weir-consumer", "slow", "--flush", "10", "--prefetch", "10", NULL);
+	await_log(relay, "job=tried batches=0 retries=10 text=\"what was published long after");
+	await_log(relay, "job=gone batches=2 retries=0 text=\"what was published long after");
+	await_ended(tried);
+	await_ended(gone);
+	end_stream(others);
+	await_ended(others);
+	stop_all();
+	check_exact(tried);
+	check_exact(gone);
+}
+
+/* What a consumer has in hand for long is not lost, whatever is done beside it. */
+static void what_is_in_hand_is_not_lost(void)
+{
+	struct job *held = job_new("held", "slow", 1);
+	job_delay(held, 6000);
+	struct process *relay = start(NULL, "weir-relay", "--lost-after", "200ms", NULL);
+	start(NULL, "weir-consumer", "slow", "--flush", "1", "--prefetch", "1", NULL);
+	await_queued(job_submit(held));
+	queue_await_size("weir.slow", 0);
+	struct job *others = stream();
+	start(NULL, "weir-consumer", "slow", "--flush", "10", "--prefetch", "10", NULL);
+	await_final(others, 50);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'held'"), 0);
+	await_ended(held);
+	EXPECT(!strstr(log_of(relay), "job=held batches"), "%s", log_of(relay));
+	end_stream(others);
+	await_ended(others);
+}
+
+/* ---- queues that are made, and who made them has gone ---- */
+
+static struct job *queued_and_deleted(void)
+{
+	struct job *job = job_submit(job_new("missed", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	stop(relay);
+	queue_delete("weir.sum");
+	return job;
+}
+
+static void made_by_a_relay_that_is_killed(void)
+{
+	struct job *job = queued_and_deleted();
+	struct process *victim = start("queue_made", "weir-relay", NULL);
+	EXPECT_INT(await_exit(victim, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(queue_size("weir.sum"), 0);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 0);
+}
+
+static void missed_by_a_consumer_that_is_killed(void)
+{
+	struct job *job = queued_and_deleted();
+	struct process *victim = start("queue_missed", "weir-consumer", "sum", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.queues_made");
+	kill_hard(victim);
+	EXPECT_INT(queue_size("weir.sum"), -1);
+	EXPECT_INT(run(NULL, "weir", "init", NULL)->status, 0);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 0);
+}
+
+/* Only what is locked waits, and is not forgotten. */
+static void a_locked_row_of_what_was_lost(void)
+{
+	struct job *job = queued_and_deleted(), *other;
+	sql_text(
+		"BEGIN; SELECT FROM weir.job_batches WHERE job_id = 'missed' AND n = 1 FOR UPDATE");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await_log(relay, "somebody has locked rows of it");
+	other = job_submit(job_new("beside", "slow", 20));
+	await_ended(other);
+	await_final(job, 40);
+	sql_text("COMMIT");
+	await_log(relay, "topology_right");
+	finish(job);
+	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
+	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 0);
+}
+
 void add_broker_suite(void);
 
 void add_broker_suite(void)
@@ -198,4 +323,10 @@ void add_broker_suite(void)
 	CU_add_test(s, "the queue is deleted with its messages",
 		    the_queue_is_deleted_with_its_messages);
 	CU_add_test(s, "the messages of retries are purged", retries_are_purged);
+	CU_add_test(s, "messages are gone among others", messages_are_gone_among_others);
+	CU_add_test(s, "what is in hand is not lost", what_is_in_hand_is_not_lost);
+	CU_add_test(s, "a queue is made by a relay that is killed", made_by_a_relay_that_is_killed);
+	CU_add_test(s, "a queue is missed by a consumer that is killed",
+		    missed_by_a_consumer_that_is_killed);
+	CU_add_test(s, "a locked row of what was lost", a_locked_row_of_what_was_lost);
 }

@@ -73,6 +73,9 @@ static void a_vhost_has_one_ledger(void)
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, part);
 	EXPECT_PART(o->err, "--namespace");
+	use("b", "other-9"); /* nothing was made in this database before */
+	EXPECT_PART(init(NULL)->out, "applied 001_ledger.sql");
+	use("b", NULL);
 	refuses(part, "weir-relay", NULL);
 	refuses(part, "weir-consumer", "sum");
 	o = run(NULL, "weir", "submit", "sum", job->file, "--job", "two", "--context", "label=two",

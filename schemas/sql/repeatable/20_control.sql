@@ -103,6 +103,114 @@ BEGIN
 	RETURN wrong;
 END $$;
 
+-- ---- what the broker has lost ----
+
+-- What was published before this to the queue of a kind was delivered, and is in nobody's hand any more;
+-- NULL: nothing is known. A queue is first in, first out: when something of a message has ended, all that
+-- was published before it was delivered before. And what came to consumers before that end is settled
+-- where they say so (settled_until); of one that does not, it is after `unsaid`. Only a consumer's result
+-- has a processing_ms. Of each of the newest stages the newest batches are enough: whose results are of
+-- an earlier message, since it was published again, prove nothing. All times are those of the ledger.
+CREATE OR REPLACE FUNCTION weir.delivered_until(of_kind text, unsaid interval) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+WITH h AS MATERIALIZED (
+	SELECT coalesce(min(coalesce(settled_until, seen_at - unsaid)), now()) AS until
+	  FROM weir.processes WHERE role = 'consumer' AND of_kind = ANY (kinds)),
+f AS MATERIALIZED (
+	SELECT s.job_id, s.stage, j.batch_size
+	  FROM weir.job_stages s JOIN weir.jobs j USING (job_id)
+	 WHERE s.kind = of_kind AND j.started_at IS NOT NULL ORDER BY j.created_at DESC LIMIT 100)
+SELECT max(b.queued_at)
+  FROM f CROSS JOIN h
+ CROSS JOIN LATERAL (
+	SELECT k.n, k.size, k.queued_at FROM weir.job_batches k
+	 WHERE k.job_id = f.job_id AND k.stage = f.stage AND k.status = 'queued'
+	   AND k.success + k.failed > 0 AND k.queued_at < h.until
+	 ORDER BY k.queued_at DESC LIMIT 100) b
+ WHERE (SELECT r.ordinal FROM weir.results r
+         WHERE r.job_id = f.job_id AND r.stage = f.stage AND r.ordinal >= b.n * f.batch_size
+           AND r.ordinal < b.n * f.batch_size + b.size AND r.processing_ms IS NOT NULL
+           AND r.finished_at > b.queued_at AND r.finished_at < h.until LIMIT 1) IS NOT NULL
+$$;
+
+-- How many items of a batch have a message of their own, or wait for one, and are not final.
+CREATE OR REPLACE FUNCTION weir.tried_again(job text, at_stage integer, number integer, size integer, per integer)
+RETURNS bigint LANGUAGE sql STABLE AS $$
+SELECT count(*) FROM weir.retries w
+ WHERE w.job_id = job AND w.stage = at_stage
+   AND w.ordinal >= number * per AND w.ordinal < number * per + size
+   AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = job AND r.stage = at_stage
+         AND r.ordinal = w.ordinal) IS NULL
+$$;
+
+-- Makes due again what of a stage is queued and not final, and has no other try of its own: what was
+-- published before `line`, NULL: all. How many batches and retries, and how many rows somebody else has
+-- locked, which nobody waits for.
+CREATE OR REPLACE FUNCTION weir.revive_stage(job text, at_stage integer, line timestamptz,
+                                  OUT batches bigint, OUT retries bigint, OUT skipped bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	per   integer;
+	more  integer;
+BEGIN
+	batches := 0;
+	retries := 0;
+	skipped := 0;
+	SELECT batch_size INTO per FROM weir.jobs WHERE job_id = job AND status IN ('pending', 'running');
+	IF per IS NULL THEN
+		RETURN;
+	END IF;
+	WITH c AS MATERIALIZED (
+		SELECT w.ordinal FROM weir.retries w
+		 WHERE w.job_id = job AND w.stage = at_stage AND w.due_at = 'infinity'
+		   AND (line IS NULL OR w.queued_at < line)
+		   AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = job
+		         AND r.stage = at_stage AND r.ordinal = w.ordinal) IS NULL),
+	l AS MATERIALIZED (
+		SELECT w.ordinal FROM weir.retries w
+		 WHERE w.job_id = job AND w.stage = at_stage AND w.due_at = 'infinity'
+		   AND w.ordinal IN (SELECT ordinal FROM c) ORDER BY w.ordinal FOR UPDATE SKIP LOCKED),
+	u AS (
+		UPDATE weir.retries w SET due_at = now() FROM l
+		 WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = l.ordinal)
+	SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM l) INTO skipped, retries;
+	WITH c AS MATERIALIZED (
+		SELECT b.n FROM weir.job_batches b
+		 WHERE b.job_id = job AND b.stage = at_stage AND b.status = 'queued'
+		   AND (line IS NULL OR b.queued_at < line)
+		   AND b.success + b.failed + b.cancelled < b.size
+		   AND b.success + b.failed + b.cancelled
+		       + weir.tried_again(job, at_stage, b.n, b.size, per) < b.size),
+	l AS MATERIALIZED (
+		SELECT b.n FROM weir.job_batches b
+		 WHERE b.job_id = job AND b.stage = at_stage AND b.status = 'queued'
+		   AND b.n IN (SELECT n FROM c) ORDER BY b.n FOR UPDATE SKIP LOCKED),
+	u AS (
+		UPDATE weir.job_batches b SET status = 'pending_queue', due_at = now() FROM l
+		 WHERE b.job_id = job AND b.stage = at_stage AND b.n = l.n)
+	SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM l) INTO more, batches;
+	skipped := skipped - retries + more - batches;
+END $$;
+
+-- The same for all stages of a job that are under way, as far as it was published `after` before something
+-- of which all that came earlier is settled: nobody has it.
+CREATE OR REPLACE FUNCTION weir.revive_lost(job text, after interval, OUT batches bigint, OUT retries bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	s record;
+	d record;
+BEGIN
+	batches := 0;
+	retries := 0;
+	FOR s IN SELECT stage, weir.delivered_until(kind, after) - after AS line FROM weir.job_stages
+	          WHERE job_id = job AND completed_at IS NULL ORDER BY stage LOOP
+		CONTINUE WHEN s.line IS NULL;
+		d := weir.revive_stage(job, s.stage, s.line);
+		batches := batches + d.batches;
+		retries := retries + d.retries;
+	END LOOP;
+END $$;
+
 -- ---- stages and the end ----
 
 -- The payload of a later stage with one more result. It is put together as text: json's own functions
@@ -447,6 +555,18 @@ DECLARE
 BEGIN
 	UPDATE weir.jobs SET purged_at = coalesce(purged_at, now())
 	 WHERE job_id = job AND completed_at < before;
+	RETURN FOUND;
+END $$;
+
+-- Deletes the row of a job that a submit has made and given nothing, unless somebody is submitting it
+-- now. The lock first: what is seen behind it stays so.
+CREATE OR REPLACE FUNCTION weir.purge_empty(job text, before timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('weir.submit:' || job, 0)) THEN
+		RETURN false;
+	END IF;
+	DELETE FROM weir.jobs j WHERE j.job_id = job AND j.sealed_at IS NULL AND j.created_at < before
+	   AND NOT EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = job);
 	RETURN FOUND;
 END $$;
 

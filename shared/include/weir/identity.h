@@ -24,6 +24,8 @@ int identity_read(struct ledger *l, char id[LEDGER_ID_SIZE],
 int identity_mark(struct broker *b, const char *id, struct weir_error *err) WEIR_MUST_CHECK;
 /* The same, but makes no mark. Error code also "no_mark". */
 int identity_check_mark(struct broker *b, const char *id, struct weir_error *err) WEIR_MUST_CHECK;
+/* Whether there is none, for a ledger that has no id yet; makes none. Error code "not_ours". */
+int identity_check_unmarked(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 /* Takes the mark away, whoever's it is. */
 int identity_unmark(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 

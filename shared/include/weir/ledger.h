@@ -17,7 +17,7 @@
 
 #define LEDGER_STATEMENT_MS 60000
 #define LEDGER_LONG_MS (2 * 3600000) /* for what goes over all items of a job, or over all jobs */
-#define LEDGER_SCHEMA 59 /* number of the newest file in schemas/sql that this program needs */
+#define LEDGER_SCHEMA 60 /* number of the newest file in schemas/sql that this program needs */
 
 /* ---- parameters ---- */
 

@@ -23,6 +23,7 @@ struct presence {
 	const char *kinds[16];
 	size_t kind_count;
 	char waits_for[PRESENCE_TEXT]; /* as it was told last */
+	int64_t settled_us;	       /* what came before is in hand no more; 0: it does not say */
 	int64_t told_us, swept_us;     /* 0: never */
 	struct params params;
 };

@@ -1,6 +1,5 @@
-/* topology.h: the exchanges and queues that weir uses, as one table. `weir init` declares them, and
- * relays and consumers restore what has gone missing; everything else only checks that they are
- * there. */
+/* topology.h: the exchanges and queues that weir uses, as one table. `weir init`, relays and
+ * consumers make what is missing; everything else only checks that they are there. */
 #ifndef WEIR_TOPOLOGY_H
 #define WEIR_TOPOLOGY_H
 
@@ -12,7 +11,7 @@
 #define KIND_MAX 32
 
 /* The words behind names_at_broker(). The exchange of the dead letters and their one queue are
- * called the same; that of the ledger says whose all this is (see topology_own()). */
+ * called the same; that of the ledger says whose all this is (identity.h). */
 enum exchange { EXCHANGE_ITEMS, EXCHANGE_EVENTS, EXCHANGE_DEAD, EXCHANGES };
 
 /* "weir.items" */
@@ -26,21 +25,22 @@ void queue_of(const char *kind, char out[NAMES_MAX]);
 /* The kind of a queue, a part of `queue`; NULL: it is not that of a kind. */
 const char *kind_of_queue(const char *queue);
 
-/* Declares the exchanges and the dead-letter queue. Blocks. Declaring again changes nothing; where
- * one exists with other arguments the error says which differ. */
-int topology_declare(struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
-/* Declares a kind's queue and binds it. */
-int topology_declare_kind(struct broker *b, const char *kind,
-			  struct weir_error *err) WEIR_MUST_CHECK;
-
 /* Makes what is missing, and binds what is there; names (an initialised buffer) gets what was made,
  * after commas. Blocks. Error code "topology": something is there with other arguments. The
  * connection must be one that neither consumes nor has confirms. */
 int topology_restore(struct broker *b, struct buffer *names,
 		     struct weir_error *err) WEIR_MUST_CHECK;
-/* The same for a kind's queue. *messages: how many are ready. */
-int topology_restore_kind(struct broker *b, const char *kind, struct buffer *names, bool *made,
-			  uint32_t *messages, struct weir_error *err) WEIR_MUST_CHECK;
+/* Told before a kind's queue is made that is missing; when it fails, the queue is not made, and the
+ * connection may be used again. */
+struct topology_teller {
+	int (*missing)(void *state, const char *kind, struct weir_error *err);
+	void *state;
+};
+
+/* The same for a kind's queue. *messages (may be NULL): how many are ready. */
+int topology_restore_kind(struct broker *b, const char *kind, const struct topology_teller *teller,
+			  struct buffer *names, uint32_t *messages,
+			  struct weir_error *err) WEIR_MUST_CHECK;
 
 /* Logs what was made, if anything, and releases names. */
 void topology_say_restored(struct buffer *names);
