@@ -59,10 +59,22 @@ static const char *const deletes[] = {
 	DELETE_FROM("job_batches", "n"),
 };
 
-static const char ended_jobs[] = "SELECT job_id, status, coalesce(total_items, 0), " SQL_TIME(
-	"completed_at") " FROM weir.jobs WHERE completed_at < now() - $1::int8 * interval '1 ms' "
-			"AND job_id > $2"
-			" AND ($3::text IS NULL OR job_id = $3) ORDER BY job_id LIMIT $4";
+/* A version before made the row before it had read a record: what it refused has left one. */
+#define SQL_EMPTY                                                                                  \
+	"sealed_at IS NULL AND NOT EXISTS"                                                         \
+	" (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id)"
+#define SQL_BEFORE "now() - $1::int8 * interval '1 ms'"
+
+static const char purge_empty[] =
+	"SELECT weir.purge_empty($1, now() - $2::int8 * interval '1 ms')::int4::int8";
+
+/* clang-format off */
+static const char ended_jobs[] =
+	"SELECT job_id, status, coalesce(total_items, 0), "
+	SQL_TIME("completed_at") ", " SQL_TIME("created_at") " FROM weir.jobs j"
+	" WHERE (completed_at < " SQL_BEFORE " OR (" SQL_EMPTY " AND created_at < " SQL_BEFORE "))"
+	" AND job_id > $2 AND ($3::text IS NULL OR job_id = $3) ORDER BY job_id LIMIT $4";
+/* clang-format on */
 
 static const char begin_purge[] =
 	"SELECT weir.begin_purge($1, now() - $2::int8 * interval '1 ms')::int4::int8";
@@ -154,9 +166,31 @@ static int purge_job(struct purge *p, const char *job_id, struct weir_error *err
 	return 0;
 }
 
+/* One that has nothing, unless somebody is submitting it. */
+static int purge_nothing(struct purge *p, const char *job_id, const char *made_at,
+			 struct weir_error *err)
+{
+	struct params params = PARAMS_INIT;
+	int64_t gone = 1;
+	params_string(&params, job_id);
+	params_big(&params, p->config->older_than_ms);
+	int rc = p->config->dry_run
+			 ? 0
+			 : control_number(p->ledger, purge_empty, &params, 0, &gone, err);
+	params_release(&params);
+	if (rc < 0 || gone == 0)
+		return rc;
+	p->jobs++;
+	printf("%-24s %s: it had no items, and its submit was refused or broken off, %s\n", job_id,
+	       p->config->dry_run ? "would be deleted" : "deleted", made_at);
+	return 0;
+}
+
 static int look_at(struct purge *p, const PGresult *r, int row, struct weir_error *err)
 {
 	snprintf(p->last, sizeof p->last, "%s", PQgetvalue(r, row, 0));
+	if (PQgetisnull(r, row, 3))
+		return purge_nothing(p, p->last, PQgetvalue(r, row, 4), err);
 	if (!p->config->dry_run)
 		return purge_job(p, p->last, err);
 	p->jobs++;
@@ -195,7 +229,8 @@ static int explain(struct purge *p, struct weir_error *err)
 	if (found == 0)
 		return view_no_job(p->config->job, err);
 	if (!job.ended)
-		return weir_fail(err, "not_ended", "job %s is %s: only what has ended is deleted",
+		return weir_fail(err, "not_ended",
+				 "job %s is %s: only what has ended is deleted, or has no items",
 				 job.job_id, job.status);
 	return weir_fail(err, "too_young", "job %s has not ended as long ago as that", job.job_id);
 }
@@ -240,7 +275,8 @@ const struct command command_purge = {
 		"a\n"
 		"transaction, so that nobody waits. Effects that plugins have written stay, and "
 		"so\n"
-		"do events that are not published yet. A job that has not ended is never touched.\n"
+		"do events that are not published yet. A job that has not ended is never touched,\n"
+		"but for one without a single item whose submit was refused or broken off.\n"
 		"When it is broken off, the same command goes on.\n\n"
 		"  weir purge --older-than 30d --dry-run\n"
 		"  weir purge --older-than 30d\n"

@@ -6,6 +6,7 @@
 #include "view.h"
 
 #define CLASSES_SHOWN 10
+#define IDLE_SHOWN_S 10 /* a shorter pause of a submit is none */
 
 struct status_config {
 	int64_t limit, json;
@@ -244,6 +245,19 @@ static const char *remark(const struct job_view *job)
 	return job->sealed ? "" : " (still being submitted)";
 }
 
+/* Since when nothing has come, and what to do where nobody is at it. */
+static void detail_submission(const struct job_view *job, struct buffer *b)
+{
+	if (job->sealed || job->ended || (job->submitting && job->idle < IDLE_SHOWN_S))
+		return;
+	buffer_add_text(b, "submit     nothing has come for ");
+	print_duration(b, job->idle);
+	if (!job->submitting)
+		buffer_printf(b, ", and nobody is at it: give the same `weir submit` again, or %s",
+			      job->total > 0 ? "`weir cancel`" : "`weir purge`");
+	buffer_add_char(b, '\n');
+}
+
 static void detail_text(const struct job_view *job, const struct batch_counts *batches,
 			const PGresult *classes, struct buffer *b)
 {
@@ -262,6 +276,7 @@ static void detail_text(const struct job_view *job, const struct batch_counts *b
 		      "batches    %" PRId64 ": %" PRId64 " waiting to be queued, %" PRId64
 		      " queued, %" PRId64 " done\n",
 		      batches->total, batches->pending_queue, batches->queued, batches->done);
+	detail_submission(job, b);
 	detail_retries(job, b);
 	detail_remote(job, b);
 	print_reason("because    ", job->obstacle, b);

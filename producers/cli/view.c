@@ -18,6 +18,8 @@ const struct field job_view_fields[] = {
 	FIELD(FIELD_COUNT, struct job_view, "failure_count", failed),
 	FIELD(FIELD_COUNT, struct job_view, "cancelled", cancelled),
 	FIELD(FIELD_COUNT, struct job_view, "pending", pending),
+	FIELD(FIELD_FLAG, struct job_view, "submitting", submitting),
+	FIELD(FIELD_REAL, struct job_view, "idle", idle),
 	FIELD(FIELD_FLAG, struct job_view, "sealed", sealed),
 	FIELD(FIELD_FLAG, struct job_view, "ended", ended),
 	FIELD(FIELD_TEXT, struct job_view, "created_at", created_at),
@@ -106,6 +108,13 @@ static const char read_job[] =
 	" j.pause_reason, j.tag, q.waiting AS remote_waiting,"
 	" (SELECT count(*) FROM weir.remote_batches WHERE job_id = $1 AND state <> 'done')"
 	"  AS remote_batches,"
+	" CASE WHEN j.sealed_at IS NULL THEN greatest(extract(epoch FROM now() - coalesce("
+	"  (SELECT b.created_at FROM weir.job_batches b WHERE b.job_id = j.job_id AND b.stage = 1"
+	"    ORDER BY b.n DESC LIMIT 1), j.created_at)), 0)::float8 END AS idle,"
+	" j.sealed_at IS NULL AND EXISTS (SELECT FROM pg_locks k WHERE k.locktype = 'advisory'"
+	"  AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+	"  AND k.objsubid = 1 AND (k.classid::int8 << 32 | k.objid::int8)"
+	"   = hashtextextended('weir.submit:' || j.job_id, 0)) AS submitting,"
 	" " SQL_WAITING_ERROR " AS waiting_error"
 	" FROM weir.jobs j CROSS JOIN (SELECT count(*) AS waiting,"
 	"  min(due_at) FILTER (WHERE NOT weir.is_parked(due_at)) AS next"

@@ -41,6 +41,8 @@ struct job_view {
 	char job_id[65], kind[33], status[16];
 	int64_t total, processed, success, failed, cancelled, pending;
 	bool sealed, ended;
+	bool submitting; /* somebody is at it, where it is not sealed; */
+	double idle;	 /* s since something has come then; NaN: it is sealed */
 	double seconds; /* since it was started, or until it ended; NaN: not started */
 	double age;	/* s since it was submitted */
 	double rate;	/* items/s over that time; NaN: none */

@@ -1,5 +1,6 @@
 /* What submit refuses, skips and reads. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,84 @@ static void all_items_are_skipped(void)
 	EXPECT_INT(o->status, 1);
 	EXPECT_PART(o->err, "all of its 2 records were skipped");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE sealed_at IS NOT NULL"), 0);
+}
+
+/* ---- what is refused leaves nothing ---- */
+
+#define GOOD_LINE "{\"custom_id\":\"a\",\"key\":\"k\",\"amount\":1}\n"
+
+/* Behind a good line. */
+static void refusals_leave_no_job(void)
+{
+	static const char *const bad[] = {
+		"{\"custom_id\":\"b\",\"key\":\"k\"", /* a pipe that broke off */
+		"{\"custom_id\":\"b\",\"key\":\"\xff\xfe\",\"amount\":1}\n",
+		"{\"custom_id\":\"b\",\"key\":\"\xed\xa0\x80\",\"amount\":1}\n",
+		"{\"custom_id\":\"a\",\"key\":\"k\",\"amount\":2}\n",
+		"{\"custom_id\":\"b b\",\"key\":\"k\",\"amount\":2}\n",
+		"{\"key\":\"k\",\"amount\":2}\n",
+		"{\"custom_id\":\"b\",\"amount\":2}\n",
+		"{\"custom_id\":\"b\",\"key\":\"k\",\"amount\":\"much\"}\n",
+		"[1]\n",
+	};
+	char text[300];
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		snprintf(text, sizeof text, GOOD_LINE "%s", bad[i]);
+		char *file = input_file("refused.jsonl", text);
+		const struct outcome *o = submit_file(file, "refused", NULL, NULL);
+		EXPECT(o->status == 1, "%s: %d: %s", bad[i], o->status, o->err);
+		o = run(file, "weir", "submit", "sum", "-", "--job", "piped", "--context",
+			"label=x", NULL);
+		EXPECT(o->status == 1, "%s from a pipe: %d: %s", bad[i], o->status, o->err);
+		EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
+	}
+}
+
+/* Killed, or without its ledger, before the first batch is committed. */
+static void broken_off_leaves_no_job(void)
+{
+	static const char *const places[] = {"job_made", "stages_made", "stages_made:1:stop"};
+	char *file = input_file("broken.jsonl", GOOD_LINE);
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		struct process *p = start(places[i], "weir", "submit", "sum", file, "--job",
+					  "broken", "--context", "label=x", NULL);
+		if (strstr(places[i], "stop")) {
+			await(PATIENCE_MS, "SELECT count(pg_terminate_backend(pid)) > 0 FROM"
+					   " pg_stat_activity WHERE application_name LIKE 'weir%%'"
+					   " AND state = 'idle in transaction'"
+					   " AND datname = current_database()");
+			thaw(p);
+			EXPECT_INT(await_exit(p, PATIENCE_MS), 1);
+		} else {
+			EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+		}
+		await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.jobs");
+	}
+	EXPECT_INT(submit_file(file, "broken", NULL, NULL)->status, 0);
+}
+
+/* A version before has left the row of a submit that it refused. */
+static void rows_without_items(void)
+{
+	sql_text("INSERT INTO weir.jobs (job_id, kind, context, batch_size, created_at)"
+		 " SELECT name, 'sum', '{}', 20, now() - interval '2 hours'"
+		 "  FROM unnest('{phantom,busy}'::text[]) AS u(name)");
+	const struct outcome *o = run(NULL, "weir", "status", "phantom", NULL);
+	EXPECT_PART(o->out, "nothing has come for 2:00 h");
+	EXPECT_PART(o->out, "nobody is at it");
+	sql_text("SELECT pg_advisory_lock(hashtextextended('weir.submit:busy', 0))");
+	o = run(NULL, "weir", "status", "busy", NULL);
+	EXPECT_PART(o->out, "nothing has come for 2:00 h");
+	EXPECT(!strstr(o->out, "nobody is at it"), "%s", o->out);
+	o = run(NULL, "weir", "purge", "--older-than", "3h", NULL);
+	EXPECT_PART(o->out, "no job ended that long ago");
+	o = run(NULL, "weir", "purge", "--older-than", "1h", NULL);
+	EXPECT_PART(o->out, "1 jobs are deleted");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE job_id = 'busy'"), 1);
+	sql_text("SELECT pg_advisory_unlock(hashtextextended('weir.submit:busy', 0))");
+	EXPECT_PART(run(NULL, "weir", "purge", "--older-than", "1h", "--job", "busy", NULL)->out,
+		    "1 jobs are deleted");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs"), 0);
 }
 
 /* ---- names that do not fit ---- */
@@ -613,5 +692,8 @@ void add_submit_suite(void)
 	CU_add_test(s, "a row that is gone fails its item alone", a_row_that_is_gone);
 	CU_add_test(s, "rows without text are named and left out", rows_without_text);
 	CU_add_test(s, "300 items that name one row", one_row_for_many_items);
+	CU_add_test(s, "what is refused leaves no job", refusals_leave_no_job);
+	CU_add_test(s, "what is broken off leaves no job", broken_off_leaves_no_job);
+	CU_add_test(s, "rows without items", rows_without_items);
 	CU_add_test(s, "a job that has ended, again: Redis stays as it is", a_job_that_has_ended);
 }
