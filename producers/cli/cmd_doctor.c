@@ -139,6 +139,8 @@ static const struct check {
 	{"rabbitmq", doctor_check_publishing},
 	{"redis", doctor_check_redis},
 	{"fleet", doctor_check_fleet},
+	{"ledger", doctor_check_due},
+	{"ledger", doctor_check_events},
 	{"ledger", doctor_check_stale},
 };
 

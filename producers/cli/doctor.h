@@ -61,6 +61,8 @@ void doctor_check_publishing(struct doctor *d);
 /* doctor_redis.c */
 void doctor_check_redis(struct doctor *d);
 /* doctor_rows.c */
+void doctor_check_due(struct doctor *d);
+void doctor_check_events(struct doctor *d);
 void doctor_check_stale(struct doctor *d);
 /* doctor_rights.c */
 void doctor_check_rights(struct doctor *d);

@@ -1,7 +1,10 @@
 /* The ledger's rows: what has not moved for long. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "doctor.h"
+#include "weir/presence.h"
+#include "weir/topology.h"
 
 /* A question that gives (number of things, the id of one of them); none is well. */
 static const struct stale {
@@ -12,16 +15,8 @@ static const struct stale {
 	 " AND NOT EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = j.job_id"
 	 "  AND b.created_at > now() - interval '1 hour')",
 	 "jobs whose submission stopped over an hour ago",
-	 "run `weir submit` with the same --job and input again: it goes on where it stopped"},
-	{"SELECT count(*), min(job_id) FROM (SELECT b.job_id FROM weir.job_batches b"
-	 " JOIN weir.jobs j USING (job_id) WHERE b.status = 'pending_queue'"
-	 " AND b.due_at < now() - interval '1 minute' AND j.status IN ('pending', 'running')"
-	 " LIMIT 100000) b",
-	 "batches due for over a minute and not queued", "is weir-relay running? see its log"},
-	{"SELECT count(*), min(job_id) FROM (SELECT w.job_id FROM weir.retries w"
-	 " JOIN weir.jobs j USING (job_id) WHERE w.due_at < now() - interval '1 minute'"
-	 " AND j.status IN ('pending', 'running') LIMIT 100000) w",
-	 "retries due for over a minute and not queued", "is weir-relay running? see its log"},
+	 "run `weir submit` with the same --job and input again: it goes on where it stopped; or "
+	 "weir cancel; weir purge deletes those without items"},
 	{"SELECT count(*), min(j.job_id) FROM weir.jobs j"
 	 " CROSS JOIN LATERAL (SELECT coalesce(sum(size), 0) AS items FROM weir.job_batches b"
 	 "  WHERE b.job_id = j.job_id AND b.status = 'queued'"
@@ -60,7 +55,8 @@ static const struct stale {
 	{"SELECT count(*), min(job_id) FROM weir.jobs WHERE purged_at < now() - interval '1 hour'",
 	 "jobs that are only deleted in part", "give the same `weir purge` again"},
 	{"SELECT count(*), min(job_id) FROM (SELECT job_id FROM weir.events"
-	 " WHERE created_at < now() - interval '1 minute' LIMIT 100000) e",
+	 " WHERE created_at < now() - interval '1 minute' AND refused_since IS NULL"
+	 " AND refused = 0 LIMIT 100000) e",
 	 "events not published for over a minute", "is weir-relay running? see its log"},
 	{"SELECT count(*), NULL::text FROM weir.dead_letters WHERE due_at IS NULL", "dead letters",
 	 "read them: weir dead list"},
@@ -68,6 +64,98 @@ static const struct stale {
 	 " WHERE due_at < now() - interval '1 minute'",
 	 "dead letters due again for over a minute", "is weir-relay running? see its log"},
 };
+
+/* ---- what is due ---- */
+
+/* Due for over a minute, by kind. That is as it should be while the queue of the kind has as much
+ * as its consumers take in a while; how deep that is only relays know. */
+static const char due_kinds[] =
+	"SELECT s.kind, count(*), min(d.job_id), (SELECT count(*) FROM weir.processes"
+	"  WHERE role = 'relay' AND seen_at > now() - interval '" PRESENCE_FRESH "'"
+	"  AND (job_id IS NULL OR job_id = min(d.job_id)))"
+	" FROM ((SELECT b.job_id, b.stage FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
+	"   WHERE b.status = 'pending_queue' AND b.due_at < now() - interval '1 minute'"
+	"    AND j.status IN ('pending', 'running') LIMIT 100000)"
+	"  UNION ALL (SELECT w.job_id, w.stage FROM weir.retries w JOIN weir.jobs j USING (job_id)"
+	"   WHERE w.due_at < now() - interval '1 minute' AND j.status IN ('pending', 'running')"
+	"   LIMIT 100000)) d JOIN weir.job_stages s USING (job_id, stage)"
+	" GROUP BY s.kind ORDER BY s.kind";
+
+static bool queue_is_empty(struct doctor *d, const char *kind)
+{
+	char name[NAMES_MAX];
+	struct broker_counts counts;
+	struct weir_error why;
+	queue_of(kind, name);
+	if (!d->broker)
+		return false; /* which has been told */
+	if (broker_count(d->broker, name, &counts, &why) == 0)
+		return counts.messages == 0;
+	broker_close(d->broker); /* the connection is dead */
+	d->broker = NULL;
+	return false;
+}
+
+static bool check_due(struct doctor *d, const PGresult *r, int row)
+{
+	struct weir_text name = ledger_text(r, row, 0), job = ledger_text(r, row, 2);
+	char kind[KIND_MAX + 1];
+	snprintf(kind, sizeof kind, "%.*s", (int)name.size, name.data);
+	bool relays = ledger_big(r, row, 3) > 0;
+	if (relays && !queue_is_empty(d, kind))
+		return true;
+	doctor_tell(d, LEVEL_WARN, relays ? "see the log of weir-relay" : "start weir-relay",
+		    "%" PRId64 " batches and retries of the kind %s due for over a minute, such as "
+		    "of %.*s, and %s",
+		    ledger_big(r, row, 1), kind, (int)job.size, job.data,
+		    relays ? "its queue is empty" : "no relay was heard");
+	return false;
+}
+
+void doctor_check_due(struct doctor *d)
+{
+	PGresult *r = NULL;
+	bool well = true;
+	if (!d->ledger || !d->schema || !doctor_ask(d, due_kinds, &r))
+		return;
+	for (int i = 0; i < PQntuples(r); i++)
+		well &= check_due(d, r, i);
+	PQclear(r);
+	if (well)
+		doctor_tell(d, LEVEL_OK, "", "what is due is published, as far as there is room");
+}
+
+/* ---- events ---- */
+
+/* AMQP does not say which of the queues that are bound there refuses. */
+void doctor_check_events(struct doctor *d)
+{
+	static const char refused[] = "SELECT count(*), min(refused_since)::timestamptz(0)::text,"
+				      " min(due_at)::timestamptz(0)::text"
+				      " FROM (SELECT refused_since, due_at FROM weir.events"
+				      "  WHERE refused_since IS NOT NULL LIMIT 100000) e";
+	char exchange[NAMES_MAX], advice[400];
+	PGresult *r = NULL;
+	if (!d->ledger || !d->schema || !doctor_ask(d, refused, &r))
+		return;
+	exchange_name(EXCHANGE_EVENTS, exchange);
+	snprintf(advice, sizeof advice,
+		 "a queue that is bound there is full and refuses: rabbitmqctl list_bindings "
+		 "source_name destination_name | grep %s; read it, or take its binding away",
+		 exchange);
+	int64_t n = ledger_big(r, 0, 0);
+	struct weir_text since = ledger_text(r, 0, 1), next = ledger_text(r, 0, 2);
+	if (n > 0)
+		doctor_tell(d, LEVEL_WARN, advice,
+			    "%" PRId64 " events were refused at the exchange %s, since %.*s; they "
+			    "are sent again at %.*s",
+			    n, exchange, (int)since.size, since.data, (int)next.size, next.data);
+	else
+		doctor_tell(d, LEVEL_OK, "", "the exchange %s refuses no events", exchange);
+	PQclear(r);
+}
+
+/* ---- what has not moved ---- */
 
 void doctor_check_stale(struct doctor *d)
 {

@@ -209,11 +209,184 @@ static void redis_without_scripts(void)
 	check_exact(job);
 }
 
-static void redis_that_is_full(void)
+/* A job with a limit needs Redis for its shares: it waits, which is told, and goes on when Redis
+ * can be used again. */
+static const struct redis_trouble {
+	const char *begin, *end, *cause, *step;
+} redis_troubles[] = {
+	{"CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM command not allowed",
+	 "raise maxmemory"},
+	{"REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "READONLY", "name the master"},
+	{"ACL SETUSER default -@scripting", "ACL SETUSER default +@all", "NOPERM", "ACL SETUSER"},
+};
+
+static void a_limit_without_redis(const struct redis_trouble *t)
 {
-	redis_do("CONFIG SET maxmemory 1");
-	expect_doctor("OOM command not allowed", "it is full: raise maxmemory");
-	redis_do("CONFIG SET maxmemory 0");
+	struct job *job = job_new("shares", "sum", 40);
+	char told[200];
+	redis_do(t->begin);
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	setenv("WEIR_MAX_CONCURRENT", "2", 1);
+	job_submit(job);
+	unsetenv("WEIR_MAX_CONCURRENT");
+	await(PATIENCE_MS, "SELECT count(*) = 2 FROM weir.processes WHERE waits_for LIKE '%%%s%%'",
+	      t->cause);
+	snprintf(told, sizeof told, "because    ");
+	EXPECT_PART(status_of(job, NULL), told);
+	EXPECT_PART(status_of(job, NULL), t->cause);
+	EXPECT_PART(status_of(job, NULL), t->step);
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, t->cause);
+	EXPECT_PART(o->out, t->step);
+	redis_do(t->end);
+	await_ended(job);
+	EXPECT_INT(times_in(log_of(relay), "redis_away"), 1);
+	EXPECT_INT(times_in(log_of(consumer), "redis_away"), 1);
+	EXPECT(times_in(log_of(relay), "progress_rebuilt") <= 1, "it floods: %s", log_of(relay));
+	finish(job);
+	world_clean();
+}
+
+static void limits_without_redis(void)
+{
+	for (size_t i = 0; i < sizeof redis_troubles / sizeof *redis_troubles; i++)
+		a_limit_without_redis(&redis_troubles[i]);
+}
+
+/* ---- what the broker's user may not ---- */
+
+/* Programs log in as a user with these rights, patterns of names each; NULL: as before. */
+static void rights(const char *configure, const char *write, const char *read)
+{
+	char erlang[700], url[512];
+	snprintf(
+		erlang, sizeof erlang,
+		"catch rabbit_auth_backend_internal:add_user(<<\"meek\">>, <<\"meek\">>, "
+		"<<\"t\">>),"
+		" rabbit_auth_backend_internal:set_permissions(<<\"meek\">>, <<\"/\">>, <<\"%s\">>,"
+		" <<\"%s\">>, <<\"%s\">>, <<\"t\">>).",
+		configure ? configure : "^$", write ? write : "^$", read ? read : "^$");
+	rabbitmqctl("eval", erlang);
+	change_url("WEIR_AMQP_URL", "meek:meek", NULL, NULL, url);
+	program_env("WEIR_AMQP_URL", url);
+}
+
+static void rights_as_before(void)
+{
+	program_env("WEIR_AMQP_URL", NULL);
+	rabbitmqctl("delete_user", "meek");
+}
+
+/* Who may not declare uses what is there, and says what is missing, and which right he needs. */
+static void no_right_to_declare(void)
+{
+	static const char cause[] = "configure access to queue 'weir.slow'";
+	struct job *job = job_new("meek", "sum", 20), *other = job_new("none", "slow", 5);
+	rights("^$", ".*", ".*");
+	queue_delete("weir.slow");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", "slow", NULL);
+	job_submit(job);
+	job_submit(other);
+	await_log(relay, cause);
+	await_log(consumer, cause);
+	await_ended(job);
+	await(PATIENCE_MS, "SELECT count(*) = 2 FROM weir.processes WHERE waits_for LIKE"
+			   " '%%configure access to queue%%set_permissions%%'");
+	const struct outcome *o = run(NULL, "weir", "init", NULL);
+	EXPECT_INT(o->status, 1);
+	EXPECT_PART(o->err, cause);
+	EXPECT_PART(o->err, "set_permissions");
+	expect_doctor("weir.slow", "weir init");
+	rights(".*", ".*", ".*");
+	await_log(consumer, "queue_back");
+	await_ended(other);
+	stop_all();
+	rights_as_before();
+	check_exact(job);
+	check_exact(other);
+}
+
+static void no_right_to_publish(void)
+{
+	static const char cause[] = "write access to exchange 'weir.items'";
+	struct job *job = job_new("meek", "sum", 20);
+	rights(".*", "^$", ".*");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	job_submit(job);
+	await_log(relay, cause);
+	expect_doctor(cause, "set_permissions");
+	rights(".*", ".*", ".*");
+	await_ended(job);
+	stop_all();
+	rights_as_before();
+	check_exact(job);
+}
+
+/* The others of a consumer do not notice how often that one is tried. */
+static void no_right_to_read_one(void)
+{
+	static const char cause[] = "read access to queue 'weir.slow'";
+	struct job *job = job_new("meek", "sum", 100);
+	job_delay(job, 30);
+	rights(".*", ".*", "^weir.(items|dead|ledger|sum)$");
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "slow", "sum", NULL);
+	await_log(consumer, cause);
+	job_submit(job);
+	await_ended(job);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE waits_for LIKE"
+			   " '%%read access to queue%%set_permissions%%'");
+	EXPECT(times_in(log_of(consumer), "broker_lost") <= 1, "%s", log_of(consumer));
+	rights(".*", ".*", ".*");
+	await_log(consumer, "queue_back");
+	stop_all();
+	rights_as_before();
+	check_exact(job);
+}
+
+/* ---- what a full queue refuses ---- */
+
+static void doctor_names_the_exchange(void)
+{
+	EXPECT(queue_refuses("test.full", "weir.events"), "it was not made");
+	struct job *job = job_submit(job_new("told", "sum", 20));
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.events WHERE refused_since IS NOT NULL");
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, "events were refused at the exchange weir.events, since ");
+	EXPECT_PART(o->out, "list_bindings");
+	queue_delete("test.full");
+	sql_text("UPDATE weir.events SET due_at = now()");
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.events");
+	EXPECT_PART(run(NULL, "weir", "doctor", NULL)->out, "weir.events refuses no events");
+	finish(job);
+}
+
+/* Batches wait for room as long as they do. */
+static void a_full_queue_is_no_trouble(void)
+{
+	static const char part[] = "due for over a minute";
+	job_submit(job_new("long", "sum", 400));
+	struct process *relay =
+		start(NULL, "weir-relay", "--queue-least", "20", "--queue-most", "20", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.job_batches WHERE status = 'queued'");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE role = 'relay'");
+	sql_text("UPDATE weir.job_batches SET due_at = now() - interval '2 minutes'"
+		 " WHERE status = 'pending_queue'");
+	expect_no_part(run(NULL, "weir", "doctor", NULL)->out, part);
+	freeze(relay);
+	queue_purge("weir.sum");
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, part);
+	EXPECT_PART(o->out, "and its queue is empty");
+	thaw(relay);
+	stop(relay);
+	EXPECT_PART(run(NULL, "weir", "doctor", NULL)->out, "and no relay was heard");
 }
 
 /* Not only by its name. */
@@ -308,7 +481,12 @@ void add_health_suite(void)
 	CU_add_test(s, "pasted addresses are understood", pasted_addresses_are_understood);
 	CU_add_test(s, "the last word of the server", the_last_word_of_the_server);
 	CU_add_test(s, "a Redis without scripts", redis_without_scripts);
-	CU_add_test(s, "a Redis that is full", redis_that_is_full);
+	CU_add_test(s, "limits without Redis", limits_without_redis);
+	CU_add_test(s, "no right to declare", no_right_to_declare);
+	CU_add_test(s, "no right to publish", no_right_to_publish);
+	CU_add_test(s, "no right to read one queue", no_right_to_read_one);
+	CU_add_test(s, "doctor names an exchange that refuses", doctor_names_the_exchange);
+	CU_add_test(s, "a full queue is no trouble", a_full_queue_is_no_trouble);
 	CU_add_test(s, "a queue of another type", a_queue_of_another_type);
 	CU_add_test(s, "doctor names who is missing", doctor_names_who_is_missing);
 	CU_add_test(s, "doctor names the silent and the unknown",
