@@ -531,7 +531,10 @@ BEGIN
 END $$;
 
 -- What was asked for an item that has ended without an answer is of no use any more.
-CREATE OR REPLACE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Relays call it in turn with all that they do: who holds a lock of one job is not waited for, since a
+-- later look does the same.
+CREATE OR REPLACE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE plpgsql
+SET lock_timeout = '200ms' AS $$
 DECLARE
 	j weir.jobs := weir.control(job);
 BEGIN
