@@ -7,6 +7,7 @@
 #include "weir/topology.h"
 
 #define CONFIRM_MS 5000
+#define REFUSED "refused"
 
 static bool open_broker(struct doctor *d, struct weir_error *why)
 {
@@ -114,7 +115,7 @@ static int await_confirm(struct broker *b, struct weir_error *err)
 		if (event.type == BROKER_ACK)
 			return 0;
 		if (event.type == BROKER_NACK)
-			return weir_fail(err, "broker", "RabbitMQ refuses messages");
+			return weir_fail(err, REFUSED, "RabbitMQ refuses messages");
 		if (event.type == BROKER_BLOCKED)
 			return weir_fail(
 				err, "broker",
@@ -141,6 +142,17 @@ static int publish_one(struct broker *b, struct weir_error *err)
 	return await_confirm(b, err);
 }
 
+/* It is for no queue of weir's, and so it is somebody else's that has refused it. */
+static void tell_refused(struct doctor *d)
+{
+	char exchange[NAMES_MAX];
+	exchange_name(EXCHANGE_ITEMS, exchange);
+	doctor_tell(d, LEVEL_FAIL, WHICH_QUEUES ": read it, or take its binding away",
+		    "another queue that is bound to %s is full (x-overflow=reject-publish): items "
+		    "are sent again until it takes them, or they are done",
+		    exchange);
+}
+
 void doctor_check_publishing(struct doctor *d)
 {
 	struct weir_error why;
@@ -148,6 +160,8 @@ void doctor_check_publishing(struct doctor *d)
 		return;
 	if (publish_one(d->broker, &why) == 0)
 		doctor_tell(d, LEVEL_OK, "", "a message was taken and confirmed");
+	else if (strcmp(why.code, REFUSED) == 0)
+		tell_refused(d);
 	else
 		doctor_tell_away(d, &why);
 	renew_broker(d); /* without confirms */

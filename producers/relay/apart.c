@@ -11,6 +11,9 @@
 #define REST_CAP_US 30000000
 #define TAKEN_APART 3	   /* batches whose items become suspects before one has got through */
 #define RETRIES_AT_ONCE 20 /* where a batch is one */
+#define ELSEWHERE_US 500000
+#define ELSEWHERE_BATCHES 10
+#define SHOWN_US 70000000 /* more than the pauses of what was refused */
 #define TELL_US 60000000
 
 static struct queue *queue_at(struct relay *r, size_t queue) { return &r->schedule.queues[queue]; }
@@ -55,15 +58,46 @@ static void tell(struct queue *q, const struct weir_error *why)
 		q->kind, why->code, why->text);
 }
 
-void apart_rest(struct relay *r, size_t queue, const struct weir_error *why)
+static void rest(struct queue *q, int64_t pause_us, const struct weir_error *why)
 {
-	struct queue *q = queue_at(r, queue);
 	if (q->apart == 0)
 		q->apart = 1;
 	weir_fail(&q->why, why->code, "kind %s: %s", q->kind, why->text);
-	q->rest_us = clock_us() + clock_backoff_us(REST_US, REST_CAP_US, q->refused++);
+	q->rest_us = clock_us() + pause_us;
 	q->resting = true;
 	tell(q, why);
+}
+
+void apart_rest(struct relay *r, size_t queue, const struct weir_error *why)
+{
+	struct queue *q = queue_at(r, queue);
+	q->elsewhere = false;
+	rest(q, clock_backoff_us(REST_US, REST_CAP_US, q->refused++), why);
+}
+
+/* What the kind's own queue has taken is worked on, and what another one has refused of it waits by
+ * itself, for longer each time: that is no reason for others of the kind to wait. */
+static void rest_refused(struct relay *r, const struct run *run)
+{
+	struct queue *q = queue_at(r, run->picks.queue);
+	struct weir_error why;
+	char items[NAMES_MAX], own[NAMES_MAX];
+	exchange_name(EXCHANGE_ITEMS, items);
+	queue_of(q->kind, own);
+	if (!run->nacked || !schedule_has_taken(r, run)) {
+		weir_fail(&why, "refused",
+			  "the queue %s is full or missing, or another queue that is bound to %s "
+			  "is full: " WHICH_QUEUES,
+			  own, items);
+		apart_rest(r, run->picks.queue, &why);
+		return;
+	}
+	q->elsewhere = true;
+	q->refused = 0;
+	weir_fail(&why, "refused",
+		  "another queue that is bound to %s is full (%s itself has room): " WHICH_QUEUES,
+		  items, own);
+	rest(q, ELSEWHERE_US, &why);
 }
 
 static void leave(struct relay *r, struct queue *q)
@@ -96,12 +130,12 @@ static void got_through(struct queue *q)
 void apart_settled(struct relay *r, const struct run *run, bool refused)
 {
 	struct queue *q = queue_at(r, run->picks.queue);
-	struct weir_error why;
 	if (refused) {
-		weir_fail(&why, "refused", "the queue of the kind is full, or missing");
-		apart_rest(r, run->picks.queue, &why);
+		rest_refused(r, run);
 		return;
 	}
+	if (run->first == 0) /* all of it is final: that proves nothing */
+		return;
 	got_through(q);
 	q->refusal_told = false;
 	if (q->apart == 0)
@@ -174,14 +208,19 @@ static bool has_due(const struct relay *r, size_t queue)
 	return false;
 }
 
+/* Where its own queue takes all there is no need for small steps, but for room in it. */
 static const struct outbox *pick_from(struct relay *r, size_t queue, struct picks *picks)
 {
+	struct queue *q = queue_at(r, queue);
+	int batches = q->elsewhere ? ELSEWHERE_BATCHES : 1;
 	for (int i = 0; i < OUTBOXES; i++) {
 		unsigned n = r->last_apart = (r->last_apart + 1) % OUTBOXES;
-		if (schedule_pick_from(r, n, queue, n == OUTBOX_RETRIES ? RETRIES_AT_ONCE : 1,
-				       picks))
+		if (schedule_pick_from(r, n, queue, n == OUTBOX_RETRIES ? RETRIES_AT_ONCE : batches,
+				       q->elsewhere, picks))
 			return outboxes[n];
 	}
+	if (q->elsewhere && has_due(r, queue))
+		q->rest_us = clock_us() + ELSEWHERE_US;
 	return NULL;
 }
 
@@ -223,7 +262,8 @@ const char *apart_trouble(const struct relay *r)
 {
 	for (size_t i = 0; i < r->schedule.queue_count; i++) {
 		const struct queue *q = &r->schedule.queues[i];
-		if (q->resting && has_due(r, i))
+		bool lately = q->elsewhere && clock_us() < q->rest_us + SHOWN_US;
+		if (q->resting && (lately || has_due(r, i)))
 			return q->why.text;
 	}
 	return "";

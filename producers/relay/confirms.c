@@ -20,8 +20,10 @@ static void confirm(struct run *run, uint64_t tag, bool multiple, enum row_state
 	for (int row = 0; row < run->sent; row++) {
 		if (run->states[row] == ROW_BROKEN || run->states[row] == ROW_NOTHING)
 			continue;
-		if (number == tag || (multiple && number < tag && run->states[row] == ROW_SENT))
+		if (number == tag || (multiple && number < tag && run->states[row] == ROW_SENT)) {
+			run->nacked |= state == ROW_REFUSED;
 			set_state(run, row, state);
+		}
 		if (number >= tag)
 			return;
 		number++;

@@ -98,8 +98,11 @@ static const char claim_suspects[] =
 
 static const char mark_batches[] =
 	"UPDATE weir.job_batches b SET status = 'queued', queued_at = now()" BATCH_UNITS;
+/* Some of it may have been taken: from now on it counts as published before. */
 static const char put_off_batches[] =
-	"UPDATE weir.job_batches b SET due_at = now() + interval '" REFUSED_PAUSE "'" BATCH_UNITS;
+	"UPDATE weir.job_batches b SET queued_at = coalesce(queued_at, now()),"
+	" due_at = now() + interval '" REFUSED_PAUSE "'"
+	"  + weir.longer_pause(coalesce(queued_at, now()))" BATCH_UNITS;
 static const char mark_retries[] =
 	"UPDATE weir.retries w SET due_at = 'infinity', refused = 0, queued_at = now()" RETRY_UNITS;
 #define WAITS_FOR_ROOM "w.error_class = 'refused_by_broker' AND w.waits_since IS NOT NULL"

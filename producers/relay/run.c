@@ -39,7 +39,7 @@ void run_end(struct run *run)
 	free(run->broken);
 	run->broken = NULL;
 	run->broken_count = run->broken_room = 0;
-	run->claiming = run->open = run->late = false;
+	run->claiming = run->open = run->late = run->nacked = false;
 }
 
 void run_abandon(struct run *run)
@@ -341,13 +341,12 @@ static int send_refused(struct relay *r, struct run *run, int *which, struct wei
 		log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
 			  run->outbox->name, exchange,
 			  run->outbox->optional ? "a queue that is bound to it is full "
-						  "(x-overflow=reject-publish): "
-						  "`rabbitmqctl list_queues name messages "
-						  "arguments policy` shows which. "
-						  "They are tried again after pauses that grow"
-						: "the broker did not take them: is the queue "
-						  "bound and not full? They "
-						  "are tried again");
+						  "(x-overflow=reject-publish): " WHICH_QUEUES
+						  ". They are tried again after pauses that grow"
+						: "the queue of the kind is full or missing, or "
+						  "another queue that is bound to it is full "
+						  "(x-overflow=reject-publish): " WHICH_QUEUES
+						  ". They are tried again after pauses that grow");
 	params_reset(&r->params);
 	run->outbox->unit_keys(&r->params, run->rows, which, n);
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);

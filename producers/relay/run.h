@@ -27,6 +27,7 @@ struct run {
 	struct picks picks;  /* whose rows, of items; else count is 0 */
 	bool claiming, open; /* the claim is asked for; the transaction holds locks */
 	bool late;	     /* its confirms did not come in time */
+	bool nacked;	     /* some were refused by a queue; else they came back */
 	PGresult *rows;
 	int count, sent;
 	uint64_t first;	 /* confirm number of the first row sent */

@@ -193,6 +193,26 @@ static uint32_t room_of(struct relay *r, size_t queue)
 	return 0;
 }
 
+static uint32_t confirmed_of(const struct run *run)
+{
+	uint32_t n = 0;
+	for (int row = 0; row < run->count; row++)
+		n += run->states[row] == ROW_CONFIRMED;
+	return n;
+}
+
+/* A queue that is full has got no more than it has confirmed, and keeps that unless somebody takes
+ * it out, which makes room. What the broker counts may lag behind this run, not behind the next. */
+bool schedule_has_taken(struct relay *r, const struct run *run)
+{
+	const struct queue *q = &r->schedule.queues[run->picks.queue];
+	uint32_t last = q->ready, own = (uint32_t)run->count;
+	uint32_t before = last + (q->since > own ? q->since - own : 0);
+	if ((q->unasked > 0 && clock_us() < q->ask_us) || ask(r, run->picks.queue) < 0)
+		return false;
+	return q->ready == 0 || q->ready < last || q->ready > before + confirmed_of(run);
+}
+
 /* ---- what is due ---- */
 
 static int compare(const struct flow *f, struct weir_text job, int32_t stage)
@@ -423,9 +443,9 @@ static bool pick(struct relay *r, enum outbox_number outbox, size_t queue, int64
 }
 
 bool schedule_pick_from(struct relay *r, enum outbox_number outbox, size_t queue, int rows,
-			struct picks *picks)
+			bool if_room, struct picks *picks)
 {
-	return pick(r, outbox, queue, rows, UINT32_MAX, picks);
+	return pick(r, outbox, queue, rows, if_room ? 0 : UINT32_MAX, picks);
 }
 
 bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks)

@@ -28,6 +28,7 @@
 
 struct relay;
 struct relay_options;
+struct run;
 
 struct queue {
 	char kind[KIND_MAX + 1];
@@ -52,6 +53,8 @@ struct queue {
 	unsigned refused;	   /* runs, in a row */
 	int64_t suspects_us;	   /* its suspects are not published before */
 	unsigned suspects_refused; /* runs of them, in a row */
+	/* Another queue that is bound to the exchange has refused the last run, not this one. */
+	bool elsewhere;
 	struct luck luck;
 };
 
@@ -103,9 +106,14 @@ uint32_t schedule_depth(const struct queue *q, const struct relay_options *o);
 /* Whose turn it is among the flows with batches, or with retries. False: nobody's; nothing is due,
  * or there is no room. May ask the broker, which blocks for a round trip. */
 bool schedule_pick(struct relay *r, enum outbox_number outbox, struct picks *picks);
-/* The same from one queue, whether there is room in it or not: so many rows at the most. */
+/* The same from one queue, whether there is room in it or not, or if there is: so many rows at the
+ * most. */
 bool schedule_pick_from(struct relay *r, enum outbox_number outbox, size_t queue, int rows,
-			struct picks *picks);
+			bool if_room, struct picks *picks);
+/* Of a run of which some was refused by a queue: whether the kind's own one has taken it all the
+ * same, as far as the broker can tell; then it was another one that is bound to the exchange. Asks
+ * the broker, which blocks for a round trip. */
+bool schedule_has_taken(struct relay *r, const struct run *run);
 /* These flows come first, once. */
 void schedule_first(struct relay *r, const struct picks *picks);
 /* The queue of a kind; SIZE_MAX: no memory. */

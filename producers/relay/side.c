@@ -157,9 +157,10 @@ static int finish(struct relay *r, int n, struct weir_error *err)
 	struct side *s = &r->sides[n];
 	size_t queue = side_outboxes[n] == &outbox_suspects ? apart_queue(r, &s->run) : SIZE_MAX;
 	bool refused = memchr(s->run.states, ROW_REFUSED, (size_t)s->run.count) != NULL;
+	bool sent = s->run.first != 0;
 	if (run_finish(r, &s->run, err) < 0 || run_fail_broken(r, &s->run, err) < 0)
 		return -1;
-	if (!refused) {
+	if (sent && !refused) {
 		s->wire.luck = (struct luck){.worked = true};
 		s->wire.refusal_told = false;
 		if (queue != SIZE_MAX)

@@ -1,5 +1,5 @@
 /* Ten items beside troubles of what is around all items, the servers and whoever else uses them:
- * B13 to B24. As in cases_beside.c. */
+ * B13 to B25. As in cases_beside.c. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -200,6 +200,24 @@ static void b24(void)
 	see_them_end(job);
 }
 
+/* It is at the exchange of the items, and has room for none. */
+static void b25(void)
+{
+	start_both("sum", "pass");
+	EXPECT(queue_refuses("audit.items", "weir.items"), "there is no such queue");
+	struct job *job = job_submit(job_new("heard", "sum", 2000));
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes"
+			   " WHERE waits_for LIKE 'kind sum: another queue%%'");
+	ten_of("same", "sum");
+	ten_of("other", "pass");
+	see_done("heard", 2000);
+	EXPECT(run(NULL, "weir", "doctor", NULL)->status == 1, "doctor finds nothing");
+	queue_delete("audit.items");
+	await_ended(job);
+	stop_all();
+	check_exact(job);
+}
+
 const struct fault_case around_cases[] = {
 	{"B13", "a subscriber that takes nothing", "ten items in 5 s", b13, NULL},
 	{"B14", "events that the broker refuses", "they wait, ten items in 5 s", b14, NULL},
@@ -213,5 +231,6 @@ const struct fault_case around_cases[] = {
 	{"B22", "messages with another payload", "they are letters, ten items in 5 s", b22, NULL},
 	{"B23", "another password", "it is read again, ten items in 5 s", b23, NULL},
 	{"B24", "a Redis without scripts", "a limit waits, ten others in 5 s", b24, NULL},
+	{"B25", "another one's queue of items is full", "ten items in 5 s", b25, NULL},
 	{0},
 };

@@ -211,16 +211,16 @@ static void all_messages_end_the_channel(void)
 	check_exact(bad);
 }
 
-/* Copies that a queue at weir.events has. */
+/* Copies that another queue has of what goes to an exchange. */
 static const struct broker_queue listener = {.name = "test.events"};
 
-static void listen_to_events(void)
+static void listen_to(const char *exchange)
 {
 	struct weir_error err = {"", ""};
 	struct broker *b = NULL;
 	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &b, &err) < 0 ||
 	    broker_declare_queue(b, &listener, false, NULL, &err) < 0 ||
-	    broker_bind(b, listener.name, "weir.events", "#", &err) < 0)
+	    broker_bind(b, listener.name, exchange, "#", &err) < 0)
 		EXPECT(false, "%s", err.text);
 	broker_close(b);
 }
@@ -230,7 +230,7 @@ static void listen_to_events(void)
 static void a_subscriber_is_full(void)
 {
 	struct job *job = job_submit(job_new("told", "sum", 60));
-	listen_to_events();
+	listen_to("weir.events");
 	EXPECT(queue_refuses("test.full", "weir.events"), "no full queue");
 	struct process *relay = start(NULL, "weir-relay", NULL);
 	start(NULL, "weir-consumer", "sum", NULL);
@@ -254,6 +254,37 @@ static void a_subscriber_is_full(void)
 	finish(job);
 }
 
+/* Another one's queue takes no items: the kind's own one has them all the same, and nobody waits.
+ * What is final is not published again for it. */
+static void a_queue_of_others_is_full(void)
+{
+	struct job *many = job_submit(job_new("many", "sum", 600));
+	EXPECT(queue_refuses("test.full", "weir.items"), "no full queue");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(SOON_MS, ENDED, many->id);
+	await(SOON_MS, ENDED, job_submit(job_new("few", "sum", 10))->id);
+	EXPECT_PART(log_of(relay), "another queue that is bound to weir.items is full");
+	EXPECT_INT(times(log_of(relay), "batches_refused"), 1);
+	EXPECT_INT(times(log_of(relay), "kind_apart"), 1);
+	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, "another queue that is bound to weir.items is full");
+	listen_to("weir.items");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"
+		       " AND due_at > now() + interval '50 seconds'"),
+		   0);
+	sql_text("UPDATE weir.job_batches SET due_at = now() WHERE status = 'pending_queue'");
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.job_batches"
+			   " WHERE status = 'pending_queue'");
+	EXPECT_INT(queue_size(listener.name), 0);
+	EXPECT_INT(times(log_of(relay), "batches_refused"), 1);
+	queue_delete("test.full");
+	await(SOON_MS, ENDED, job_submit(job_new("last", "sum", 10))->id);
+	await_log(relay, "kind_back");
+	queue_delete(listener.name);
+	finish(many);
+}
+
 void add_suspects_suite(void);
 
 void add_suspects_suite(void)
@@ -265,4 +296,5 @@ void add_suspects_suite(void)
 	CU_add_test(s, "a message ends the channel", a_message_ends_the_channel);
 	CU_add_test(s, "all messages of a kind end the channel", all_messages_end_the_channel);
 	CU_add_test(s, "a subscriber is full", a_subscriber_is_full);
+	CU_add_test(s, "a queue of others is full", a_queue_of_others_is_full);
 }

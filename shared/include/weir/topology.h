@@ -10,6 +10,11 @@
 #define DELIVERY_LIMIT 20
 #define KIND_MAX 32
 
+/* AMQP does not say which of the queues that are bound to an exchange refuses. */
+#define WHICH_QUEUES                                                                               \
+	"`rabbitmqctl list_bindings` and `rabbitmqctl list_queues name messages arguments "        \
+	"policy` show which"
+
 /* The words behind names_at_broker(). The exchange of the dead letters and their one queue are
  * called the same; that of the ledger says whose all this is (identity.h). */
 enum exchange { EXCHANGE_ITEMS, EXCHANGE_EVENTS, EXCHANGE_DEAD, EXCHANGES };
