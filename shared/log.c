@@ -1,11 +1,13 @@
 #include "weir/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,12 +15,14 @@
 #include "weir/clock.h"
 
 #define LINE_MAX_BYTES 2048
-#define STALLED_MS 200 /* whoever reads gets so long, once: then lines are left out */
+#define STALLED_MS 200	  /* whoever reads gets so long: then lines are left out, */
+#define HURRY_US 10000000 /* and whoever is slow costs that once in so long */
 
 static const char *const words[] = {"debug", "info", "warn", "error"};
 
 static enum log_level lowest = LOG_INFO;
 static unsigned long left_out; /* lines, since nobody reads */
+static int64_t hurry_until_us;
 
 void log_set_level(enum log_level level) { lowest = level; }
 
@@ -97,25 +101,46 @@ static void add_head(struct line *line, enum log_level level, const char *event)
 	add_text(line, head);
 }
 
-/* A pipe that says so has room for a whole line. */
+/* A signal does not make any. */
 static bool has_room(void)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-	return poll(&p, 1, left_out ? 0 : STALLED_MS) != 0;
+	int64_t now = clock_us();
+	int n = poll(&p, 1, now < hurry_until_us ? 0 : STALLED_MS);
+	if (n == 0 && now >= hurry_until_us)
+		hurry_until_us = now + HURRY_US;
+	return n > 0;
+}
+
+/* Other processes may write to the same pipe and take the room, so that a write would wait after
+ * all. Not to wait is a property of whoever opened it, and they have opened standard error
+ * together: so the pipe is opened anew. */
+static int open_out(void)
+{
+	struct stat what;
+
+	if (fstat(STDERR_FILENO, &what) < 0 || !S_ISFIFO(what.st_mode))
+		return -1;
+	return open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
 /* One write for the whole line: lines of several processes on one pipe do not mix. */
 static bool put(struct line *line)
 {
 	ssize_t written;
+	int out;
 
 	if (!has_room())
 		return false;
 	line->text[line->size++] = '\n';
+	out = open_out();
 	do {
-		written = write(STDERR_FILENO, line->text, line->size);
+		written = write(out < 0 ? STDERR_FILENO : out, line->text, line->size);
 	} while (written < 0 && errno == EINTR);
-	return written >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+	bool stalled = written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	if (out >= 0)
+		close(out);
+	return !stalled;
 }
 
 static bool put_left_out(void)

@@ -189,7 +189,7 @@ static void by_the_kernel(void)
 	char pid[32];
 	struct job *job = job_new("eats", "segfault", 40);
 	item_fails(&job->items[17], "poison", ",\"crash\":%d", EAT);
-	if (!group_made("400M"))
+	if (!group_made("250M"))
 		return;
 	start(NULL, "weir-relay", NULL);
 	struct process *p = start(NULL, "weir-consumer", "segfault", "--flush", "10", NULL);
