@@ -193,16 +193,30 @@ static int check_pooler(struct ledger *l, const char *url, const char *name, int
 			   "a pooler in transaction mode stands between");
 }
 
+#define PIN_TRIES 10
+
+static bool was_canceled(const struct ledger *l) { return strcmp(l->sqlstate, "57014") == 0; }
+
+/* By itself: what is set already holds for the rest of one message. Also for this one: an operator's
+ * time may be too short for it now and then. */
+static int lift_timeout(struct ledger *l, struct weir_error *err)
+{
+	int rc, tries = 0;
+	do {
+		l->sqlstate[0] = '\0';
+		rc = run_simple(l, "SET statement_timeout = 0", NULL, err);
+	} while (rc < 0 && l->alive && was_canceled(l) && ++tries < PIN_TRIES);
+	return rc;
+}
+
 static int pin_session(struct ledger *l, const char *url, const char *name, bool keyed,
 		       struct weir_error *err)
 {
 	PGresult *r = NULL;
-	/* By itself: what is set already holds for the rest of one message. */
-	int rc = run_simple(l, "SET statement_timeout = 0", NULL, err);
-	if (rc < 0)
-		return rc;
-	rc = run_simple(l, keyed ? PIN_HEAD PINS KEYED_PINS PIN_TAIL : PIN_HEAD PINS PIN_TAIL, &r,
-			err);
+	if (lift_timeout(l, err) < 0)
+		return -1;
+	int rc = run_simple(l, keyed ? PIN_HEAD PINS KEYED_PINS PIN_TAIL : PIN_HEAD PINS PIN_TAIL,
+			    &r, err);
 	if (rc == 0)
 		rc = check_pooler(l, url, name, pid_of(r), err);
 	PQclear(r);
@@ -305,7 +319,7 @@ enum ledger_fault ledger_fault(const struct ledger *l)
 
 bool ledger_timed_out(const struct ledger *l)
 {
-	return strcmp(l->sqlstate, "57014") == 0 || strcmp(l->sqlstate, "55P03") == 0;
+	return was_canceled(l) || strcmp(l->sqlstate, "55P03") == 0;
 }
 
 static void forget_failure(struct ledger *l)

@@ -241,6 +241,25 @@ static void signal_both(const struct process *p, int number)
 void freeze(const struct process *p) { signal_both(p, SIGSTOP); }
 void thaw(const struct process *p) { signal_both(p, SIGCONT); }
 
+static bool is_stopped(const struct process *p)
+{
+	char path[32], state = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)worker_of(p));
+	FILE *f = fopen(path, "r");
+	bool read = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
+	if (f)
+		fclose(f);
+	return read && state == 'T';
+}
+
+void await_stopped(const struct process *p)
+{
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (!is_stopped(p) && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT(is_stopped(p), "%d has not stopped itself", (int)worker_of(p));
+}
+
 const char *log_of(const struct process *p)
 {
 	static char text[65536];

@@ -348,17 +348,6 @@ static void asks_no_more_when_answered(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.remote_batches"), 0);
 }
 
-static bool is_stopped(const struct process *p)
-{
-	char path[32], state = 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)worker_of(p));
-	FILE *f = fopen(path, "r");
-	bool read = f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1;
-	if (f)
-		fclose(f);
-	return read && state == 'T';
-}
-
 /* The same, and they are just being written: it has asked before, does not know that it was told
  * so, and asks again while the requests go. Every other has no answer, and will have none. */
 static void asks_no_more_while_answered(void)
@@ -367,8 +356,7 @@ static void asks_no_more_while_answered(void)
 	start(NULL, "weir-relay", NULL);
 	struct process *p =
 		start("processed:1:stop", "weir-consumer", "ask", "--flush", "20", NULL);
-	for (int64_t until = now_ms() + PATIENCE_MS; !is_stopped(p) && now_ms() < until;)
-		pause_ms(STEP_MS);
+	await_stopped(p);
 	sql_text("INSERT INTO weir.requests (job_id, stage, ordinal, custom_id, attempt, ai_model,"
 		 " model_key, body, tokens) SELECT job_id, stage, ordinal, custom_id, 0,"
 		 " 'claude-batch', 'idea', '{}', 1 FROM weir.items");

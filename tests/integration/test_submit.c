@@ -219,6 +219,7 @@ static void broken_off_leaves_no_job(void)
 		struct process *p = start(places[i], "weir", "submit", "sum", file, "--job",
 					  "broken", "--context", "label=x", NULL);
 		if (strstr(places[i], "stop")) {
+			await_stopped(p);
 			await(PATIENCE_MS, "SELECT count(pg_terminate_backend(pid)) > 0 FROM"
 					   " pg_stat_activity WHERE application_name LIKE 'weir%%'"
 					   " AND state = 'idle in transaction'"

@@ -84,6 +84,8 @@ void kill_hard(struct process *p);
 pid_t worker_of(const struct process *p);
 void freeze(const struct process *p); /* SIGSTOP and SIGCONT to both */
 void thaw(const struct process *p);
+/* Until it has come to its "NAME:stop" (failpoints). */
+void await_stopped(const struct process *p);
 /* SIGTERM; expects an orderly end: exit status 0. */
 void stop(struct process *p);
 void stop_all(void);
