@@ -197,8 +197,8 @@ static int check_pooler(struct ledger *l, const char *url, const char *name, int
 
 static bool was_canceled(const struct ledger *l) { return strcmp(l->sqlstate, "57014") == 0; }
 
-/* By itself: what is set already holds for the rest of one message. Also for this one: an operator's
- * time may be too short for it now and then. */
+/* By itself: what is set already holds for the rest of one message. Also for this one: an
+ * operator's time may be too short for it now and then. */
 static int lift_timeout(struct ledger *l, struct weir_error *err)
 {
 	int rc, tries = 0;
