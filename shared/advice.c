@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "weir/names.h"
+
 static const struct server {
 	const char *name, *setting;
 } servers[ADVICE_SERVERS] = {
@@ -11,6 +13,8 @@ static const struct server {
 	[ADVICE_AMQP] = {"RabbitMQ", "WEIR_AMQP_URL"},
 	[ADVICE_REDIS] = {"Redis", "WEIR_REDIS_URL"},
 };
+
+#define OURS "{ours}" /* in an advice: what names begin with at the broker (names.h) */
 
 /* The first row fits whose words are all in the cause, in this order, in any letters. */
 struct row {
@@ -58,13 +62,13 @@ static const struct row of_amqp[] = {
 	 "end other connections, or: rabbitmqctl clear_user_limits USER max-channels"},
 	{{"connection limit", NULL}, "end other connections, or raise the limit in rabbitmq.conf"},
 	{{"access to vhost", "refused"},
-	 "give the right: rabbitmqctl set_permissions -p VHOST USER '^weir\\.' '^weir\\.' "
-	 "'^weir\\.'"},
+	 "give the right: rabbitmqctl set_permissions -p VHOST USER '" OURS "' '" OURS "' '" OURS
+	 "'"},
 	{{"vhost", " is down"},
 	 "see the log of RabbitMQ; then: rabbitmqctl restart_vhost -p VHOST"},
 	{{"ACCESS_REFUSED", " access to "},
-	 "give the right: rabbitmqctl set_permissions -p VHOST USER '^weir\\.' '^weir\\.' "
-	 "'^weir\\.'"},
+	 "give the right: rabbitmqctl set_permissions -p VHOST USER '" OURS "' '" OURS "' '" OURS
+	 "'"},
 	{{"inequivalent arg", NULL},
 	 "it was made by something else than weir init: delete it when it is empty, or use another "
 	 "virtual host"},
@@ -220,10 +224,33 @@ struct advice advice_for(enum advice_server server, const char *cause)
 	return (struct advice){text, text ? servers[server].setting : ""};
 }
 
+/* ---- in words ---- */
+
+static void add(char out[ADVICE_ROOM], const char *text, size_t size)
+{
+	size_t used = strlen(out);
+	snprintf(out + used, ADVICE_ROOM - used, "%.*s", (int)size, text);
+}
+
+/* What names begin with, as a regular expression. */
+static void add_ours(char out[ADVICE_ROOM])
+{
+	add(out, "^", 1);
+	for (const char *at = names_at_broker(); *at; at++)
+		add(out, *at == '.' ? "\\." : at, *at == '.' ? 2 : 1);
+}
+
 static void write(const struct advice *a, char out[ADVICE_ROOM])
 {
-	snprintf(out, ADVICE_ROOM, "%s%s%s", a->text ? a->text : "", *a->setting ? " " : "",
-		 a->setting);
+	const char *at = a->text ? a->text : "";
+	*out = '\0';
+	for (const char *ours; (ours = strstr(at, OURS)); at = ours + strlen(OURS)) {
+		add(out, at, (size_t)(ours - at));
+		add_ours(out);
+	}
+	add(out, at, strlen(at));
+	add(out, " ", *a->setting ? 1 : 0);
+	add(out, a->setting, strlen(a->setting));
 }
 
 int advice_fail(struct weir_error *err, const char *code, enum advice_server server,

@@ -7,7 +7,8 @@
 
 enum advice_server { ADVICE_PG, ADVICE_AMQP, ADVICE_REDIS, ADVICE_SERVERS };
 
-/* A next step; text NULL: none is known. setting: what the text ends with, or "". */
+/* A next step, before names are written into it; text NULL: none is known. setting: what the text
+ * ends with, or "". */
 struct advice {
 	const char *text, *setting;
 };

@@ -5,6 +5,7 @@
 
 #include "weir/advice.h"
 #include "weir/connect.h"
+#include "weir/names.h"
 
 static const struct {
 	enum advice_server server;
@@ -151,6 +152,28 @@ static void a_step_comes_off(void)
 	}
 }
 
+/* Rights are of the names that there are, also of those with a namespace. */
+static void rights_name_the_namespace(void)
+{
+	static const char cause[] = "weir.sum: 403 ACCESS_REFUSED - access to queue 'weir.sum'";
+	static const struct {
+		const char *name, *rights;
+	} names[] = {{"prod_1", " '^prod_1\\.weir\\.' '^prod_1\\.weir\\.' '^prod_1\\.weir\\.'"},
+		     {"abcdefghijklmnopqrstuvwxyz012345",
+		      " '^abcdefghijklmnopqrstuvwxyz012345\\.weir\\.')"},
+		     {NULL, "VHOST USER '^weir\\.' '^weir\\.' '^weir\\.')"}};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct weir_error err, ignored;
+		char step[ADVICE_ROOM];
+		CU_ASSERT_EQUAL(names_use(names[i].name, &ignored), 0);
+		(void)advice_fail(&err, "x", ADVICE_AMQP, "h:1", cause);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, names[i].rights));
+		advice_split(err.text, step);
+		CU_ASSERT_PTR_NOT_NULL(strstr(step, "set_permissions"));
+		CU_ASSERT_PTR_NULL(strstr(err.text, "set_permissions"));
+	}
+}
+
 static void an_unknown_cause_stands_alone(void)
 {
 	struct weir_error err;
@@ -180,6 +203,7 @@ void add_advice_suite(void)
 	CU_pSuite s = CU_add_suite("advice", NULL, NULL);
 	CU_add_test(s, "each cause has its next step", each_cause_has_its_step);
 	CU_add_test(s, "a step comes off again", a_step_comes_off);
+	CU_add_test(s, "rights name the namespace", rights_name_the_namespace);
 	CU_add_test(s, "an unknown cause stands alone", an_unknown_cause_stands_alone);
 	CU_add_test(s, "no connection has its cause", no_connection_has_its_cause);
 }
