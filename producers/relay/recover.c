@@ -11,7 +11,9 @@
 #include "weir/topology.h"
 
 static const char revive_stage[] =
-	"SELECT batches, retries, skipped FROM weir.revive_stage($1, $2, NULL)";
+	"SELECT batches, retries, skipped FROM weir.revive_stage($1, $2, $3::timestamptz)";
+
+#define QUEUE_GONE "its queue was gone"
 
 static const char open_kinds[] =
 	"SELECT DISTINCT s.kind FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
@@ -23,14 +25,15 @@ static const char stages_of_kind[] =
 	" WHERE NOT j.counted AND j.completed_at IS NULL AND s.completed_at IS NULL"
 	"  AND (s.stage = 1 OR s.total_items IS NOT NULL) AND s.kind = $1";
 
-/* *skipped: rows that somebody has locked. */
-static int revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
-		  int64_t *skipped, struct weir_error *err)
+/* What was published before that, NULL: all. *skipped: rows that somebody has locked. */
+static int revive(struct relay *r, const char *job_id, int32_t stage, const char *before,
+		  const char *why, int64_t *skipped, struct weir_error *err)
 {
 	PGresult *rows = NULL;
 	params_reset(&r->params);
 	params_string(&r->params, job_id);
 	params_int(&r->params, stage);
+	params_string(&r->params, before);
 	if (ledger_query(r->ledger, revive_stage, &r->params, true, &rows, err) < 0)
 		return -1;
 	int64_t batches = ledger_big(rows, 0, 0), retries = ledger_big(rows, 0, 1);
@@ -50,7 +53,7 @@ int recover_revive(struct relay *r, const char *job_id, int32_t stage, const cha
 		   struct weir_error *err)
 {
 	int64_t skipped = 0; /* comes with the next look */
-	return revive(r, job_id, stage, why, &skipped, err);
+	return revive(r, job_id, stage, NULL, why, &skipped, err);
 }
 
 static int ask(struct relay *r, const char *sql, const char *what, PGresult **rows,
@@ -75,8 +78,8 @@ static int revive_kind(struct relay *r, const char *kind, int64_t *skipped, stru
 	PGresult *rows = NULL;
 	int rc = ask(r, stages_of_kind, kind, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++)
-		rc = revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)),
-			    "its queue was gone", skipped, err);
+		rc = revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), NULL,
+			    QUEUE_GONE, skipped, err);
 	PQclear(rows);
 	return rc;
 }
@@ -103,24 +106,53 @@ static int revive_next(struct relay *r, char kind[KIND_MAX + 1], int64_t *skippe
 	return ledger_do(r->ledger, "COMMIT", NULL, NULL, err);
 }
 
-static int revive_made(struct relay *r, struct weir_error *err)
+/* Whoever looks after one job alone revives that: what was in its queue before it was made. The
+ * others, and the row, wait for a relay. */
+static const char own_stages[] =
+	"SELECT s.stage::int4, m.made_at FROM weir.queues_made m JOIN weir.job_stages s USING "
+	"(kind)"
+	" JOIN weir.jobs j USING (job_id) WHERE j.job_id = $1 AND j.completed_at IS NULL"
+	"  AND s.completed_at IS NULL AND (s.stage = 1 OR s.total_items IS NOT NULL)";
+
+static int revive_own(struct relay *r, int64_t *skipped, struct weir_error *err)
+{
+	PGresult *rows = NULL;
+	int rc = ask(r, own_stages, r->only_job, &rows, err);
+	for (int i = 0; rc == 0 && i < PQntuples(rows); i++)
+		rc = revive(r, r->only_job, atoi(PQgetvalue(rows, i, 0)), PQgetvalue(rows, i, 1),
+			    QUEUE_GONE, skipped, err);
+	PQclear(rows);
+	return rc;
+}
+
+static int revive_all(struct relay *r, int64_t *skipped, struct weir_error *err)
 {
 	char kind[KIND_MAX + 1] = "";
-	int64_t skipped = 0;
 	bool some = true;
-	struct weir_error why, ignored;
-	while (some)
-		if (revive_next(r, kind, &skipped, &some, &why) < 0)
-			break;
-	if (some && !ledger_alive(r->ledger))
+	struct weir_error ignored;
+	while (some) {
+		if (revive_next(r, kind, skipped, &some, err) == 0)
+			continue;
+		if (ledger_alive(r->ledger) &&
+		    ledger_do(r->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
+			*err = ignored;
+		return -1;
+	}
+	return 0;
+}
+
+static int revive_made(struct relay *r, struct weir_error *err)
+{
+	int64_t skipped = 0;
+	struct weir_error why;
+	int rc = r->only_job ? revive_own(r, &skipped, &why) : revive_all(r, &skipped, &why);
+	if (rc < 0 && !ledger_alive(r->ledger))
 		return weir_fail(err, why.code, "%s", why.text);
-	if (some && ledger_do(r->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
-		return weir_fail(err, ignored.code, "%s", ignored.text);
-	if (!some && skipped == 0)
+	if (rc == 0 && skipped == 0)
 		return 0;
 	return weir_fail(err, "topology_rows",
 			 "what was in a queue that is gone is not published again yet: %s",
-			 some ? why.text : "somebody has locked rows of it");
+			 rc < 0 ? why.text : "somebody has locked rows of it");
 }
 
 static int open_surveyor(struct relay *r, struct weir_error *err)

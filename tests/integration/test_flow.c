@@ -221,6 +221,30 @@ static void submit_that_waits_does_its_own(void)
 	finish(job);
 }
 
+/* What a queue that is gone had of others waits for a relay, which revives it. */
+static void submit_that_waits_revives_its_own(void)
+{
+	struct job *own = job_submit(job_new("own", "sum", 20));
+	struct job *other = job_submit(job_new("other", "sum", 20));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(own);
+	await_queued(other);
+	stop(relay);
+	queue_delete("weir.sum");
+	start(NULL, "weir-consumer", "sum", NULL);
+	const struct outcome *o =
+		run(NULL, "weir", "submit", "sum", own->file, "--job", own->id, "--context",
+		    "label=own", "--batch-size", "20", "--wait", NULL);
+	EXPECT(o->status == 0, "submit --wait: %d: %s", o->status, o->err);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'other'"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 1);
+	start(NULL, "weir-relay", NULL);
+	await_ended(other);
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.queues_made");
+	finish(own);
+	check_exact(other);
+}
+
 static void slow_items_are_open_together(void)
 {
 	struct job *job = job_new("slow", "slow", 100);
@@ -253,5 +277,7 @@ void add_flow_suite(void)
 	CU_add_test(s, "an empty job ends", an_empty_job_ends);
 	CU_add_test(s, "submit --wait needs no relay", submit_that_waits_needs_no_relay);
 	CU_add_test(s, "submit --wait does its own work alone", submit_that_waits_does_its_own);
+	CU_add_test(s, "submit --wait revives its own job alone",
+		    submit_that_waits_revives_its_own);
 	CU_add_test(s, "slow items are open together", slow_items_are_open_together);
 }
