@@ -14,6 +14,8 @@
 #define ANEW_US 5000000 /* how old a connection is that may be given up for refusing */
 #define PASS_US 500000	/* then others have their turn: heartbeats, jobs, dead letters */
 #define RUN_US 100000	/* about so long a run may take, since others wait for its end */
+#define AGAIN_US 200000 /* where the ledger does not let it publish */
+#define AGAIN_CAP_US 10000000
 
 /* ---- whose turn it is ---- */
 
@@ -222,6 +224,27 @@ static void break_off(struct relay *r, const struct weir_error *why)
 	relay_lose_broker(r, &again);
 }
 
+/* Where the ledger is the reason, that is told once, and tried less and less often. */
+static void tell(struct relay *r, const struct weir_error *why)
+{
+	struct comeback *back = &r->publish_back;
+	bool ledger = strcmp(why->code, "database") == 0;
+	if (ledger) {
+		back->at_us = clock_us() + clock_backoff_us(AGAIN_US, AGAIN_CAP_US, back->tries++);
+		r->publish_why = *why;
+	}
+	if (!ledger || !back->told)
+		log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why->code, why->text);
+	back->told |= ledger;
+}
+
+static void tell_again(struct relay *r)
+{
+	if (r->publish_back.told)
+		log_event(LOG_INFO, "published_again", "of=%s", outbox_batches.name);
+	r->publish_back = (struct comeback){0};
+}
+
 void publish_due(struct relay *r)
 {
 	struct weir_error why;
@@ -236,9 +259,11 @@ void publish_due(struct relay *r)
 		for (int i = 0; i < 2; i++)
 			save(r, &r->runs[i]);
 	outgoing_forget(&r->outgoing);
-	if (done)
+	if (done) {
+		tell_again(r);
 		return;
-	log_event(LOG_WARN, "publish_failed", "code=%s error=\"%s\"", why.code, why.text);
+	}
+	tell(r, &why);
 	break_off(r, &why);
 }
 

@@ -245,6 +245,8 @@ static const char *waits_for(const struct relay *r)
 		return "RabbitMQ is short of memory or disk and takes no messages: see "
 		       "`rabbitmqctl "
 		       "status`";
+	if (r->publish_back.told)
+		return r->publish_why.text;
 	if (*r->topology_wrong.text)
 		return r->topology_wrong.text;
 	if (*apart_trouble(r))
@@ -328,6 +330,8 @@ static void ask_next_due(struct relay *r)
 		ms = 1;
 	if (now + ms * 1000 < r->due_at_us)
 		r->due_at_us = now + ms * 1000;
+	if (r->due_at_us < r->publish_back.at_us)
+		r->due_at_us = r->publish_back.at_us;
 }
 
 /* ---- the loop ---- */
@@ -339,6 +343,12 @@ static int wire_socket(const struct wire *wire)
 	return wire->broker ? broker_fd(wire->broker) : -1;
 }
 
+static bool may_publish(const struct relay *r)
+{
+	return r->ledger && r->wire.broker && !r->wire.blocked &&
+	       clock_us() >= r->publish_back.at_us;
+}
+
 static void wait_for(struct relay *r, int timeout_ms)
 {
 	int64_t now = clock_us(), until = now + (int64_t)timeout_ms * 1000;
@@ -348,8 +358,7 @@ static void wait_for(struct relay *r, int timeout_ms)
 		until = r->jobs_at_us;
 	if (r->ledger)
 		sides_when(r, &until);
-	if ((r->due && r->wire.broker && r->ledger && !r->wire.blocked) ||
-	    (r->dead_broker && broker_buffered(r->dead_broker)))
+	if ((r->due && may_publish(r)) || (r->dead_broker && broker_buffered(r->dead_broker)))
 		until = now;
 	struct pollfd fds[FDS] = {
 		[FD_LEDGER] = {.fd = r->ledger ? ledger_fd(r->ledger) : -1, .events = POLLIN},
@@ -376,7 +385,7 @@ void relay_turn(struct relay *r, int timeout_ms)
 	publish_take(r);
 	if (clock_us() >= r->due_at_us)
 		r->due = true;
-	if (r->due && r->ledger && r->wire.broker && !r->wire.blocked) {
+	if (r->due && may_publish(r)) {
 		r->due = false;
 		publish_due(r);
 		if (r->ledger)

@@ -89,6 +89,8 @@ struct relay {
 	struct ledger *ledger; /* for everything but publishing; NULL: away */
 	char ledger_id[LEDGER_ID_SIZE];
 	struct comeback ledger_back;
+	struct comeback publish_back;  /* the ledger does not let it publish, */
+	struct weir_error publish_why; /* for this reason */
 
 	struct broker *dead_broker; /* consumes weir.dead; NULL: away */
 	struct comeback dead_back;

@@ -257,6 +257,42 @@ static void no_connection_for_it(void)
 	finish(job);
 }
 
+static int times(const char *text, const char *part)
+{
+	int n = 0;
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+/* A relay that has its first connection to the ledger, and gets no other to publish with. */
+static void no_connection_to_publish(void)
+{
+	static const char heard[] = "SELECT count(*) = 1 FROM weir.processes"
+				    " WHERE role = 'relay' AND waits_for LIKE '%%connections%%'"
+				    " AND seen_at > now() - interval '500 ms'";
+	struct job *job = job_submit(job_new("late", "pass", 20));
+	sql_text("UPDATE weir.job_batches SET due_at = now() + interval '1 hour'");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "pass", NULL);
+	await_ended(job_submit(job_new("before", "pass", 10)));
+	let_in(false);
+	sql_text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <>"
+		 " (SELECT pid FROM pg_stat_activity WHERE application_name = 'weir-relay'"
+		 "  ORDER BY backend_start LIMIT 1) AND application_name = 'weir-relay'");
+	sql_text("UPDATE weir.job_batches SET due_at = now() WHERE status = 'pending_queue'");
+	await_log(relay, "publish_failed");
+	await(PATIENCE_MS, heard);
+	await(PATIENCE_MS, "SELECT now() > seen_at + interval '2 seconds' FROM weir.processes"
+			   " WHERE role = 'relay'");
+	await(PATIENCE_MS, heard);
+	EXPECT_INT(times(log_of(relay), "publish_failed"), 1);
+	let_in(true);
+	await_ended(job);
+	await_log(relay, "published_again");
+	EXPECT(!strstr(log_of(relay), "ledger_lost"), "%s", log_of(relay));
+}
+
 /* An item of which not even that it failed can be written down. */
 static void it_cannot_even_be_put_off(void)
 {
@@ -353,6 +389,7 @@ void add_waiting_suite(void)
 	CU_add_test(s, "submit --wait ends with it", submit_waits);
 	CU_add_test(s, "a job that takes long to pause", it_takes_long_to_pause);
 	CU_add_test(s, "no connection to store it with", no_connection_for_it);
+	CU_add_test(s, "no connection to publish with", no_connection_to_publish);
 	CU_add_test(s, "it cannot even be put off", it_cannot_even_be_put_off);
 	CU_add_test(s, "its plugin has given up meanwhile", given_up_while_it_lasts);
 }
