@@ -158,10 +158,13 @@ static int look_up(struct consumer *c, struct delivery **some, size_t n)
 	}
 	for (size_t i = 0; i < n; i++) {
 		some[i]->final = ledger_int(r, (int)i, 0);
-		if (some[i]->final)
-			ended[ended_count++] = some[i];
-		else
+		if (!some[i]->final) {
 			sort_out(c, some[i], r, (int)i);
+			continue;
+		}
+		ended[ended_count++] = some[i];
+		/* Not a suspect: a broker that is lost meanwhile would take it along. */
+		delivery_move(&c->deliveries, some[i], DELIVERY_STORING, false);
 	}
 	PQclear(r);
 	settle(c, ended, ended_count);

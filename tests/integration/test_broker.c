@@ -307,6 +307,31 @@ static void a_locked_row_of_what_was_lost(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 0);
 }
 
+/* What came back and is final is acked, every other one by itself, while the broker goes. */
+static void lost_while_acking(void)
+{
+	struct job *job = job_new("acks", "sum", 20);
+	for (int i = 0; i < job->size; i += 2)
+		job->items[i].failure = "ended";
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	struct process *consumer = start("working", "weir-consumer", "sum", NULL);
+	EXPECT_INT(await_exit(consumer, PATIENCE_MS), -SIGKILL);
+	queue_await_size("weir.sum", 20);
+	sql_text("SELECT weir.end_items('acks', 1, ARRAY(SELECT generate_series(0, 18, 2)), 2,"
+		 " 'ended', 'by a test')");
+	consumer = start("counted:1:stop", "weir-consumer", "sum", NULL);
+	await_stopped(consumer);
+	server("kill", "rabbitmq");
+	server("up", "rabbitmq");
+	thaw(consumer);
+	await_ended(job);
+	EXPECT_PART(log_of(consumer), "broker_lost");
+	EXPECT(!strstr(log_of(consumer), "worker_ended"), "%s", log_of(consumer));
+	finish(job);
+}
+
 void add_broker_suite(void);
 
 void add_broker_suite(void)
@@ -329,4 +354,5 @@ void add_broker_suite(void)
 	CU_add_test(s, "a queue is missed by a consumer that is killed",
 		    missed_by_a_consumer_that_is_killed);
 	CU_add_test(s, "a locked row of what was lost", a_locked_row_of_what_was_lost);
+	CU_add_test(s, "it is lost while what is final is acked", lost_while_acking);
 }
