@@ -14,20 +14,29 @@
 
 #define TURN 50
 #define MARK_US 1000000
+#define LOCKED "locked"
+#define HELD_US 1000000 /* longer each time */
+#define HELD_CAP_US 30000000
 
 /* An item whose message the broker gave up gets another one. That it was delivered so often is no
  * evidence against it: whoever had it may have been stopped each time. */
+#define ITS_ROW " FROM weir.retries WHERE job_id = $1 AND stage = $2 AND ordinal = $3"
 static const char give_back[] =
-	"INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
+	"WITH l AS MATERIALIZED (SELECT 1" ITS_ROW " FOR UPDATE SKIP LOCKED),"
+	" h AS MATERIALIZED (SELECT EXISTS (SELECT" ITS_ROW
+	") AND NOT EXISTS (SELECT FROM l) AS locked),"
+	" i AS (INSERT INTO weir.retries AS w (job_id, stage, ordinal, attempts, due_at)"
 	" SELECT i.job_id, i.stage, i.ordinal, $5, now() + CASE WHEN j.status = 'paused'"
 	"  THEN weir.parked() ELSE interval '0' END"
-	" FROM weir.items i JOIN weir.jobs j USING (job_id)"
-	" WHERE j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 AND i.stage = $2"
+	" FROM h CROSS JOIN weir.items i JOIN weir.jobs j USING (job_id)"
+	" WHERE NOT h.locked AND j.status IN ('pending', 'running', 'paused') AND i.job_id = $1 "
+	"AND i.stage = $2"
 	"  AND i.ordinal = $3 AND i.custom_id = $4"
 	"  AND NOT EXISTS (SELECT FROM weir.results r WHERE r.job_id = i.job_id"
 	"   AND r.stage = i.stage AND r.ordinal = i.ordinal)"
 	" ON CONFLICT (job_id, stage, ordinal) DO UPDATE SET due_at = excluded.due_at"
-	" WHERE w.due_at = 'infinity'"; /* else it is to come, at its own time */
+	" WHERE w.due_at = 'infinity')" /* else it is to come, at its own time */
+	"SELECT locked FROM h";
 
 static const char is_item[] =
 	"SELECT 1 FROM weir.items"
@@ -91,9 +100,14 @@ static int give_item_back(struct relay *r, const struct broker_event *event,
 	struct weir_error why;
 	item_params(p, item);
 	params_int(p, (int32_t)item->attempt);
+	PGresult *rows = NULL;
 	weir_fail(&why, event->death_reason, "the broker gave its message up");
-	if (ledger_do(r->ledger, give_back, p, NULL, err) < 0)
+	if (ledger_query(r->ledger, give_back, p, true, &rows, err) < 0)
 		return -1;
+	bool locked = ledger_bool(rows, 0, 0);
+	PQclear(rows);
+	if (locked)
+		return weir_fail(err, LOCKED, "somebody has locked its row of weir.retries");
 	note(r, "item_given_back", event, &why);
 	r->due = true;
 	return 0;
@@ -178,6 +192,51 @@ static int judge_or_keep(struct relay *r, const struct broker_event *event, bool
 	return weir_fail(err, why.code, "%s", why.text);
 }
 
+/* ---- letters whose rows somebody has locked ---- */
+
+static bool is_locked(const struct relay *r, const struct weir_error *why)
+{
+	return strcmp(why->code, LOCKED) == 0 ||
+	       (strcmp(why->code, "database") == 0 && ledger_alive(r->ledger) &&
+		strcmp(ledger_sqlstate(r->ledger), "55P03") == 0);
+}
+
+/* It stays with this relay for a while, so that those behind it come; false: there are too many. */
+static bool hold(struct relay *r, const struct broker_event *event, const struct weir_error *why)
+{
+	struct held_letters *h = &r->held;
+	if (h->count == HELD_MAX)
+		return false;
+	if (!h->told)
+		note(r, "dead_letter_put_back", event, why);
+	h->told = true;
+	if (h->count == 0)
+		h->at_us = clock_us() + clock_backoff_us(HELD_US, HELD_CAP_US, h->tries++);
+	h->tags[h->count++] = event->tag;
+	return true;
+}
+
+void dead_forget_held(struct relay *r)
+{
+	r->held = (struct held_letters){.told = r->held.told, .tries = r->held.tries};
+}
+
+/* They come again, behind what is on its way. */
+static int put_back_held(struct relay *r, struct weir_error *err)
+{
+	struct held_letters *h = &r->held;
+	if (h->count == 0 || clock_us() < h->at_us)
+		return 0;
+	for (int i = 0; i < h->count; i++)
+		if (broker_reject(r->dead_broker, h->tags[i], true, err) < 0)
+			return -1;
+	h->last_us = clock_us();
+	h->count = 0;
+	return 0;
+}
+
+/* ---- a turn ---- */
+
 /* What is of whoever has this virtual host now, that one's relay is to have. Such letters come by
  * the thousand, and each look is a connection: one look is for all of a while. */
 static int check_mark(struct relay *r, struct weir_error *err)
@@ -205,6 +264,8 @@ static int take_one(struct relay *r, struct broker_event *event)
 	if (is_foreign(r, event) && check_mark(r, &why) < 0)
 		goto lost;
 	if (judge_or_keep(r, event, &again, &why) < 0) {
+		if (again && is_locked(r, &why) && hold(r, event, &why))
+			return -1; /* it may have taken a second: all others first */
 		if (again) {
 			note(r, "dead_letter_put_back", event, &why);
 			relay_rest_dead(r);
@@ -214,6 +275,8 @@ static int take_one(struct relay *r, struct broker_event *event)
 	}
 	failpoint("dead_letter_kept");
 	r->dead_tries = 0;
+	if (r->held.count == 0 && clock_us() - r->held.last_us > HELD_CAP_US)
+		r->held = (struct held_letters){0};
 	if (broker_ack(r->dead_broker, event->tag, false, &why) == 0)
 		return 0;
 lost:
@@ -224,6 +287,9 @@ lost:
 void dead_turn(struct relay *r)
 {
 	struct broker_event event;
+	struct weir_error why;
+	if (r->dead_broker && put_back_held(r, &why) < 0)
+		relay_lose_dead(r, &why);
 	for (int i = 0; i < TURN && r->dead_broker && r->ledger; i++) {
 		event.body = NULL;
 		int rc = take_one(r, &event);

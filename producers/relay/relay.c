@@ -97,6 +97,7 @@ void relay_rest_dead(struct relay *r)
 {
 	broker_close(r->dead_broker);
 	r->dead_broker = NULL;
+	dead_forget_held(r);
 	r->dead_back.at_us =
 		clock_us() + clock_backoff_us(DEAD_REST_US, DEAD_REST_CAP_US, r->dead_tries++);
 }
@@ -119,6 +120,7 @@ void relay_lose_dead(struct relay *r, const struct weir_error *why)
 {
 	broker_close(r->dead_broker);
 	r->dead_broker = NULL;
+	dead_forget_held(r);
 	put_off(&r->dead_back);
 	if (!r->dead_back.told)
 		log_event(LOG_WARN, "dead_letters_away", "error=\"%s\"", why->text);
@@ -142,6 +144,7 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 	broker_close(r->dead_broker); /* nobody would read it */
 	r->ledger = NULL;
 	r->dead_broker = NULL;
+	dead_forget_held(r);
 	put_off(&r->ledger_back);
 }
 

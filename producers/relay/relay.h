@@ -59,6 +59,17 @@ struct comeback {
 	bool told;
 };
 
+#define HELD_MAX 25 /* half of what is sent ahead */
+
+/* Dead letters that wait, unacknowledged, since somebody has locked their rows. */
+struct held_letters {
+	uint64_t tags[HELD_MAX];
+	int count;
+	int64_t at_us, last_us; /* when they are put back, and were the last time */
+	unsigned tries;
+	bool told;
+};
+
 struct watched_job;
 
 struct relay {
@@ -95,6 +106,7 @@ struct relay {
 	struct broker *dead_broker; /* consumes weir.dead; NULL: away */
 	struct comeback dead_back;
 	unsigned dead_tries; /* of a letter that the ledger has refused */
+	struct held_letters held;
 	struct progress *progress;
 	bool redis_away;
 	struct weir_error redis_why;
@@ -160,6 +172,7 @@ int recover_revive(struct relay *r, const char *job_id, int32_t stage, const cha
 
 /* dead.c */
 void dead_turn(struct relay *r);
+void dead_forget_held(struct relay *r); /* their connection is gone */
 void relay_rest_dead(struct relay *r); /* relay.c */
 
 /* relay.c */

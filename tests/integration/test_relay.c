@@ -449,6 +449,25 @@ static void a_letter_shortens_no_pause(void)
 	finish(job);
 }
 
+/* The letters behind it do not wait for that, and it comes when that is over. */
+static void a_letters_row_is_locked(void)
+{
+	struct job *job = job_submit(job_new("locked", "sum", 20));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_queued(job);
+	queue_await_size("weir.sum", 20);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT job_id, stage, ordinal, 1, 'infinity' FROM weir.items WHERE ordinal < 3");
+	hold("retries");
+	EXPECT_INT(bury("weir.sum", "delivery_limit"), 20);
+	queue_await_size("weir.sum", 17);
+	hold(NULL);
+	queue_await_size("weir.sum", 20);
+	EXPECT_PART(log_of(relay), "dead_letter_put_back");
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
 /* ---- jobs with a limit ---- */
 
 static void a_window(void)
@@ -635,6 +654,7 @@ void add_relay_suite(void)
 	CU_add_test(s, "a job's row is locked", a_jobs_row_is_locked);
 	CU_add_test(s, "a job is started later", a_job_is_started_later);
 	CU_add_test(s, "a dead letter shortens no pause", a_letter_shortens_no_pause);
+	CU_add_test(s, "a letter whose row is locked", a_letters_row_is_locked);
 	CU_add_test(s, "a job with a limit", a_window);
 	CU_add_test(s, "a cancelled job is ended", a_cancelled_job_is_ended);
 	CU_add_test(s, "nobody counted", nobody_counted);
