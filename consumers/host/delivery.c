@@ -38,7 +38,8 @@ int deliveries_init(struct deliveries *d, size_t capacity)
 	memset(d, 0, sizeof *d);
 	d->slots = calloc(capacity, sizeof *d->slots);
 	d->errors = calloc(2 * capacity, sizeof *d->errors);
-	if (!d->slots || !d->errors) {
+	d->line = calloc(capacity, sizeof(struct delivery *));
+	if (!d->slots || !d->errors || !d->line) {
 		deliveries_release(d);
 		return -1;
 	}
@@ -82,6 +83,7 @@ void deliveries_release(struct deliveries *d)
 			clear(d, &d->slots[i]);
 	free(d->slots);
 	free(d->errors);
+	free(d->line);
 	memset(d, 0, sizeof *d);
 }
 

@@ -64,8 +64,11 @@ struct delivery {
 	struct job *job;
 	struct places *places; /* of its lane, where it has one */
 	int64_t taken_us;
-	uint64_t turn; /* HELD: among those that a turn of the loop had no time for; 0: none yet */
-	bool ready;    /* and may begin */
+	/* HELD: among those that a turn of the loop had no time for; 0: none yet. The one of its
+	 * job before, and about how long it takes to begin. */
+	uint64_t turn, turn_before;
+	int64_t cost_us;
+	bool ready; /* and may begin */
 
 	bool suspect;	      /* was delivered before, to somebody who did not ack it */
 	int64_t returns;      /* so often, as far as the broker counts */
@@ -122,6 +125,7 @@ struct delivery_list {
 struct deliveries {
 	struct delivery *slots;
 	struct weir_error *errors; /* one a slot: memory is taken when they are written */
+	struct delivery **line;	   /* room for as many, for whoever puts them in order */
 	size_t capacity;
 	struct delivery_list lists[DELIVERY_STATES];
 	uint64_t bytes; /* of all bodies in hand */

@@ -5,6 +5,7 @@
  * or has ended holds nothing back: its messages are dropped, since their items come again when it
  * goes on. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "consumer.h"
 #include "refusal.h"
@@ -17,8 +18,7 @@
 #define PUT_OFF_US 1000000
 #define PLACE_US 1000000 /* the same for a place, */
 #define STUCK_US 200000	 /* and where nobody has begun for so long; */
-#define LATE_US 1000000	 /* for time, since it was short, */
-#define SOON_US 2000000	 /* of which there is enough for what takes no longer */
+#define LATE_US 1000000	 /* for time, since it was short */
 #define REST_PART 8	 /* of what one beginning took, for a flush under way */
 #define REST_MOST_US 50000
 
@@ -88,11 +88,14 @@ static void wait_for_place(struct consumer *c, struct delivery *one, int64_t now
 
 static void wait_for_turn(struct consumer *c, struct delivery *one)
 {
-	if (!one->turn)
+	if (!one->turn) {
+		one->turn_before = one->job->begin_turn;
 		one->turn = places_turn(&one->lane->places, &one->job->begin_turn, c->begin_turn);
+	}
 	one->ready = true;
+	one->cost_us = one->lane->places.cost_us;
 	c->late++;
-	c->late_us += one->lane->places.cost_us;
+	c->late_us += one->cost_us;
 }
 
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
@@ -113,21 +116,30 @@ static void begin(struct consumer *c, struct delivery *one, int64_t now)
 
 /* ---- those that the turn has no time for ---- */
 
-/* The one with the first turn of all that may begin, or with the last. */
-static struct delivery *find_late(const struct consumer *c, bool last)
+static int by_turn(const void *a, const void *b)
 {
-	struct delivery *found = NULL;
+	const struct delivery *x = *(struct delivery *const *)a, *y = *(struct delivery *const *)b;
+	if (x->turn != y->turn)
+		return x->turn < y->turn ? -1 : 1;
+	return (x->tag > y->tag) - (x->tag < y->tag);
+}
+
+/* All of them, by turns. */
+static size_t line_up(const struct consumer *c, struct delivery **line)
+{
+	size_t n = 0;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_HELD].first; d; d = d->after)
-		if (d->ready && (!found || (last ? d->turn >= found->turn : d->turn < found->turn)))
-			found = d;
-	return found;
+		if (d->ready)
+			line[n++] = d;
+	qsort(line, n, sizeof *line, by_turn);
+	return n;
 }
 
 static void not_late(struct consumer *c, struct delivery *one)
 {
 	one->ready = false;
 	c->late--;
-	c->late_us -= one->lane->places.cost_us;
+	c->late_us -= one->cost_us;
 }
 
 /* One beginning may take long: then a flush under way goes on before the next. */
@@ -136,13 +148,15 @@ bool held_rests(const struct consumer *c, int64_t now)
 	return now < c->begin_rest_us && c->flush.state != FLUSH_IDLE;
 }
 
-static void begin_late(struct consumer *c)
+/* From the first on, while there is time: how many. */
+static size_t begin_late(struct consumer *c, struct delivery *const *line, size_t n)
 {
-	struct delivery *d;
+	size_t i = 0;
 	int64_t began = clock_us(), now = began;
 	if (held_rests(c, began))
-		return;
-	while ((now = clock_us()) < c->begin_until_us && (d = find_late(c, false))) {
+		return 0;
+	for (; i < n && (now = clock_us()) < c->begin_until_us; i++) {
+		struct delivery *d = line[i];
 		began = now;
 		c->begin_turn = d->turn;
 		not_late(c, d);
@@ -151,25 +165,34 @@ static void begin_late(struct consumer *c)
 	}
 	int64_t rest_us = (now - began) / REST_PART;
 	c->begin_rest_us = now + (rest_us < REST_MOST_US ? rest_us : REST_MOST_US);
+	return i;
 }
 
-/* What does not begin soon waits in the ledger, so that others have the places. */
-static void thin_out(struct consumer *c, int64_t now)
+/* What does not begin soon waits in the ledger, so that others have the places: the last first. */
+static void thin_out(struct consumer *c, struct delivery *const *line, size_t n, int64_t now)
 {
-	struct delivery *d;
 	if (c->late == 0)
 		c->late_since_us = now;
 	if (now - c->late_since_us < LATE_US)
 		return;
-	while (c->late_us > SOON_US && c->late > 1 && (d = find_late(c, true))) {
-		int64_t us = places_pause_us(c->late_us);
+	for (; n > 0 && places_spare(c->late_us, line[n - 1]->cost_us); n--) {
+		struct delivery *d = line[n - 1];
 		not_late(c, d);
 		if (d->job->begin_turn == d->turn)
-			d->job->begin_turn -= (uint64_t)d->lane->places.cost_us;
-		put_off(c, d, us,
+			d->job->begin_turn = d->turn_before;
+		put_off(c, d, places_pause_us(c->late_us),
 			"its consumer takes long for each item of its kind, and others are before "
 			"it");
 	}
+}
+
+/* Nothing is taken meanwhile, and the broker is not lost. */
+static void serve_late(struct consumer *c, int64_t now)
+{
+	struct delivery **line = c->deliveries.line;
+	size_t n = c->late > 0 ? line_up(c, line) : 0;
+	size_t begun = begin_late(c, line, n);
+	thin_out(c, line + begun, n - begun, now);
 }
 
 void held_offer(struct consumer *c, struct delivery *one, int64_t now)
@@ -216,7 +239,6 @@ void held_turn(struct consumer *c)
 		next = d->after;
 		held_offer(c, d, now);
 	}
-	begin_late(c);
-	thin_out(c, now);
+	serve_late(c, now);
 	c->by_turn = c->late > 0;
 }

@@ -32,6 +32,8 @@ void places_begun(struct places *p, int64_t now, int64_t took_us)
 		p->cost_us = 1;
 }
 
+bool places_spare(int64_t work_us, int64_t cost_us) { return work_us - cost_us >= PLACES_SOON_US; }
+
 int64_t places_pause_us(int64_t may_take_us)
 {
 	int64_t us = may_take_us / 2;

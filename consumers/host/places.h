@@ -24,6 +24,9 @@
 #define PLACES_SHARE 16
 #define PLACES_PAUSE_US 4000000 /* longer than what the relay takes for being on its way */
 #define PLACES_PAUSE_CAP_US 30000000
+/* So much work stays: longer than the shortest pause, a second that it may be longer by, and what
+ * the relay takes, so that a job that is alone is never waited for. */
+#define PLACES_SOON_US 8000000
 
 struct places {
 	uint32_t most; /* items of one job that may be WORKING */
@@ -44,6 +47,8 @@ bool places_let(const struct places *p, uint32_t of_job);
 bool places_crowded(const struct places *p);
 /* One has begun, and the plugin took so long for that. */
 void places_begun(struct places *p, int64_t now, int64_t took_us);
+/* Of so much work that waits, one item may go, which would take so long: the rest is enough. */
+bool places_spare(int64_t work_us, int64_t cost_us);
 /* How long one stays away for what may take so long: half of that, within bounds. */
 int64_t places_pause_us(int64_t may_take_us);
 

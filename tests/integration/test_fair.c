@@ -152,6 +152,19 @@ static void behind_slow_beginnings(void)
 	cancel("big");
 }
 
+/* Nobody else is there: it is not made to wait for what was put off. */
+static void slow_beginnings_alone(void)
+{
+	struct job *job = job_new("alone", "sum", 30);
+	job_delay(job, 200);
+	job_submit(job);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(PATIENCE_MS, "SELECT count(*) >= 10 FROM weir.results");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"), 0);
+	cancel("alone");
+}
+
 /* Jobs that may begin nothing more, and have more items on their way than the hand has places. */
 static void behind_limits(void)
 {
@@ -237,6 +250,7 @@ void add_fair_suite(void)
 	CU_add_test(suite, "a pause leaves little", a_pause_leaves_little);
 	CU_add_test(suite, "behind timers", behind_timers);
 	CU_add_test(suite, "behind slow beginnings", behind_slow_beginnings);
+	CU_add_test(suite, "slow beginnings of a job alone", slow_beginnings_alone);
 	CU_add_test(suite, "behind jobs at their limits", behind_limits);
 	suite = FAKE_SUITE("turns of models");
 	CU_add_test(suite, "no model, behind a slow one", no_model);

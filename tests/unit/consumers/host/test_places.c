@@ -149,6 +149,22 @@ static void pauses(void)
 	CU_ASSERT_EQUAL(places_pause_us(INT64_MAX), PLACES_PAUSE_CAP_US);
 }
 
+/* What goes is back before the rest is done, so that nobody waits for it: it is away for the pause,
+ * half of it or a second more (held.c), and as long as the relay takes. */
+static void nobody_waits_for_what_goes(void)
+{
+	static const int64_t costs[] = {1000, 100000, 1000000, 3000000, 20000000};
+	for (size_t i = 0; i < sizeof costs / sizeof *costs; i++)
+		for (int64_t n = 1; n <= 1500; n++) {
+			int64_t rest_us = (n - 1) * costs[i];
+			if (places_spare(n * costs[i], costs[i]))
+				CU_ASSERT(places_pause_us(rest_us) + 2000000 <= rest_us);
+		}
+	CU_ASSERT(places_spare(1500 * 100000, 100000));
+	CU_ASSERT(places_spare(2 * 20000000, 20000000));
+	CU_ASSERT_FALSE(places_spare(20000000, 20000000));
+}
+
 void add_places_suite(void)
 {
 	CU_pSuite s = CU_add_suite("places", NULL, NULL);
@@ -160,4 +176,5 @@ void add_places_suite(void)
 	CU_add_test(s, "a late comer", a_late_comer);
 	CU_add_test(s, "what a beginning costs", cost);
 	CU_add_test(s, "pauses", pauses);
+	CU_add_test(s, "nobody waits for what goes", nobody_waits_for_what_goes);
 }
