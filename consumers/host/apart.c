@@ -427,7 +427,7 @@ static bool connect_apart(struct consumer *c, struct apart *a, int64_t now)
 	struct weir_error *why = &a->why;
 	if (a->ledger)
 		return true;
-	if (now < a->back.at_us)
+	if (!c->ledger || now < a->back.at_us) /* it blocks while nobody answers: once is enough */
 		return false;
 	if (ledger_open(c->settings.pg_url, "weir-consumer apart", true, &a->ledger, why) == 0 &&
 	    (!a->patient || ledger_patience(a->ledger, PATIENCE_MS, why) == 0) &&
@@ -522,7 +522,7 @@ int64_t apart_next_us(const struct consumer *c)
 			continue; /* its end is heard of */
 		int64_t at = later(d->again_us, a->flush.pause_until_us);
 		if (!a->ledger)
-			at = later(at, a->back.at_us);
+			at = c->ledger ? later(at, a->back.at_us) : INT64_MAX;
 		if (at < next)
 			next = at;
 	}

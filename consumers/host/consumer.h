@@ -27,7 +27,7 @@
 #include "weir/progress.h"
 #include "weir/settings.h"
 
-#define LANES_MAX 16
+#define LANES_MAX PLACES_KINDS
 #define STEPS_MAX 64
 #define STEPS_OWN 16 /* of these, what the host adds behind the plugins' */
 

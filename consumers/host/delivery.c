@@ -154,7 +154,7 @@ static void count_places(struct delivery *one, enum delivery_state to)
 	if (!one->places)
 		return;
 	one->places->working += begins - ends;
-	one->job->busy += begins - ends;
+	one->job->busy[one->places->kind] += begins - ends;
 	one->places->taken -= to == DELIVERY_FREE;
 }
 

@@ -128,11 +128,16 @@ static void go_on(struct consumer *c, struct errand_line *l)
 	}
 }
 
+static bool may_connect(const struct consumer *c, const struct errand_line *l, int64_t now)
+{
+	return !l->ledger && c->ledger && now >= l->back.at_us;
+}
+
 static bool connect_line(struct consumer *c, struct errand_line *l, int64_t now)
 {
 	if (l->ledger)
 		return true;
-	if (now < l->back.at_us)
+	if (!may_connect(c, l, now))
 		return false;
 	if (ledger_open(c->settings.pg_url, "weir-consumer errand", true, &l->ledger, &l->why) ==
 		    0 &&
@@ -159,12 +164,14 @@ static void begin(struct consumer *c, struct errand_line *l, struct errand *e)
 		lose(c, l);
 }
 
-static void turn(struct consumer *c, struct errand_line *l, int64_t now)
+/* False: that was enough for now. */
+static bool turn(struct consumer *c, struct errand_line *l, int64_t now)
 {
 	go_on(c, l);
 	if (l->errand)
-		return;
+		return true;
 	struct errand *e = find_due(&c->errands, now);
+	bool connects = e && may_connect(c, l, now);
 	if (e && connect_line(c, l, now)) {
 		l->used_us = now;
 		begin(c, l, e);
@@ -172,24 +179,26 @@ static void turn(struct consumer *c, struct errand_line *l, int64_t now)
 		ledger_close(l->ledger);
 		l->ledger = NULL;
 	}
+	return !connects;
 }
 
+/* To open a connection may take long, and blocks: one of them at a time. */
 void errands_turn(struct consumer *c)
 {
 	int64_t now = clock_us();
-	for (size_t i = 0; i < ERRAND_LINES; i++)
-		turn(c, &c->errands.lines[i], now);
+	for (size_t i = 0; i < ERRAND_LINES && turn(c, &c->errands.lines[i], now); i++)
+		continue;
 }
 
 int64_t errands_next_us(const struct consumer *c)
 {
-	int64_t next = INT64_MAX, line = INT64_MAX;
+	int64_t next = INT64_MAX, line = INT64_MAX, away = c->ledger ? 0 : INT64_MAX;
 	for (const struct errand *e = c->errands.first; e; e = e->next)
 		if (!e->under_way && e->back.at_us < next)
 			next = e->back.at_us;
 	for (size_t i = 0; i < ERRAND_LINES; i++) {
 		const struct errand_line *l = &c->errands.lines[i];
-		int64_t at = l->ledger ? 0 : l->back.at_us;
+		int64_t at = l->ledger ? 0 : l->back.at_us > away ? l->back.at_us : away;
 		if (!l->errand && at < line) /* the end of another one is heard of */
 			line = at;
 	}
@@ -228,9 +237,15 @@ static void fill_pause(struct consumer *c, const struct errand *e, struct params
 	(void)c;
 	params_string(p, job->id);
 	params_string(p, job->pause_why.text);
+	params_int(p, (int32_t)job->pause_epoch);
 }
 
-/* An operator may have ended it meanwhile. */
+/* Under the lock that whoever pauses or resumes it has: what comes late is not to pause a job that
+ * a person has mended and resumed since. */
+static const char pause_job[] = "SELECT weir.pause_job($1, $2) FROM weir.control($1) j"
+				" WHERE j.epoch = $3";
+
+/* An operator may have ended or resumed it meanwhile. */
 static void paused(struct consumer *c, struct errand *e, const PGresult *r)
 {
 	struct job *job = e->owner;
@@ -243,10 +258,10 @@ static void paused(struct consumer *c, struct errand *e, const PGresult *r)
 
 void errand_pause(struct consumer *c, struct job *job, const struct weir_error *why)
 {
-	static const struct errand_sort pause = {"not_paused", "SELECT weir.pause_job($1, $2)",
-						 fill_pause, paused};
+	static const struct errand_sort pause = {"not_paused", pause_job, fill_pause, paused};
 	if (job->state != JOB_OPEN || job->pausing.sort)
 		return;
 	job->pause_why = *why;
+	job->pause_epoch = job->epoch;
 	errand_begin(c, &job->pausing, &pause, job);
 }

@@ -67,9 +67,17 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 	c->jobs.hungry |= one->job->ended > 0;
 }
 
+/* It waits for a person, and as long as the ledger cannot be told that, its items do not go round.
+ * A suspect would come back as a new message, and be none any more. */
+static void wait_for_pause(struct consumer *c, struct delivery *one)
+{
+	if (!c->stopping && !one->suspect)
+		work_wait(c, one, PLACES_PAUSE_US, "deferred", one->job->pause_why.text);
+}
+
 static bool has_place(const struct delivery *one)
 {
-	return !one->places || places_let(one->places, one->job->busy);
+	return !one->places || places_let(one->places, one->job->busy[one->places->kind]);
 }
 
 static void put_off(struct consumer *c, struct delivery *one, int64_t us, const char *why)
@@ -213,7 +221,11 @@ void held_offer(struct consumer *c, struct delivery *one, int64_t now)
 		held_refuse(c, one, &why);
 		break;
 	case RULE_WORK:
-		if (proof_given(c, one))
+		if (!proof_given(c, one))
+			break;
+		if (job_stops(one->job))
+			wait_for_pause(c, one);
+		else
 			begin(c, one, now);
 	}
 }

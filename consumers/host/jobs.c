@@ -113,5 +113,6 @@ bool job_may_begin(const struct job *job, int64_t now)
 
 bool job_stops(const struct job *job)
 {
-	return job->state == JOB_PAUSED || (job->state == JOB_OPEN && job->pausing.sort);
+	return job->state == JOB_PAUSED ||
+	       (job->state == JOB_OPEN && job->pausing.sort && job->pause_epoch == job->epoch);
 }

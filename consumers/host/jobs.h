@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "errands.h"
+#include "places.h"
 #include "weir/message.h"
 #include "weir/progress.h"
 #include "weir/seal.h"
@@ -46,18 +47,19 @@ struct job {
 	int64_t stuck_until_us;	     /* a lock was in the way of some of it lately */
 	struct errand pausing;	     /* by this consumer, */
 	struct weir_error pause_why; /* and for what a person has to mend */
+	uint32_t pause_epoch;	     /* in which; who has resumed it since has mended that */
 
-	uint64_t begin_turn; /* of its last item that had to wait for one, see places.h */
-	uint32_t busy;	     /* items of it that are WORKING */
-	uint32_t limit;	     /* of items that the whole fleet works on at once; 0: none */
-	uint32_t share;	     /* of it, lent to this consumer, */
-	int64_t lent_us;     /* until then: others may have it afterwards */
-	uint32_t working;    /* items of it that are at work here, until they are committed, */
-	uint32_t ended;	     /* of these, those that only wait for a flush */
-	uint32_t waiting;    /* and that wait for a share */
-	uint32_t want;	     /* what was asked for the last time */
-	uint32_t peak;	     /* the most that could be used since it was asked for */
-	int64_t needed_us;   /* when some of it could be used last */
+	uint64_t begin_turn;	     /* of its last item that had to wait for one, see places.h */
+	uint32_t busy[PLACES_KINDS]; /* items of it that are WORKING, by their kind */
+	uint32_t limit;		     /* of items that the whole fleet works on at once; 0: none */
+	uint32_t share;		     /* of it, lent to this consumer, */
+	int64_t lent_us;	     /* until then: others may have it afterwards */
+	uint32_t working;  /* items of it that are at work here, until they are committed, */
+	uint32_t ended;	   /* of these, those that only wait for a flush */
+	uint32_t waiting;  /* and that wait for a share */
+	uint32_t want;	   /* what was asked for the last time */
+	uint32_t peak;	   /* the most that could be used since it was asked for */
+	int64_t needed_us; /* when some of it could be used last */
 	int64_t asked_for_us;
 	int64_t lease_us; /* when to ask for a share again */
 };

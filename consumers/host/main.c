@@ -169,7 +169,7 @@ static int open_all(struct consumer *c, struct weir_error *err)
 		if (loader_open(&c->lanes[i].plugin, &c->lanes[i].host, err) < 0)
 			return -1;
 	for (size_t i = 0; i < c->lane_count; i++)
-		places_init(&c->lanes[i].places, (uint32_t)c->options.prefetch);
+		places_init(&c->lanes[i].places, i, (uint32_t)c->options.prefetch);
 	if (deliveries_init(&c->deliveries,
 			    places_size((uint32_t)c->options.prefetch) * c->lane_count) < 0 ||
 	    !buffer_reserve(&c->json, WEIR_JSON_SURE))

@@ -8,9 +8,9 @@ uint32_t places_size(uint32_t most)
 	return most + (spare > 0 ? spare : 1);
 }
 
-void places_init(struct places *p, uint32_t most)
+void places_init(struct places *p, size_t kind, uint32_t most)
 {
-	*p = (struct places){.most = most, .size = places_size(most), .cost_us = 1};
+	*p = (struct places){.kind = kind, .most = most, .size = places_size(most), .cost_us = 1};
 }
 
 bool places_let(const struct places *p, uint32_t of_job)

@@ -19,8 +19,10 @@
 #define WEIR_PLACES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#define PLACES_KINDS 16 /* that a process works on, at the most */
 #define PLACES_SHARE 16
 #define PLACES_PAUSE_US 4000000 /* longer than what the relay takes for being on its way */
 #define PLACES_PAUSE_CAP_US 30000000
@@ -29,6 +31,7 @@
 #define PLACES_SOON_US 8000000
 
 struct places {
+	size_t kind;   /* which of them it is */
 	uint32_t most; /* items of one job that may be WORKING */
 	uint32_t size; /* messages in hand; 0: it does not matter */
 	uint32_t taken, working;
@@ -37,7 +40,7 @@ struct places {
 };
 
 /* With room for others beside so many. */
-void places_init(struct places *p, uint32_t most);
+void places_init(struct places *p, size_t kind, uint32_t most);
 /* How many there are with most. */
 uint32_t places_size(uint32_t most);
 

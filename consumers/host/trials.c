@@ -192,7 +192,7 @@ static bool connect_trials(struct consumer *c, struct weir_error *err)
 	t->used_us = clock_us();
 	if (t->ledger)
 		return true;
-	if (clock_us() < t->back.at_us) {
+	if (!c->ledger || clock_us() < t->back.at_us) {
 		weir_fail(err, "database", "the ledger is away");
 		return false;
 	}

@@ -363,11 +363,16 @@ static struct delivery *find_due(const struct consumer *c, int64_t now)
 	return d;
 }
 
-static void fire(struct consumer *c, struct delivery *one)
+/* Who has been served is behind all others, or a few that are due again at once would keep the rest
+ * from being served at all. That it came late is no fault of the plugin's. */
+static void fire(struct consumer *c, struct delivery *one, int64_t now)
 {
 	if (trials_begin(c, one) < 0)
 		return; /* its timer stays */
+	if (one->deadline_us != INT64_MAX && now > one->timer_us)
+		one->deadline_us += now - one->timer_us;
 	one->timer_us = 0;
+	delivery_move(&c->deliveries, one, DELIVERY_WORKING, false);
 	work_enter(c, MARK_TIMER, one);
 	failpoint("firing");
 	one->fire(one->lane->plugin.state, delivery_work(one));
@@ -381,7 +386,7 @@ void work_timers(struct consumer *c)
 	int64_t now = clock_us();
 	for (struct delivery *d; clock_us() - now < TIMERS_US && (d = find_due(c, now));) {
 		if (d->timer_us && d->timer_us <= now)
-			fire(c, d);
+			fire(c, d, clock_us());
 		else
 			give_up(c, d);
 	}

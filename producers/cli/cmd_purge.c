@@ -72,7 +72,8 @@ static const char purge_empty[] =
 static const char ended_jobs[] =
 	"SELECT job_id, status, coalesce(total_items, 0), "
 	SQL_TIME("completed_at") ", " SQL_TIME("created_at") " FROM weir.jobs j"
-	" WHERE (completed_at < " SQL_BEFORE " OR (" SQL_EMPTY " AND created_at < " SQL_BEFORE "))"
+	" WHERE (completed_at < " SQL_BEFORE " OR (completed_at IS NULL AND " SQL_EMPTY
+	"  AND created_at < " SQL_BEFORE "))"
 	" AND job_id > $2 AND ($3::text IS NULL OR job_id = $3) ORDER BY job_id LIMIT $4";
 /* clang-format on */
 

@@ -35,7 +35,7 @@ static void shares(void)
 {
 	for (size_t i = 0; i < sizeof lets / sizeof *lets; i++) {
 		struct places p;
-		places_init(&p, lets[i].most);
+		places_init(&p, 0, lets[i].most);
 		p.working = lets[i].first + lets[i].others;
 		CU_ASSERT_EQUAL(places_let(&p, lets[i].first), lets[i].wanted);
 	}
@@ -46,7 +46,7 @@ static void shares_become_equal(void)
 {
 	uint32_t jobs[8] = {0};
 	struct places p;
-	places_init(&p, 1500);
+	places_init(&p, 0, 1500);
 	for (size_t n = 1; n <= 8; n++) {
 		CU_ASSERT(places_let(&p, jobs[n - 1]));
 		for (int turn = 0; turn < 20000; turn++) {
@@ -76,7 +76,7 @@ static void no_bounds(void)
 static void crowded(void)
 {
 	struct places p;
-	places_init(&p, 1500);
+	places_init(&p, 0, 1500);
 	p.taken = 1000;
 	CU_ASSERT_FALSE(places_crowded(&p));
 	p.taken = 1400;
@@ -132,7 +132,7 @@ static void a_late_comer(void)
 static void cost(void)
 {
 	struct places p;
-	places_init(&p, 10);
+	places_init(&p, 0, 10);
 	for (int i = 0; i < 100; i++)
 		places_begun(&p, 1, 1000);
 	CU_ASSERT(p.cost_us > 900 && p.cost_us <= 1000);

@@ -675,6 +675,68 @@ static void timer_before_deadline(void)
 	CU_ASSERT_EQUAL(plugin.cancelled, 0);
 }
 
+static void spin_and_again(struct weir_work work)
+{
+	int64_t until = clock_us() + 60000; /* more than a turn of the loop has for timers */
+	while (clock_us() < until)
+		continue;
+	host()->set_timer(host(), work, 0, fire);
+}
+
+/* Those that are due again at once, and take long, keep nobody from being served, and whoever is
+ * served late has its time all the same. */
+static void timers_have_turns(void)
+{
+	struct delivery *late;
+
+	for (int i = 0; i < 3; i++) {
+		late = start(0);
+		host()->set_timer(host(), plugin.work[i], 0, fire);
+	}
+	int64_t deadline = late->deadline_us = late->timer_us + 1;
+	plugin.on_fire = spin_and_again;
+	for (int i = 0; i < 3; i++) {
+		work_timers(&c);
+		CU_ASSERT_EQUAL(plugin.last_fired.id, plugin.work[i].id);
+	}
+	CU_ASSERT(late->deadline_us > deadline + 60000);
+	is_working(late);
+}
+
+/* ---- a job that is about to be paused ---- */
+
+/* Its items do not begin, and stay away; one that came back waits here. */
+static void a_pause_is_to_come(void)
+{
+	static const struct errand_sort sort = {"not_paused", "", NULL, NULL};
+	struct delivery *one = hold(0), *suspect = hold(0);
+
+	job.state = JOB_OPEN;
+	job.asked_us = clock_us();
+	job.pausing.sort = &sort;
+	snprintf(job.pause_why.text, sizeof(job.pause_why.text), "no right to INSERT");
+	one->proven = suspect->proven = suspect->suspect = true;
+	held_offer(&c, one, clock_us());
+	held_offer(&c, suspect, clock_us());
+	ended_as(one, FATE_DEFER, "deferred");
+	CU_ASSERT_STRING_EQUAL(one->error->text, "no right to INSERT");
+	CU_ASSERT(one->lasting && one->retry_us >= 4000000);
+	CU_ASSERT_EQUAL(suspect->state, DELIVERY_HELD);
+	CU_ASSERT_EQUAL(plugin.checked, 0);
+}
+
+/* A person has resumed it meanwhile: what was to be paused is of before. */
+static void a_pause_of_before(void)
+{
+	static const struct errand_sort sort = {"not_paused", "", NULL, NULL};
+
+	job.state = JOB_OPEN;
+	job.pausing.sort = &sort;
+	CU_ASSERT(job_stops(&job));
+	job.epoch++;
+	CU_ASSERT_FALSE(job_stops(&job));
+}
+
 /* ---- failed by the host ---- */
 
 static void failed_before_it_began(void)
@@ -755,6 +817,9 @@ void add_work_suite(void)
 	CU_ADD_TEST(suite, the_time_is_over);
 	CU_ADD_TEST(suite, the_time_is_over_for_good);
 	CU_ADD_TEST(suite, timer_before_deadline);
+	CU_ADD_TEST(suite, timers_have_turns);
+	CU_ADD_TEST(suite, a_pause_is_to_come);
+	CU_ADD_TEST(suite, a_pause_of_before);
 	CU_ADD_TEST(suite, failed_before_it_began);
 	CU_ADD_TEST(suite, failed_while_being_stored);
 	CU_ADD_TEST(suite, maps_are_lent);
