@@ -21,11 +21,9 @@ static const char of_job[] =
 	"SELECT coalesce(s.kind, '') AS kind,"
 	" count(*) FILTER (WHERE " OF_JOB ") AS relays, count(*) FILTER (WHERE " OF_KIND
 	") AS consumers,"
-	" CASE WHEN " FLEET_SYNC_WAITS
-	"  THEN 'each commit waits for a standby of PostgreSQL that does not answer: see "
-	"synchronous_standby_names' ELSE"
+	" " FLEET_SYNC_WAITS " AS standby,"
 	"  min('weir-' || p.role || ' on ' || p.host || ' waits: ' || p.waits_for)"
-	"   FILTER (WHERE (" OF_JOB " OR " OF_KIND ") AND NOT " OF_ANOTHER ") END AS obstacle"
+	"   FILTER (WHERE (" OF_JOB " OR " OF_KIND ") AND NOT " OF_ANOTHER ") AS obstacle"
 	" FROM weir.jobs j"
 	" LEFT JOIN LATERAL (SELECT kind FROM weir.job_stages s WHERE s.job_id = j.job_id"
 	"  AND s.completed_at IS NULL ORDER BY s.stage LIMIT 1) s ON true"
@@ -45,6 +43,7 @@ static const struct field of_job_fields[] = {
 	FIELD(FIELD_TEXT, struct fleet_of_job, "kind", kind),
 	FIELD(FIELD_COUNT, struct fleet_of_job, "relays", relays),
 	FIELD(FIELD_COUNT, struct fleet_of_job, "consumers", consumers),
+	FIELD(FIELD_FLAG, struct fleet_of_job, "standby", standby),
 	FIELD(FIELD_TEXT, struct fleet_of_job, "obstacle", obstacle),
 	{.type = FIELD_END},
 };
@@ -102,8 +101,15 @@ static void confirm(struct fleet *f, const char *kind, int64_t *count)
 		*count = takers;
 }
 
+/* Who cannot commit is not heard either, though he is there. */
 static void name_missing(struct fleet_of_job *of)
 {
+	if (of->standby) {
+		snprintf(of->obstacle, sizeof of->obstacle,
+			 "each commit waits for a standby of PostgreSQL that does not answer: "
+			 "see synchronous_standby_names");
+		return;
+	}
 	const char *relay = "no relay is running: start weir-relay";
 	bool no_consumer = of->consumers == 0 && *of->kind;
 	if (of->relays == 0)

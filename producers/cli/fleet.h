@@ -31,6 +31,7 @@ void fleet_release(struct fleet *f);
 struct fleet_of_job {
 	int64_t relays, consumers; /* of its current stage's kind */
 	char kind[33];
+	bool standby;		   /* PostgreSQL waits for one that does not answer */
 	char obstacle[FLEET_TEXT]; /* what is missing, and what to do; "": nothing */
 };
 
