@@ -100,18 +100,20 @@ static const char add_extra[] = ROWS_OF_U
 	" FROM l ON CONFLICT DO NOTHING";
 
 /* Those that were not answered just now. Only whoever has the lease may say that a request is to be
- * sent again. */
+ * sent again. All from one moment on: if each had its own, a look in between would divide what is
+ * sent, and paid for, together. */
+#define MOMENT "(SELECT clock_timestamp())"
 #define REOPEN(lots)                                                                               \
 	"WITH k AS MATERIALIZED (SELECT DISTINCT ON (i.ordinal) r.tid, u.tally"                    \
 	"  FROM unnest($4::text[], $5::int4[], $6::int4[]) AS u(custom_id, lot, "                  \
 	"tally)" REQUESTS_OF_U "   AND u.lot IN (" lots ")"                                        \
 	" AND EXISTS (SELECT FROM weir.remote_batches b"                                           \
 	"    WHERE b.id = $3 AND b.holder = $7) LIMIT 1) r ORDER BY i.ordinal),"                   \
-	" o AS (UPDATE weir.requests SET remote_batch = NULL, asked_at = clock_timestamp()"
+	" o AS (UPDATE weir.requests SET remote_batch = NULL, asked_at = " MOMENT
 #define REOPEN_WHERE "  WHERE ctid = ANY (ARRAY(SELECT tid FROM k)))" COUNT
 
 static const char reopen[] =
-	REOPEN("0, 3") ", tries = tries + 1, not_before = clock_timestamp()"
+	REOPEN("0, 3") ", tries = tries + 1, not_before = " MOMENT
 		       " + least($8 * power(4, tries), $9) * interval '1 ms'" REOPEN_WHERE;
 static const char set_free[] = REOPEN("2") REOPEN_WHERE;
 
