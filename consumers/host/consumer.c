@@ -248,9 +248,9 @@ static void turn(struct consumer *c)
 	consumer_tell(c);
 	proof_turn(c);
 	lease_turn(c);
+	trials_turn(c);
 	c->begin_until_us = clock_us() + BEGIN_US;
 	held_turn(c);
-	trials_turn(c);
 	lanes_turn(c);
 	if (flush_due(c, clock_us(), more))
 		flush_begin(c);

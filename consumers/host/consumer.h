@@ -244,8 +244,8 @@ void work_asked(struct consumer *c, struct delivery *one);
 /* Its item is final: only to be counted and acked. */
 void work_drop(struct consumer *c, struct delivery *one);
 
-/* trials.c: looks up the SUSPECT ones, and lets them begin: most at once, those that are on trial
- * one by one. */
+/* trials.c: looks up the SUSPECT ones, which are HELD then like all others; and lets those begin
+ * that are SUSPECT once more since they are on trial, one by one. */
 void trials_turn(struct consumer *c);
 bool trials_due(const struct consumer *c, int64_t now); /* it needs the ledger */
 int64_t trials_next_us(const struct consumer *c);	/* INT64_MAX: not by itself */

@@ -113,7 +113,7 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 	one->body = event->body;
 	one->body_size = event->body ? event->body_size : 0;
 	memcpy(one->mark, event->app_id, sizeof one->mark);
-	one->taken_us = clock_us();
+	one->taken_us = one->held_us = clock_us();
 	one->suspect = event->redelivered || event->deliveries > 0;
 	one->returns = event->deliveries;
 	event->body = NULL;
@@ -126,7 +126,8 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
  * of it is committed. */
 static void count_share(struct delivery *one, enum delivery_state to)
 {
-	bool begins = to == DELIVERY_SUSPECT || to == DELIVERY_WORKING;
+	bool on_trial = to == DELIVERY_SUSPECT && one->looked_up;
+	bool begins = on_trial || to == DELIVERY_WORKING;
 	bool over = to == DELIVERY_FREE || to == DELIVERY_HELD;
 	if (one->job && begins && !one->sharing) {
 		one->sharing = true;

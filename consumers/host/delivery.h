@@ -1,9 +1,9 @@
 /* delivery.h: the messages in hand. Each is in one state, and on the list of that state:
  *
- *   FREE -> HELD -> [SUSPECT ->] WORKING -> ENDED -> [APART ->] STORING -> FREE
+ *   FREE -> HELD -> [SUSPECT -> HELD ->] WORKING -> ENDED -> [APART ->] STORING -> FREE
  *
  * HELD waits until it may be started, SUSPECT until it is known whether it is to be started apart
- * from others, and then for its turn, WORKING is with its plugin, ENDED has a verdict and waits for
+ * from others, and, if so, once more, for its turn, WORKING is with its plugin, ENDED has a verdict and waits for
  * a flush, APART waits for one on a connection of its own (apart.h), STORING is in a flush under
  * way. A flush that failed puts its deliveries back to where it had them from. All changes go
  * through delivery_move(). */
@@ -64,6 +64,7 @@ struct delivery {
 	struct job *job;
 	struct places *places; /* of its lane, where it has one */
 	int64_t taken_us;
+	int64_t held_us; /* since when it waits for what all wait for before they begin */
 	/* HELD: among those that a turn of the loop had no time for; 0: none yet. The one of its
 	 * job before, and about how long it takes to begin. */
 	uint64_t turn, turn_before;

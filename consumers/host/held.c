@@ -55,8 +55,8 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now)
 {
 	int64_t patience = one->places && places_crowded(one->places) ? CROWDED_US : PATIENCE_US;
-	/* A suspect would come back as a new message, and be none any more. */
-	if (!one->suspect && now - one->taken_us > patience) {
+	/* One on trial would come back as a new message, and be on trial no more. */
+	if (!one->tried && now - one->held_us > patience) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
 			   "deferred",
 			   c->shares_away ? c->redis_why.text
@@ -88,7 +88,7 @@ static void put_off(struct consumer *c, struct delivery *one, int64_t us, const 
 static void wait_for_place(struct consumer *c, struct delivery *one, int64_t now)
 {
 	int64_t idle_us = now - one->places->begun_us;
-	if (now - one->taken_us > PLACE_US || idle_us > STUCK_US)
+	if (now - one->held_us > PLACE_US || idle_us > STUCK_US)
 		put_off(c, one, places_pause_us(idle_us),
 			"its job has as many items at work in its consumer as leave room for "
 			"others");
@@ -108,11 +108,14 @@ static void wait_for_turn(struct consumer *c, struct delivery *one)
 
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
 {
-	if (c->stopping || (!one->suspect && trials_hold(c)) || trials_untold(c, one))
+	bool unknown = one->suspect && !one->looked_up;
+	if (c->stopping || (!unknown && !one->alone && trials_hold(c)) || trials_untold(c, one))
 		return;
-	if (!job_may_begin(one->job, now))
+	if (unknown)
+		delivery_move(&c->deliveries, one, DELIVERY_SUSPECT, false);
+	else if (!job_may_begin(one->job, now))
 		wait_for_share(c, one, now);
-	else if (one->suspect)
+	else if (one->alone)
 		delivery_move(&c->deliveries, one, DELIVERY_SUSPECT, false);
 	else if (!has_place(one))
 		wait_for_place(c, one, now);

@@ -1,8 +1,8 @@
 /* Trials: items that are worked on apart from all others, since they may end the process.
  *
  * A message that came back says nothing about its item: connections, processes and machines are
- * ended all day. So what has come back is looked up in weir.trials, and mostly begins like all
- * else. On trial, one by one, are
+ * ended all day. So what has come back is looked up in weir.trials, and mostly is then one of all
+ * others, at the same door (held.c). On trial, one by one, are
  *
  *   those that have ended a worker: there is evidence (supervise.h), which the next worker has told
  *   those that were in one store() with others when that ended a worker: one of them it was
@@ -137,10 +137,12 @@ static void sort_out(struct consumer *c, struct delivery *one, const PGresult *r
 	one->tried = ledger_bool(r, row, 4);
 	if (c->stopping)
 		return;
-	if (one->crashes >= c->options.poison_limit || one->starts >= STARTS_MAX)
+	if (one->crashes >= c->options.poison_limit || one->starts >= STARTS_MAX) {
 		fail_poison(c, one, ledger_text(r, row, 5));
-	else if (!one->alone)
-		work_start(c, one);
+		return;
+	}
+	one->held_us = clock_us();
+	delivery_move(&c->deliveries, one, DELIVERY_HELD, false);
 }
 
 /* The final ones leave at once. */

@@ -2,6 +2,7 @@
  * tell it, not clocks: how far the big one is when the small one has ended. */
 #include "asked.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,59 @@ static void behind_limits(void)
 	}
 }
 
+/* ---- what came back ---- */
+
+/* Ends a consumer that has items in hand: all of those come back. */
+static void end_consumer(const char *failpoint, const char *kind, const char *prefetch)
+{
+	struct process *p = start(failpoint, "weir-consumer", kind, "--prefetch", prefetch,
+				  "--flush", "20", NULL);
+	EXPECT_INT(await_exit(p, PATIENCE_MS), -SIGKILL);
+}
+
+/* It takes its turn like all else. */
+static void behind_what_came_back(void)
+{
+	struct job *big = job_new("big", "sum", 500);
+	job_delay(big, 50);
+	job_submit(big);
+	start(NULL, "weir-relay", NULL);
+	await_queued(big);
+	end_consumer("working:3", "sum", "1000");
+	queue_await_size("weir.sum", 500);
+	struct process *consumer =
+		start(NULL, "weir-consumer", "sum", "slow", "--prefetch", "1000", NULL);
+	await_final(big, 20);
+	struct job *other = job_submit(job_new("other", "slow", 10));
+	struct job *small = job_submit(job_new("small", "sum", 10));
+	await_final(other, 10);
+	await_final(small, 10);
+	int64_t done = sql("SELECT count(*) FROM weir.results WHERE job_id = 'big'");
+	EXPECT(done < 250, "%lld of the big job's items came first", (long long)done);
+	EXPECT(!strstr(log_of(consumer), "broker_lost"), "the broker was lost");
+	cancel("big");
+}
+
+/* And leaves the hand to others while its job may begin nothing more. */
+static void behind_what_came_back_at_its_limit(void)
+{
+	struct job *narrow = job_new("narrow", "slow", 100);
+	job_delay(narrow, 600000);
+	setenv("WEIR_MAX_CONCURRENT", "1", 1);
+	job_submit(narrow);
+	unsetenv("WEIR_MAX_CONCURRENT");
+	start(NULL, "weir-relay", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 1 FROM weir.job_batches WHERE status = 'queued'");
+	end_consumer("working", "slow", "20");
+	calls_begin();
+	start(NULL, "weir-consumer", "slow", "--prefetch", "20", "--flush", "20", NULL);
+	calls_rest();
+	calls_await(1);
+	await_final(job_submit(job_new("small", "slow", 10)), 10);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results"), 10);
+	cancel("narrow");
+}
+
 /* ---- models ---- */
 
 /* Two calls at a time, a second each. */
@@ -252,6 +306,9 @@ void add_fair_suite(void)
 	CU_add_test(suite, "behind slow beginnings", behind_slow_beginnings);
 	CU_add_test(suite, "slow beginnings of a job alone", slow_beginnings_alone);
 	CU_add_test(suite, "behind jobs at their limits", behind_limits);
+	CU_add_test(suite, "behind what came back", behind_what_came_back);
+	CU_add_test(suite, "behind what came back at its limit",
+		    behind_what_came_back_at_its_limit);
 	suite = FAKE_SUITE("turns of models");
 	CU_add_test(suite, "no model, behind a slow one", no_model);
 	CU_add_test(suite, "another model, behind a slow one", another_model);
