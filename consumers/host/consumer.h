@@ -109,8 +109,10 @@ struct trials {
 	struct ledger *ledger; /* NULL: not open */
 	struct comeback back;
 	struct params params;
-	int64_t used_us, again_us; /* not before, since the ledger would not answer */
-	unsigned leaves;	   /* tries to say that the last one is over */
+	int64_t used_us;
+	int64_t again_us; /* not before, since the ledger would not answer; the same for */
+	int64_t leave_us; /* saying that the last one is over, */
+	unsigned leaves;  /* after so many tries */
 };
 
 struct consumer {

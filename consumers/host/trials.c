@@ -75,19 +75,25 @@ bool trials_due(const struct consumer *c, int64_t now)
 	return !c->stopping && trials_next_us(c) <= now;
 }
 
+/* One has begun, and the ledger does not know yet that it is over. */
+static bool is_begun(const struct consumer *c) { return c->watched && c->watched->begun; }
+
+/* When that one on trial is to be looked at. */
+static int64_t trial_at_us(const struct consumer *c, const struct delivery *d)
+{
+	int64_t at = c->trial_us;
+	if (is_begun(c))
+		return INT64_MAX;
+	if (c->trial_us)
+		at += clock_us() - c->trial_us < QUIET_US ? QUIET_US : QUIET_US + HOLD_US;
+	return at > d->trial_us ? at : d->trial_us;
+}
+
 int64_t trials_next_us(const struct consumer *c)
 {
-	int64_t next = INT64_MAX, at;
-	if (c->watched && c->watched->begun)
-		return c->trials.again_us;
-	if (c->deliveries.lists[DELIVERY_SUSPECT].size == 0)
-		return next;
+	int64_t next = is_begun(c) ? c->trials.leave_us : INT64_MAX;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_SUSPECT].first; d; d = d->after) {
-		at = d->looked_up ? c->trial_us : d->taken_us + SETTLE_US;
-		if (d->looked_up && c->trial_us)
-			at += clock_us() - c->trial_us < QUIET_US ? QUIET_US : QUIET_US + HOLD_US;
-		if (at < d->trial_us)
-			at = d->trial_us;
+		int64_t at = d->looked_up ? trial_at_us(c, d) : d->taken_us + SETTLE_US;
 		if (at < next)
 			next = at;
 	}
@@ -106,10 +112,19 @@ bool trials_hold(const struct consumer *c)
 	       is_quiet(c, clock_us());
 }
 
+static void note_failed(struct consumer *c, const struct weir_error *why)
+{
+	causes_note(&c->causes, LOG_WARN, "trials_failed", "", "", 1, why);
+}
+
 static void not_now(struct consumer *c, const struct weir_error *why)
 {
-	consumer_ledger_failed(c, "trials_failed", why);
+	if (ledger_alive(c->ledger))
+		note_failed(c, why);
+	else
+		consumer_lose_ledger(c, why);
 	c->trials.again_us = clock_us() + FAILED_US;
+	c->trial_us = 0; /* nobody has to wait for a trial meanwhile */
 }
 
 /* ---- looking up ---- */
@@ -237,11 +252,6 @@ static int tell_trial(struct consumer *c, const struct host_statement *s,
 	return -1;
 }
 
-static void note_failed(struct consumer *c, const struct weir_error *why)
-{
-	causes_note(&c->causes, LOG_WARN, "trials_failed", "", "", 1, why);
-}
-
 int64_t trials_ready_us(const struct delivery *one) { return one->alone ? one->trial_us : 0; }
 
 /* Where that cannot be told for long, others wait for their trials: it is one start too many. */
@@ -254,7 +264,8 @@ void trials_returned(struct consumer *c)
 	w->begun = tell_trial(c, &statement_leave_trials, &w->alone, &why) < 0;
 	if (w->begun) {
 		note_failed(c, &why);
-		c->trials.again_us = clock_us() + FAILED_US;
+		c->trials.leave_us = clock_us() + FAILED_US;
+		c->trial_us = 0;
 		c->trials.leaves += c->trials.ledger != NULL;
 		w->begun = c->trials.leaves < LEAVES_MOST;
 	}
@@ -331,23 +342,27 @@ static void put_back_stopped(struct consumer *c)
 	}
 }
 
+static int look_up_all(struct consumer *c, int64_t now)
+{
+	struct delivery *some[FLUSH_MAX];
+	size_t n;
+	while (c->ledger && (n = new_ones(c, some, now)) > 0)
+		if (look_up(c, some, n) < 0)
+			return -1;
+	return 0;
+}
+
 void trials_turn(struct consumer *c)
 {
-	struct delivery *some[FLUSH_MAX], *one;
+	struct delivery *one;
 	int64_t now = clock_us();
-	size_t n;
 	close_idle(c, now);
-	if (now >= c->trials.again_us)
+	if (now >= c->trials.leave_us)
 		trials_returned(c); /* where the ledger has not been told yet */
 	if (c->flush.state != FLUSH_IDLE || !c->ledger || !trials_due(c, now))
 		return;
-	if (c->watched && c->watched->begun)
-		return;
 	put_back_stopped(c);
-	while (c->ledger && (n = new_ones(c, some, now)) > 0)
-		if (look_up(c, some, n) < 0)
-			return;
-	one = next_trial(c, now);
+	one = look_up_all(c, now) < 0 || is_begun(c) ? NULL : next_trial(c, now);
 	if (one && !is_its_turn(c, one, now))
 		return;
 	c->trial_us = 0;
@@ -357,11 +372,7 @@ void trials_turn(struct consumer *c)
 
 void trials_forget(struct consumer *c)
 {
-	struct delivery *some[FLUSH_MAX];
-	size_t n;
-	while (c->ledger && (n = new_ones(c, some, clock_us())) > 0)
-		if (look_up(c, some, n) < 0)
-			break;
+	(void)look_up_all(c, clock_us()); /* it has told why not */
 	trials_returned(c);
 }
 
