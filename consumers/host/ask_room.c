@@ -5,7 +5,7 @@
 #include "weir/clock.h"
 
 #define RATE_US 500000	 /* over which it is seen how many calls end */
-#define SOON_US 2000000	 /* what begins by then stays */
+#define SOON_US 3000000	 /* what begins by then stays: longer than the shortest way back */
 #define KEPT_LEAST 20	 /* and so many in any case */
 #define SLOW_US 10000000 /* a call of a model of which none has ended yet */
 #define PUT_OFF_LEAST_US 1000000
@@ -74,6 +74,8 @@ static size_t kept_of(const struct asks *a, const struct asked_model *m)
 	size_t hand = (size_t)a->consumer->options.prefetch, next = (size_t)m->model->max_in_flight;
 	size_t room = hand > m->in_flight ? (hand - m->in_flight) / 2 : 0;
 	size_t soon = (size_t)(rate_of(m) * SOON_US / 1e6);
+	if (intake_crowded(a->consumer)) /* what begins soon, and hardly more */
+		return 1 + soon;
 	if (next > room)
 		next = room;
 	return KEPT_LEAST + (next > soon ? next : soon);

@@ -177,6 +177,10 @@ int consumer_run(struct consumer *c, volatile const sig_atomic_t *stop, struct w
 /* intake.c: takes what the broker has sent, a turn's worth. */
 void intake_turn(struct consumer *c);
 bool intake_hungry(const struct consumer *c); /* whether there is room for more */
+/* Hardly any memory is left for messages, of whatever kind: who waits does so elsewhere. */
+bool intake_crowded(const struct consumer *c);
+/* One more of its job may be WORKING beside what that has in memory: some is left to others. */
+bool intake_lets(const struct consumer *c, const struct delivery *one);
 
 /* held.c: lets a HELD delivery begin, drops it, refuses it, puts it off, or leaves it where it is.
  */

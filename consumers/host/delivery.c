@@ -156,6 +156,7 @@ static void count_places(struct delivery *one, enum delivery_state to)
 		return;
 	one->places->working += begins - ends;
 	one->job->busy[one->places->kind] += begins - ends;
+	one->job->bytes += (uint64_t)begins * one->body_size - (uint64_t)ends * one->body_size;
 	one->places->taken -= to == DELIVERY_FREE;
 }
 

@@ -54,7 +54,8 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 /* An operator's limit must not let one job fill the hands of its consumers. */
 static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now)
 {
-	int64_t patience = one->places && places_crowded(one->places) ? CROWDED_US : PATIENCE_US;
+	bool crowded = intake_crowded(c) || (one->places && places_crowded(one->places));
+	int64_t patience = crowded ? CROWDED_US : PATIENCE_US;
 	/* One on trial would come back as a new message, and be on trial no more. */
 	if (!one->tried && now - one->held_us > patience) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
@@ -68,16 +69,17 @@ static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now
 }
 
 /* It waits for a person, and as long as the ledger cannot be told that, its items do not go round.
- * A suspect would come back as a new message, and be none any more. */
+ */
 static void wait_for_pause(struct consumer *c, struct delivery *one)
 {
-	if (!c->stopping && !one->suspect)
+	if (!c->stopping && !one->tried && !one->alone)
 		work_wait(c, one, PLACES_PAUSE_US, "deferred", one->job->pause_why.text);
 }
 
-static bool has_place(const struct delivery *one)
+static bool has_place(const struct consumer *c, const struct delivery *one)
 {
-	return !one->places || places_let(one->places, one->job->busy[one->places->kind]);
+	return !one->places ||
+	       (intake_lets(c, one) && places_let(one->places, one->job->busy[one->places->kind]));
 }
 
 static void put_off(struct consumer *c, struct delivery *one, int64_t us, const char *why)
@@ -117,7 +119,7 @@ static void begin(struct consumer *c, struct delivery *one, int64_t now)
 		wait_for_share(c, one, now);
 	else if (one->alone)
 		delivery_move(&c->deliveries, one, DELIVERY_SUSPECT, false);
-	else if (!has_place(one))
+	else if (!has_place(c, one))
 		wait_for_place(c, one, now);
 	else if (c->by_turn || clock_us() >= c->begin_until_us)
 		wait_for_turn(c, one);
@@ -171,7 +173,7 @@ static size_t begin_late(struct consumer *c, struct delivery *const *line, size_
 		began = now;
 		c->begin_turn = d->turn;
 		not_late(c, d);
-		if (job_may_begin(d->job, now) && has_place(d))
+		if (job_may_begin(d->job, now) && has_place(c, d))
 			work_start(c, d);
 	}
 	int64_t rest_us = (now - began) / REST_PART;
@@ -226,7 +228,7 @@ void held_offer(struct consumer *c, struct delivery *one, int64_t now)
 	case RULE_WORK:
 		if (!proof_given(c, one))
 			break;
-		if (job_stops(one->job))
+		if (job_stops(one->job) && (!one->suspect || one->looked_up))
 			wait_for_pause(c, one);
 		else
 			begin(c, one, now);

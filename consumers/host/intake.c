@@ -13,6 +13,7 @@
 #include "weir/names.h"
 
 #define TURN 128
+#define SHARES 8	 /* of the memory: the last one is for other jobs */
 #define MARK_US 10000000 /* a look at the mark of the virtual host is good for so long */
 
 static struct lane *find_lane(struct consumer *c, struct weir_text kind)
@@ -116,12 +117,25 @@ static void handle(struct consumer *c, struct broker_event *event)
 	event->body = NULL;
 }
 
+static uint64_t memory_of(const struct consumer *c) { return (uint64_t)c->options.memory_mb << 20; }
+
+bool intake_crowded(const struct consumer *c)
+{
+	return c->deliveries.bytes > memory_of(c) / SHARES * (SHARES - 1);
+}
+
+bool intake_lets(const struct consumer *c, const struct delivery *one)
+{
+	uint64_t bytes = one->job->bytes;
+	return bytes == 0 || bytes + one->body_size <= memory_of(c) / SHARES * (SHARES - 1);
+}
+
 /* There may be no free place though the prefetch is kept: after a reconnect, what is still in hand
  * comes on top of what is sent anew. */
 bool intake_hungry(const struct consumer *c)
 {
 	return c->broker && c->deliveries.lists[DELIVERY_FREE].size > 0 &&
-	       c->deliveries.bytes < (uint64_t)c->options.memory_mb << 20;
+	       c->deliveries.bytes < memory_of(c);
 }
 
 void intake_turn(struct consumer *c)

@@ -51,6 +51,7 @@ struct job {
 
 	uint64_t begin_turn;	     /* of its last item that had to wait for one, see places.h */
 	uint32_t busy[PLACES_KINDS]; /* items of it that are WORKING, by their kind */
+	uint64_t bytes;		     /* of the messages of these */
 	uint32_t limit;		     /* of items that the whole fleet works on at once; 0: none */
 	uint32_t share;		     /* of it, lent to this consumer, */
 	int64_t lent_us;	     /* until then: others may have it afterwards */

@@ -155,7 +155,7 @@ static void the_rest_is_put_off(void)
 /* The more are away, the later the next one comes back: so no faster than twice the rate. */
 static void more_away_come_back_later(void)
 {
-	a.models[0].rate = 20;
+	a.models[0].rate = 10;
 	for (int i = 0; i < 62; i++)
 		ask('a', 0);
 	a.models[0].away = 900;

@@ -705,7 +705,7 @@ static void timers_have_turns(void)
 
 /* ---- a job that is about to be paused ---- */
 
-/* Its items do not begin, and stay away; one that came back waits here. */
+/* Its items do not begin, and stay away; one on trial waits here. */
 static void a_pause_is_to_come(void)
 {
 	static const struct errand_sort sort = {"not_paused", "", NULL, NULL};
@@ -716,6 +716,7 @@ static void a_pause_is_to_come(void)
 	job.pausing.sort = &sort;
 	snprintf(job.pause_why.text, sizeof(job.pause_why.text), "no right to INSERT");
 	one->proven = suspect->proven = suspect->suspect = true;
+	suspect->looked_up = suspect->tried = true;
 	held_offer(&c, one, clock_us());
 	held_offer(&c, suspect, clock_us());
 	ended_as(one, FATE_DEFER, "deferred");
@@ -723,6 +724,34 @@ static void a_pause_is_to_come(void)
 	CU_ASSERT(one->lasting && one->retry_us >= 4000000);
 	CU_ASSERT_EQUAL(suspect->state, DELIVERY_HELD);
 	CU_ASSERT_EQUAL(plugin.checked, 0);
+}
+
+/* Large messages of one job leave memory to others; one alone may be as large as it likes. */
+static void memory_is_left_to_others(void)
+{
+	struct places places;
+	struct job other = job;
+	struct delivery *one = hold(0), *two = hold(0);
+
+	places_init(&places, 0, 10);
+	c.options.memory_mb = 1;
+	delivery_place(one, &places);
+	delivery_place(two, &places);
+	CU_ASSERT_FALSE(intake_crowded(&c));
+	c.deliveries.bytes += 1000000 - one->body_size;
+	one->body_size = 1000000;
+	CU_ASSERT(intake_crowded(&c));
+	CU_ASSERT(intake_lets(&c, one));
+	delivery_move(&c.deliveries, one, DELIVERY_WORKING, false);
+	CU_ASSERT_EQUAL(job.bytes, 1000000);
+	CU_ASSERT_FALSE(intake_lets(&c, two));
+	two->job = &other;
+	CU_ASSERT(intake_lets(&c, two));
+	two->job = &job;
+	delivery_move(&c.deliveries, one, DELIVERY_FREE, false);
+	CU_ASSERT_EQUAL(job.bytes, 0);
+	CU_ASSERT(intake_lets(&c, two));
+	CU_ASSERT_FALSE(intake_crowded(&c));
 }
 
 /* A person has resumed it meanwhile: what was to be paused is of before. */
@@ -820,6 +849,7 @@ void add_work_suite(void)
 	CU_ADD_TEST(suite, timers_have_turns);
 	CU_ADD_TEST(suite, a_pause_is_to_come);
 	CU_ADD_TEST(suite, a_pause_of_before);
+	CU_ADD_TEST(suite, memory_is_left_to_others);
 	CU_ADD_TEST(suite, failed_before_it_began);
 	CU_ADD_TEST(suite, failed_while_being_stored);
 	CU_ADD_TEST(suite, maps_are_lent);
