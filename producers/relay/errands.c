@@ -10,12 +10,13 @@
 #include "weir/log.h"
 
 #define WAIT_MS 20
-#define TELL_AGAIN_US 60000000 /* that the same has failed */
+#define AGAIN_US 500000 /* without a connection */
+#define AGAIN_CAP_US 10000000
 #define CANCEL_BATCHES 1000
 
 /* Others wait for their turn while it waits for a lock: then it is asked for again. */
 static const char patience[] = "SELECT set_config('statement_timeout', '2h', true),"
-			       " set_config('lock_timeout', '1s', true)";
+			       " set_config('lock_timeout', $1, true)";
 
 /* A job that was advanced has a stage now whose number and size are not known yet. */
 static const char finish[] = "WITH f AS MATERIALIZED (SELECT weir.finish_stage($1) AS outcome)"
@@ -50,16 +51,37 @@ void errand_release(struct errand *e)
 	e->ledger = NULL;
 }
 
-static void failed(struct errand *e, const struct weir_error *why)
+/* No fault of the job's. */
+static void lose(struct errand *e, const struct weir_error *why)
 {
-	bool told =
-		strcmp(e->failed_job, e->job_id) == 0 && clock_us() - e->failed_us < TELL_AGAIN_US;
-	if (!told) {
-		log_event(LOG_WARN, "errand_failed", "job=%s error=\"%s\"", e->job_id, why->text);
-		snprintf(e->failed_job, sizeof e->failed_job, "%s", e->job_id);
-		e->failed_us = clock_us();
+	e->again_us = clock_us() + clock_backoff_us(AGAIN_US, AGAIN_CAP_US, e->tries++);
+	if (!e->told)
+		log_event(LOG_WARN, "errands_away", "error=\"%s\"", why->text);
+	e->told = true;
+	errand_release(e);
+}
+
+/* What the server refuses is over with its transaction, and the connection is for the next job. */
+static void failed(struct relay *r, struct errand *e, const struct weir_error *why)
+{
+	struct weir_error ignored;
+	if (!e->ledger || !ledger_alive(e->ledger)) {
+		lose(e, why);
+		return;
 	}
-	errand_release(e); /* the one way out of its transaction that always works */
+	jobs_errand_ended(r, e->job_id, e->kind, why);
+	end(e);
+	if (ledger_do(e->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
+		errand_release(e);
+}
+
+static void succeeded(struct relay *r, struct errand *e)
+{
+	if (e->told)
+		log_event(LOG_INFO, "errands_back", "connection=%s", "new");
+	e->told = false;
+	e->tries = 0;
+	jobs_errand_ended(r, e->job_id, ERRAND_NONE, NULL);
 }
 
 /* ---- asking ---- */
@@ -81,17 +103,22 @@ static const char *statement_of(enum errand_kind kind)
 static int ask(struct relay *r, struct errand *e, enum errand_kind kind, struct weir_error *err)
 {
 	struct params *p = &r->params;
+	char wait[16];
 	e->kind = kind;
 	e->committing = false;
+	snprintf(wait, sizeof wait, "%dms", e->lock_ms);
+	params_reset(p);
+	params_string(p, wait);
+	if (ledger_send(e->ledger, "BEGIN", NULL, true, err) < 0 ||
+	    ledger_send(e->ledger, patience, p, true, err) < 0)
+		return -1;
 	params_reset(p);
 	params_string(p, e->job_id);
 	if (kind == ERRAND_CANCEL)
 		params_int(p, CANCEL_BATCHES);
 	if (kind == ERRAND_REVIVE)
 		params_big(p, e->after_ms);
-	if (ledger_send(e->ledger, "BEGIN", NULL, true, err) < 0 ||
-	    ledger_send(e->ledger, patience, NULL, true, err) < 0 ||
-	    ledger_send(e->ledger, statement_of(kind), p, true, err) < 0)
+	if (ledger_send(e->ledger, statement_of(kind), p, true, err) < 0)
 		return -1;
 	return ledger_sync(e->ledger, err);
 }
@@ -104,18 +131,22 @@ static int commit(struct errand *e, struct weir_error *err)
 	return ledger_sync(e->ledger, err);
 }
 
+bool errand_idle(const struct errand *e)
+{
+	return e->kind == ERRAND_NONE && clock_us() >= e->again_us;
+}
+
 bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id,
-		  int64_t after_ms)
+		  int lock_ms, int64_t after_ms)
 {
 	struct weir_error why;
-	if (e->kind != ERRAND_NONE)
-		return false;
+	e->lock_ms = lock_ms;
 	e->after_ms = after_ms;
 	snprintf(e->job_id, sizeof e->job_id, "%s", job_id);
 	if ((!e->ledger &&
 	     ledger_open(r->settings->pg_url, "weir-relay", true, &e->ledger, &why) < 0) ||
 	    ask(r, e, kind, &why) < 0) {
-		failed(e, &why);
+		failed(r, e, &why);
 		return false;
 	}
 	return true;
@@ -245,9 +276,23 @@ static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 		return -1;
 	if (next != ERRAND_NONE)
 		return ask(r, e, next, err);
+	succeeded(r, e);
 	if (changed)
 		jobs_told(r, e->job_id);
 	return 0;
+}
+
+/* The rest of a pipeline in which something failed, which has come with that. */
+static int drain(struct errand *e)
+{
+	struct weir_error ignored;
+	enum ledger_status status = LEDGER_FAILED;
+	while (status != LEDGER_SYNCED && ledger_alive(e->ledger)) {
+		PGresult *result = NULL;
+		status = ledger_wait(e->ledger, &result, &ignored);
+		PQclear(result);
+	}
+	return -1;
 }
 
 /* 1: something has come; 0: not yet. */
@@ -268,7 +313,7 @@ static int take(struct relay *r, struct errand *e, struct weir_error *err)
 	case LEDGER_WAIT:
 		return 0;
 	default:
-		return -1;
+		return drain(e);
 	}
 }
 
@@ -279,7 +324,7 @@ void errand_turn(struct relay *r, struct errand *e)
 	while (e->kind != ERRAND_NONE) {
 		int rc = take(r, e, &why);
 		if (rc < 0) {
-			failed(e, &why);
+			failed(r, e, &why);
 			return;
 		}
 		if (rc > 0)

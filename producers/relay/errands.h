@@ -24,21 +24,25 @@ enum errand_length { ERRAND_SHORT, ERRAND_LONG, ERRANDS };
 struct errand {
 	struct ledger *ledger; /* NULL: not connected */
 	int64_t after_ms;      /* REVIVE: so much earlier than others it was published */
+	int lock_ms;
 	enum errand_kind kind; /* NONE: idle */
 	char job_id[65];
 	bool committing;
-	char failed_job[65]; /* of which that was told last */
-	int64_t failed_us;
+	int64_t again_us; /* its connection is away: when it is tried again, */
+	unsigned tries;	  /* how often that failed in a row */
+	bool told;
 	PGresult *answer; /* of the statement that matters */
 	int32_t next_stage;
 };
 
-/* Begins one; false when this one is under way, or the ledger is away. e is one of r->errands.
- * after_ms: of REVIVE. */
+/* Whether another one may begin: none is under way, and its connection has not just been lost. */
+bool errand_idle(const struct errand *e);
+/* Begins one; false when that failed. e is one of r->errands. lock_ms: so long it waits for whoever
+ * has locked what it needs. after_ms: of REVIVE. */
 bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id,
-		  int64_t after_ms);
+		  int lock_ms, int64_t after_ms);
 /* Goes on with it; waits a little for a short one. When it has changed something, the job is looked
- * at anew (jobs_told). */
+ * at anew (jobs_told); how it ended is noted with the job (jobs_errand_ended). */
 void errand_turn(struct relay *r, struct errand *e);
 /* To wait for, -1 when idle. */
 int errand_fd(const struct errand *e);

@@ -25,6 +25,13 @@
 #define ERRANDS_US 200000
 #define REVIVALS 6	 /* with each the next comes after twice as long */
 #define LONG_ITEMS 10000 /* of which another stage is made in less than a second */
+/* What an errand may wait for a lock, and what its job waits for another try, longer each time:
+ * with short ones others of its length wait, and a lock that was not given is given up sooner. */
+#define LONG_LOCK_MS 1000
+#define SHORT_LOCK_MS 100
+#define AGAIN_LOCK_MS 20
+#define ERRAND_AGAIN_US 500000
+#define ERRAND_AGAIN_CAP_US 10000000
 
 struct watched_job {
 	char job_id[65];
@@ -37,10 +44,12 @@ struct watched_job {
 	int64_t revived_us;			 /* when some was found last, */
 	unsigned revivals;			 /* and how often in a row */
 	int64_t rebuild_at_us, rebuild_pause_us; /* of counts that are ahead of the ledger */
-	int64_t rate_us, rate_done; /* since when, and how many there were then */
-	double rate;		    /* items that end in a second */
+	int64_t rate_us, rate_done;		 /* since when, and how many there were then */
+	double rate;				 /* items that end in a second */
 	enum errand_kind wanted;
 	enum errand_length length; /* of what is wanted */
+	unsigned errand_tries;	   /* how often one has failed in a row, */
+	int64_t errand_at_us;	   /* and when the next may be */
 	bool seen;
 	bool told; /* that it cannot be looked after */
 };
@@ -191,6 +200,21 @@ static enum errand_length length_of(enum errand_kind kind, const struct view *v)
 	return t.stage < v->stage_count && t.done >= LONG_ITEMS ? ERRAND_LONG : ERRAND_SHORT;
 }
 
+/* What ends a job, or takes it further, comes before what mends one. */
+static bool is_urgent(enum errand_kind kind)
+{
+	return kind == ERRAND_FINISH || kind == ERRAND_CANCEL;
+}
+
+/* What is to be mended and has not had its turn yet stays wanted. */
+static enum errand_kind wish(const struct watched_job *job, const struct view *v)
+{
+	enum errand_kind next = errand_for(job, v);
+	if (next != ERRAND_NONE || is_urgent(job->wanted) || v->paused || v->cancelled)
+		return next;
+	return job->wanted;
+}
+
 static bool under_way(const struct relay *r, const char *job_id)
 {
 	for (int i = 0; i < ERRANDS; i++)
@@ -230,7 +254,6 @@ static void look_for_overdue(struct relay *r, struct watched_job *job, const str
 	if (job->wanted != ERRAND_NONE || now < job->lost_at_us || t->oldest_ms * 1000 < after ||
 	    under_way(r, job->job_id))
 		return;
-	job->lost_at_us = now + after / 2;
 	job->lost_after_ms = after / 1000;
 	job->wanted = ERRAND_REVIVE;
 }
@@ -257,7 +280,7 @@ static int look_for_lost(struct relay *r, struct watched_job *job, const struct 
 		job->recount_at_us = clock_us() + job->recount_pause_us;
 		if (job->recount_pause_us < RECOUNT_CAP_US)
 			job->recount_pause_us *= 2;
-		if (waiting == 0)
+		if (waiting == 0 && !is_urgent(job->wanted))
 			job->wanted = ERRAND_RECOUNT;
 	}
 	if (!lost)
@@ -288,10 +311,10 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 	return 0;
 }
 
-/* Redis counts what is committed, and so is never ahead of the ledger; what was committed between the
- * two looks shows in a third. It is ahead where the ledger is of an earlier moment (a restore), where
- * items are tried again, and of batches that an older consumer has not counted: then once in a while
- * is enough. */
+/* Redis counts what is committed, and so is never ahead of the ledger; what was committed between
+ * the two looks shows in a third. It is ahead where the ledger is of an earlier moment (a restore),
+ * where items are tried again, and of batches that an older consumer has not counted: then once in
+ * a while is enough. */
 static int check_ahead(struct relay *r, struct watched_job *job, const struct tally *before,
 		       int64_t told, struct weir_error *err)
 {
@@ -337,8 +360,8 @@ static int check_stage(struct relay *r, struct watched_job *job, const struct vi
 		return 0;
 	}
 	if (v->sealed && counts.total != t->counts.total)
-		return progress_set_total(r->progress, t->tag, (uint32_t)t->stage,
-					  t->counts.total, err);
+		return progress_set_total(r->progress, t->tag, (uint32_t)t->stage, t->counts.total,
+					  err);
 	int64_t told = counts.success + counts.failed + counts.cancelled;
 	if (told > t->done)
 		return check_ahead(r, job, t, told, err);
@@ -409,7 +432,10 @@ static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 	note_done(job, v);
 	if (v->ended)
 		return redis_usable(r) ? check_ended(r, v, err) : 0;
-	job->wanted = under_way(r, v->job_id) ? ERRAND_NONE : errand_for(job, v);
+	bool busy = under_way(r, v->job_id);
+	job->wanted = busy ? ERRAND_NONE : wish(job, v);
+	if (!busy && job->wanted == ERRAND_NONE && strcmp(r->errand_job, v->job_id) == 0)
+		*r->errand_job = '\0'; /* nothing is to be done any more */
 	if (look_at_work(r, job, v, err) < 0)
 		return -1;
 	job->length = length_of(job->wanted, v);
@@ -468,6 +494,17 @@ static void look_at_all(struct relay *r, const PGresult *rows)
 	}
 }
 
+/* A ledger that is there and refuses, since somebody has locked a table maybe, is no lost one. */
+static void not_looked(struct relay *r, const struct weir_error *why)
+{
+	r->jobs_at_us = clock_us() + LOOK_US;
+	if (!ledger_alive(r->ledger))
+		relay_lose_ledger(r, why);
+	else if (!r->jobs_told)
+		log_event(LOG_WARN, "jobs_not_checked", "error=\"%s\"", why->text);
+	r->jobs_told = true;
+}
+
 static void look(struct relay *r)
 {
 	struct weir_error why;
@@ -475,23 +512,77 @@ static void look(struct relay *r)
 	params_reset(&r->params);
 	params_string(&r->params, r->only_job);
 	if (ledger_query(r->ledger, open_jobs, &r->params, true, &rows, &why) < 0) {
-		relay_lose_ledger(r, &why);
+		not_looked(r, &why);
 		return;
 	}
+	r->jobs_told = false;
 	for (size_t i = 0; i < r->job_count; i++)
 		r->jobs[i].seen = false;
 	look_at_all(r, rows);
 	PQclear(rows);
 	forget_unseen(r);
+	if (!find(r, r->errand_job))
+		*r->errand_job = '\0';
 }
 
+/* ---- errands ---- */
+
+/* Whose turn it is, behind the last one: one that fails each time is in nobody's way. */
 static struct watched_job *next_wanted(struct relay *r, enum errand_length length)
 {
-	for (size_t i = 0; i < r->job_count; i++)
-		if (r->jobs[i].wanted != ERRAND_NONE && r->jobs[i].length == length)
-			return &r->jobs[i];
-	return NULL;
+	struct watched_job *best = NULL;
+	int64_t now = clock_us();
+	for (size_t i = 1; i <= r->job_count; i++) {
+		struct watched_job *job = &r->jobs[(r->last_errand[length] + i) % r->job_count];
+		if (job->wanted == ERRAND_NONE || job->length != length || now < job->errand_at_us)
+			continue;
+		if (!best || (is_urgent(job->wanted) && !is_urgent(best->wanted)))
+			best = job;
+	}
+	if (best)
+		r->last_errand[length] = (size_t)(best - r->jobs);
+	return best;
 }
+
+static int lock_ms_for(const struct watched_job *job)
+{
+	if (job->length == ERRAND_LONG)
+		return LONG_LOCK_MS;
+	return job->errand_tries > 0 ? AGAIN_LOCK_MS : SHORT_LOCK_MS;
+}
+
+static void errand_succeeded(struct relay *r, struct watched_job *job)
+{
+	if (job->errand_tries > 0)
+		log_event(LOG_INFO, "errand_done", "job=%s tries=%u", job->job_id,
+			  job->errand_tries + 1);
+	job->errand_tries = 0;
+	if (strcmp(r->errand_job, job->job_id) == 0)
+		*r->errand_job = '\0';
+}
+
+void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind failed,
+		       const struct weir_error *why)
+{
+	struct watched_job *job = find(r, job_id);
+	if (!job)
+		return;
+	if (!why) {
+		errand_succeeded(r, job);
+		return;
+	}
+	if (job->wanted == ERRAND_NONE)
+		job->wanted = failed;
+	job->errand_at_us = clock_us() + clock_backoff_us(ERRAND_AGAIN_US, ERRAND_AGAIN_CAP_US,
+							  job->errand_tries);
+	if (job->errand_tries++ == 0)
+		log_event(LOG_WARN, "errand_failed", "job=%s error=\"%s\"", job_id, why->text);
+	weir_fail(&r->errand_why, why->code, "job %s: it cannot be taken further now: %s", job_id,
+		  why->text);
+	snprintf(r->errand_job, sizeof r->errand_job, "%s", job_id);
+}
+
+const char *jobs_trouble(const struct relay *r) { return *r->errand_job ? r->errand_why.text : ""; }
 
 /* Goes on with the errand; false: there is nothing more to do now. */
 static bool run_errand(struct relay *r, enum errand_length length)
@@ -499,11 +590,13 @@ static bool run_errand(struct relay *r, enum errand_length length)
 	struct errand *e = &r->errands[length];
 	struct watched_job *job;
 	errand_turn(r, e);
-	if (e->kind != ERRAND_NONE || !(job = next_wanted(r, length)))
+	if (!errand_idle(e) || !(job = next_wanted(r, length)) ||
+	    !errand_start(r, e, job->wanted, job->job_id, lock_ms_for(job), job->lost_after_ms))
 		return false;
-	enum errand_kind wanted = job->wanted;
+	if (job->wanted == ERRAND_REVIVE)
+		job->lost_at_us = clock_us() + job->lost_after_ms * 500; /* half of it */
 	job->wanted = ERRAND_NONE;
-	return errand_start(r, e, wanted, job->job_id, job->lost_after_ms);
+	return true;
 }
 
 /* A part of a long one, and many short ones. */

@@ -131,13 +131,25 @@ static int publish_all(struct relay *r, struct weir_error *err)
 	return 0;
 }
 
+/* Of runs whose other rows are marked. Where somebody stands in the way, that is no reason for the
+ * other run, or for anything else: what is not failed now comes again as what is lost does. */
+static void fail_broken(struct relay *r)
+{
+	struct weir_error why;
+	for (int i = 0; i < 2; i++) {
+		struct run *run = &r->runs[i];
+		if (run->open || run->claiming || run_fail_broken(r, run, &why) == 0)
+			continue;
+		log_event(LOG_WARN, "items_not_failed", "error=\"%s\"", why.text);
+		run_abandon(run);
+	}
+}
+
 static int pass(struct relay *r, struct weir_error *err)
 {
 	if (publish_all(r, err) < 0)
 		return -1;
-	for (int i = 0; i < 2; i++)
-		if (run_fail_broken(r, &r->runs[i], err) < 0)
-			return -1;
+	fail_broken(r);
 	return 0;
 }
 
@@ -199,24 +211,28 @@ static bool set_apart(struct relay *r, struct run *run, const struct weir_error 
  * to where what is late goes on waiting, or for good. */
 static void break_off(struct relay *r, const struct weir_error *why)
 {
-	bool known = false, moved = false;
+	bool known = false, moved = false, of_ledger = strcmp(why->code, "database") == 0;
 	bool doubtful = run_unconfirmed(&r->runs[0]) || run_unconfirmed(&r->runs[1]);
 	for (int i = 0; i < 2; i++)
 		known |= set_apart(r, &r->runs[i], why);
 	if (strcmp(why->code, "broker") == 0)
 		suspects_remember(&r->wire);
+	fail_broken(r);
 	for (int i = 0; i < 2 && !moved; i++)
 		moved = r->runs[i].late && sides_take(r, &r->runs[i]);
 	for (int i = 0; i < 2; i++)
-		if (strcmp(why->code, "database") == 0) /* who does not answer is not waited for */
+		if (of_ledger) /* who does not answer is not waited for */
 			run_abandon(&r->runs[i]);
 		else
 			run_give_back(&r->runs[i]);
 	if (r->wire.broker && (!doubtful || r->wire.blocked))
 		return;
 	struct weir_error again = *why;
-	if (known) {
-		wire_lose(&r->wire, why);
+	if (known || of_ledger) { /* the broker is there */
+		if (of_ledger)
+			wire_close(&r->wire);
+		else
+			wire_lose(&r->wire, why);
 		r->due = true;
 		if (relay_open_wire(r, &again) == 0)
 			return;

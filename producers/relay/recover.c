@@ -4,11 +4,16 @@
 #include <string.h>
 
 #include "relay.h"
+#include "weir/clock.h"
 #include "weir/failpoint.h"
 #include "weir/log.h"
 #include "weir/message.h"
 #include "weir/restored.h"
 #include "weir/topology.h"
+
+#define ANSWER_S 3	     /* so long the broker may take, and nobody else is served meanwhile */
+#define ASK_AGAIN_US 5000000 /* it did not answer for a kind; longer each time */
+#define ASK_AGAIN_CAP_US 60000000
 
 static const char revive_stage[] =
 	"SELECT batches, retries, skipped FROM weir.revive_stage($1, $2, $3::timestamptz)";
@@ -67,7 +72,6 @@ static int ask(struct relay *r, const char *sql, const char *what, PGresult **ro
 /* ---- queues that were gone ---- */
 
 /* Whoever holds a row, or the table, holds up nothing else: that comes with a later look. */
-static const char begin_made[] = "BEGIN; SET LOCAL lock_timeout = '1s'";
 static const char made[] = "SELECT kind FROM weir.queues_made WHERE kind > $1"
 			   " ORDER BY kind LIMIT 1 FOR UPDATE SKIP LOCKED";
 static const char forget_made[] = "DELETE FROM weir.queues_made WHERE kind = $1";
@@ -90,7 +94,8 @@ static int revive_next(struct relay *r, char kind[KIND_MAX + 1], int64_t *skippe
 {
 	PGresult *rows = NULL;
 	int64_t here = 0;
-	if (ledger_script(r->ledger, begin_made, err) < 0 || ask(r, made, kind, &rows, err) < 0)
+	if (ledger_do(r->ledger, "BEGIN", NULL, NULL, err) < 0 ||
+	    ask(r, made, kind, &rows, err) < 0)
 		return -1;
 	*some = PQntuples(rows) > 0;
 	if (*some)
@@ -159,8 +164,8 @@ static int open_surveyor(struct relay *r, struct weir_error *err)
 {
 	if (r->surveyor)
 		return 0;
-	return broker_open(r->settings->amqp_url, "weir-relay survey", MESSAGE_MAX, &r->surveyor,
-			   err);
+	return broker_open_within(r->settings->amqp_url, "weir-relay survey", MESSAGE_MAX, ANSWER_S,
+				  &r->surveyor, err);
 }
 
 void recover_end(struct relay *r)
@@ -195,26 +200,53 @@ int recover_survey(struct relay *r, const char *kind, uint32_t *waiting, struct 
 	return restore_kind(r, kind, waiting, err);
 }
 
-/* One queue that is not as it must be hinders no other kind, whatever the broker says of it: that
- * there is a broker is known from the next connection. */
+/* Where the broker was silent it is not asked again at once: others wait for each answer. */
+static bool is_silent(struct relay *r, const char *kind, struct queue **q)
+{
+	size_t queue = schedule_find(r, (struct weir_text){kind, strlen(kind)});
+	*q = queue == SIZE_MAX ? NULL : &r->schedule.queues[queue];
+	return *q && clock_us() < (*q)->survey_us;
+}
+
+/* What was told of one that is not asked again yet still holds. */
+static int check_kind(struct relay *r, const char *kind, struct weir_error *err)
+{
+	struct queue *q;
+	struct weir_error why;
+	uint32_t waiting;
+	if (is_silent(r, kind, &q))
+		return weir_fail(err, q->survey_why.code, "%s", q->survey_why.text);
+	int64_t began = clock_us();
+	int rc = restore_kind(r, kind, &waiting, &why);
+	if (rc < 0)
+		weir_fail(err, "topology_kind", "kind %s: %s", kind, why.text);
+	if (q && rc < 0 && clock_us() - began >= ANSWER_S * 1000000) {
+		q->survey_why = *err;
+		q->survey_us = clock_us() +
+			       clock_backoff_us(ASK_AGAIN_US, ASK_AGAIN_CAP_US, q->unsurveyed++);
+	} else if (q)
+		q->unsurveyed = 0;
+	return rc;
+}
+
+/* One queue that is not as it must be, or of which somebody stands in the way of writing that down,
+ * hinders no other kind, whatever the broker says of it: that there is a broker is known from the
+ * next connection, and the ledger says whether it is there. */
 static int restore_kinds(struct relay *r, struct weir_error *err)
 {
 	struct weir_error why;
 	PGresult *rows = NULL;
-	uint32_t waiting;
-	bool unusable, wrong = false;
+	bool wrong = false;
 	int rc = ask(r, open_kinds, r->only_job, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++) {
 		rc = open_surveyor(r, err);
-		if (rc < 0 || restore_kind(r, PQgetvalue(rows, i, 0), &waiting, &why) == 0)
+		if (rc < 0 || check_kind(r, PQgetvalue(rows, i, 0), &why) == 0)
 			continue;
-		unusable = strcmp(why.code, "database") != 0;
-		if (unusable && !wrong)
-			weir_fail(err, "topology_kind", "kind %s: %s", PQgetvalue(rows, i, 0),
-				  why.text);
-		else if (!unusable)
-			rc = weir_fail(err, why.code, "%s", why.text);
-		wrong |= unusable;
+		if (!ledger_alive(r->ledger))
+			rc = -1;
+		if (rc < 0 || !wrong)
+			*err = why;
+		wrong = true;
 	}
 	PQclear(rows);
 	return wrong ? -1 : rc;

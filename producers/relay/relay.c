@@ -10,7 +10,8 @@
 #include "weir/topology.h"
 
 #define BROKER_S 10  /* to connect */
-#define LOCK_MS 1000 /* others wait meanwhile */
+#define DEAD_S 3     /* for the broker's answers as to dead letters: all others wait meanwhile */
+#define LOCK_MS 200  /* all others wait meanwhile */
 #define POLL_MS 1000 /* nobody tells of events: at most so long */
 #define COMEBACK_US 200000
 #define COMEBACK_CAP_US 5000000
@@ -30,8 +31,7 @@ static const char next_due[] =
 	" (SELECT min(due_at) FROM weir.retries WHERE due_at > now() - interval '50 ms'"
 	"  AND due_at < 'infinity'),"
 	" (SELECT min(due_at) FROM weir.job_batches WHERE status = 'pending_queue'"
-	"  AND due_at > now() - interval '50 ms' AND due_at < 'infinity'),"
-	" (SELECT min(due_at) FROM weir.dead_letters WHERE due_at > now() - interval '50 ms'))"
+	"  AND due_at > now() - interval '50 ms' AND due_at < 'infinity'))"
 	" - now()) * 1000), 3600000)::int8";
 
 /* ---- connections ---- */
@@ -61,8 +61,8 @@ int relay_open_wire(struct relay *r, struct weir_error *err)
 static int open_dead(struct relay *r, struct weir_error *err)
 {
 	char queue[NAMES_MAX];
-	if (broker_open(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
-			&r->dead_broker, err) < 0)
+	if (broker_open_within(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
+			       DEAD_S, &r->dead_broker, err) < 0)
 		return -1;
 	exchange_name(EXCHANGE_DEAD, queue);
 	return broker_consume(r->dead_broker, queue, 50, err);
@@ -87,9 +87,9 @@ static int open_ledger(struct relay *r, struct weir_error *err)
 	return 0;
 }
 
-static void put_off(struct comeback *back)
+static void put_off(struct comeback *back, int64_t cap_us)
 {
-	back->at_us = clock_us() + clock_backoff_us(COMEBACK_US, COMEBACK_CAP_US, back->tries++);
+	back->at_us = clock_us() + clock_backoff_us(COMEBACK_US, cap_us, back->tries++);
 }
 
 /* What it has taken goes back to its queue, and comes again with the connection. */
@@ -112,7 +112,7 @@ void relay_lose_broker(struct relay *r, const struct weir_error *why)
 	if (since && clock_us() - since > STEADY_US)
 		r->broker_back.tries = 0;
 	r->wire.connected_us = 0;
-	put_off(&r->broker_back);
+	put_off(&r->broker_back, COMEBACK_CAP_US);
 }
 
 /* Told once, also when it cannot be opened again. */
@@ -121,7 +121,7 @@ void relay_lose_dead(struct relay *r, const struct weir_error *why)
 	broker_close(r->dead_broker);
 	r->dead_broker = NULL;
 	dead_forget_held(r);
-	put_off(&r->dead_back);
+	put_off(&r->dead_back, DEAD_REST_CAP_US);
 	if (!r->dead_back.told)
 		log_event(LOG_WARN, "dead_letters_away", "error=\"%s\"", why->text);
 	r->dead_back.told = true;
@@ -145,7 +145,7 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 	r->ledger = NULL;
 	r->dead_broker = NULL;
 	dead_forget_held(r);
-	put_off(&r->ledger_back);
+	put_off(&r->ledger_back, COMEBACK_CAP_US);
 }
 
 /* What cannot be made, or is there with other arguments, hinders nothing else, and is told when it
@@ -154,9 +154,10 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 static int watch_topology(struct relay *r, struct weir_error *err)
 {
 	struct weir_error why = {"", ""};
-	r->topology_at_us = clock_us() + TOPOLOGY_US;
 	r->topology_due = false;
-	if (recover_topology(r, &why) < 0 && !ledger_alive(r->ledger)) {
+	int rc = recover_topology(r, &why);
+	r->topology_at_us = clock_us() + TOPOLOGY_US; /* others have had their turn by then */
+	if (rc < 0 && !ledger_alive(r->ledger)) {
 		relay_lose_ledger(r, &why);
 		return 0;
 	}
@@ -254,6 +255,8 @@ static const char *waits_for(const struct relay *r)
 		return r->topology_wrong.text;
 	if (*apart_trouble(r))
 		return apart_trouble(r);
+	if (*jobs_trouble(r))
+		return jobs_trouble(r);
 	return r->redis_away ? r->redis_why.text : "";
 }
 
@@ -324,7 +327,8 @@ static void ask_next_due(struct relay *r)
 	r->due_at_us = now + (r->options.poll_ms < POLL_MS ? r->options.poll_ms : POLL_MS) * 1000;
 	schedule_when(r, &r->due_at_us);
 	if (ledger_query(r->ledger, next_due, NULL, true, &rows, &why) < 0) {
-		relay_lose_ledger(r, &why);
+		if (!ledger_alive(r->ledger)) /* else somebody has locked a table */
+			relay_lose_ledger(r, &why);
 		return;
 	}
 	int64_t ms = ledger_big(rows, 0, 0);

@@ -120,7 +120,11 @@ struct relay {
 	struct watched_job *jobs;
 	size_t job_count, job_room;
 	int64_t jobs_at_us; /* when to look at the jobs again */
+	bool jobs_told;	    /* that they cannot be looked at */
 	struct errand errands[ERRANDS];
+	size_t last_errand[ERRANDS]; /* whose turn it was */
+	struct weir_error errand_why;
+	char errand_job[65];	 /* of which that is told */
 	struct broker *surveyor; /* asks after queues; opened when needed; NULL: not */
 	bool due;		 /* something may be due */
 	int64_t due_at_us;	 /* the next that will be */
@@ -152,6 +156,12 @@ void jobs_release(struct relay *r);
 void jobs_check_redis(struct relay *r);			/* as it starts */
 void jobs_told(struct relay *r, const char *job_id);	/* something has happened to it */
 void jobs_revived(struct relay *r, const char *job_id); /* messages of it were lost */
+/* How an errand of it has ended; NULL: well. Else this one is wanted again after a pause, others come
+ * first, and that is told once. */
+void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind failed,
+		       const struct weir_error *why);
+/* What of a job cannot be done, for others; "": nothing. */
+const char *jobs_trouble(const struct relay *r);
 
 /* recover.c */
 /* Declares what is missing in the broker, the queues of open jobs included, and makes what was

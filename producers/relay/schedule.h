@@ -55,6 +55,9 @@ struct queue {
 	unsigned suspects_refused; /* runs of them, in a row */
 	/* Another queue that is bound to the exchange has refused the last run, not this one. */
 	bool elsewhere;
+	int64_t survey_us; /* recover.c does not ask after it before */
+	unsigned unsurveyed;
+	struct weir_error survey_why;
 	struct luck luck;
 };
 

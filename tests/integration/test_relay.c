@@ -376,42 +376,98 @@ static void the_broker_is_kept(void)
 	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
 }
 
-/* Somebody has left a transaction open in which he has locked this; NULL: he ends it. */
-static void hold(const char *rows)
+/* Somebody has left a transaction open in which he has done this; NULL: he ends it. */
+static void hold_by(const char *statement)
 {
 	static PGconn *other;
 	if (!other)
 		other = PQconnectdb(getenv("WEIR_PG_URL"));
 	char text[256];
-	snprintf(text, sizeof text, "BEGIN; SELECT FROM weir.%s FOR UPDATE", rows ? rows : "");
-	PGresult *r = PQexec(other, rows ? text : "COMMIT");
-	EXPECT(rows ? PQresultStatus(r) == PGRES_TUPLES_OK : PQresultStatus(r) == PGRES_COMMAND_OK,
-	       "%s", PQerrorMessage(other));
+	snprintf(text, sizeof text, "BEGIN; %s", statement ? statement : "");
+	PGresult *r = PQexec(other, statement ? text : "COMMIT");
+	EXPECT(PQresultStatus(r) == PGRES_TUPLES_OK || PQresultStatus(r) == PGRES_COMMAND_OK, "%s",
+	       PQerrorMessage(other));
 	PQclear(r);
-	if (!rows) {
+	if (!statement) {
 		PQfinish(other);
 		other = NULL;
 	}
 }
 
-/* From its first item to its last word: the others do not wait, not even as long as for a lock. */
+/* The same of rows that he has locked. */
+static void hold(const char *rows)
+{
+	char text[256];
+	snprintf(text, sizeof text, "SELECT FROM weir.%s FOR UPDATE", rows ? rows : "");
+	hold_by(rows ? text : NULL);
+}
+
+/* From its first item to its last word: the others do not wait, not even as long as for a lock.
+ * Several are locked, and none of them is told of twice. */
 static void a_jobs_row_is_locked(void)
 {
 	struct job *held = job_submit(job_new("held", "sum", 40));
+	struct job *held2 = job_submit(job_new("held2", "sum", 20));
+	struct job *held3 = job_submit(job_new("held3", "sum", 20));
 	struct job *beside = job_submit(job_new("beside", "sum", 40));
-	hold("jobs WHERE job_id = 'held'");
-	start(NULL, "weir-relay", NULL);
+	hold("jobs WHERE job_id LIKE 'held%'");
+	struct process *relay = start(NULL, "weir-relay", NULL);
 	start(NULL, "weir-consumer", "sum", NULL);
 	await(15000, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'beside'");
 	struct job *later = job_submit(job_new("later", "sum", 40));
 	await(15000, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'later'");
-	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE completed_at IS NULL"), 3);
+	await(15000, "SELECT count(*) > 0 FROM weir.processes WHERE waits_for LIKE 'job held%%'");
+	await_log(relay, "job=held error=");
+	await_log(relay, "job=held2 error=");
+	await_log(relay, "job=held3 error=");
 	hold(NULL);
 	await_ended(held);
-	await_ended(beside);
+	await_ended(held2);
+	await_ended(held3);
+	const char *told = strstr(log_of(relay), "job=held3 error=");
+	EXPECT(told && !strstr(told + 1, "job=held3 error="), "it was told twice");
 	finish(later);
 	check_exact(held);
 	check_exact(beside);
+}
+
+/* Of one that nearly nobody needs: letters alone wait for it. */
+static void a_table_is_locked(const char *table)
+{
+	char text[128];
+	snprintf(text, sizeof text, "LOCK TABLE weir.%s", table);
+	struct job *job = job_submit(job_new(table, "sum", 40));
+	hold_by(text);
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(15000, "SELECT count(*) > 0 FROM weir.jobs WHERE completed_at IS NOT NULL");
+	EXPECT(!strstr(log_of(relay), "ledger_lost"), "%s", log_of(relay));
+	hold_by(NULL);
+	finish(job);
+}
+
+static void the_dead_letters_are_locked(void) { a_table_is_locked("dead_letters"); }
+static void the_list_of_queues_is_locked(void) { a_table_is_locked("queues_made"); }
+
+/* That a queue is missing cannot be written down: this one stays away, the others are made. */
+static void a_queues_row_is_locked(void)
+{
+	struct job *waits = job_submit(job_new("waits", "slow", 10));
+	struct job *goes = job_submit(job_new("goes", "sum", 40));
+	sql_text("INSERT INTO weir.queues_made (kind) VALUES ('slow')");
+	hold("queues_made WHERE kind = 'slow'");
+	queue_delete("weir.slow");
+	queue_delete("weir.sum");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "made=\"queue weir.sum\"");
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(goes);
+	hold(NULL);
+	await_log(relay, "made=\"queue weir.slow\"");
+	start(NULL, "weir-consumer", "slow", NULL);
+	finish(waits);
+	check_exact(goes);
 }
 
 /* The last of its batches is with the broker before it can be started: that is not forgotten. */
@@ -652,6 +708,9 @@ void add_relay_suite(void)
 	CU_add_test(s, "a try that cannot be a message", a_try_that_cannot_be_a_message);
 	CU_add_test(s, "the broker is kept when the ledger fails", the_broker_is_kept);
 	CU_add_test(s, "a job's row is locked", a_jobs_row_is_locked);
+	CU_add_test(s, "dead letters are locked", the_dead_letters_are_locked);
+	CU_add_test(s, "the list of queues is locked", the_list_of_queues_is_locked);
+	CU_add_test(s, "a queue's row is locked", a_queues_row_is_locked);
 	CU_add_test(s, "a job is started later", a_job_is_started_later);
 	CU_add_test(s, "a dead letter shortens no pause", a_letter_shortens_no_pause);
 	CU_add_test(s, "a letter whose row is locked", a_letters_row_is_locked);
