@@ -245,6 +245,30 @@ BEGIN
 	RETURN j.status;
 END $$;
 
+-- Asks for what the end of making a stage needs, which may take minutes: whoever has locked that is met
+-- before. The stage's row stays locked; the job's is given back, since whoever cancels the job needs it.
+CREATE OR REPLACE FUNCTION weir.ask_locks(job text, next_stage integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM FROM weir.job_stages WHERE job_id = job AND stage = next_stage FOR UPDATE;
+	BEGIN
+		PERFORM FROM weir.jobs WHERE job_id = job FOR KEY SHARE;
+		RAISE EXCEPTION USING ERRCODE = 'WE003'; -- gives back what is held
+	EXCEPTION WHEN SQLSTATE 'WE003' THEN
+		NULL;
+	END;
+END $$;
+
+-- The status of a job. Who pauses it from now on waits for this lock, and then sees what this transaction
+-- has made. Where somebody has locked the row for long, what was made is not thrown away for that: batches
+-- of a job that is paused at this moment are not parked then, which relays do not need to leave them.
+CREATE OR REPLACE FUNCTION weir.status_for_long(job text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('lock_timeout', '200ms', true);
+	RETURN (SELECT status FROM weir.jobs WHERE job_id = job FOR SHARE);
+EXCEPTION WHEN lock_not_available THEN
+	RETURN (SELECT status FROM weir.jobs WHERE job_id = job);
+END $$;
+
 -- Finishes the stage that a job is in, if all of its items are final, and then begins the next one
 -- or ends the job: 'advanced', the status that the job ended with, or NULL when there was nothing to
 -- do, or somebody else is just doing it. All of it happens in the caller's transaction.
@@ -286,11 +310,10 @@ BEGIN
 	 WHERE job_id = job AND stage = s.stage;
 	IF EXISTS (SELECT FROM weir.job_stages WHERE job_id = job AND stage = s.stage + 1) THEN
 		IF j.status <> 'cancelled' THEN
+			PERFORM weir.ask_locks(job, s.stage + 1);
 			PERFORM weir.advance(job, s.stage, coalesce(s.step, s.kind),
 			                     j.max_concurrent IS NOT NULL);
-			-- It may have been paused meanwhile. Who pauses it from now on waits for this lock,
-			-- and then sees the new batches.
-			IF (SELECT status FROM weir.jobs WHERE job_id = job FOR SHARE) = 'paused' THEN
+			IF weir.status_for_long(job) = 'paused' THEN -- meanwhile
 				PERFORM weir.park(job);
 			END IF;
 		END IF;
@@ -532,13 +555,15 @@ END $$;
 
 -- What was asked for an item that has ended without an answer is of no use any more.
 -- Relays call it in turn with all that they do: who holds a lock of one job is not waited for, since a
--- later look does the same.
+-- later look does the same. Of ended jobs nobody else locks the job's row and then one of the others.
 CREATE OR REPLACE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE plpgsql
 SET lock_timeout = '200ms' AS $$
 DECLARE
 	j weir.jobs := weir.control(job);
 BEGIN
-	IF j.completed_at IS NULL THEN
+	PERFORM FROM weir.jobs WHERE job_id = job AND completed_at IS NOT NULL
+	    FOR NO KEY UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
 	-- One that is with the provider goes when its batch has ended.
@@ -621,6 +646,9 @@ BEGIN
 	   AND (first = 0 OR NOT EXISTS (SELECT FROM weir.items n WHERE n.custom_id = i.custom_id
 	        AND n.job_id = job AND n.stage = from_stage + 1));
 	GET DIAGNOSTICS moved = ROW_COUNT;
+	IF moved >= 10000 THEN -- is not thrown away for a second of somebody's lock
+		PERFORM set_config('lock_timeout', '1min', true);
+	END IF;
 	INSERT INTO weir.job_batches (job_id, stage, n, size, due_at)
 	SELECT job, from_stage + 1, first + g, least(per, moved - g * per),
 	       CASE WHEN limited THEN 'infinity' ELSE now() END
