@@ -111,26 +111,37 @@ END $$;
 -- where they say so (settled_until); of one that does not, it is after `unsaid`. Only a consumer's result
 -- has a processing_ms. Of each of the newest stages the newest batches are enough: whose results are of
 -- an earlier message, since it was published again, prove nothing. All times are those of the ledger.
+--
+-- Jobs that ended long ago say nothing new. So it costs some look-ups of a hundred stages at most, however
+-- many batches they have and however many jobs are kept.
 CREATE OR REPLACE FUNCTION weir.delivered_until(of_kind text, unsaid interval) RETURNS timestamptz
 LANGUAGE sql STABLE AS $$
 WITH h AS MATERIALIZED (
 	SELECT coalesce(min(coalesce(settled_until, seen_at - unsaid)), now()) AS until
 	  FROM weir.processes WHERE role = 'consumer' AND of_kind = ANY (kinds)),
-f AS MATERIALIZED (
-	SELECT s.job_id, s.stage, j.batch_size
-	  FROM weir.job_stages s JOIN weir.jobs j USING (job_id)
-	 WHERE s.kind = of_kind AND j.started_at IS NOT NULL ORDER BY j.created_at DESC LIMIT 100)
+o AS (
+	SELECT j.job_id, s.stage, j.batch_size
+	  FROM weir.jobs j JOIN weir.job_stages s USING (job_id)
+	 WHERE NOT j.counted AND s.kind = of_kind AND j.started_at IS NOT NULL
+	 ORDER BY j.created_at DESC LIMIT 100),
+e AS (
+	SELECT j.job_id, s.stage, j.batch_size
+	  FROM weir.jobs j JOIN weir.job_stages s USING (job_id)
+	 WHERE j.completed_at > now() - 4 * unsaid AND j.counted AND s.kind = of_kind
+	 ORDER BY j.completed_at DESC LIMIT 100)
 SELECT max(b.queued_at)
-  FROM f CROSS JOIN h
+  FROM (SELECT * FROM o UNION ALL SELECT * FROM e) f CROSS JOIN h
  CROSS JOIN LATERAL (
-	SELECT k.n, k.size, k.queued_at FROM weir.job_batches k
-	 WHERE k.job_id = f.job_id AND k.stage = f.stage AND k.status = 'queued'
-	   AND k.success + k.failed > 0 AND k.queued_at < h.until
-	 ORDER BY k.queued_at DESC LIMIT 100) b
- WHERE (SELECT r.ordinal FROM weir.results r
-         WHERE r.job_id = f.job_id AND r.stage = f.stage AND r.ordinal >= b.n * f.batch_size
-           AND r.ordinal < b.n * f.batch_size + b.size AND r.processing_ms IS NOT NULL
-           AND r.finished_at > b.queued_at AND r.finished_at < h.until LIMIT 1) IS NOT NULL
+	SELECT k.queued_at
+	  FROM (SELECT n, size, queued_at FROM weir.job_batches
+	         WHERE job_id = f.job_id AND stage = f.stage AND status = 'queued'
+	           AND success + failed > 0 AND queued_at < h.until
+	         ORDER BY queued_at DESC LIMIT 100) k
+	 WHERE (SELECT r.ordinal FROM weir.results r
+	         WHERE r.job_id = f.job_id AND r.stage = f.stage AND r.ordinal >= k.n * f.batch_size
+	           AND r.ordinal < k.n * f.batch_size + k.size AND r.processing_ms IS NOT NULL
+	           AND r.finished_at > k.queued_at AND r.finished_at < h.until LIMIT 1) IS NOT NULL
+	 ORDER BY k.queued_at DESC LIMIT 1) b
 $$;
 
 -- How many items of a batch have a message of their own, or wait for one, and are not final.
@@ -146,12 +157,18 @@ $$;
 -- Makes due again what of a stage is queued and not final, and has no other try of its own: what was
 -- published before `line`, NULL: all. How many batches and retries, and how many rows somebody else has
 -- locked, which nobody waits for.
+--
+-- It costs one walk over the stage's batches and retries, and a look-up for each that is to be due. Each
+-- is locked, and then changed, by its key: for "IN" or a join a planner without statistics, or without
+-- sorts and hashes, would read the whole stage for each of them. The locks come in a statement of their
+-- own, so that the next one sees the rows as they are.
 CREATE OR REPLACE FUNCTION weir.revive_stage(job text, at_stage integer, line timestamptz,
                                   OUT batches bigint, OUT retries bigint, OUT skipped bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-	per   integer;
-	more  integer;
+	per    integer;
+	lost   integer[];
+	locked integer[];
 BEGIN
 	batches := 0;
 	retries := 0;
@@ -160,36 +177,47 @@ BEGIN
 	IF per IS NULL THEN
 		RETURN;
 	END IF;
-	WITH c AS MATERIALIZED (
+	lost := ARRAY(
 		SELECT w.ordinal FROM weir.retries w
 		 WHERE w.job_id = job AND w.stage = at_stage AND w.due_at = 'infinity'
 		   AND (line IS NULL OR w.queued_at < line)
 		   AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = job
-		         AND r.stage = at_stage AND r.ordinal = w.ordinal) IS NULL),
-	l AS MATERIALIZED (
-		SELECT w.ordinal FROM weir.retries w
-		 WHERE w.job_id = job AND w.stage = at_stage AND w.due_at = 'infinity'
-		   AND w.ordinal IN (SELECT ordinal FROM c) ORDER BY w.ordinal FOR UPDATE SKIP LOCKED),
-	u AS (
-		UPDATE weir.retries w SET due_at = now() FROM l
-		 WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = l.ordinal)
-	SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM l) INTO skipped, retries;
-	WITH c AS MATERIALIZED (
+		         AND r.stage = at_stage AND r.ordinal = w.ordinal) IS NULL
+		 ORDER BY w.ordinal);
+	locked := ARRAY(
+		SELECT l.ordinal FROM unnest(lost) AS u(ordinal)
+		 CROSS JOIN LATERAL (SELECT w.ordinal FROM weir.retries w
+		   WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = u.ordinal
+		     AND w.due_at = 'infinity' AND (line IS NULL OR w.queued_at < line)
+		   LIMIT 1 FOR UPDATE SKIP LOCKED) l);
+	UPDATE weir.retries SET due_at = now()
+	 WHERE ctid = ANY (ARRAY(SELECT w.tid FROM unnest(locked) AS u(ordinal)
+	        CROSS JOIN LATERAL (SELECT w.ctid AS tid FROM weir.retries w
+	          WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = u.ordinal LIMIT 1) w));
+	retries := cardinality(locked);
+	skipped := cardinality(lost) - retries;
+	lost := ARRAY(
 		SELECT b.n FROM weir.job_batches b
 		 WHERE b.job_id = job AND b.stage = at_stage AND b.status = 'queued'
 		   AND (line IS NULL OR b.queued_at < line)
 		   AND b.success + b.failed + b.cancelled < b.size
 		   AND b.success + b.failed + b.cancelled
-		       + weir.tried_again(job, at_stage, b.n, b.size, per) < b.size),
-	l AS MATERIALIZED (
-		SELECT b.n FROM weir.job_batches b
-		 WHERE b.job_id = job AND b.stage = at_stage AND b.status = 'queued'
-		   AND b.n IN (SELECT n FROM c) ORDER BY b.n FOR UPDATE SKIP LOCKED),
-	u AS (
-		UPDATE weir.job_batches b SET status = 'pending_queue', due_at = now() FROM l
-		 WHERE b.job_id = job AND b.stage = at_stage AND b.n = l.n)
-	SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM l) INTO more, batches;
-	skipped := skipped - retries + more - batches;
+		       + weir.tried_again(job, at_stage, b.n, b.size, per) < b.size
+		 ORDER BY b.n);
+	locked := ARRAY(
+		SELECT l.n FROM unnest(lost) AS u(n)
+		 CROSS JOIN LATERAL (SELECT b.n FROM weir.job_batches b
+		   WHERE b.job_id = job AND b.stage = at_stage AND b.n = u.n
+		     AND b.status <> 'pending_queue' -- not = 'queued': that has an index of its own
+		     AND (line IS NULL OR b.queued_at < line)
+		     AND b.success + b.failed + b.cancelled < b.size
+		   LIMIT 1 FOR UPDATE SKIP LOCKED) l);
+	UPDATE weir.job_batches SET status = 'pending_queue', due_at = now()
+	 WHERE ctid = ANY (ARRAY(SELECT b.tid FROM unnest(locked) AS u(n)
+	        CROSS JOIN LATERAL (SELECT b.ctid AS tid FROM weir.job_batches b
+	          WHERE b.job_id = job AND b.stage = at_stage AND b.n = u.n LIMIT 1) b));
+	batches := cardinality(locked);
+	skipped := skipped + cardinality(lost) - batches;
 END $$;
 
 -- The same for all stages of a job that are under way, as far as it was published `after` before something
@@ -203,7 +231,8 @@ BEGIN
 	batches := 0;
 	retries := 0;
 	FOR s IN SELECT stage, weir.delivered_until(kind, after) - after AS line FROM weir.job_stages
-	          WHERE job_id = job AND completed_at IS NULL ORDER BY stage LOOP
+	          WHERE job_id = job AND completed_at IS NULL AND (stage = 1 OR total_items IS NOT NULL)
+	          ORDER BY stage LOOP
 		CONTINUE WHEN s.line IS NULL;
 		d := weir.revive_stage(job, s.stage, s.line);
 		batches := batches + d.batches;
