@@ -211,7 +211,7 @@ static void behind_what_came_back(void)
 	job_submit(big);
 	start(NULL, "weir-relay", NULL);
 	await_queued(big);
-	end_consumer("working:3", "sum", "1000");
+	end_consumer("working", "sum", "1000");
 	queue_await_size("weir.sum", 500);
 	struct process *consumer =
 		start(NULL, "weir-consumer", "sum", "slow", "--prefetch", "1000", NULL);
