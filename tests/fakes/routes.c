@@ -88,7 +88,10 @@ static int check_headers(struct call *c)
 {
 	const char *key = given_key(c), *other = json_string_value(script_part("key"));
 	const char *wanted = other ? other : settings_of_fake.key;
+	const char *next = json_string_value(script_part("next_key")); /* good beside it */
 	const char *version = call_header(c, "anthropic-version");
+	if (next && key && strcmp(key, next) == 0)
+		wanted = next;
 	if (settings_of_fake.open && !wanted)
 		key = "none";
 	if (!key || !*key || (wanted && strcmp(key, wanted) != 0))

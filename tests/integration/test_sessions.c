@@ -204,6 +204,7 @@ static void a_key_is_changed(void)
 static void a_key_is_changed_in_time(void)
 {
 	struct job *job = with_a_key();
+	fake_script("{'key': 'the-first', 'next_key': 'the-second', 'latency_ms': 20}");
 	write_key("the-second");
 	await_log(consumer, "key_changed");
 	fake_script("{'key': 'the-second'}");
