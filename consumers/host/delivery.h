@@ -3,10 +3,10 @@
  *   FREE -> HELD -> [SUSPECT -> HELD ->] WORKING -> ENDED -> [APART ->] STORING -> FREE
  *
  * HELD waits until it may be started, SUSPECT until it is known whether it is to be started apart
- * from others, and, if so, once more, for its turn, WORKING is with its plugin, ENDED has a verdict and waits for
- * a flush, APART waits for one on a connection of its own (apart.h), STORING is in a flush under
- * way. A flush that failed puts its deliveries back to where it had them from. All changes go
- * through delivery_move(). */
+ * from others, and, if so, once more, for its turn, WORKING is with its plugin, ENDED has a verdict
+ * and waits for a flush, APART waits for one on a connection of its own (apart.h), STORING is in a
+ * flush under way. A flush that failed puts its deliveries back to where it had them from. All
+ * changes go through delivery_move(). */
 #ifndef WEIR_DELIVERY_H
 #define WEIR_DELIVERY_H
 

@@ -156,8 +156,8 @@ void jobs_release(struct relay *r);
 void jobs_check_redis(struct relay *r);			/* as it starts */
 void jobs_told(struct relay *r, const char *job_id);	/* something has happened to it */
 void jobs_revived(struct relay *r, const char *job_id); /* messages of it were lost */
-/* How an errand of it has ended; NULL: well. Else this one is wanted again after a pause, others come
- * first, and that is told once. */
+/* How an errand of it has ended; NULL: well. Else this one is wanted again after a pause, others
+ * come first, and that is told once. */
 void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind failed,
 		       const struct weir_error *why);
 /* What of a job cannot be done, for others; "": nothing. */
@@ -183,7 +183,7 @@ int recover_revive(struct relay *r, const char *job_id, int32_t stage, const cha
 /* dead.c */
 void dead_turn(struct relay *r);
 void dead_forget_held(struct relay *r); /* their connection is gone */
-void relay_rest_dead(struct relay *r); /* relay.c */
+void relay_rest_dead(struct relay *r);	/* relay.c */
 
 /* relay.c */
 /* Opens the connection for batches and retries. */

@@ -15,7 +15,7 @@
 #define LOOK_SHARE 5
 #define LOOK_APART_US 20000 /* more than that, while there is enough to do */
 #define LOOK_FLOWS 500
-#define AHEAD 10000	     /* items of a flow that are put off, at the most, before batches follow */
+#define AHEAD 10000 /* items of a flow that are put off, at the most, before batches follow */
 #define FORGET_US 10000000   /* who had nothing due for so long is new when he has */
 #define ASK_AGAIN_US 1000000 /* the broker did not answer; longer each time */
 #define ASK_AGAIN_CAP_US 30000000

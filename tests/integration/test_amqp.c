@@ -182,10 +182,10 @@ static uint64_t publish_to(const char *to, const char *key, const char *id, cons
 			   size_t size)
 {
 	uint64_t number = 0;
-	WORKS(broker_publish(
-		publisher,
-		&(struct broker_message){to, key, "text/plain", "kind", id, NULL, body, size, false},
-		&number, &err));
+	WORKS(broker_publish(publisher,
+			     &(struct broker_message){to, key, "text/plain", "kind", id, NULL, body,
+						      size, false},
+			     &number, &err));
 	return number;
 }
 

@@ -6,22 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../plugins/segfault.h"
 #include "world.h"
-
-/* As in tests/plugins/segfault.c. */
-enum {
-	SEGV = 1,
-	ABORT,
-	OVERFLOW,
-	EXIT,
-	EXIT_AT_ONCE,
-	LOOP,
-	KILL,
-	KILL_ALL,
-	IN_STORE,
-	EAT,
-	IN_TIMER
-};
 
 static const char *reason_of(const struct job *job, int item)
 {

@@ -7,20 +7,7 @@
 #include <unistd.h>
 
 #include "effects.h"
-
-enum {
-	SEGV = 1,
-	ABORT,
-	OVERFLOW,
-	EXIT,
-	EXIT_AT_ONCE,
-	LOOP,
-	KILL,
-	KILL_ALL,
-	IN_STORE,
-	EAT,
-	IN_TIMER
-};
+#include "segfault.h"
 
 /* No sanitizer's report in between. */
 static void as_usual(void)

@@ -82,8 +82,8 @@ const char *ledger_sqlstate(const struct ledger *l);
 const char *ledger_detail(const struct ledger *l);
 /* In which objects it happened, in the server's words and language; "" when it does not say. */
 const char *ledger_context(const struct ledger *l);
-/* The statement that failed; absent when it was none of a pipeline. *at: the character in it, from 1,
- * that the failure is about; 0: not said. Valid until the next call. */
+/* The statement that failed; absent when it was none of a pipeline. *at: the character in it, from
+ * 1, that the failure is about; 0: not said. Valid until the next call. */
 struct weir_text ledger_failed_sql(const struct ledger *l, size_t *at);
 const char *ledger_role(const struct ledger *l); /* the name that the server knows us by */
 /* Its hint, of any length; absent when there was none. Valid until the next call. */

@@ -15,9 +15,9 @@ int log_level_parse(const char *word, enum log_level *out) WEIR_MUST_CHECK;
 
 /* Writes `event ts=... level=... pairs`. event: one word, [a-z_]. Put quotes around a %s that may
  * hold spaces: key="%s". Lines are cut at 2 KiB; each is one write(2). Never fails and keeps errno.
- * Whoever reads it may hang (a terminal that is stopped, a collector of logs): a full pipe is waited
- * for once, for less than a second. Then lines are left out until there is room again, and
- * `log_stalled` says how many. ts is UTC, ISO 8601, with milliseconds. */
+ * Whoever reads it may hang (a terminal that is stopped, a collector of logs): a full pipe is
+ * waited for once in ten seconds, for less than a second. Then lines are left out until there is
+ * room again, and `log_stalled` says how many. ts is UTC, ISO 8601, with milliseconds. */
 void log_event(enum log_level level, const char *event, const char *fmt, ...) WEIR_FORMAT(3, 4);
 
 #endif
