@@ -290,7 +290,7 @@ void dead_turn(struct relay *r)
 	struct weir_error why;
 	if (r->dead_broker && put_back_held(r, &why) < 0)
 		relay_lose_dead(r, &why);
-	for (int i = 0; i < TURN && r->dead_broker && r->ledger; i++) {
+	for (int i = 0; i < TURN && r->dead_broker && r->ledger && r->ours; i++) {
 		event.body = NULL;
 		int rc = take_one(r, &event);
 		free(event.body);

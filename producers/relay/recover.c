@@ -160,18 +160,36 @@ static int revive_made(struct relay *r, struct weir_error *err)
 			 rc < 0 ? why.text : "somebody has locked rows of it");
 }
 
-static int open_surveyor(struct relay *r, struct weir_error *err)
-{
-	if (r->surveyor)
-		return 0;
-	return broker_open_within(r->settings->amqp_url, "weir-relay survey", MESSAGE_MAX, ANSWER_S,
-				  &r->surveyor, err);
-}
-
 void recover_end(struct relay *r)
 {
 	broker_close(r->surveyor);
 	r->surveyor = NULL;
+}
+
+void recover_not_ours(struct relay *r)
+{
+	recover_end(r);
+	r->ours = false;
+	r->topology_due = true;
+}
+
+/* Asks whose the virtual host is, over the surveyor, which is opened if need be. */
+static int ask_mark(struct relay *r, struct weir_error *err)
+{
+	if (!r->surveyor && broker_open_within(r->settings->amqp_url, "weir-relay survey",
+					       MESSAGE_MAX, ANSWER_S, &r->surveyor, err) < 0)
+		return -1;
+	if (identity_mark(r->surveyor, r->ledger_id, err) == 0)
+		return 0;
+	if (strcmp(err->code, "not_ours") == 0)
+		recover_not_ours(r);
+	recover_end(r);
+	return -1;
+}
+
+static int open_surveyor(struct relay *r, struct weir_error *err)
+{
+	return r->surveyor ? 0 : ask_mark(r, err);
 }
 
 static int restore_kind(struct relay *r, const char *kind, uint32_t *waiting,
@@ -254,9 +272,7 @@ static int restore_kinds(struct relay *r, struct weir_error *err)
 
 int recover_check_mark(struct relay *r, struct weir_error *err)
 {
-	if (open_surveyor(r, err) < 0)
-		return -1;
-	int rc = identity_mark(r->surveyor, r->ledger_id, err);
+	int rc = ask_mark(r, err);
 	recover_end(r);
 	return rc;
 }
@@ -265,11 +281,9 @@ int recover_topology(struct relay *r, struct weir_error *err)
 {
 	struct buffer names = BUFFER_INIT;
 	struct weir_error why;
-	if (open_surveyor(r, err) < 0)
+	if (ask_mark(r, err) < 0)
 		return -1;
-	int rc = identity_mark(r->surveyor, r->ledger_id, err);
-	if (rc == 0)
-		rc = topology_restore(r->surveyor, &names, err);
+	int rc = topology_restore(r->surveyor, &names, err);
 	topology_say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);

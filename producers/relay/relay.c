@@ -50,8 +50,12 @@ int relay_open_ledger(struct relay *r, const char *name, struct ledger **out,
 
 int relay_open_wire(struct relay *r, struct weir_error *err)
 {
-	if (wire_open(&r->wire, r->settings->amqp_url, "weir-relay", BROKER_S, err) < 0)
+	r->ours = false;
+	recover_end(r); /* it may be of another address */
+	if (wire_open(&r->wire, r->settings->amqp_url, "weir-relay", r->ledger_id, BROKER_S, err) <
+	    0)
 		return -1;
+	r->ours = true;
 	r->topology_due = true;
 	r->due = true;
 	r->renew = false;
@@ -64,6 +68,11 @@ static int open_dead(struct relay *r, struct weir_error *err)
 	if (broker_open_within(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
 			       DEAD_S, &r->dead_broker, err) < 0)
 		return -1;
+	if (identity_mark(r->dead_broker, r->ledger_id, err) < 0) {
+		if (strcmp(err->code, "not_ours") == 0)
+			recover_not_ours(r);
+		return -1;
+	}
 	exchange_name(EXCHANGE_DEAD, queue);
 	return broker_consume(r->dead_broker, queue, 50, err);
 }
@@ -93,22 +102,32 @@ static void put_off(struct comeback *back, int64_t cap_us)
 }
 
 /* What it has taken goes back to its queue, and comes again with the connection. */
-void relay_rest_dead(struct relay *r)
+static void close_dead(struct relay *r)
 {
 	broker_close(r->dead_broker);
 	r->dead_broker = NULL;
 	dead_forget_held(r);
+}
+
+void relay_rest_dead(struct relay *r)
+{
+	close_dead(r);
 	r->dead_back.at_us =
 		clock_us() + clock_backoff_us(DEAD_REST_US, DEAD_REST_CAP_US, r->dead_tries++);
 }
 
+/* Until the next one is known to be this ledger's nothing begins beside it. */
 void relay_lose_broker(struct relay *r, const struct weir_error *why)
 {
 	int64_t since = r->wire.connected_us;
 	log_event(LOG_WARN, "broker_lost", "error=\"%s\"", why->text);
 	r->broker_why = *why;
+	r->ours = false;
 	wire_lose(&r->wire, why);
 	recover_end(r);
+	close_dead(r);
+	if (strcmp(why->code, "not_ours") == 0)
+		sides_leave(r);
 	if (since && clock_us() - since > STEADY_US)
 		r->broker_back.tries = 0;
 	r->wire.connected_us = 0;
@@ -118,9 +137,7 @@ void relay_lose_broker(struct relay *r, const struct weir_error *why)
 /* Told once, also when it cannot be opened again. */
 void relay_lose_dead(struct relay *r, const struct weir_error *why)
 {
-	broker_close(r->dead_broker);
-	r->dead_broker = NULL;
-	dead_forget_held(r);
+	close_dead(r);
 	put_off(&r->dead_back, DEAD_REST_CAP_US);
 	if (!r->dead_back.told)
 		log_event(LOG_WARN, "dead_letters_away", "error=\"%s\"", why->text);
@@ -141,10 +158,8 @@ void relay_lose_ledger(struct relay *r, const struct weir_error *why)
 	recover_end(r);
 	errands_release(r);
 	ledger_close(r->ledger);
-	broker_close(r->dead_broker); /* nobody would read it */
 	r->ledger = NULL;
-	r->dead_broker = NULL;
-	dead_forget_held(r);
+	close_dead(r); /* nobody would read it */
 	put_off(&r->ledger_back, COMEBACK_CAP_US);
 }
 
@@ -352,7 +367,7 @@ static int wire_socket(const struct wire *wire)
 
 static bool may_publish(const struct relay *r)
 {
-	return r->ledger && r->wire.broker && !r->wire.blocked &&
+	return r->ledger && r->ours && r->wire.broker && !r->wire.blocked &&
 	       clock_us() >= r->publish_back.at_us;
 }
 
@@ -376,8 +391,8 @@ static void wait_for(struct relay *r, int timeout_ms)
 		[FD_LONG] = {.fd = errand_fd(&r->errands[ERRAND_LONG]), .events = POLLIN},
 	};
 	for (int i = 0; i < SIDES; i++)
-		fds[FD_SIDES + i] =
-			(struct pollfd){.fd = wire_socket(&r->sides[i].wire), .events = POLLIN};
+		fds[FD_SIDES + i] = (struct pollfd){
+			.fd = r->ledger ? wire_socket(&r->sides[i].wire) : -1, .events = POLLIN};
 	poll(fds, FDS, until > now ? (int)((until - now + 999) / 1000) : 0);
 }
 

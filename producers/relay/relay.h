@@ -79,6 +79,9 @@ struct relay {
 	volatile const sig_atomic_t *stop;
 
 	struct wire wire; /* for batches and retries */
+	/* Its virtual host was marked as this ledger's when it was opened, and with each look since.
+	 * While it is not, nothing goes to the broker, or is taken from it. */
+	bool ours;
 	struct comeback broker_back;
 	struct weir_error broker_why; /* it is away */
 	struct side sides[SIDES];
@@ -172,6 +175,9 @@ int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* Whether the virtual host is marked as this ledger's; where nobody has marked it, it is then.
  * Opens a connection and closes it. */
 int recover_check_mark(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
+/* A connection has found the virtual host marked as another ledger's: the next look is at once, and
+ * over a connection of its own, since the address may be another one by now. */
+void recover_not_ours(struct relay *r);
 /* How many messages wait in a kind's queue; declares it when it is missing. */
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
 		   struct weir_error *err) WEIR_MUST_CHECK;

@@ -98,6 +98,8 @@ static void fail(struct relay *r, int n, const struct weir_error *why)
 	r->topology_due |= strcmp(why->code, "broker_missing") == 0;
 	if (s->wire.broker && !s->wire.blocked)
 		wire_lose(&s->wire, why);
+	if (strcmp(why->code, "not_ours") == 0)
+		recover_not_ours(r);
 	s->at_us = clock_us() + OWN_PAUSE_US;
 	if (own) /* told of the kind */
 		return;
@@ -138,10 +140,12 @@ static int claim(struct relay *r, int n, struct weir_error *err)
 	return 0;
 }
 
-/* As much as the socket takes. */
+/* As much as the socket takes; nothing while it is not known whose the virtual host is. */
 static int publish_some(struct relay *r, struct run *run, struct weir_error *err)
 {
 	int to = run->sent + CHUNK < run->count ? run->sent + CHUNK : run->count;
+	if (!r->ours)
+		to = run->sent;
 	if (confirms_hear(r, run->wire, 0, err) < 0)
 		return -1;
 	while (run->sent < to && broker_unsent(run->wire->broker) < UNSENT)
@@ -178,7 +182,8 @@ static int connect_side(struct relay *r, int n, struct weir_error *err)
 	struct side *s = &r->sides[n];
 	int seconds = s->failures < 4 ? OPEN_S << s->failures : OPEN_CAP_S;
 	return s->wire.broker ? 0
-			      : wire_open(&s->wire, r->settings->amqp_url, names[n], seconds, err);
+			      : wire_open(&s->wire, r->settings->amqp_url, names[n], r->ledger_id,
+					  seconds, err);
 }
 
 static int go_on(struct relay *r, int n, struct weir_error *err)
@@ -200,7 +205,7 @@ static int turn(struct relay *r, int n, struct weir_error *err)
 	struct side *s = &r->sides[n];
 	if (s->wire.blocked && confirms_hear(r, &s->wire, 0, err) < 0)
 		return s->wire.broker ? 0 : -1; /* still in alarm, or lost */
-	if (!s->run.open && clock_us() >= s->at_us && claim(r, n, err) < 0)
+	if (!s->run.open && r->ours && clock_us() >= s->at_us && claim(r, n, err) < 0)
 		return -1;
 	if (s->run.open)
 		return go_on(r, n, err);
@@ -262,6 +267,14 @@ void sides_abandon(struct relay *r)
 	}
 }
 
+void sides_leave(struct relay *r)
+{
+	for (int n = 0; n < SIDES; n++) {
+		run_give_back(&r->sides[n].run);
+		rest(&r->sides[n]);
+	}
+}
+
 void sides_when(const struct relay *r, int64_t *at_us)
 {
 	int64_t now = clock_us(), apart_at = INT64_MAX;
@@ -275,8 +288,10 @@ void sides_when(const struct relay *r, int64_t *at_us)
 			continue;
 		if (n >= SIDE_APART)
 			at = apart_at > s->at_us ? apart_at : s->at_us;
+		if (!r->ours)
+			at = INT64_MAX;
 		if (s->run.open)
-			at = s->run.sent < s->run.count ? now + FULL_US : s->until_us;
+			at = r->ours && s->run.sent < s->run.count ? now + FULL_US : s->until_us;
 		if (at < *at_us)
 			*at_us = at;
 	}

@@ -3,7 +3,9 @@
  * events, whose exchange others bind full queues to; dead letters, which anybody may have written;
  * suspects, items that were on their way when the broker closed a channel; and kinds of items that
  * are in trouble (apart.h), two at a time. Whatever happens to one of them delays nobody else; a
- * broker that takes a connection and is silent delays all, OPEN_S the first time.
+ * broker that takes a connection and is silent delays all, OPEN_S the first time. While it is not
+ * known that the virtual host is this ledger's (relay.h) nothing of theirs begins: only what is on
+ * its way is still awaited.
  *
  * A row that was on its way when the channel was closed is put off: the rows count how often
  * (`refused`), and with that grows the pause, and shrinks the group in which it is published: 64,
@@ -37,6 +39,8 @@ void sides_turn(struct relay *r);
 bool sides_take(struct relay *r, struct run *run);
 /* Gives up what is claimed, as the ledger is away. */
 void sides_abandon(struct relay *r);
+/* The virtual host is another ledger's: gives up what is claimed, and all connections. */
+void sides_leave(struct relay *r);
 /* Lowers *at_us to when something is to be done though nobody writes to us. */
 void sides_when(const struct relay *r, int64_t *at_us);
 

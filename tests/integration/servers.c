@@ -179,19 +179,28 @@ static amqp_table_entry_t text_entry(const char *name, const char *value)
 	return e;
 }
 
-bool queue_refuses(const char *queue, const char *exchange)
+static bool declare_bound(const char *queue, const char *exchange, amqp_table_t arguments)
 {
 	amqp_connection_state_t c = amqp_open();
-	amqp_table_entry_t arguments[] = {{.key = amqp_cstring_bytes("x-max-length"),
-					   .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = 0}},
-					  text_entry("x-overflow", "reject-publish")};
 	bool there = c &&
-		     amqp_queue_declare(c, 1, amqp_cstring_bytes(queue), 0, 1, 0, 0,
-					(amqp_table_t){2, arguments}) &&
+		     amqp_queue_declare(c, 1, amqp_cstring_bytes(queue), 0, 1, 0, 0, arguments) &&
 		     amqp_queue_bind(c, 1, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
 				     amqp_cstring_bytes("#"), amqp_empty_table);
 	amqp_shut(c);
 	return there;
+}
+
+bool queue_refuses(const char *queue, const char *exchange)
+{
+	amqp_table_entry_t arguments[] = {{.key = amqp_cstring_bytes("x-max-length"),
+					   .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = 0}},
+					  text_entry("x-overflow", "reject-publish")};
+	return declare_bound(queue, exchange, (amqp_table_t){2, arguments});
+}
+
+bool queue_listens(const char *queue, const char *exchange)
+{
+	return declare_bound(queue, exchange, amqp_empty_table);
 }
 
 static amqp_connection_state_t holder;

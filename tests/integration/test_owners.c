@@ -160,6 +160,81 @@ static void who_loses_the_vhost_waits(void)
 	drop("b");
 }
 
+static int times(const char *text, const char *part)
+{
+	int n = 0;
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
+}
+
+/* So many more looks at the mark, each of which has found another's. */
+static void await_looks(struct process *relay, int more)
+{
+	int wanted = times(log_of(relay), "belongs to ledger") + more;
+	int64_t until = now_ms() + PATIENCE_MS;
+	while (times(log_of(relay), "belongs to ledger") < wanted && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT(times(log_of(relay), "belongs to ledger") >= wanted, "%s", log_of(relay));
+}
+
+/* What is published beside the batches, each in a way of its own: an event, a letter, a suspect. */
+static void all_sides_have_something(const struct job *job)
+{
+	sql_text("UPDATE weir.job_batches SET status = 'queued', queued_at = now()"
+		 " WHERE job_id = '%s'",
+		 job->id);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, refused)"
+		 " SELECT job_id, stage, ordinal, 0, now(), 1 FROM weir.items"
+		 " WHERE job_id = '%s'",
+		 job->id);
+	sql_text("INSERT INTO weir.events (job_id, type, body)"
+		 " VALUES ('%s', 'job.completed', '{}')",
+		 job->id);
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, content_type,"
+		 " message_id, body, due_at)"
+		 " VALUES ('weir.sum', 'test', 'test', 'application/json', 'letter', 'x', now())");
+}
+
+#define WAITING                                                                                    \
+	"SELECT (SELECT count(*) FROM weir.events) + (SELECT count(*) FROM weir.retries"           \
+	" WHERE due_at < 'infinity') + (SELECT count(*) FROM weir.dead_letters"                    \
+	" WHERE due_at IS NOT NULL)"
+
+/* A relay that has been told so leaves the virtual host alone, whatever it has to say: also where
+ * its own connection is good, and it finds out with its next look. */
+static void who_loses_the_vhost_is_silent(void)
+{
+	struct job *job = job_submit(job_new("silent", "sum", 20));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await_log(relay, "relay_ready");
+	await_queued(job);
+	make("b", NULL);
+	use("b", NULL);
+	EXPECT_INT(init("--take-vhost")->status, 0);
+	use(NULL, NULL);
+	await_log(relay, "belongs to ledger");
+	queue_purge("weir.sum");
+	EXPECT(queue_listens("test.told", "weir.events"), "nobody listens");
+	all_sides_have_something(job);
+	publish_dead("the other's", 11);
+	await_looks(relay, 3);
+	EXPECT_INT(sql(WAITING), 22);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.dead_letters"), 1);
+	EXPECT_INT(queue_size("test.told"), 0);
+	EXPECT_INT(queue_size("weir.sum"), 0);
+	EXPECT_INT(queue_size("weir.dead"), 1);
+	queue_purge("weir.dead");
+	EXPECT_INT(init("--take-vhost")->status, 0);
+	await(PATIENCE_MS, WAITING " = 0");
+	queue_delete("test.told");
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.dead_letters WHERE due_at IS NULL");
+	sql_text("DELETE FROM weir.dead_letters");
+	finish(job);
+	drop("b");
+}
+
 /* ---- copies ---- */
 
 static void a_copy_is_noticed(void)
@@ -353,6 +428,7 @@ void add_owners_suite(void)
 	CU_add_test(s, "a namespace is a name", a_namespace_is_a_name);
 	CU_add_test(s, "a database made anew", a_database_made_anew_begins_at_nothing);
 	CU_add_test(s, "who loses the virtual host waits", who_loses_the_vhost_waits);
+	CU_add_test(s, "who loses the virtual host is silent", who_loses_the_vhost_is_silent);
 	CU_add_test(s, "a copy is noticed", a_copy_is_noticed);
 	CU_add_test(s, "a restore is counted anew", a_restore_is_counted_anew);
 	CU_add_test(s, "forged messages", what_is_not_in_the_ledger_is_not_worked_on);

@@ -198,6 +198,8 @@ void queue_delete(const char *queue);
 bool queue_is_deleted(const char *queue); /* false: the broker does not answer */
 /* Makes one that takes nothing of what the exchange has, and says so. False: as before. */
 bool queue_refuses(const char *queue, const char *exchange);
+/* Makes one that has copies of all that goes to the exchange. */
+bool queue_listens(const char *queue, const char *exchange);
 /* Makes one that is another connection's alone (exclusive), until it is let go. One at a time. */
 void queue_hold(const char *queue);
 void queue_let_go(void);
