@@ -84,7 +84,10 @@ static void rest_refused(struct relay *r, const struct run *run)
 	char items[NAMES_MAX], own[NAMES_MAX];
 	exchange_name(EXCHANGE_ITEMS, items);
 	queue_of(q->kind, own);
-	if (!run->nacked || !schedule_has_taken(r, run)) {
+	bool it_is = !run->nacked || !schedule_has_taken(r, run);
+	if (it_is && run->nacked && run->wire == &r->wire)
+		schedule_refused(r, run->picks.queue);
+	if (it_is) {
 		weir_fail(&why, "refused",
 			  "the queue %s is full or missing, or another queue that is bound to %s "
 			  "is full: " WHICH_QUEUES,
@@ -137,7 +140,6 @@ void apart_settled(struct relay *r, const struct run *run, bool refused)
 	if (run->first == 0) /* all of it is final: that proves nothing */
 		return;
 	got_through(q);
-	q->refusal_told = false;
 	if (q->apart == 0)
 		q->refused = 0;
 	if (q->apart == 0 || run->wire == &r->wire)
@@ -208,18 +210,21 @@ static bool has_due(const struct relay *r, size_t queue)
 	return false;
 }
 
-/* Where its own queue takes all there is no need for small steps, but for room in it. */
+/* Where its own queue takes all there is no need for small steps. One that does not rest is no
+ * deeper than others: what a connection was lost over may wait in a slow kind until there is room.
+ */
 static const struct outbox *pick_from(struct relay *r, size_t queue, struct picks *picks)
 {
 	struct queue *q = queue_at(r, queue);
 	int batches = q->elsewhere ? ELSEWHERE_BATCHES : 1;
+	bool if_room = q->elsewhere || !q->resting;
 	for (int i = 0; i < OUTBOXES; i++) {
 		unsigned n = r->last_apart = (r->last_apart + 1) % OUTBOXES;
 		if (schedule_pick_from(r, n, queue, n == OUTBOX_RETRIES ? RETRIES_AT_ONCE : batches,
-				       q->elsewhere, picks))
+				       if_room, picks))
 			return outboxes[n];
 	}
-	if (q->elsewhere && has_due(r, queue))
+	if (if_room && has_due(r, queue))
 		q->rest_us = clock_us() + ELSEWHERE_US;
 	return NULL;
 }

@@ -112,6 +112,9 @@ static int publish_all(struct relay *r, struct weir_error *err)
 	struct run *run = &r->runs[0], *other = &r->runs[1], *swap;
 	int64_t until = clock_us() + PASS_US;
 	bool claimed;
+	/* Until there was a look. What is found due in that, and is not got, somebody else has: the
+	 * next look at it may wait. */
+	r->schedule.look_wanted = true;
 	if (claim_next(r, run, &claimed, err) < 0)
 		return -1;
 	while (claimed) {

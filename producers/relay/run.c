@@ -319,34 +319,32 @@ static int send_marked(struct relay *r, struct run *run, int *which, struct weir
 	return send_start(r, run, which, n, err);
 }
 
-/* Once, until it takes all again. */
-static bool refusal_told(struct relay *r, const struct run *run)
+/* Once, until it takes all again. Of a kind that is told by apart.c. */
+static void tell_refused(struct run *run, int n)
 {
-	bool *told = &run->wire->refusal_told, before;
-	if (run->picks.count > 0)
-		told = &r->schedule.queues[run->picks.queue].refusal_told;
-	before = *told;
-	*told = true;
-	return before;
+	char exchange[NAMES_MAX];
+	if (run->picks.count > 0 || run->wire->refusal_told)
+		return;
+	run->wire->refusal_told = true;
+	exchange_name(run->outbox->exchange, exchange);
+	log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
+		  run->outbox->name, exchange,
+		  run->outbox->optional ? "a queue that is bound to it is full "
+					  "(x-overflow=reject-publish): " WHICH_QUEUES
+					  ". They are tried again after pauses that grow"
+					: "the queue of the kind is full or missing, or another "
+					  "queue that is bound to it is full "
+					  "(x-overflow=reject-publish): " WHICH_QUEUES
+					  ". They are tried again after pauses that grow");
 }
 
 static int send_refused(struct relay *r, struct run *run, int *which, struct weir_error *err)
 {
-	char exchange[NAMES_MAX];
 	int n = select_units(run, true, which);
 	if (n == 0)
 		return 0;
-	exchange_name(run->outbox->exchange, exchange);
-	if (!refusal_told(r, run))
-		log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
-			  run->outbox->name, exchange,
-			  run->outbox->optional ? "a queue that is bound to it is full "
-						  "(x-overflow=reject-publish): " WHICH_QUEUES
-						  ". They are tried again after pauses that grow"
-						: "the queue of the kind is full or missing, or "
-						  "another queue that is bound to it is full "
-						  "(x-overflow=reject-publish): " WHICH_QUEUES
-						  ". They are tried again after pauses that grow");
+	tell_refused(run, n);
+	tell_refused(run, n);
 	params_reset(&r->params);
 	run->outbox->unit_keys(&r->params, run->rows, which, n);
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);

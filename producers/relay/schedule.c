@@ -12,6 +12,7 @@
 
 #define QUANTUM 100	 /* items of a turn */
 #define FIRST_DEPTH 1000 /* of a queue of which nothing is known yet */
+#define BOUND_US 60000000
 #define LOOK_SHARE 5
 #define LOOK_APART_US 20000 /* more than that, while there is enough to do */
 #define LOOK_FLOWS 500
@@ -83,9 +84,13 @@ enum {
 
 /* ---- queues ---- */
 
-static uint32_t within(const struct relay_options *o, uint64_t depth)
+static uint32_t within(const struct queue *q, const struct relay_options *o, uint64_t depth)
 {
 	uint64_t least = (uint64_t)o->queue_least, most = (uint64_t)o->queue_most;
+	if (q->bound > 0 && q->bound < most)
+		most = q->bound;
+	if (least > most)
+		least = most;
 	return (uint32_t)(depth < least ? least : depth > most ? most : depth);
 }
 
@@ -100,18 +105,41 @@ size_t schedule_find(struct relay *r, struct weir_text kind)
 	if (!more)
 		return SIZE_MAX;
 	s->queues = more;
-	more[s->queue_count] = (struct queue){.depth = within(&r->options, FIRST_DEPTH)};
-	snprintf(more[s->queue_count].kind, sizeof more->kind, "%.*s", (int)kind.size, kind.data);
+	struct queue *q = &more[s->queue_count];
+	*q = (struct queue){.bound = 0};
+	q->depth = within(q, &r->options, FIRST_DEPTH);
+	snprintf(q->kind, sizeof q->kind, "%.*s", (int)kind.size, kind.data);
 	return s->queue_count++;
 }
 
 uint32_t schedule_depth(const struct queue *q, const struct relay_options *o)
 {
 	if (q->filled && q->ready < q->depth / 8)
-		return within(o, 2 * (uint64_t)q->depth);
+		return within(q, o, 2 * (uint64_t)q->depth);
 	if (q->filled && q->ready > q->depth / 2)
-		return within(o, q->depth - q->depth / 8);
-	return q->depth;
+		return within(q, o, q->depth - q->depth / 8);
+	return within(q, o, q->depth);
+}
+
+static void raise_bound(struct queue *q, const struct relay_options *o)
+{
+	int64_t now = clock_us();
+	if (q->bound == 0 || now < q->bound_us)
+		return;
+	q->bound += q->bound / 3 + 1;
+	if (q->bound >= (uint64_t)o->queue_most)
+		q->bound = 0;
+	q->bound_us = now + BOUND_US;
+}
+
+/* What is in it right after that did fit. */
+void schedule_refused(struct relay *r, size_t queue)
+{
+	struct queue *q = &r->schedule.queues[queue];
+	uint32_t seen = q->ready > q->depth ? q->ready : q->depth;
+	q->bound = seen - seen / 4;
+	q->bound_us = clock_us() + BOUND_US;
+	q->depth = within(q, &r->options, q->depth);
 }
 
 /* What is on its way there is not ready yet. */
@@ -174,6 +202,7 @@ static int ask(struct relay *r, size_t queue)
 	q->unasked = 0;
 	q->since = on_the_way(r, queue);
 	q->ask_us = clock_us() + r->options.queue_time_ms * 1000 / 2;
+	raise_bound(q, &r->options);
 	q->depth = schedule_depth(q, &r->options);
 	q->filled = false;
 	return 0;
@@ -338,8 +367,7 @@ int schedule_look(struct relay *r, bool pressing, struct weir_error *err)
 	struct params *p = &r->params;
 	PGresult *rows = NULL;
 	int64_t began = clock_us();
-	s->look_wanted = began < (pressing ? s->look_us : s->look_us + LOOK_APART_US);
-	if (s->look_wanted)
+	if (began < (pressing ? s->look_us : s->look_us + LOOK_APART_US))
 		return 0;
 	params_reset(p);
 	params_string(p, r->only_job ? r->only_job : s->after_job);

@@ -35,6 +35,8 @@ struct queue {
 	uint32_t depth;	  /* messages that may be ready; 0: not known yet */
 	uint32_t ready;	  /* when the broker was asked last */
 	uint32_t since;	  /* published since then, by this relay */
+	uint32_t bound;	  /* it has refused more than that; 0: nothing is known of one */
+	int64_t bound_us; /* then a bit more is tried */
 	bool filled;	  /* more was due since then than there was room for */
 	int64_t ask_us;	  /* not asked again before */
 	unsigned unasked; /* how often in a row the broker did not answer */
@@ -44,7 +46,6 @@ struct queue {
 	 */
 	int apart;
 	struct weir_error why; /* it is, and rests between two runs */
-	bool refusal_told;     /* that it is full, or missing */
 	bool resting;	       /* the last run of it has failed */
 	bool told;	       /* of that, and when, and as what */
 	int64_t told_us;
@@ -84,7 +85,8 @@ struct schedule {
 	char after_job[65]; /* where the next look begins */
 	int32_t after_stage;
 	int64_t look_us;      /* when that may be */
-	bool look_wanted;     /* it was too early for the last one, or did not reach the end */
+	/* Something may have become due since the last one began, or that did not reach the end. */
+	bool look_wanted;
 	struct broker *gauge; /* asks after queues; NULL: not open */
 	int64_t gauge_us;     /* when it was last used */
 };
@@ -117,6 +119,10 @@ bool schedule_pick_from(struct relay *r, enum outbox_number outbox, size_t queue
  * same, as far as the broker can tell; then it was another one that is bound to the exchange. Asks
  * the broker, which blocks for a round trip. */
 bool schedule_has_taken(struct relay *r, const struct run *run);
+/* The kind's own queue has refused some of a run that was published beside all others: a policy, or
+ * another who publishes, leaves it less room than it has consumers for. It gets less from now on,
+ * and a bit more each minute. */
+void schedule_refused(struct relay *r, size_t queue);
 /* These flows come first, once. */
 void schedule_first(struct relay *r, const struct picks *picks);
 /* The queue of a kind; SIZE_MAX: no memory. */

@@ -64,7 +64,7 @@ static void f6(void)
 	       "'{\"max-length\":30,\"overflow\":\"reject-publish\"}'");
 	struct job *job = job_submit(job_new("full", "sum", 200));
 	struct process *relay = start_relay();
-	await_log(relay, "batches_refused");
+	await_log(relay, "kind_apart");
 	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'") > 0,
 	       "no batch is left to be published");
 	expect_rest(relay, 2000);
@@ -80,9 +80,51 @@ static void f6_lifted(void)
 	       "'{\"max-length\":30,\"overflow\":\"reject-publish\"}'");
 	struct job *job = job_submit(job_new("lifted", "sum", 200));
 	struct process *relay = start_relay();
-	await_log(relay, "batches_refused");
+	await_log(relay, "kind_apart");
 	rabbit("clear_policy full");
 	await_queued(job);
+	start_consumer("sum");
+	end_well(job);
+}
+
+/* Less than its consumers take in a moment: some is refused, and soon no more is published at once
+ * than it takes. */
+static void f6_bounded(void)
+{
+	rabbit("set_policy full '^weir.sum$' "
+	       "'{\"max-length\":150,\"overflow\":\"reject-publish\"}'");
+	struct job *job = job_submit(job_new("bounded", "sum", 8000));
+	struct process *relay = start_relay();
+	await_log(relay, "kind_apart");
+	start_consumer("sum");
+	see_them_end(job);
+	rabbit("clear_policy full");
+	end_well(job);
+	EXPECT(times_logged(relay, "code=refused") <= 2, "it is told again and again");
+}
+
+/* In a transaction of our own, too. */
+static int64_t commits_now(void)
+{
+	sql_text("SELECT pg_stat_clear_snapshot()");
+	return sql("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+}
+
+/* A batch that somebody else holds: the relay looks for it now and then. */
+static void f6_held(void)
+{
+	struct job *job = job_submit(job_new("held", "sum", 60));
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.job_batches WHERE job_id = 'held' AND n = 1 FOR UPDATE");
+	struct process *relay = start_relay();
+	await(PATIENCE_MS,
+	      "SELECT count(*) = 1 FROM weir.job_batches WHERE status = 'pending_queue'");
+	int64_t before = commits_now();
+	expect_rest(relay, 3000);
+	int64_t commits = commits_now() - before;
+	row_saw("%lld transactions in 3 s", (long long)commits);
+	EXPECT(commits < 400, "it looks for what is held all the time");
+	sql_text("ROLLBACK");
 	start_consumer("sum");
 	end_well(job);
 }
@@ -93,7 +135,7 @@ static void f7(void)
 	await_log(relay, "relay_ready");
 	queue_unbind("sum");
 	struct job *job = job_submit(job_new("unbound", "sum", 60));
-	await_log(relay, "batches_refused");
+	await_log(relay, "kind_apart");
 	EXPECT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'") > 0,
 	       "what was returned counts as published");
 	start_consumer("sum");
@@ -148,7 +190,7 @@ static void f11(void)
 	struct process *relay = start_relay();
 	start_consumer("sum");
 	job_submit(job);
-	await_log(relay, "batches_refused");
+	await_log(relay, "kind_apart");
 	end_well(job);
 	rabbit("clear_policy full");
 }
@@ -190,6 +232,8 @@ const struct fault_case publishing_cases[] = {
 	{"F5", "black hole before the broker", "noticed by heartbeat, no spin, goes on", f5, NULL},
 	{"F6", "queue full, the broker nacks", "rows stay pending, no spin, goes on", f6, NULL},
 	{"F6", "queue full, then its limit is lifted", "goes on", f6_lifted, NULL},
+	{"F6", "queue bounded below what is in it", "less is published at once", f6_bounded, NULL},
+	{"F6", "a batch that somebody holds", "no spin, goes on", f6_held, NULL},
 	{"F7", "binding removed", "returned is not published; the relay binds it", f7, NULL},
 	{"F8", "exchange removed", "channel closed, it is made again, goes on", f8, NULL},
 	{"F9", "memory alarm", "consumers ack, SIGTERM works, relay resumes", f9, NULL},

@@ -74,7 +74,7 @@ static void the_binding_is_gone(void)
 	await_log(relay, "relay_ready");
 	queue_unbind("sum");
 	struct job *job = job_submit(job_new("unbound", "sum", 60));
-	await_log(relay, "batches_refused");
+	await_log(relay, "kind_apart");
 	start(NULL, "weir-consumer", "sum", NULL);
 	finish(job);
 }

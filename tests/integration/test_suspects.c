@@ -182,6 +182,29 @@ static void a_message_ends_the_channel(void)
 	check_exact(bad);
 }
 
+/* What is published apart to find it has its place in the queue like all others: where nobody takes
+ * anything, there is no more in it than there may be. */
+static void a_doubtful_kind_is_full(void)
+{
+	struct job *bad = job_new("bad", "slow", 600);
+	snprintf(bad->items[30].more, sizeof bad->items[30].more, ",\"note\":\"POISON\"");
+	bad->items[30].failure = "refused_by_broker";
+	refuse_messages("POISON");
+	job_submit(bad);
+	start(NULL, "weir-relay", "--queue-least", "60", "--queue-most", "60", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.retries WHERE refused > 0");
+	await_ended(job_submit(job_new("beside", "sum", 60)));
+	EXPECT(queue_size("weir.slow") <= 100, "too many messages are in it");
+	start(NULL, "weir-consumer", "slow", NULL);
+	await_final(bad, 599);
+	sql_text("UPDATE weir.retries SET refused = 4, due_at = now() WHERE due_at < 'infinity'");
+	await_ended(bad);
+	refuse_no_messages();
+	stop_all();
+	check_exact(bad);
+}
+
 /* Where each message of a kind does the same, none is to blame, and only a few batches are taken to
  * pieces to find that out. */
 static void all_messages_end_the_channel(void)
@@ -265,7 +288,6 @@ static void a_queue_of_others_is_full(void)
 	await(SOON_MS, ENDED, many->id);
 	await(SOON_MS, ENDED, job_submit(job_new("few", "sum", 10))->id);
 	EXPECT_PART(log_of(relay), "another queue that is bound to weir.items is full");
-	EXPECT_INT(times(log_of(relay), "batches_refused"), 1);
 	EXPECT_INT(times(log_of(relay), "kind_apart"), 1);
 	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
 	EXPECT_PART(o->out, "another queue that is bound to weir.items is full");
@@ -277,7 +299,7 @@ static void a_queue_of_others_is_full(void)
 	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.job_batches"
 			   " WHERE status = 'pending_queue'");
 	EXPECT_INT(queue_size(listener.name), 0);
-	EXPECT_INT(times(log_of(relay), "batches_refused"), 1);
+	EXPECT_INT(times(log_of(relay), "kind_apart"), 1);
 	queue_delete("test.full");
 	await(SOON_MS, ENDED, job_submit(job_new("last", "sum", 10))->id);
 	await_log(relay, "kind_back");
@@ -294,6 +316,7 @@ void add_suspects_suite(void)
 	CU_add_test(s, "a kind is refused", a_kind_is_refused);
 	CU_add_test(s, "a queue does not confirm", a_queue_does_not_confirm);
 	CU_add_test(s, "a message ends the channel", a_message_ends_the_channel);
+	CU_add_test(s, "a kind in doubt is full", a_doubtful_kind_is_full);
 	CU_add_test(s, "all messages of a kind end the channel", all_messages_end_the_channel);
 	CU_add_test(s, "a subscriber is full", a_subscriber_is_full);
 	CU_add_test(s, "a queue of others is full", a_queue_of_others_is_full);

@@ -72,6 +72,30 @@ static void depth_follows_the_rate(void)
 	}
 }
 
+/* Refusals: what may be in it afterwards, by what was in it right after. */
+static void a_queue_refuses(void)
+{
+	static const struct {
+		uint32_t ready, wanted;
+	} refusals[] = {{0, 750},	{10, 563},     {240, 423}, {240, 318},
+			{240, 239},	{240, 180},    {240, 180}, /* so much did fit */
+			{20000, 15000}, {20000, 15000}};
+	begin();
+	size_t n = schedule_find(&r, (struct weir_text){"k", 1});
+	struct queue *q = &r.schedule.queues[n];
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		q->ready = refusals[i].ready;
+		schedule_refused(&r, n);
+		CU_ASSERT_EQUAL(q->bound, refusals[i].wanted);
+		CU_ASSERT(q->depth <= q->bound);
+		q->filled = true;
+		q->ready = 0;
+		q->depth = schedule_depth(q, &r.options);
+		CU_ASSERT(q->depth <= q->bound);
+	}
+	end();
+}
+
 /* ---- what the ledger says ---- */
 
 static PGresult *rows_new(void)
@@ -259,6 +283,7 @@ void add_schedule_suite(void)
 	CU_pSuite s = CU_add_suite_with_setup_and_teardown("schedule", NULL, NULL, begin, end);
 	CU_add_test(s, "the depth of a queue", depth);
 	CU_add_test(s, "the depth follows the rate", depth_follows_the_rate);
+	CU_add_test(s, "a queue refuses", a_queue_refuses);
 	CU_add_test(s, "jobs take turns", jobs_take_turns);
 	CU_add_test(s, "turns are of items", turns_are_of_items);
 	CU_add_test(s, "who is new comes next", who_is_new_comes_next);
