@@ -352,8 +352,6 @@ static void ask_next_due(struct relay *r)
 		ms = 1;
 	if (now + ms * 1000 < r->due_at_us)
 		r->due_at_us = now + ms * 1000;
-	if (r->due_at_us < r->publish_back.at_us)
-		r->due_at_us = r->publish_back.at_us;
 }
 
 /* ---- the loop ---- */
@@ -371,16 +369,33 @@ static bool may_publish(const struct relay *r)
 	       clock_us() >= r->publish_back.at_us;
 }
 
+static void lower(int64_t *until, int64_t at_us)
+{
+	if (at_us < *until)
+		*until = at_us;
+}
+
+/* What is due while nothing can be published is no reason to turn: only when that can change. */
+static void publish_when(const struct relay *r, int64_t now, int64_t *until)
+{
+	int64_t at = r->due ? now : r->due_at_us;
+	if (!r->ledger)
+		lower(until, r->ledger_back.at_us);
+	if (!r->wire.broker)
+		lower(until, r->broker_back.at_us);
+	if (r->ledger && r->wire.broker && !r->wire.blocked)
+		lower(until, at > r->publish_back.at_us ? at : r->publish_back.at_us);
+}
+
 static void wait_for(struct relay *r, int timeout_ms)
 {
 	int64_t now = clock_us(), until = now + (int64_t)timeout_ms * 1000;
-	if (r->due_at_us < until)
-		until = r->due_at_us;
-	if (r->jobs_at_us < until)
-		until = r->jobs_at_us;
-	if (r->ledger)
+	publish_when(r, now, &until);
+	if (r->ledger) {
+		lower(&until, r->jobs_at_us);
 		sides_when(r, &until);
-	if ((r->due && may_publish(r)) || (r->dead_broker && broker_buffered(r->dead_broker)))
+	}
+	if (r->dead_broker && broker_buffered(r->dead_broker))
 		until = now;
 	struct pollfd fds[FDS] = {
 		[FD_LEDGER] = {.fd = r->ledger ? ledger_fd(r->ledger) : -1, .events = POLLIN},
@@ -424,9 +439,4 @@ void relay_turn(struct relay *r, int timeout_ms)
 	if (r->ledger)
 		tell(r);
 	causes_tell(&r->causes);
-	/* What cannot be done now is no reason to turn faster. */
-	if (!r->ledger || !r->wire.broker || r->wire.blocked)
-		r->due_at_us = clock_us() + r->options.poll_ms * 1000;
-	if (!r->ledger)
-		r->jobs_at_us = r->due_at_us;
 }

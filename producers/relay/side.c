@@ -260,10 +260,8 @@ bool sides_take(struct relay *r, struct run *run)
 void sides_abandon(struct relay *r)
 {
 	for (int n = 0; n < SIDES; n++) {
-		bool doubtful = run_unconfirmed(&r->sides[n].run);
 		run_abandon(&r->sides[n].run);
-		if (doubtful) /* what is said of them later is not of the next ones */
-			wire_close(&r->sides[n].wire);
+		wire_close(&r->sides[n].wire); /* nobody would read it */
 	}
 }
 

@@ -450,6 +450,31 @@ static void a_table_is_locked(const char *table)
 static void the_dead_letters_are_locked(void) { a_table_is_locked("dead_letters"); }
 static void the_list_of_queues_is_locked(void) { a_table_is_locked("queues_made"); }
 
+/* Something is due, the queue has no room, and then nothing can be claimed: that is no reason to look
+ * again and again. */
+static void a_relay_that_cannot_publish_rests(void)
+{
+	struct job *job = job_new("rests", "sum", 60);
+	job->batch_size = 10;
+	struct process *relay = start(NULL, "weir-relay", "--queue-least", "10", "--queue-most",
+				      "10", NULL);
+	job_submit(job);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.job_batches WHERE status = 'queued'");
+	hold_by("LOCK TABLE weir.retries");
+	await_log(relay, "publish_failed");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes");
+	int64_t used = cpu_ms(relay), since = now_ms();
+	char seen[64];
+	snprintf(seen, sizeof seen, "%s", sql_text("SELECT seen_at FROM weir.processes"));
+	await(PATIENCE_MS, "SELECT seen_at > '%s' FROM weir.processes", seen);
+	used = cpu_ms(relay) - used;
+	EXPECT(used * 10 < now_ms() - since, "it used %lld ms of CPU time in %lld ms",
+	       (long long)used, (long long)(now_ms() - since));
+	hold_by(NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
 /* That a queue is missing cannot be written down: this one stays away, the others are made. */
 static void a_queues_row_is_locked(void)
 {
@@ -711,6 +736,7 @@ void add_relay_suite(void)
 	CU_add_test(s, "dead letters are locked", the_dead_letters_are_locked);
 	CU_add_test(s, "the list of queues is locked", the_list_of_queues_is_locked);
 	CU_add_test(s, "a queue's row is locked", a_queues_row_is_locked);
+	CU_add_test(s, "it cannot publish and rests", a_relay_that_cannot_publish_rests);
 	CU_add_test(s, "a job is started later", a_job_is_started_later);
 	CU_add_test(s, "a dead letter shortens no pause", a_letter_shortens_no_pause);
 	CU_add_test(s, "a letter whose row is locked", a_letters_row_is_locked);
