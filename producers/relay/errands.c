@@ -21,9 +21,11 @@ static const char patience[] = "SELECT set_config('statement_timeout', '2h', tru
 /* A job that was advanced has a stage now whose number and size are not known yet. */
 static const char finish[] = "WITH f AS MATERIALIZED (SELECT weir.finish_stage($1) AS outcome)"
 			     " SELECT outcome FROM f";
-static const char next_stage[] = "SELECT stage::int4, total_items FROM weir.job_stages"
-				 " WHERE job_id = $1 AND completed_at IS NULL"
-				 " AND total_items IS NOT NULL ORDER BY stage LIMIT 1";
+static const char next_stage[] =
+	"SELECT s.stage::int4, s.total_items, j.tag FROM weir.job_stages s JOIN weir.jobs j USING "
+	"(job_id)"
+	" WHERE s.job_id = $1 AND s.completed_at IS NULL AND s.total_items IS NOT NULL"
+	" ORDER BY s.stage LIMIT 1";
 static const char ended[] = "SELECT status, success_count, failure_count, cancelled_count"
 			    " FROM weir.jobs WHERE job_id = $1";
 static const char cancel[] = "SELECT weir.cancel_items($1, $2)";
@@ -181,8 +183,9 @@ static int prepare_stage(struct relay *r, struct errand *e, struct weir_error *e
 	if (ask_job(r, e, next_stage, &rows, err) < 0)
 		return -1;
 	e->next_stage = PQntuples(rows) == 1 ? ledger_int(rows, 0, 0) : 0;
-	if (e->next_stage > 0 && progress_set_total(r->progress, e->job_id, (uint32_t)e->next_stage,
-						    ledger_big(rows, 0, 1), &why) < 0)
+	if (e->next_stage > 0 &&
+	    progress_set_total(r->progress, PQgetvalue(rows, 0, 2), (uint32_t)e->next_stage,
+			       ledger_big(rows, 0, 1), &why) < 0)
 		log_event(LOG_DEBUG, "not_counted", "job=%s error=\"%s\"", e->job_id, why.text);
 	PQclear(rows);
 	failpoint("stage_finished");

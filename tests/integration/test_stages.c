@@ -75,6 +75,21 @@ static void three_in_a_row(void)
 	expect_report(job);
 }
 
+/* The keys of each stage are there when its first item is counted: under their own names, and no
+ * others. */
+static void counted_from_its_beginning(void)
+{
+	struct job *job = three_stages("keys", 40);
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	submit(job);
+	await_ended(job);
+	EXPECT_INT(redis_stage_count("keys", 3, "total"), 32);
+	EXPECT(!strstr(log_of(relay), "progress_rebuilt"), "%s", log_of(relay));
+	redis_do("EVAL return(#redis.call('KEYS','weir:{keys}:*')==0)and(1)or"
+		 "(redis.error_reply('keys_of_no_tag')) 0");
+}
+
 /* The ones that had failed catch up, in batches behind the others, and the job ends once more. */
 static void what_failed_catches_up(void)
 {
@@ -156,6 +171,7 @@ void add_stages_suite(void)
 {
 	CU_pSuite s = WORLD_SUITE("stages");
 	CU_add_test(s, "three in a row, two relays", three_in_a_row);
+	CU_add_test(s, "counted from its beginning", counted_from_its_beginning);
 	CU_add_test(s, "what failed catches up", what_failed_catches_up);
 	CU_add_test(s, "cancelled in the second", cancelled_in_the_second);
 	CU_add_test(s, "nothing goes on", nothing_goes_on);
