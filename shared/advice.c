@@ -14,7 +14,9 @@ static const struct server {
 	[ADVICE_REDIS] = {"Redis", "WEIR_REDIS_URL"},
 };
 
-#define OURS "{ours}" /* in an advice: what names begin with at the broker (names.h) */
+/* In an advice: what names begin with (names.h). */
+#define OURS "{ours}" /* at the broker, as a regular expression */
+#define KEYS "{keys}" /* keys and channels in Redis */
 
 /* The first row fits whose words are all in the cause, in this order, in any letters. */
 struct row {
@@ -92,7 +94,8 @@ static const struct row of_pg[] = {
 	 "session for this user or database in pgbouncer.ini, or name PostgreSQL itself in "
 	 "WEIR_PG_URL"},
 	{{"unsupported startup parameter", NULL},
-	 "this is pgbouncer: take the parameter out of WEIR_PG_URL and PGOPTIONS (in pgbouncer.ini: "
+	 "this is pgbouncer: take the parameter out of WEIR_PG_URL and PGOPTIONS (in "
+	 "pgbouncer.ini: "
 	 "ignore_startup_parameters, which loses it), or name PostgreSQL itself; pool_mode has to "
 	 "be session"},
 	{{"no such database:", NULL},
@@ -161,12 +164,12 @@ static const struct row of_redis[] = {
 	{{"invalid password", NULL}, "mend the password in WEIR_REDIS_URL"},
 	{{"without any password configured", NULL}, "leave the password out of WEIR_REDIS_URL"},
 	{{"wrong number of arguments for 'auth'", NULL}, "leave the user out of WEIR_REDIS_URL"},
-	{{"NOPERM", "keys"}, "give the right: ACL SETUSER NAME ~weir:*"},
-	{{"NOPERM", "channel"}, "give the right: ACL SETUSER NAME &weir:*"},
+	{{"NOPERM", "keys"}, "give the right: ACL SETUSER NAME ~" KEYS ":*"},
+	{{"NOPERM", "channel"}, "give the right: ACL SETUSER NAME &" KEYS ":*"},
 	{{"NOPERM", NULL}, "give the right: ACL SETUSER NAME +@all -@admin -@dangerous +info"},
-	{{"can't publish to the channel", NULL}, "give the right: ACL SETUSER NAME &weir:*"},
+	{{"can't publish to the channel", NULL}, "give the right: ACL SETUSER NAME &" KEYS ":*"},
 	{{"can't access at least one of the keys", NULL},
-	 "give the right: ACL SETUSER NAME ~weir:*"},
+	 "give the right: ACL SETUSER NAME ~" KEYS ":*"},
 	{{"can't run this command", NULL},
 	 "give the right: ACL SETUSER NAME +@all -@admin -@dangerous +info"},
 	{{"unknown command", NULL}, "it is disabled or renamed there: use a Redis that has all"},
@@ -232,7 +235,6 @@ static void add(char out[ADVICE_ROOM], const char *text, size_t size)
 	snprintf(out + used, ADVICE_ROOM - used, "%.*s", (int)size, text);
 }
 
-/* What names begin with, as a regular expression. */
 static void add_ours(char out[ADVICE_ROOM])
 {
 	add(out, "^", 1);
@@ -240,15 +242,37 @@ static void add_ours(char out[ADVICE_ROOM])
 		add(out, *at == '.' ? "\\." : at, *at == '.' ? 2 : 1);
 }
 
+static void add_keys(char out[ADVICE_ROOM])
+{
+	add(out, names_in_redis(), strlen(names_in_redis()));
+}
+
+static const struct mark {
+	const char *text;
+	void (*add)(char out[ADVICE_ROOM]);
+} marks[] = {{OURS, add_ours}, {KEYS, add_keys}};
+
+/* What stands for a name at the beginning of the text, or NULL. */
+static const struct mark *mark_at(const char *text)
+{
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+		if (strncmp(text, marks[i].text, strlen(marks[i].text)) == 0)
+			return &marks[i];
+	return NULL;
+}
+
 static void write(const struct advice *a, char out[ADVICE_ROOM])
 {
-	const char *at = a->text ? a->text : "";
 	*out = '\0';
-	for (const char *ours; (ours = strstr(at, OURS)); at = ours + strlen(OURS)) {
-		add(out, at, (size_t)(ours - at));
-		add_ours(out);
+	for (const char *at = a->text ? a->text : ""; *at;) {
+		const struct mark *m = mark_at(at);
+		size_t plain = 1 + strcspn(at + 1, "{");
+		if (m)
+			m->add(out);
+		else
+			add(out, at, plain);
+		at += m ? strlen(m->text) : plain;
 	}
-	add(out, at, strlen(at));
 	add(out, " ", *a->setting ? 1 : 0);
 	add(out, a->setting, strlen(a->setting));
 }

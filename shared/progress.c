@@ -387,13 +387,22 @@ static int expire_key(struct progress *p, const char *key, int seconds, struct w
 	return redis_link_do(&p->commands, &c, err);
 }
 
+static int expire_keys(struct progress *p, const struct stage_keys *keys, int seconds,
+		       struct weir_error *err)
+{
+	if (expire_key(p, keys->states, seconds, err) < 0)
+		return -1;
+	return expire_key(p, keys->counts, seconds, err);
+}
+
 /* As a weir before version 56 of the schema called them, without the ledger. Its consumers may have
- * counted there while they were replaced. */
+ * counted there while they were replaced. It had no namespace: with one, keys of that name are
+ * another ledger's. */
 static int name_former_keys(const char *job, uint32_t stage, struct stage_keys *keys)
 {
 	const char *id = strchr(job, '/'), *end = strrchr(job, '.');
 
-	if (!id || !end || end < id)
+	if (!id || !end || end < id || strcmp(names_in_redis(), "weir") != 0)
 		return -1;
 	snprintf(keys->states, KEY_MAX, "weir:{%.*s}:s%" PRIu32 ":states", (int)(end - id - 1),
 		 id + 1, stage);
@@ -402,12 +411,14 @@ static int name_former_keys(const char *job, uint32_t stage, struct stage_keys *
 	return 0;
 }
 
-static int expire_keys(struct progress *p, const struct stage_keys *keys, int seconds,
-		       struct weir_error *err)
+/* Nobody needs them any more, so that who may not touch them is none the worse. */
+static void expire_former_keys(struct progress *p, const char *job, uint32_t stage, int seconds)
 {
-	if (expire_key(p, keys->states, seconds, err) < 0)
-		return -1;
-	return expire_key(p, keys->counts, seconds, err);
+	struct weir_error ignored;
+	struct stage_keys keys;
+
+	if (name_former_keys(job, stage, &keys) == 0)
+		(void)!expire_keys(p, &keys, seconds, &ignored);
 }
 
 int progress_expire(struct progress *p, const char *job, uint32_t stage, int seconds,
@@ -417,7 +428,8 @@ int progress_expire(struct progress *p, const char *job, uint32_t stage, int sec
 
 	if (name_keys(job, stage, &keys, err) < 0 || expire_keys(p, &keys, seconds, err) < 0)
 		return -1;
-	return name_former_keys(job, stage, &keys) < 0 ? 0 : expire_keys(p, &keys, seconds, err);
+	expire_former_keys(p, job, stage, seconds);
+	return 0;
 }
 
 /* ---- watching ---- */

@@ -111,6 +111,71 @@ static void namespaces_stand_side_by_side(void)
 	drop("b");
 }
 
+/* A Redis user with the rights that `weir doctor` advises for a namespace, and no more. */
+static void use_redis_user(const char *keys)
+{
+	char command[256], url[512];
+	snprintf(command, sizeof command, "ACL SETUSER bound reset on >bound ~%s:* &%s:* +@all",
+		 keys, keys);
+	redis_do(command);
+	snprintf(url, sizeof url, "redis://bound:bound%s", strrchr(getenv("WEIR_REDIS_URL"), '@'));
+	program_env("WEIR_REDIS_URL", url);
+}
+
+static void forget_redis_user(void)
+{
+	program_env("WEIR_REDIS_URL", NULL);
+	redis_do("ACL DELUSER bound");
+}
+
+/* Until what a job has left behind is gone, in the database that programs use. */
+static void await_cleaned(const char *id)
+{
+	const char *home = getenv("WEIR_PG_URL"), *url = program_setting("WEIR_PG_URL");
+	sql_close();
+	EXPECT(sql_open(*url ? url : home) == 0, "%s", id);
+	await(PATIENCE_MS, "SELECT counted FROM weir.jobs WHERE job_id = '%s'", id);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE job_id = '%s'", id), 0);
+	sql_close();
+	EXPECT(sql_open(home) == 0, "home");
+}
+
+/* A job with a limit, of two stages, to its very end. */
+static void work_with_own_keys(const char *id)
+{
+	struct job *job = job_new(id, "pass", 20);
+	char label[80];
+	snprintf(label, sizeof label, "label=%s", id);
+	job_write(job);
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "pass", NULL);
+	const struct outcome *o = run(NULL, "weir", "submit", "pass", job->file, "--job", id,
+				      "--stage", "pass.one", "--stage", "pass.two",
+				      "--max-concurrent", "5", "--context", label, "--wait", NULL);
+	EXPECT(o->status == 0, "%d: %s", o->status, o->err);
+	EXPECT(!strstr(o->err, "redis"), "%s", o->err);
+	run(NULL, "weir", "doctor", NULL);
+	EXPECT_PART(o->out, "scripts set, publish and delete");
+	await_cleaned(id);
+	EXPECT(!strstr(log_of(relay), "redis_"), "%s", log_of(relay));
+	EXPECT(!strstr(log_of(consumer), "redis_"), "%s", log_of(consumer));
+	stop_all();
+}
+
+static void keys_are_the_namespaces_own(void)
+{
+	use_redis_user("weir");
+	work_with_own_keys("own");
+	make("b", NULL);
+	use("b", "other-4");
+	EXPECT_INT(init(NULL)->status, 0);
+	use_redis_user("other-4:weir");
+	work_with_own_keys("theirs");
+	use(NULL, NULL);
+	forget_redis_user();
+	drop("b");
+}
+
 static void a_namespace_is_a_name(void)
 {
 	static const char *const bad[] = {"A",	 "1a", "a.b",
@@ -425,6 +490,7 @@ void add_owners_suite(void)
 	CU_pSuite s = WORLD_SUITE("owners: whose a virtual host, a count and a message is");
 	CU_add_test(s, "a virtual host has one ledger", a_vhost_has_one_ledger);
 	CU_add_test(s, "namespaces stand side by side", namespaces_stand_side_by_side);
+	CU_add_test(s, "keys are the namespace's own", keys_are_the_namespaces_own);
 	CU_add_test(s, "a namespace is a name", a_namespace_is_a_name);
 	CU_add_test(s, "a database made anew", a_database_made_anew_begins_at_nothing);
 	CU_add_test(s, "who loses the virtual host waits", who_loses_the_vhost_waits);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "weir/clock.h"
+#include "weir/names.h"
 #include "weir/progress.h"
 
 extern char **environ;
@@ -476,6 +477,38 @@ static void expires(void)
 	CU_ASSERT_FALSE(known);
 }
 
+#define FORMER "weir:{theirs}:s1:counts" /* as a version before called a job's keys */
+
+static long long former_ttl(void)
+{
+	redisContext *c = redisConnect("127.0.0.1", own.port);
+	redisReply *reply = c ? redisCommand(c, "TTL " FORMER) : NULL;
+	long long seconds = reply && reply->type == REDIS_REPLY_INTEGER ? reply->integer : -3;
+
+	freeReplyObject(reply);
+	redisFree(c);
+	return seconds;
+}
+
+/* What a version before has left expires with the job, where it may be touched, but not with a job
+ * of the same name in a namespace. */
+static void former_keys_expire(void)
+{
+	open_server(&own, "");
+	tell(&own, "SET " FORMER " 1");
+	SUCCEEDS(names_use("other", &err));
+	SUCCEEDS(progress_expire(p, "L/theirs.1", 1, 100, &err));
+	SUCCEEDS(names_use(NULL, &err));
+	CU_ASSERT_EQUAL(former_ttl(), -1);
+	tell(&own, "ACL SETUSER bound on >bound ~weir:{L* &weir:* +@all");
+	open_server(&own, "bound:bound@");
+	SUCCEEDS(progress_expire(p, "L/theirs.1", 1, 100, &err));
+	CU_ASSERT_EQUAL(former_ttl(), -1);
+	open_server(&own, "");
+	SUCCEEDS(progress_expire(p, "L/theirs.1", 1, 100, &err));
+	CU_ASSERT(former_ttl() > 0);
+}
+
 static void restarted(void)
 {
 	bool known = true, changed;
@@ -631,6 +664,7 @@ void add_progress_suite(void)
 	CU_add_test(suite, "wiped", wiped);
 	CU_add_test(suite, "half lost", half_lost);
 	CU_add_test(suite, "expires", expires);
+	CU_add_test(suite, "former keys expire", former_keys_expire);
 	CU_add_test(suite, "restarted", restarted);
 	CU_add_test(suite, "away and back", away_and_back);
 	CU_add_test(suite, "late answers", late_answers);

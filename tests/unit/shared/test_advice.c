@@ -174,6 +174,32 @@ static void rights_name_the_namespace(void)
 	}
 }
 
+/* The rights that are advised are those that the programs need, under any namespace. */
+static void rights_in_redis_name_the_namespace(void)
+{
+	static const char *const causes[] = {
+		"EVALSHA: refused: NOPERM this user has no permissions to access one of the keys",
+		"EVALSHA: refused: ERR The user executing the script can't access at least one of "
+		"the keys mentioned in the command script",
+		"SUBSCRIBE: refused: NOPERM this user has no permissions to access one of the "
+		"channels used as arguments",
+		"EVALSHA: refused: ERR The user executing the script can't publish to the channel"};
+	static const struct {
+		const char *name, *patterns[2];
+	} names[] = {{"prod_1", {"NAME ~prod_1:weir:*)", "NAME &prod_1:weir:*)"}},
+		     {NULL, {"NAME ~weir:*)", "NAME &weir:*)"}}};
+	for (size_t i = 0; i < 2 * sizeof causes / sizeof *causes; i++) {
+		struct weir_error err;
+		char step[ADVICE_ROOM];
+		CU_ASSERT_EQUAL(names_use(names[i / 4].name, &err), 0);
+		(void)advice_fail(&err, "x", ADVICE_REDIS, "h:1", causes[i % 4]);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, names[i / 4].patterns[i % 4 / 2]));
+		advice_split(err.text, step);
+		CU_ASSERT_PTR_NOT_NULL(strstr(step, "ACL SETUSER"));
+		CU_ASSERT_PTR_NULL(strstr(err.text, "ACL SETUSER"));
+	}
+}
+
 static void an_unknown_cause_stands_alone(void)
 {
 	struct weir_error err;
@@ -204,6 +230,7 @@ void add_advice_suite(void)
 	CU_add_test(s, "each cause has its next step", each_cause_has_its_step);
 	CU_add_test(s, "a step comes off again", a_step_comes_off);
 	CU_add_test(s, "rights name the namespace", rights_name_the_namespace);
+	CU_add_test(s, "rights in Redis, too", rights_in_redis_name_the_namespace);
 	CU_add_test(s, "an unknown cause stands alone", an_unknown_cause_stands_alone);
 	CU_add_test(s, "no connection has its cause", no_connection_has_its_cause);
 }
