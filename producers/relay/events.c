@@ -15,7 +15,7 @@ enum { COL_ID, COL_TYPE, COL_EVENT_ID, COL_AT, COL_BODY, COL_PUT_OFF };
 #define DUE " due_at <= now() AND ($2::text IS NULL OR job_id = $2)"
 static const char claim[] =
 	"WITH f AS MATERIALIZED (SELECT refused FROM weir.events WHERE" DUE
-	"  ORDER BY due_at, id LIMIT 1)"
+	"  ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
 	"SELECT id, type, event_id::text,"
 	" to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), body::text,"
 	" refused::int4 FROM weir.events"

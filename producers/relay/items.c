@@ -54,8 +54,8 @@ static const char claim_batches[] =
 	"  ORDER BY i.ordinal OFFSET 0) i ON true";
 
 /* The row of an item that has become final is of no use any more. */
-#define RETRIES(source, bytes)                                                                     \
-	"WITH c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch,"             \
+#define RETRIES(first, source, bytes)                                                              \
+	"WITH " first " c AS (SELECT w.job_id, w.stage, w.ordinal, w.attempts, s.kind, j.epoch,"   \
 	"   j.batch_size, w.refused::int4 AS refused" source "),"                                  \
 	" d AS MATERIALIZED (SELECT c.*, (SELECT r.ordinal FROM weir.results r"                    \
 	"   WHERE r.job_id = c.job_id AND r.stage = c.stage AND r.ordinal = c.ordinal)"            \
@@ -73,26 +73,28 @@ static const char claim_batches[] =
 
 /* clang-format off */
 static const char claim_retries[] =
-	RETRIES(TURNS
+	RETRIES("", TURNS
 	" CROSS JOIN LATERAL (SELECT * FROM weir.retries k"
 	"   WHERE k.job_id = t.job_id AND k.stage = t.stage AND k.due_at < 'infinity'"
 	"    AND k.due_at <= now() AND k.refused = 0"
 	"   ORDER BY k.due_at LIMIT t.most FOR UPDATE SKIP LOCKED) w"
 	"  ORDER BY t.turn, w.due_at", "$4");
 
-/* Those of the kind of the one that is due first, that were put off as often; $2: of which job, NULL:
- * of all; $4: kinds of which none are taken. */
+/* Those of the kind of the one that is due first and that nobody has locked, that were put off as
+ * often; $2: of which job, NULL: of all; $4: kinds of which none are taken. */
 #define SUSPECTS                                                                                   \
 	" FROM weir.retries w JOIN weir.jobs j USING (job_id)"                                     \
 	"  JOIN weir.job_stages s USING (job_id, stage)"                                           \
 	" WHERE w.refused > 0 AND w.due_at <= now() AND w.due_at < 'infinity'"                     \
 	"  AND j.status IN ('pending', 'running') AND ($2::text IS NULL OR w.job_id = $2)"         \
 	"  AND s.kind <> ALL ($4::text[])"
-#define FIRST(column)                                                                              \
-	"(SELECT " column SUSPECTS " ORDER BY w.due_at, w.job_id, w.stage, w.ordinal LIMIT 1)"
+#define FIRST                                                                                      \
+	"f AS MATERIALIZED (SELECT w.refused, s.kind" SUSPECTS                                     \
+	"  ORDER BY w.due_at LIMIT 1 FOR UPDATE OF w SKIP LOCKED),"
 static const char claim_suspects[] =
-	RETRIES(SUSPECTS " AND w.refused = " FIRST("w.refused") " AND s.kind = " FIRST("s.kind")
-	" ORDER BY w.due_at LIMIT least($1, " GROUP_OF(FIRST("w.refused"))
+	RETRIES(FIRST, SUSPECTS
+	"  AND w.refused = (SELECT refused FROM f) AND s.kind = (SELECT kind FROM f)"
+	" ORDER BY w.due_at LIMIT least($1, " GROUP_OF("(SELECT refused FROM f)")
 	") FOR UPDATE OF w SKIP LOCKED", "$3");
 /* clang-format on */
 

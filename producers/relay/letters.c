@@ -10,7 +10,7 @@ enum { COL_ID, COL_QUEUE, COL_TYPE, COL_MESSAGE_ID, COL_BODY, COL_PUT_OFF };
 
 static const char claim[] =
 	"WITH f AS MATERIALIZED (SELECT refused FROM weir.dead_letters WHERE due_at <= now()"
-	"  ORDER BY due_at, id LIMIT 1)"
+	"  ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
 	"SELECT id, queue, coalesce(content_type, ''), coalesce(message_id, ''), body, "
 	"refused::int4"
 	" FROM weir.dead_letters WHERE due_at <= now() AND refused = (SELECT refused FROM f)"

@@ -18,8 +18,9 @@ struct outbox {
 
 	/* Of items, in turns between jobs (schedule.h): $1, $2: the stages of jobs, $3: how many of
 	 * each at most; $4: after so many bytes of payloads, about, no more is taken, and what is
-	 * locked beyond stays due. Of all else: $1: how many at most. Locks what it takes, and
-	 * skips what is locked. */
+	 * locked beyond stays due. Of all else: $1: how many at most, of the group (`refused`) of
+	 * the first that is due and that nobody has locked. Locks what it takes, and skips what is
+	 * locked. */
 	const char *claim;
 	const char *mark;    /* those that the broker has; parameters: unit_keys() */
 	const char *put_off; /* those that it refused; NULL: they stay due */

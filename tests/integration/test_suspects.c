@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weir/broker.h"
 #include "world.h"
 
 static void evaluate(const char *erlang) { rabbitmqctl("eval", erlang); }
@@ -235,17 +234,11 @@ static void all_messages_end_the_channel(void)
 }
 
 /* Copies that another queue has of what goes to an exchange. */
-static const struct broker_queue listener = {.name = "test.events"};
+#define LISTENER "test.events"
 
 static void listen_to(const char *exchange)
 {
-	struct weir_error err = {"", ""};
-	struct broker *b = NULL;
-	if (broker_open(getenv("WEIR_AMQP_URL"), "tests", 1 << 20, &b, &err) < 0 ||
-	    broker_declare_queue(b, &listener, false, NULL, &err) < 0 ||
-	    broker_bind(b, listener.name, exchange, "#", &err) < 0)
-		EXPECT(false, "%s", err.text);
-	broker_close(b);
+	EXPECT(queue_listens(LISTENER, exchange), "nobody listens to %s", exchange);
 }
 
 /* Another one's queue is full: the others get each event once, and again after pauses that grow;
@@ -260,20 +253,20 @@ static void a_subscriber_is_full(void)
 	await_ended(job);
 	await(PATIENCE_MS, "SELECT count(*) = 4 FROM weir.events WHERE"
 			   " refused_since IS NOT NULL AND due_at > now()");
-	queue_await_size(listener.name, 4);
+	queue_await_size(LISTENER, 4);
 	sql_text("UPDATE weir.events SET due_at = now(),"
 		 " refused_since = refused_since - interval '1 minute'");
 	await(PATIENCE_MS, "SELECT count(*) = 4 FROM weir.events WHERE"
 			   " due_at > now() + interval '50 seconds'");
 	EXPECT_INT(sql("SELECT max(refused) FROM weir.events"), 0); /* nobody's fault */
-	queue_await_size(listener.name, 8);
+	queue_await_size(LISTENER, 8);
 	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
 	EXPECT_PART(log_of(relay), "x-overflow=reject-publish");
 	queue_delete("test.full");
 	sql_text("UPDATE weir.events SET due_at = now()");
 	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.events");
-	queue_await_size(listener.name, 12);
-	queue_delete(listener.name);
+	queue_await_size(LISTENER, 12);
+	queue_delete(LISTENER);
 	finish(job);
 }
 
@@ -298,13 +291,52 @@ static void a_queue_of_others_is_full(void)
 	sql_text("UPDATE weir.job_batches SET due_at = now() WHERE status = 'pending_queue'");
 	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.job_batches"
 			   " WHERE status = 'pending_queue'");
-	EXPECT_INT(queue_size(listener.name), 0);
+	EXPECT_INT(queue_size(LISTENER), 0);
 	EXPECT_INT(times(log_of(relay), "kind_apart"), 1);
 	queue_delete("test.full");
 	await(SOON_MS, ENDED, job_submit(job_new("last", "sum", 10))->id);
 	await_log(relay, "kind_back");
-	queue_delete(listener.name);
+	queue_delete(LISTENER);
 	finish(many);
+}
+
+/* What somebody has locked, or another relay waits with, is the first that is due of its kind of
+ * rows, and of a group of its own: the others do not wait for it. */
+static void a_row_is_locked(void)
+{
+	struct job *locked = job_submit(job_new("locked", "slow", 10));
+	struct job *beside = job_submit(job_new("beside", "sum", 10));
+	suspect(locked, "2 minutes");
+	suspect(beside, "1 minute");
+	sql_text("UPDATE weir.retries SET refused = 2, due_at = now() - interval '3 minutes'"
+		 " WHERE job_id = 'locked' AND ordinal = 0");
+	sql_text("INSERT INTO weir.events (job_id, type, body, refused, due_at)"
+		 " SELECT 'locked', 'test', '{}', n, now() - n * interval '1 minute'"
+		 " FROM generate_series(0, 1) n");
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, body, refused, due_at)"
+		 " SELECT 'weir.sum', 'test', 'test', 'x', n, now() - n * interval '1 minute'"
+		 " FROM generate_series(0, 1) n");
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.retries WHERE job_id = 'locked' AND ordinal = 0 FOR UPDATE");
+	sql_text("SELECT FROM weir.events WHERE refused = 1 FOR UPDATE");
+	sql_text("SELECT FROM weir.dead_letters WHERE refused = 1 FOR UPDATE");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await(PATIENCE_MS, ENDED, beside->id);
+	await_final(locked, 9);
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.events WHERE type = 'test'"
+			   " AND refused = 0");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.dead_letters WHERE due_at IS NOT NULL");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.events WHERE refused = 1"), 1);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries WHERE refused = 2"), 1);
+	sql_text("COMMIT");
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.events");
+	await(PATIENCE_MS, "SELECT count(*) = 2 FROM weir.dead_letters WHERE due_at IS NULL");
+	sql_text("DELETE FROM weir.dead_letters");
+	await_ended(locked);
+	stop_all();
+	check_exact(beside);
+	check_exact(locked);
 }
 
 void add_suspects_suite(void);
@@ -320,4 +352,5 @@ void add_suspects_suite(void)
 	CU_add_test(s, "all messages of a kind end the channel", all_messages_end_the_channel);
 	CU_add_test(s, "a subscriber is full", a_subscriber_is_full);
 	CU_add_test(s, "a queue of others is full", a_queue_of_others_is_full);
+	CU_add_test(s, "a row is locked", a_row_is_locked);
 }
