@@ -406,8 +406,8 @@ static void wait_for(struct relay *r, int timeout_ms)
 		[FD_LONG] = {.fd = errand_fd(&r->errands[ERRAND_LONG]), .events = POLLIN},
 	};
 	for (int i = 0; i < SIDES; i++)
-		fds[FD_SIDES + i] = (struct pollfd){
-			.fd = r->ledger ? wire_socket(&r->sides[i].wire) : -1, .events = POLLIN};
+		fds[FD_SIDES + i] =
+			(struct pollfd){.fd = wire_socket(&r->sides[i].wire), .events = POLLIN};
 	poll(fds, FDS, until > now ? (int)((until - now + 999) / 1000) : 0);
 }
 

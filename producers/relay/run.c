@@ -344,7 +344,6 @@ static int send_refused(struct relay *r, struct run *run, int *which, struct wei
 	if (n == 0)
 		return 0;
 	tell_refused(run, n);
-	tell_refused(run, n);
 	params_reset(&r->params);
 	run->outbox->unit_keys(&r->params, run->rows, which, n);
 	return ledger_send(run->ledger, run->outbox->put_off, &r->params, true, err);
