@@ -15,6 +15,7 @@
 struct init_config {
 	int64_t adopt, new_identity, take_vhost;
 	const char *views_in;
+	int64_t lock_wait_ms;
 };
 
 #define AT(field) offsetof(struct init_config, field)
@@ -45,6 +46,14 @@ static const struct weir_option options[] = {
 	 .unit = "SCHEMA",
 	 .help = "The schema in which people find the views, besides weir. Not given: where they "
 		 "are."},
+	{.name = "lock-wait",
+	 .type = WEIR_OPTION_TIME,
+	 .offset = AT(lock_wait_ms),
+	 .preset = "3m",
+	 .least = 0,
+	 .most = 86400000,
+	 .help = "So long it is tried to lock tables that somebody keeps locked, a second at a "
+		 "time and with pauses, so that the fleet goes on. It is told who that is."},
 	{.type = WEIR_OPTION_END},
 };
 
@@ -82,7 +91,7 @@ static int init_ledger(struct call *call, char id[LEDGER_ID_SIZE])
 		return -1;
 	int rc = ledger_patience(l, LEDGER_LONG_MS, call->error);
 	if (rc == 0)
-		rc = schema_apply(l, config->views_in, call->error);
+		rc = schema_apply(l, config->views_in, config->lock_wait_ms, call->error);
 	if (rc == 0)
 		rc = settle_identity(l, config, id, call->error);
 	ledger_close(l);

@@ -3,12 +3,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sha256.h"
+#include "weir/clock.h"
 
 #define LOCK "7235419" /* of two inits at once one waits for the other */
-#define TRIES 5	       /* where those who work on the ledger stand in the way */
-#define SUM_SIZE 65    /* a checksum in hex, with its NUL */
+/* Whoever works on the ledger waits behind a lock that is waited for here: so it is given up soon,
+ * sooner than the server looks for deadlocks, and asked for again after a pause in which they work.
+ */
+#define LOCK_WAIT "900ms"
+#define PAUSE_US 500000
+#define PAUSE_CAP_US 10000000
+#define HOLDERS_MAX 360 /* of a text that fits into an error */
+#define SUM_SIZE 65	/* a checksum in hex, with its NUL */
 #define FILES_MAX 512
 
 /* In a migration: what stands behind this line needs functions, and comes after them. */
@@ -261,7 +269,10 @@ static int place_views(struct schema_work *w, const char *views_in, struct weir_
 static int try_to_apply(struct schema_work *w, const char *views_in, struct weir_error *err)
 {
 	struct ledger *l = w->ledger;
-	if (ledger_script(l, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ")", err) < 0 ||
+	if (ledger_script(l,
+			  "BEGIN; SELECT pg_advisory_xact_lock(" LOCK ");"
+			  "SET LOCAL lock_timeout = '" LOCK_WAIT "'",
+			  err) < 0 ||
 	    schema_prepare(l, err) < 0 ||
 	    look_at(w, schema_files, w->migrations, look_at_migration, err) < 0 ||
 	    look_at(w, schema_repeatable, w->repeatable, look_at_repeatable, err) < 0 ||
@@ -291,21 +302,99 @@ static int tell_all(const struct schema_work *w, const char *views_in, struct we
 	return 0;
 }
 
-/* A deadlock with those who work, or a lock that none of them gives: nothing has happened. */
+/* ---- those who stand in the way ---- */
+
+/* A deadlock with those who work, or a lock that somebody keeps: nothing has happened. */
 static bool may_pass(const struct ledger *l)
 {
 	return strcmp(ledger_sqlstate(l), "40P01") == 0 || strcmp(ledger_sqlstate(l), "55P03") == 0;
 }
 
-int schema_apply(struct ledger *l, const char *views_in, struct weir_error *err)
+/* Who can have kept a lock from us for so long: the oldest first. Not what it does: a statement may
+ * hold what is nobody else's business. What is prepared has no process. */
+static const char holders[] =
+	"SELECT string_agg(who, '; ') FROM ("
+	" SELECT CASE WHEN h.pid IS NULL THEN"
+	"   format('a prepared transaction keeps %s locked: end it (pg_prepared_xacts)', tables)"
+	"  ELSE format('pid %s (application \"%s\" of %s, transaction of %s, query of %s) keeps %s"
+	" locked: end it there, or SELECT pg_terminate_backend(%1$s)',"
+	"   h.pid, a.application_name, a.usename,"
+	"   coalesce(a.xact_start::timestamptz(0)::text, '?'),"
+	"   coalesce(a.query_start::timestamptz(0)::text, '?'), tables) END AS who"
+	" FROM (SELECT k.pid, k.virtualtransaction,"
+	"   array_to_string((array_agg(DISTINCT k.relation::pg_catalog.regclass::text))[1:2], ', ')"
+	"    AS tables"
+	"  FROM pg_catalog.pg_locks k JOIN pg_catalog.pg_class c ON c.oid = k.relation"
+	"  WHERE k.granted AND k.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()"
+	"   AND k.database = (SELECT oid FROM pg_catalog.pg_database"
+	"    WHERE datname = pg_catalog.current_database())"
+	"   AND c.relnamespace = pg_catalog.to_regnamespace('weir') AND c.relkind IN ('r', 'v')"
+	"  GROUP BY k.pid, k.virtualtransaction) h"
+	" LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = h.pid"
+	" WHERE a.xact_start IS NULL"
+	"  OR a.xact_start < pg_catalog.clock_timestamp() - interval '" LOCK_WAIT "'"
+	" ORDER BY a.xact_start LIMIT 2) w";
+
+/* "": nobody any more. */
+static int find_holders(struct ledger *l, char out[HOLDERS_MAX], struct weir_error *err)
+{
+	PGresult *r = NULL;
+	if (query(l, holders, NULL, &r, err) < 0)
+		return -1;
+	struct weir_text who = ledger_text(r, 0, 0);
+	snprintf(out, HOLDERS_MAX, "%.*s", (int)who.size, who.data ? who.data : "");
+	PQclear(r);
+	return 0;
+}
+
+static void rest(int64_t us)
+{
+	fflush(stdout);
+	nanosleep(&(struct timespec){us / 1000000, us % 1000000 * 1000}, NULL);
+}
+
+/* One after the other, until it is done, or time is up. */
+struct patience {
+	int64_t until_us;
+	unsigned tries;
+	char who[HOLDERS_MAX]; /* has been told */
+};
+
+/* After a failure that may pass: false when it is to stay one, and err says who is to blame. */
+static bool wait_for_them(struct ledger *l, struct patience *p, struct weir_error *err)
+{
+	struct weir_error why = *err;
+	char who[HOLDERS_MAX];
+	int64_t now = clock_us();
+	if (find_holders(l, who, err) < 0)
+		return false;
+	if (now >= p->until_us) {
+		weir_fail(err, why.code,
+			  "%.120s%s%.300s; nothing is changed: then run weir init again", why.text,
+			  *who ? ": " : "", who);
+		return false;
+	}
+	if (*who && strcmp(who, p->who) != 0)
+		printf("ledger    waits for a lock: %s\n", who);
+	if (*who)
+		memcpy(p->who, who, sizeof who);
+	int64_t pause = clock_backoff_us(PAUSE_US, PAUSE_CAP_US, p->tries++);
+	rest(pause < p->until_us - now ? pause : p->until_us - now);
+	return true;
+}
+
+int schema_apply(struct ledger *l, const char *views_in, int64_t lock_wait_ms,
+		 struct weir_error *err)
 {
 	struct weir_error ignored;
-	for (int tries = 1;; tries++) {
+	struct patience patience = {.until_us = clock_us() + lock_wait_ms * 1000};
+	for (;;) {
 		struct schema_work w = {.ledger = l};
 		if (try_to_apply(&w, views_in, err) == 0)
 			return tell_all(&w, views_in, err);
-		bool again = tries < TRIES && may_pass(l);
-		if (!ledger_alive(l) || ledger_script(l, "ROLLBACK", &ignored) < 0 || !again)
+		bool again = may_pass(l);
+		if (!ledger_alive(l) || ledger_script(l, "ROLLBACK", &ignored) < 0 || !again ||
+		    !wait_for_them(l, &patience, err))
 			return -1;
 	}
 }

@@ -17,10 +17,13 @@ extern const struct schema_file schema_files[], schema_repeatable[];
 
 /* Brings the ledger up to date, all or nothing, and prints what was applied. Of two at once one
  * waits for the other. What is up to date is only read. views_in: the schema in which people find
- * the views besides weir; NULL: where they are. Error codes: "edited" (a migration that was applied
- * is another text by now), "clash" (somebody else's things are in the way), "encoding" (the
- * database is not in UTF-8), "database", "out_of_memory". */
-int schema_apply(struct ledger *l, const char *views_in, struct weir_error *err) WEIR_MUST_CHECK;
+ * the views besides weir; NULL: where they are. Where somebody keeps a lock
+ * it is asked for again and again, for lock_wait_ms in all; who that is, is printed, and told by
+ * the error in the end. Meanwhile nobody waits longer than a second for this. Error codes: "edited"
+ * (a migration that was applied is another text by now), "clash" (somebody else's things are in the
+ * way), "encoding" (the database is not in UTF-8), "database", "out_of_memory". */
+int schema_apply(struct ledger *l, const char *views_in, int64_t lock_wait_ms,
+		 struct weir_error *err) WEIR_MUST_CHECK;
 
 /* ---- what it stands on (schema_ground.c), in a transaction ---- */
 

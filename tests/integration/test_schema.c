@@ -229,6 +229,64 @@ static void extensions_elsewhere(void)
 	drop_database();
 }
 
+/* A session of somebody's own, in which a table is locked from now on. */
+static PGconn *psql_locks(const char *table)
+{
+	char command[80];
+	PGconn *psql = PQconnectdb(program_setting("WEIR_PG_URL"));
+	PQclear(PQexec(psql, "SET application_name = 'psql of anna'"));
+	snprintf(command, sizeof command, "BEGIN; SELECT count(*) FROM %s", table);
+	PGresult *r = PQexec(psql, command);
+	EXPECT(PQresultStatus(r) == PGRES_TUPLES_OK, "%s", PQerrorMessage(psql));
+	PQclear(r);
+	return psql;
+}
+
+/* What a migration that is to come, or a view, needs is locked. */
+static const struct {
+	const char *locked, *to_do;
+} locked[] = {
+	{"weir.retries", "DELETE FROM weir.migrations WHERE version = 54;"
+			 "ALTER TABLE weir.retries RENAME COLUMN waits_since TO was"},
+	{"weir.batch_jobs", "UPDATE weir.repeatable SET checksum = 'x' WHERE name LIKE '90%'"},
+};
+
+static void a_lock_is_not_waited_for_long(int i)
+{
+	char part[160];
+	PGconn *psql = psql_locks(locked[i].locked);
+	snprintf(part, sizeof part, "pid %d (application \"psql of anna\" of ", PQbackendPID(psql));
+	const struct outcome *o =
+		run(NULL, "weir", "init", "--take-vhost", "--lock-wait", "0s", NULL);
+	expect_refused(o, part);
+	EXPECT_PART(o->err, "lock timeout");
+	EXPECT_PART(o->err, "pg_terminate_backend");
+	EXPECT_PART(o->err, "run weir init again");
+	struct process *p = start(NULL, "weir", "init", "--take-vhost", NULL);
+	await_log(p, part);
+	sql_text("SET lock_timeout = '3s'"); /* what others do meanwhile waits for less */
+	for (int n = 0; n < 20; n++, pause_ms(50))
+		EXPECT_INT(sql("SELECT count(*) FROM %s", locked[i].locked), 0);
+	sql_text("RESET lock_timeout");
+	EXPECT(is_alive(p), "it has not waited: %s", log_of(p));
+	PQfinish(psql);
+	EXPECT_INT(await_exit(p, PATIENCE_MS), 0);
+	EXPECT_PART(log_of(p), "ledger    applied");
+	forget(p);
+}
+
+static void somebody_keeps_a_lock(void)
+{
+	make_database("");
+	expect_ok(init());
+	for (int i = 0; i < 2; i++) {
+		sql_text("%s", locked[i].to_do);
+		a_lock_is_not_waited_for_long(i);
+	}
+	EXPECT_PART(init()->out, "is up to date");
+	drop_database();
+}
+
 static void without_a_broker(void)
 {
 	make_database("");
@@ -254,5 +312,6 @@ void add_schema_suite(void)
 	CU_add_test(s, "a database in another encoding", another_encoding);
 	CU_add_test(s, "a schema weir of somebody else", somebody_elses_schema);
 	CU_add_test(s, "extensions are elsewhere", extensions_elsewhere);
+	CU_add_test(s, "somebody keeps a table locked", somebody_keeps_a_lock);
 	CU_add_test(s, "without a broker nothing is made", without_a_broker);
 }
