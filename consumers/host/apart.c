@@ -28,6 +28,7 @@ static const int lock_ms[] = {1000, 300, 100, 50, 20};
 enum { LEVELS = sizeof lock_ms / sizeof *lock_ms };
 
 #define STATEMENT_MS 2000
+#define QUICK_US 500000 /* a quarter of that */
 #define QUEUE_MS                                                                                   \
 	30000 /* for a lock that the fleet's own transactions hold, one after the other            \
 	       */
@@ -128,6 +129,13 @@ static void mark(struct consumer *c, struct lane *lane, struct job *job, int64_t
 	until(&c->apart_until_us, us);
 }
 
+static bool is_slow(const struct weir_error *why) { return strcmp(why->code, "slow_store") == 0; }
+
+/* What stores many rows an item may take longer for all of a flush than it has. It gets half as
+ * much the next time, and so on; more again where that takes a small part of the time
+ * (apart_stored). */
+static void take_less(struct lane *lane, size_t size) { lane->at_once = size > 1 ? size / 2 : 1; }
+
 static void leave(struct flush *f, enum sort sort)
 {
 	struct consumer *c = f->consumer;
@@ -148,6 +156,8 @@ static void leave(struct flush *f, enum sort sort)
 		mark(c, lane, d->job, now);
 		move_apart(c, d, now);
 	}
+	if (lane && is_slow(&why))
+		take_less(lane, f->size - kept);
 	flush_put_back(f, 0, kept, kept > 0 ? f->entries[0]->group : 0);
 }
 
@@ -168,6 +178,13 @@ static void give_up(struct consumer *c, struct delivery *one, const struct weir_
 	one->group = flush_group(&c->flush);
 	one->again_us = clock_us() + clock_backoff_us(AGAIN_US, AGAIN_CAP_US, one->level++);
 	delivery_move(&c->deliveries, one, DELIVERY_APART, false);
+}
+
+/* All of them, but not at once. */
+static void put_back(struct flush *f)
+{
+	take_less(f->entries[0]->lane, f->size);
+	flush_put_back(f, 0, f->size, f->entries[0]->group);
 }
 
 /* Behind what was tried less often. */
@@ -235,7 +252,7 @@ static bool is_stuck(const struct job *job, int64_t now)
 static void be_stuck(struct flush *f, const struct weir_error *why)
 {
 	struct delivery *one = f->entries[0];
-	bool slow = strcmp(why->code, "slow_store") == 0;
+	bool slow = is_slow(why);
 	bool held = strcmp(why->code, "locked") == 0 || strcmp(why->code, "conflict") == 0;
 	if (held && one->waits < MOST_WAITS && !others_stand_there(f)) {
 		stand_in_line(f);
@@ -244,7 +261,7 @@ static void be_stuck(struct flush *f, const struct weir_error *why)
 	if (held)
 		note_stuck(one->job);
 	if (f->size > 1) {
-		halve(f);
+		(slow && one->lane && flush_has_effects(one) ? put_back : halve)(f);
 		return;
 	}
 	one->level++;
@@ -310,9 +327,18 @@ void apart_keep(struct flush *f)
 
 void apart_stored(struct flush *f)
 {
-	struct delivery *one = f->entries[0];
-	if (is_apart(f) && one->lane && f->result_count > 0)
-		one->lane->stuck = 0;
+	struct lane *lane = f->entries[0]->lane;
+	int64_t now = clock_us();
+	if (!is_apart(f) || !lane || f->result_count == 0)
+		return;
+	lane->stuck = 0;
+	if (lane->at_once == 0)
+		return;
+	mark(f->consumer, lane, NULL, now); /* its next ones come here, too */
+	if (f->result_count >= lane->at_once && now - f->began_us < QUICK_US)
+		lane->at_once *= 2;
+	if (lane->at_once >= (size_t)f->consumer->options.flush)
+		lane->at_once = 0;
 }
 
 /* ---- which comes next ---- */
@@ -406,10 +432,12 @@ static void set_limits(struct apart *a, const struct delivery *first)
 static void take_group(struct consumer *c, struct apart *a, struct delivery *first)
 {
 	struct delivery *next;
-	size_t bytes = 0;
+	size_t bytes = 0, most = (size_t)c->options.flush;
+	if (first->lane && first->lane->at_once > 0 && flush_has_effects(first))
+		most = first->lane->at_once;
 	set_limits(a, first);
 	a->flush.size = 0;
-	for (struct delivery *d = first; d && a->flush.size < (size_t)c->options.flush; d = next) {
+	for (struct delivery *d = first; d && a->flush.size < most; d = next) {
 		next = d->after;
 		if (d != first && !goes_with(first, d))
 			continue;

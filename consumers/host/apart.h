@@ -8,7 +8,9 @@
  *
  * There, each kind and job is tried by itself, then in halves, each level with less patience than
  * the one before, and what was tried less often comes first: so what is free is stored before what
- * is stuck is tried again. What stands alone then, or has been there for seconds,
+ * is stuck is tried again. Where nobody stands in the way, and what a plugin stores takes long all
+ * the same, it gets only so much at once as fits, until that is quick. What stands alone then, or
+ * has been there for seconds,
  *
  *   waits for a lock    is put off uncharged (work_wait)
  *   is slow             has a third connection, where a statement may take minutes

@@ -42,6 +42,7 @@ struct lane {
 	struct places places;
 	int64_t apart_until_us; /* what it stores is stored apart, see apart.h, */
 	unsigned stuck;		/* where so many flushes failed since the last that did not */
+	size_t at_once;		/* results that it stores in the time it has; 0: as many as come */
 	/* Its queue, see lanes.h. */
 	bool ready, consumes;
 	bool refused;		 /* to be consumed, when that was tried last */
@@ -90,6 +91,7 @@ struct flush {
 	int64_t pause_until_us; /* after a failure that may pass */
 	unsigned pauses;
 	int lock_ms, statement_ms; /* that its statements may take; 0: as the connection's do */
+	int64_t began_us;
 };
 
 /* A flush on a connection of its own. */

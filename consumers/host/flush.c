@@ -311,6 +311,7 @@ void flush_send(struct flush *f)
 {
 	qsort(f->entries, f->size, sizeof *f->entries, entries_compare);
 	f->state = FLUSH_CLAIMING;
+	f->began_us = clock_us();
 	failpoint("processed");
 	if (send_plain(f, STEP_PLAIN, "BEGIN") < 0 || send_limits(f) < 0 || send_claim(f) < 0) {
 		flush_lose(f, &f->error);

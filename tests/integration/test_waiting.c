@@ -195,6 +195,54 @@ static void a_right_is_missing(void)
 	mended(job);
 }
 
+static struct job *long_job(const char *id)
+{
+	struct job *job = job_new(id, "sum", 100);
+	for (int i = 0; i < job->size; i++)
+		snprintf(job->items[i].key, sizeof job->items[i].key, "%s.u%d", id, i);
+	return job_submit(job);
+}
+
+static int64_t tries_in_vain(void)
+{
+	return sql("SELECT last_value FROM tries") - sql("SELECT count(*) FROM tried");
+}
+
+/* Each item takes a while, and all of a flush together longer than it may: then so many are stored
+ * at once as fit, and that is not found out again for each flush. */
+static void all_of_them_are_slow(void)
+{
+	sql_text("CREATE SEQUENCE tries");
+	sql_text("CREATE TABLE tried (n int)");
+	sql_text("CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		 " PERFORM pg_sleep(0.06); RETURN NEW; END $$;"
+		 " CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		 " PERFORM nextval('tries'); INSERT INTO tried VALUES (1); RETURN NULL; END $$;"
+		 " CREATE TRIGGER in_the_way BEFORE INSERT ON effects FOR EACH ROW"
+		 " EXECUTE FUNCTION in_the_way();"
+		 " CREATE TRIGGER count_it BEFORE INSERT ON effects FOR EACH STATEMENT"
+		 " EXECUTE FUNCTION count_it()");
+	struct job *first = long_job("first");
+	start(NULL, "weir-relay", NULL);
+	await_queued(first);
+	start(NULL, "weir-consumer", "sum", "--linger", "500ms", NULL);
+	await_ended(first);
+	int64_t vain = tries_in_vain();
+	EXPECT(vain > 0, "nothing was too slow: %lld statements",
+	       (long long)sql("SELECT last_value FROM tries"));
+	struct job *second = long_job("second");
+	await_ended(second);
+	EXPECT(tries_in_vain() <= vain + 1, "it was tried in vain again and again");
+	stop_all();
+	check_exact(first);
+	check_exact(second);
+	sql_text("DROP TRIGGER count_it ON effects");
+	sql_text("DROP FUNCTION count_it()");
+	sql_text("DROP TABLE tried");
+	sql_text("DROP SEQUENCE tries");
+	tidy();
+}
+
 /* A large job takes long to be paused: nobody waits for that, and it is paused in the end. The
  * trigger lasts until somebody lets it. */
 static void it_takes_long_to_pause(void)
@@ -384,6 +432,7 @@ void add_waiting_suite(void)
 	CU_add_test(s, "a commit that cannot be now", a_commit_that_cannot_be_now);
 	CU_add_test(s, "a row of the ledger that is locked", a_row_of_the_ledger);
 	CU_add_test(s, "a trigger that is slow", a_slow_trigger);
+	CU_add_test(s, "a kind that is slow", all_of_them_are_slow);
 	CU_add_test(s, "a right that is missing", a_right_is_missing);
 	CU_add_test(s, "a column that is missing", a_column_is_missing);
 	CU_add_test(s, "submit --wait ends with it", submit_waits);
