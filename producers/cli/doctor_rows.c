@@ -67,18 +67,34 @@ static const struct stale {
 
 /* ---- what is due ---- */
 
-/* Due for over a minute, by kind. That is as it should be while the queue of the kind has as much
- * as its consumers take in a while; how deep that is only relays know. */
+/* Due for over a minute, by kind; how many relays there are, and whether something of these jobs
+ * was published meanwhile. That is as it should be while the queue of the kind has as much as its
+ * consumers take in a while; how deep that is only relays know. And batches do not follow while a
+ * hundred items before them are put off again and again (producers/relay/schedule.c). */
 static const char due_kinds[] =
-	"SELECT s.kind, count(*), min(d.job_id), (SELECT count(*) FROM weir.processes"
-	"  WHERE role = 'relay' AND seen_at > now() - interval '" PRESENCE_FRESH "'"
-	"  AND (job_id IS NULL OR job_id = min(d.job_id)))"
-	" FROM ((SELECT b.job_id, b.stage FROM weir.job_batches b JOIN weir.jobs j USING (job_id)"
+	"WITH d AS ((SELECT b.job_id, b.stage, true AS fresh FROM weir.job_batches b"
+	"   JOIN weir.jobs j USING (job_id)"
 	"   WHERE b.status = 'pending_queue' AND b.due_at < now() - interval '1 minute'"
 	"    AND j.status IN ('pending', 'running') LIMIT 100000)"
-	"  UNION ALL (SELECT w.job_id, w.stage FROM weir.retries w JOIN weir.jobs j USING (job_id)"
+	"  UNION ALL (SELECT w.job_id, w.stage, false FROM weir.retries w"
+	"   JOIN weir.jobs j USING (job_id)"
 	"   WHERE w.due_at < now() - interval '1 minute' AND j.status IN ('pending', 'running')"
-	"   LIMIT 100000)) d JOIN weir.job_stages s USING (job_id, stage)"
+	"   LIMIT 100000)),"
+	" f AS MATERIALIZED (SELECT job_id, stage, fresh, count(*) AS n FROM d GROUP BY 1, 2, 3)"
+	"SELECT s.kind, sum(f.n)::int8, min(f.job_id), (SELECT count(*) FROM weir.processes"
+	"  WHERE role = 'relay' AND seen_at > now() - interval '" PRESENCE_FRESH "'"
+	"  AND (job_id IS NULL OR job_id = min(f.job_id))), bool_or("
+	"  EXISTS (SELECT FROM weir.job_batches b WHERE b.job_id = f.job_id AND b.stage = f.stage"
+	"   AND b.status = 'queued' AND b.queued_at > now() - interval '1 minute')"
+	"  OR EXISTS (SELECT FROM weir.retries w WHERE w.job_id = f.job_id AND w.stage = f.stage"
+	"   AND w.due_at = 'infinity' AND w.queued_at > now() - interval '1 minute'))"
+	" FROM f JOIN weir.job_stages s USING (job_id, stage)"
+	" WHERE NOT f.fresh OR NOT EXISTS (SELECT FROM weir.retries w"
+	"  WHERE w.job_id = f.job_id AND w.stage = f.stage"
+	"   AND w.error_class IN ('busy', 'deferred', 'throttled', 'provider_away')"
+	"   AND CASE WHEN w.due_at < 'infinity' THEN w.due_at ELSE w.queued_at END"
+	"       > now() - interval '1 minute'"
+	"  OFFSET 99 LIMIT 1)"
 	" GROUP BY s.kind ORDER BY s.kind";
 
 static bool queue_is_empty(struct doctor *d, const char *kind)
@@ -102,7 +118,8 @@ static bool check_due(struct doctor *d, const PGresult *r, int row)
 	char kind[KIND_MAX + 1];
 	snprintf(kind, sizeof kind, "%.*s", (int)name.size, name.data);
 	bool relays = ledger_big(r, row, 3) > 0;
-	if (relays && !queue_is_empty(d, kind))
+	bool moves = ledger_bool(r, row, 4);
+	if (relays && (moves || !queue_is_empty(d, kind)))
 		return true;
 	doctor_tell(d, LEVEL_WARN, relays ? "see the log of weir-relay" : "start weir-relay",
 		    "%" PRId64 " batches and retries of the kind %s due for over a minute, such as "

@@ -381,12 +381,42 @@ static void a_full_queue_is_no_trouble(void)
 	expect_no_part(run(NULL, "weir", "doctor", NULL)->out, part);
 	freeze(relay);
 	queue_purge("weir.sum");
+	expect_no_part(run(NULL, "weir", "doctor", NULL)->out, part); /* it was just filled */
+	sql_text("UPDATE weir.job_batches SET queued_at = now() - interval '2 minutes'"
+		 " WHERE status = 'queued'");
 	const struct outcome *o = run(NULL, "weir", "doctor", NULL);
 	EXPECT_PART(o->out, part);
 	EXPECT_PART(o->out, "and its queue is empty");
 	thaw(relay);
 	stop(relay);
 	EXPECT_PART(run(NULL, "weir", "doctor", NULL)->out, "and no relay was heard");
+}
+
+/* A hundred items of the batch before are put off: the relay keeps those behind it back. */
+static void what_is_withheld_is_no_trouble(void)
+{
+	static const char part[] = "due for over a minute";
+	job_submit(job_new("slowly", "sum", 400));
+	struct process *relay =
+		start(NULL, "weir-relay", "--queue-least", "100", "--queue-most", "100", NULL);
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.job_batches WHERE status = 'queued'");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE role = 'relay'");
+	freeze(relay);
+	queue_purge("weir.sum");
+	sql_text("UPDATE weir.job_batches SET due_at = now() - interval '1 hour',"
+		 " queued_at = queued_at - interval '1 hour'");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, error_class)"
+		 " SELECT 'slowly', 1, g, 0, now() + interval '30 s', 'busy'"
+		 " FROM generate_series(0, 99) g");
+	thaw(relay);
+	expect_no_part(run(NULL, "weir", "doctor", NULL)->out, part);
+	await_queued(job_submit(job_new("other", "pass", 1))); /* it has looked at both */
+	EXPECT_INT(queue_size("weir.sum"), 0);
+	freeze(relay);
+	sql_text("DELETE FROM weir.retries WHERE ordinal = 0");
+	EXPECT_PART(run(NULL, "weir", "doctor", NULL)->out, part);
+	thaw(relay);
+	stop(relay);
 }
 
 /* Not only by its name. */
@@ -487,6 +517,7 @@ void add_health_suite(void)
 	CU_add_test(s, "no right to read one queue", no_right_to_read_one);
 	CU_add_test(s, "doctor names an exchange that refuses", doctor_names_the_exchange);
 	CU_add_test(s, "a full queue is no trouble", a_full_queue_is_no_trouble);
+	CU_add_test(s, "nor is what is withheld", what_is_withheld_is_no_trouble);
 	CU_add_test(s, "a queue of another type", a_queue_of_another_type);
 	CU_add_test(s, "doctor names who is missing", doctor_names_who_is_missing);
 	CU_add_test(s, "doctor names the silent and the unknown",
