@@ -15,7 +15,7 @@
 #include "weir/clock.h"
 
 #define LINE_MAX_BYTES 2048
-#define STALLED_MS 200	  /* whoever reads gets so long: then lines are left out, */
+#define STALLED_US 200000 /* whoever reads gets so long: then lines are left out, */
 #define HURRY_US 10000000 /* and whoever is slow costs that once in so long */
 
 static const char *const words[] = {"debug", "info", "warn", "error"};
@@ -101,12 +101,17 @@ static void add_head(struct line *line, enum log_level level, const char *event)
 	add_text(line, head);
 }
 
-/* A signal does not make any. */
+/* A signal neither makes any, nor does it end the wait. */
 static bool has_room(void)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-	int64_t now = clock_us();
-	int n = poll(&p, 1, now < hurry_until_us ? 0 : STALLED_MS);
+	int64_t now = clock_us(), until = now + (now < hurry_until_us ? 0 : STALLED_US);
+	int n;
+
+	do {
+		int64_t left = until - clock_us();
+		n = poll(&p, 1, left > 0 ? (int)((left + 999) / 1000) : 0);
+	} while (n < 0 && errno == EINTR);
 	if (n == 0 && now >= hurry_until_us)
 		hurry_until_us = now + HURRY_US;
 	return n > 0;

@@ -1,8 +1,10 @@
 #include <CUnit/CUnit.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,6 +115,47 @@ static void keeps_errno(void)
 	capture_end(&c);
 }
 
+static int slow_reader, signals;
+
+/* The first time it only interrupts; later it reads as well. */
+static void on_alarm(int number)
+{
+	char page[4096];
+
+	(void)number;
+	if (signals++ > 0 && read(slow_reader, page, sizeof(page)) < 0)
+		signals = 0;
+}
+
+/* A pipe that is full, and is read from only after a signal has come. */
+static void waits_on_after_a_signal(void)
+{
+	const struct sigaction handle = {.sa_handler = on_alarm}, ignore = {.sa_handler = SIG_IGN};
+	const struct itimerval each = {{0, 10000}, {0, 10000}}, none = {{0, 0}, {0, 0}};
+	struct capture c;
+	char page[4096];
+
+	capture_start(&c);
+	CU_ASSERT_FATAL(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK) == 0);
+	memset(page, 'x', sizeof(page));
+	while (write(STDERR_FILENO, page, sizeof(page)) > 0)
+		;
+	slow_reader = c.reader;
+	signals = 0;
+	sigaction(SIGALRM, &handle, NULL);
+	setitimer(ITIMER_REAL, &each, NULL);
+	log_event(LOG_INFO, "written", "a=1");
+	setitimer(ITIMER_REAL, &none, NULL);
+	sigaction(SIGALRM, &ignore, NULL);
+	CU_ASSERT(signals > 1);
+	while (read(c.reader, page, sizeof(page)) == sizeof(page))
+		;
+	log_event(LOG_INFO, "written", "a=2");
+	capture_end(&c);
+	CU_ASSERT_PTR_NULL(strstr(c.text, "log_stalled"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "a=2"));
+}
+
 /* The one who reads hangs: a pipe that is full to the brim. */
 static void waits_for_no_reader_for_long(void)
 {
@@ -161,6 +204,7 @@ void add_log_suite(void)
 	CU_ADD_TEST(suite, keeps_utf8_and_escapes_other_bytes);
 	CU_ADD_TEST(suite, cuts_long_lines);
 	CU_ADD_TEST(suite, keeps_errno);
+	CU_ADD_TEST(suite, waits_on_after_a_signal); /* before a reader was slow */
 	CU_ADD_TEST(suite, waits_for_no_reader_for_long);
 	CU_ADD_TEST(suite, parses_levels);
 }
