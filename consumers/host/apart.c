@@ -4,6 +4,7 @@
 
 #include "asks.h"
 #include "entries.h"
+#include "owed.h"
 #include "trouble.h"
 #include "weir/clock.h"
 #include "weir/log.h"
@@ -119,13 +120,15 @@ static void until(int64_t *at, int64_t us)
 		*at = us;
 }
 
-static void mark(struct consumer *c, struct lane *lane, struct job *job, int64_t now)
+static void mark(struct consumer *c, struct lane *lane, const struct delivery *one, int64_t now)
 {
 	int64_t us = now + (lane ? KIND_US : JOB_US);
 	if (lane)
 		until(&lane->apart_until_us, us);
-	else if (job)
-		until(&job->apart_until_us, us);
+	else if (one->fate == FATE_REFUSED)
+		until(&c->letters_apart_until_us, us);
+	else
+		until(&one->job->apart_until_us, us);
 	until(&c->apart_until_us, us);
 }
 
@@ -153,7 +156,7 @@ static void leave(struct flush *f, enum sort sort)
 			f->entries[kept++] = d;
 			continue;
 		}
-		mark(c, lane, d->job, now);
+		mark(c, lane, d, now);
 		move_apart(c, d, now);
 	}
 	if (lane && is_slow(&why))
@@ -163,7 +166,7 @@ static void leave(struct flush *f, enum sort sort)
 
 /* ---- apart ---- */
 
-/* What is of no item, or no verdict that the plugin could make again, stays in hand. */
+/* What is of no item, or no verdict that the plugin could make again, stays in hand (owed.h). */
 static void give_up(struct consumer *c, struct delivery *one, const struct weir_error *why)
 {
 	if (flush_has_effects(one) || one->fate == FATE_FAILED) {
@@ -299,9 +302,9 @@ static void stay(struct flush *f, enum sort sort)
 		*f->entries[i]->trouble = why;
 	if (one->lane && flush_has_effects(one)) {
 		one->lane->stuck++;
-		mark(f->consumer, one->lane, NULL, now);
+		mark(f->consumer, one->lane, one, now);
 	} else {
-		mark(f->consumer, NULL, one->job, now);
+		mark(f->consumer, NULL, one, now);
 	}
 	(sort == SORT_REFUSED ? be_refused : be_stuck)(f, &why);
 }
@@ -343,8 +346,10 @@ void apart_stored(struct flush *f)
 
 /* ---- which comes next ---- */
 
-static bool is_marked(const struct delivery *d, int64_t now)
+static bool is_marked(const struct consumer *c, const struct delivery *d, int64_t now)
 {
+	if (d->fate == FATE_REFUSED)
+		return now < c->letters_apart_until_us;
 	return (d->lane && now < d->lane->apart_until_us && flush_has_effects(d)) ||
 	       (d->job && now < d->job->apart_until_us);
 }
@@ -357,7 +362,7 @@ void apart_sort(struct consumer *c)
 		return;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_ENDED].first; d; d = next) {
 		next = d->after;
-		if (is_marked(d, now))
+		if (is_marked(c, d, now))
 			move_apart(c, d, now);
 	}
 }
@@ -375,13 +380,22 @@ static void give_up_untried(struct consumer *c, struct delivery *one)
 	give_up(c, one, &why);
 }
 
+/* Behind a lock, where others have no room, sooner. */
+static int64_t most_us(const struct consumer *c, const struct delivery *one, int64_t now)
+{
+	if (c->stopping)
+		return STOPPING_US;
+	return is_stuck(one->job, now) && owed_crowds(c, one) ? OWED_LONG_US : MOST_US;
+}
+
+/* What has no effects stays, and may have no message any more (owed.h). */
 static void give_up_old(struct consumer *c, int64_t now)
 {
 	struct delivery *next;
-	int64_t most = c->stopping ? STOPPING_US : MOST_US;
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = next) {
 		next = d->after;
-		if (!d->job || now - d->apart_us <= most || !flush_has_effects(d))
+		if (!d->job || !(flush_has_effects(d) || d->fate == FATE_FAILED) ||
+		    now - d->apart_us <= most_us(c, d, now))
 			continue;
 		if (*d->trouble->code)
 			give_up(c, d, d->trouble);
@@ -458,7 +472,6 @@ static bool connect_apart(struct consumer *c, struct apart *a, int64_t now)
 	if (!c->ledger || now < a->back.at_us) /* it blocks while nobody answers: once is enough */
 		return false;
 	if (ledger_open(c->settings.pg_url, "weir-consumer apart", true, &a->ledger, why) == 0 &&
-	    (!a->patient || ledger_patience(a->ledger, PATIENCE_MS, why) == 0) &&
 	    ledger_limits(a->ledger, FLUSH_LOCK_MS, FLUSH_MS, why) == 0) {
 		a->back.tries = 0;
 		return true;
@@ -535,6 +548,7 @@ void apart_turn(struct consumer *c)
 	int64_t now = clock_us();
 	apart_sort(c);
 	give_up_old(c, now);
+	owed_turn(c, now);
 	for (size_t i = 0; i < APARTS; i++)
 		turn(c, &c->aparts[i], now);
 }

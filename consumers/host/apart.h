@@ -4,7 +4,8 @@
  * apart, on a connection of its own, while everything else goes on:
  *
  *   by kind     where a statement of a plugin has failed: the items of that plugin
- *   by job      where it was one of the host's: the items of the jobs that were in that flush
+ *   by job      where it was one of the host's: the items of the jobs that were in that flush,
+ *               and letters, which are of no job
  *
  * There, each kind and job is tried by itself, then in halves, each level with less patience than
  * the one before, and what was tried less often comes first: so what is free is stored before what
@@ -16,6 +17,8 @@
  *   is slow             has a third connection, where a statement may take minutes
  *   is refused          for what a person has to mend: its job is paused, see errands.h
  *   is bad data         fails, as in any flush
+ *
+ * Where it is the rows of that which somebody has locked, see owed.h.
  *
  * A job that a lock is in the way of is remembered for some seconds: what comes of it later is
  * tried with the least patience, and behind all others.

@@ -3,8 +3,9 @@
  *   wait -> take deliveries (intake.c) -> may they begin? (held.c) -> process (work.c) -> flush
  *   (flush.c) -> count and ack (settle.c)
  *
- * What an operator says to a job comes through control.c, and how many of its items the fleet may
- * work on at once through lease.c.
+ * What somebody stands in the way of is stored apart (apart.c), and where that lasts, its message
+ * is given up first (owed.c). What an operator says to a job comes through control.c, and how many
+ * of its items the fleet may work on at once through lease.c.
  *
  * Whose code this process is in is marked (mark.h), so that a parent can tell when it ends there
  * (supervise.h). Items that have ended a worker are worked on apart (trials.c). The consumer only
@@ -169,6 +170,8 @@ struct consumer {
 	struct causes causes; /* why items were refused, divided, failed: for the log */
 	char done_job[MESSAGE_NAME_MAX + 1]; /* seems done, and the relay is to be told */
 	uint64_t done_count;		     /* items made final by this process */
+	int64_t letters_apart_until_us;	     /* until then letters are stored apart */
+	struct weir_error owed_why;	     /* a verdict waits for that, for long; "": none does */
 	bool stopping;
 };
 

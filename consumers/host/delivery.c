@@ -149,6 +149,13 @@ void delivery_place(struct delivery *one, struct places *places)
 	places->taken++;
 }
 
+void delivery_leave_place(struct delivery *one)
+{
+	if (one->places)
+		one->places->taken--;
+	one->places = NULL;
+}
+
 static void count_places(struct delivery *one, enum delivery_state to)
 {
 	uint32_t begins = to == DELIVERY_WORKING, ends = one->state == DELIVERY_WORKING;

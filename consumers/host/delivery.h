@@ -143,6 +143,8 @@ struct delivery *delivery_take(struct deliveries *d, struct broker_event *event,
 
 /* Of a delivery whose job is known: it has one of these places until it is FREE. */
 void delivery_place(struct delivery *one, struct places *places);
+/* Sooner, of one that is not WORKING and will not be. Again, or of one without: nothing. */
+void delivery_leave_place(struct delivery *one);
 
 /* The one change of state: to the end of the new state's list, or to its beginning. FREE gives the
  * delivery's memory back. */

@@ -9,6 +9,8 @@ static const char *waits_for(const struct consumer *c)
 		return c->broker_why.text;
 	if (*lanes_trouble(c))
 		return lanes_trouble(c);
+	if (*c->owed_why.text)
+		return c->owed_why.text;
 	return c->redis_why.text;
 }
 

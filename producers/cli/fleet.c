@@ -12,7 +12,7 @@
 #define OF_JOB "(p.role = 'relay' AND (p.job_id IS NULL OR p.job_id = j.job_id))"
 #define OF_KIND "(p.role = 'consumer' AND s.kind = ANY (p.kinds))"
 
-/* What a relay says of one kind ("kind K: ..."), or of one job. */
+/* What one says of one kind ("kind K: ..."), or of one job. */
 #define OF_ANOTHER                                                                                 \
 	"((p.waits_for LIKE 'kind %: %' AND NOT starts_with(p.waits_for, 'kind ' || s.kind || "    \
 	"':')) OR (p.waits_for LIKE 'job %: %'"                                                    \

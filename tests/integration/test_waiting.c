@@ -364,6 +364,63 @@ static void it_cannot_even_be_put_off(void)
 	tidy();
 }
 
+/* ---- what cannot be written at all ---- */
+
+#define HAND 24 /* of x's messages come more than there are places */
+
+/* Half of them have done their work, the other half are to be tried again: each has a row already,
+ * and its message has come. */
+static struct job *tried_job(const char *id)
+{
+	struct job *job = job_new(id, "sum", HAND);
+	for (int i = 0; i < HAND; i += 2)
+		item_fails(&job->items[i], NULL, ",\"fail\":\"retry_once\"");
+	job_submit(job);
+	await_queued(job);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, queued_at)"
+		 " SELECT job_id, stage, ordinal, 0, 'infinity', now() FROM weir.items"
+		 " WHERE job_id = '%s'",
+		 id);
+	return job;
+}
+
+/* Their verdicts stay unwritten while somebody has their rows, and no other job of the kind, nor
+ * another kind, waits for that, also when the same messages have come a second time. Letters of
+ * which the same is true go to the relay. */
+static void rows_of_its_retries(void)
+{
+	struct process *relay = start(NULL, "weir-relay", "--lost-after", "2s", NULL);
+	struct job *job = tried_job("stuck");
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.retries WHERE job_id = 'stuck' FOR UPDATE");
+	sql_text("LOCK TABLE weir.dead_letters");
+	struct process *consumer = start(NULL, "weir-consumer", "sum", "pass", "--prefetch", "8",
+					 "--flush", "4", NULL);
+	await_log(consumer, "stored_apart");
+	await_ended(job_submit(job_new("same", "sum", 10)));
+	for (int i = 0; i < 9; i++)
+		publish("sum", "application/json", "{", 1);
+	await_ended(job_submit(job_new("behind", "sum", 10)));
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.processes WHERE waits_for LIKE"
+			   " 'job stuck: waits for a lock on retries%%'");
+	EXPECT_PART(run(NULL, "weir", "status", "stuck", NULL)->out, "waits for a lock on retries");
+	rabbitmqctl("close_all_connections", "test");
+	await_log(consumer, "broker_back");
+	await_ended(job_submit(job_new("again", "sum", 10)));
+	await_ended(job_submit(job_new("other", "pass", 10)));
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'stuck'"), 0);
+	sql_text("ROLLBACK");
+	stop(relay); /* it may have letters, and look at them again later */
+	start(NULL, "weir-relay", "--lost-after", "2s", NULL);
+	await_ended(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'stuck'"
+		       " AND attempts <> 1 + (ordinal %% 2 = 0)::int"),
+		   0);
+	await(PATIENCE_MS, "SELECT count(*) >= 9 FROM weir.dead_letters");
+	stop_all();
+	check_exact(job);
+}
+
 /* What its plugin had said before it gave up may last as long as any statement: nobody else waits
  * for that. */
 static void given_up_while_it_lasts(void)
@@ -441,4 +498,5 @@ void add_waiting_suite(void)
 	CU_add_test(s, "no connection to publish with", no_connection_to_publish);
 	CU_add_test(s, "it cannot even be put off", it_cannot_even_be_put_off);
 	CU_add_test(s, "its plugin has given up meanwhile", given_up_while_it_lasts);
+	CU_add_test(s, "rows of its retries that are locked", rows_of_its_retries);
 }
