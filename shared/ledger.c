@@ -653,6 +653,8 @@ int ledger_limits(struct ledger *l, int lock_ms, int statement_ms, struct weir_e
 			   " set_config('statement_timeout', $2, false)",
 			   &p, NULL, err);
 	params_release(&p);
+	if (rc == 0)
+		l->statement_ms = statement_ms;
 	return rc;
 }
 

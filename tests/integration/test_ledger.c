@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -521,6 +522,20 @@ static void lost_in_a_script(void)
 	is_lost();
 }
 
+/* The process of the session stands still; what is sent is still acknowledged. Whoever lets a
+ * statement take less waits less. */
+static void a_server_that_is_frozen(void)
+{
+	PGresult *r = NULL;
+	int pid = pid_of();
+	EXPECT(ledger_limits(l, 20, 20, &err) == 0, "%s", err.text);
+	EXPECT(kill(pid, SIGSTOP) == 0, "it goes on");
+	EXPECT(ledger_query(l, "SELECT 1", NULL, true, &r, &err) < 0, "it answers");
+	EXPECT_PART(err.text, "no answer within 10 s");
+	is_lost();
+	EXPECT(kill(pid, SIGCONT) == 0, "it does not go on");
+}
+
 /* ---- opening ---- */
 
 static void a_wrong_password(void)
@@ -896,6 +911,7 @@ void add_ledger_suite(void)
 	CU_ADD_TEST(suite, lost_at_work);
 	CU_ADD_TEST(suite, lost_in_a_transaction);
 	CU_ADD_TEST(suite, lost_in_a_script);
+	CU_ADD_TEST(suite, a_server_that_is_frozen);
 	CU_ADD_TEST(suite, a_wrong_password);
 	CU_ADD_TEST(suite, nobody_there);
 	CU_ADD_TEST(suite, what_a_session_is_like);

@@ -3,8 +3,8 @@
  * A caller either asks and waits (ledger_query, ledger_do), or queues statements, ends them with
  * ledger_sync() and takes the results as they come (ledger_take). Statements are prepared on first
  * use and known by their text, which must be constant. Every wait ends: a statement after
- * LEDGER_STATEMENT_MS on the server, a silent server a little later here. After a failure with
- * ledger_alive() false the connection is gone: close it and open another. */
+ * LEDGER_STATEMENT_MS on the server, or what else is said, a silent server a little later here.
+ * After a failure with ledger_alive() false the connection is gone: close it and open another. */
 #ifndef WEIR_LEDGER_H
 #define WEIR_LEDGER_H
 
@@ -110,8 +110,8 @@ int ledger_do(struct ledger *l, const char *sql, const struct params *p, int64_t
 /* From now on a statement of this connection may take so long, instead of LEDGER_STATEMENT_MS. */
 int ledger_patience(struct ledger *l, int64_t ms, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* How long the server lets a statement of this connection wait for a lock, and take; how long a
- * silent server is waited for stays as it was. */
+/* How long the server lets a statement of this connection wait for a lock, and take; from now on a
+ * silent server is waited for a little longer than the latter. */
 int ledger_limits(struct ledger *l, int lock_ms, int statement_ms,
 		  struct weir_error *err) WEIR_MUST_CHECK;
 
