@@ -16,7 +16,7 @@
 #include "weir/clock.h"
 #include "weir/names.h"
 
-enum { KEY_MAX = 192, CHECK_S = 60 };
+enum { KEY_MAX = 192, CHECK_S = 60, REBUILD_MS = 10000 };
 
 /* ---- the scripts: KEYS are states and counts, ARGV[1] the channel (but of the last) ---- */
 
@@ -29,7 +29,8 @@ static const char begin_text[] =
 	"  redis.call('PERSIST', KEYS[1])\n"
 	"  redis.call('PERSIST', KEYS[2])\n"
 	"end\n"
-	"if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then\n"
+	"if ARGV[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 1\n"
+	"  and redis.call('HEXISTS', KEYS[2], 'rebuild') == 0 then\n"
 	"  redis.call('HSET', KEYS[2], 'total', ARGV[2])\n"
 	"  local now = redis.call('HMGET', KEYS[2], 'success', 'failed', 'cancelled', 'total')\n"
 	"  redis.call('PUBLISH', ARGV[1], table.concat(now, ' '))\n"
@@ -60,9 +61,38 @@ static const char count_text[] =
 	"    redis.call('HINCRBY', KEYS[2], field, change[state])\n"
 	"  end\n"
 	"end\n"
-	"local now = redis.call('HMGET', KEYS[2], 'success', 'failed', 'cancelled', 'total')\n"
+	"local now = redis.call('HMGET', KEYS[2], 'success', 'failed', 'cancelled', 'total', "
+	"'rebuild')\n"
+	"if now[5] then return false end\n"
+	"now[5] = nil\n"
 	"if changed then redis.call('PUBLISH', ARGV[1], table.concat(now, ' ')) end\n"
 	"return now\n";
+
+/* ARGV[2]: "STEP WHO TTL TOTAL". The field `rebuild` tells who is at it and until when nobody else
+ * begins; with it the total is 0, so that no program takes what is counted so far for all. */
+static const char rebuild_text[] =
+	"local step, who, ttl, total = string.match(ARGV[2], '(%d) (%S+) (%d+) (%d+)')\n"
+	"local t = redis.call('TIME')\n"
+	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+	"local held = redis.call('HGET', KEYS[2], 'rebuild')\n"
+	"local by, till\n"
+	"if held then by, till = string.match(held, '^(%S+) (%d+)$') end\n"
+	"local mark = string.format('%s %.0f', who, now + ttl)\n"
+	"if step == '0' and by and by ~= who and tonumber(till) > now then return 0 end\n"
+	"if step == '0' or step == '1' then\n"
+	"  redis.call('UNLINK', KEYS[1], KEYS[2])\n"
+	"  redis.call('SET', KEYS[1], '')\n"
+	"  redis.call('HSET', KEYS[2], 'total', 0, 'success', 0, 'failed', 0, 'cancelled', 0,\n"
+	"    'rebuild', mark)\n"
+	"  return 1\n"
+	"end\n"
+	"if by ~= who or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\n"
+	"if step == '2' then redis.call('HSET', KEYS[2], 'rebuild', mark) return 1 end\n"
+	"redis.call('HDEL', KEYS[2], 'rebuild')\n"
+	"redis.call('HSET', KEYS[2], 'total', total)\n"
+	"local all = redis.call('HMGET', KEYS[2], 'success', 'failed', 'cancelled', 'total')\n"
+	"redis.call('PUBLISH', ARGV[1], table.concat(all, ' '))\n"
+	"return 1\n";
 
 /* KEYS[1] (and [2], the same): a hash of holder -> "share want expiry". ARGV[1]: who asks, ARGV[2]:
  * what for. What is in use cannot be taken away: it stays the holder's until it is told otherwise,
@@ -113,9 +143,9 @@ static const char lease_text[] =
 	"redis.call('PEXPIRE', KEYS[1], ttl)\n"
 	"return share\n";
 
-enum script { SCRIPT_BEGIN, SCRIPT_COUNT, SCRIPT_LEASE, SCRIPTS };
+enum script { SCRIPT_BEGIN, SCRIPT_COUNT, SCRIPT_REBUILD, SCRIPT_LEASE, SCRIPTS };
 
-static const char *const script_texts[SCRIPTS] = {begin_text, count_text, lease_text};
+static const char *const script_texts[SCRIPTS] = {begin_text, count_text, rebuild_text, lease_text};
 
 /* ---- what there is ---- */
 
@@ -224,13 +254,16 @@ int progress_set_total(struct progress *p, const char *job, uint32_t stage, int6
 	return begin(p, job, stage, text, err);
 }
 
-/* success failed cancelled total, or nothing when the keys are not there. Frees the reply. */
+/* success failed cancelled total, and who rebuilds them, or nothing when the keys are not there.
+ * Frees the reply. */
 static int take_counts(redisReply *reply, bool *known, struct progress_counts *counts,
 		       struct weir_error *err)
 {
 	int64_t numbers[4] = {0};
-	bool array = reply->type == REDIS_REPLY_ARRAY && reply->elements == 4;
-	bool nil = reply->type == REDIS_REPLY_NIL;
+	bool array =
+		reply->type == REDIS_REPLY_ARRAY && (reply->elements == 4 || reply->elements == 5);
+	bool nil = reply->type == REDIS_REPLY_NIL ||
+		   (array && reply->elements == 5 && reply->element[4]->type != REDIS_REPLY_NIL);
 
 	for (size_t i = 0; array && i < 4; i++) {
 		if (reply->element[i]->type == REDIS_REPLY_STRING)
@@ -302,12 +335,14 @@ int progress_count(struct progress *p, const char *job, uint32_t stage, const ui
 		return progress_read(p, job, stage, known, counts ? counts : &latest, err);
 	if (name_keys(job, stage, &keys, err) < 0)
 		return -1;
-	for (size_t at = 0; found && at < n; at += PROGRESS_CHUNK) {
+	for (size_t at = 0; at < n; at += PROGRESS_CHUNK) {
 		size_t size = n - at < PROGRESS_CHUNK ? n - at : PROGRESS_CHUNK;
+		bool here;
 
-		if (count_chunk(p, &keys, ordinals + at, states + at, size, &found, &latest, err) <
+		if (count_chunk(p, &keys, ordinals + at, states + at, size, &here, &latest, err) <
 		    0)
 			return -1;
+		found &= here; /* what is being rebuilt is counted all the same */
 	}
 	*known = found;
 	if (found && counts)
@@ -318,7 +353,7 @@ int progress_count(struct progress *p, const char *job, uint32_t stage, const ui
 int progress_read(struct progress *p, const char *job, uint32_t stage, bool *known,
 		  struct progress_counts *counts, struct weir_error *err)
 {
-	static const char *const fields[] = {"success", "failed", "cancelled", "total"};
+	static const char *const fields[] = {"success", "failed", "cancelled", "total", "rebuild"};
 	struct stage_keys keys;
 	struct redis_command c = {0};
 	redisReply *reply;
@@ -327,7 +362,7 @@ int progress_read(struct progress *p, const char *job, uint32_t stage, bool *kno
 		return -1;
 	redis_command_text(&c, "HMGET");
 	redis_command_text(&c, keys.counts);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		redis_command_text(&c, fields[i]);
 	if (redis_link_run(&p->commands, &c, &reply, err) < 0)
 		return -1;
@@ -347,6 +382,37 @@ int progress_drop(struct progress *p, const char *job, uint32_t stage, struct we
 	return redis_link_do(&p->commands, &c, err);
 }
 
+static int take_number(redisReply *reply, int64_t most, int64_t *out, const char *what,
+		       struct weir_error *err)
+{
+	bool fits =
+		reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 && reply->integer <= most;
+
+	if (fits)
+		*out = reply->integer;
+	freeReplyObject(reply);
+	return fits ? 0 : weir_fail(err, "redis_error", "Redis gave something else than %s", what);
+}
+
+int progress_rebuild(struct progress *p, const char *job, uint32_t stage, enum progress_step step,
+		     const char *who, int64_t total, bool *mine, struct weir_error *err)
+{
+	struct stage_keys keys;
+	redisReply *reply;
+	char text[KEY_MAX];
+	int64_t answer = 0;
+
+	if (name_keys(job, stage, &keys, err) < 0)
+		return -1;
+	int size = snprintf(text, sizeof(text), "%d %.128s %d %" PRId64, (int)step, who, REBUILD_MS,
+			    total);
+	if (script_run(p, SCRIPT_REBUILD, &keys, text, (size_t)size, &reply, err) < 0 ||
+	    take_number(reply, 1, &answer, "whether it may be rebuilt", err) < 0)
+		return -1;
+	*mine = answer == 1;
+	return 0;
+}
+
 /* ---- shares ---- */
 
 int progress_lease(struct progress *p, const char *job, const struct progress_lease *lease,
@@ -355,7 +421,7 @@ int progress_lease(struct progress *p, const char *job, const struct progress_le
 	struct stage_keys keys;
 	redisReply *reply;
 	char text[64 + KEY_MAX];
-	bool fits;
+	int64_t answer = 0;
 
 	if (name_keys(job, 1, &keys, err) < 0)
 		return -1;
@@ -365,14 +431,11 @@ int progress_lease(struct progress *p, const char *job, const struct progress_le
 	int size = snprintf(
 		text, sizeof(text), "%" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %d %s:shares",
 		lease->want, lease->in_use, *share, lease->limit, lease->ttl_ms, names_in_redis());
-	if (script_run(p, SCRIPT_LEASE, &keys, text, (size_t)size, &reply, err) < 0)
+	if (script_run(p, SCRIPT_LEASE, &keys, text, (size_t)size, &reply, err) < 0 ||
+	    take_number(reply, UINT32_MAX, &answer, "a share", err) < 0)
 		return -1;
-	fits = reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&
-	       reply->integer <= UINT32_MAX;
-	if (fits)
-		*share = (uint32_t)reply->integer;
-	freeReplyObject(reply);
-	return fits ? 0 : weir_fail(err, "redis_error", "Redis gave something else than a share");
+	*share = (uint32_t)answer;
+	return 0;
 }
 
 static int expire_key(struct progress *p, const char *key, int seconds, struct weir_error *err)

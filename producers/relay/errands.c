@@ -13,6 +13,7 @@
 #define AGAIN_US 500000 /* without a connection */
 #define AGAIN_CAP_US 10000000
 #define CANCEL_BATCHES 1000
+#define CLEAN_ROWS 5000 /* of each table: a fraction of a second, in which other errands wait */
 
 /* Others wait for their turn while it waits for a lock: then it is asked for again. */
 static const char patience[] = "SELECT set_config('statement_timeout', '2h', true),"
@@ -32,6 +33,8 @@ static const char cancel[] = "SELECT weir.cancel_items($1, $2)";
 static const char recount[] = "SELECT weir.recount_batches($1)";
 static const char revive[] = "SELECT batches, retries"
 			     " FROM weir.revive_lost($1, $2::int8 * interval '1 ms')";
+
+static const char clean[] = "SELECT weir.clean_some($1, $2)";
 
 int errand_fd(const struct errand *e)
 {
@@ -97,6 +100,8 @@ static const char *statement_of(enum errand_kind kind)
 		return recount;
 	case ERRAND_REVIVE:
 		return revive;
+	case ERRAND_CLEAN:
+		return clean;
 	default:
 		return finish;
 	}
@@ -118,6 +123,8 @@ static int ask(struct relay *r, struct errand *e, enum errand_kind kind, struct 
 	params_string(p, e->job_id);
 	if (kind == ERRAND_CANCEL)
 		params_int(p, CANCEL_BATCHES);
+	if (kind == ERRAND_CLEAN)
+		params_int(p, CLEAN_ROWS);
 	if (kind == ERRAND_REVIVE)
 		params_big(p, e->after_ms);
 	if (ledger_send(e->ledger, statement_of(kind), p, true, err) < 0)
@@ -270,6 +277,10 @@ static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 		break;
 	case ERRAND_REVIVE:
 		changed = revived(r, e);
+		break;
+	case ERRAND_CLEAN:
+		if (outcome(e).data && ledger_big(e->answer, 0, 0) > 0)
+			jobs_want(r, e->job_id, ERRAND_CLEAN); /* others of its length first */
 		break;
 	default:
 		changed = recounted(e);

@@ -16,7 +16,9 @@ enum errand_kind {
 	ERRAND_FINISH,	/* finishes the stage that a job is in, again and again until it cannot */
 	ERRAND_CANCEL,	/* cancels what is left of a job, then finishes it */
 	ERRAND_RECOUNT, /* counts the results of a job's batches anew */
-	ERRAND_REVIVE	/* makes due what the broker has lost of a job, see jobs.c */
+	ERRAND_REVIVE,	/* makes due what the broker has lost of a job, see jobs.c */
+	ERRAND_CLEAN	/* deletes some of what an ended job needs no more; wanted until nothing is
+			   left */
 };
 
 enum errand_length { ERRAND_SHORT, ERRAND_LONG, ERRANDS };

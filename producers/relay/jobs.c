@@ -23,6 +23,10 @@
 #define SURVEY_US 30000000 /* after one that did not come about */
 #define RECOUNT_CAP_US 600000000
 #define ERRANDS_US 200000
+/* Counts are set anew so long at a time, of one job, and then not for so many times as long: all
+ * else goes on meanwhile. */
+#define REBUILD_US 50000
+#define REBUILD_REST 4
 #define REVIVALS 6	 /* with each the next comes after twice as long */
 #define LONG_ITEMS 10000 /* of which another stage is made in less than a second */
 /* What an errand may wait for a lock, and what its job waits for another try, longer each time:
@@ -43,9 +47,12 @@ struct watched_job {
 	int64_t lost_after_ms;			 /* and what counts as such */
 	int64_t revived_us;			 /* when some was found last, */
 	unsigned revivals;			 /* and how often in a row */
-	int64_t rebuild_at_us, rebuild_pause_us; /* of counts that are ahead of the ledger */
-	int64_t rate_us, rate_done;		 /* since when, and how many there were then */
-	double rate;				 /* items that end in a second */
+	int64_t rebuild_at_us, rebuild_pause_us; /* of counts that are not those of the ledger */
+	struct rebuild rebuild;			 /* that is wanted, or under way */
+	bool rebuild_told;			 /* that it has failed */
+	int32_t rebuilt, settled;   /* ended: stages that were counted anew, that are checked */
+	int64_t rate_us, rate_done; /* since when, and how many there were then */
+	double rate;		    /* items that end in a second */
 	enum errand_kind wanted;
 	enum errand_length length; /* of what is wanted */
 	unsigned errand_tries;	   /* how often one has failed in a row, */
@@ -66,8 +73,6 @@ static const char open_jobs[] =
 	"SELECT job_id, status, sealed_at IS NOT NULL, completed_at IS NOT NULL,"
 	"  max_concurrent IS NOT NULL FROM weir.jobs"
 	" WHERE NOT counted AND ($1::text IS NULL OR job_id = $1) ORDER BY created_at";
-
-static const char clean_job[] = "SELECT weir.clean_job($1)";
 
 /* ---- the list of open jobs ---- */
 
@@ -153,20 +158,7 @@ static bool still_for(const struct watched_job *job, int64_t us)
 	return clock_us() - job->moved_us > us;
 }
 
-/* ---- an ended job ---- */
-
-/* The last word on a job's progress. */
-static int check_ended(struct relay *r, const struct view *v, struct weir_error *err)
-{
-	struct reconciling how = {.ended = true};
-	if (tally_reconcile_job(r->ledger, r->progress, v->job_id, &how, err) < 0)
-		return -1;
-	params_reset(&r->params);
-	params_string(&r->params, v->job_id);
-	return ledger_do(r->ledger, clean_job, &r->params, NULL, err);
-}
-
-/* ---- an open job ---- */
+/* ---- what is to be done ---- */
 
 /* The first stage that is not finished; false when there is none. */
 static bool current_stage(const struct view *v, struct tally *t)
@@ -210,7 +202,8 @@ static bool is_urgent(enum errand_kind kind)
 static enum errand_kind wish(const struct watched_job *job, const struct view *v)
 {
 	enum errand_kind next = errand_for(job, v);
-	if (next != ERRAND_NONE || is_urgent(job->wanted) || v->paused || v->cancelled)
+	if (next != ERRAND_NONE || is_urgent(job->wanted) || v->paused || v->cancelled ||
+	    job->wanted == ERRAND_CLEAN) /* it goes on */
 		return next;
 	return job->wanted;
 }
@@ -222,6 +215,152 @@ static bool under_way(const struct relay *r, const char *job_id)
 			return true;
 	return false;
 }
+
+static bool of_redis(const struct weir_error *why) { return strncmp(why->code, "redis", 5) == 0; }
+
+/* One line when Redis goes, and one when it is back. */
+static void note_redis(struct relay *r, bool away, const struct weir_error *why)
+{
+	if (away == r->redis_away)
+		return;
+	r->redis_away = away;
+	r->redis_at_us = clock_us() + REDIS_AGAIN_US;
+	r->redis_why = *why;
+	if (away)
+		log_event(LOG_WARN, "redis_away",
+			  "error=\"%s\" text=\"work goes on, progress is rebuilt when it is "
+			  "back; jobs with a limit wait\"",
+			  why->text);
+	else
+		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
+}
+
+/* ---- counts that are set anew ---- */
+
+/* One stage after the other, and what is under way goes on. told: what Redis has counted, -1: it
+ * has lost that. */
+static void want_rebuild(struct watched_job *job, const struct tally *t, int64_t told)
+{
+	if (job->rebuild.wanted || (job->rebuild_told && clock_us() < job->rebuild_at_us))
+		return;
+	job->rebuild = (struct rebuild){.wanted = true, .lost = told < 0, .told = told, .of = *t};
+}
+
+/* The least comes first. */
+static struct watched_job *next_rebuild(const struct relay *r)
+{
+	struct watched_job *best = NULL;
+	int64_t least = INT64_MAX;
+	for (size_t i = 0; i < r->job_count; i++) {
+		const struct rebuild *b = &r->jobs[i].rebuild;
+		if (!b->wanted || b->of.done - b->counted >= least)
+			continue;
+		least = b->of.done - b->counted;
+		best = &r->jobs[i];
+	}
+	return best;
+}
+
+static void rebuilt(struct relay *r, struct watched_job *job)
+{
+	const struct rebuild *b = &job->rebuild;
+	if (b->told > b->of.done)
+		log_event(LOG_WARN, "progress_rebuilt",
+			  "job=%s stage=%d text=\"Redis had counted %lld items and the ledger has "
+			  "%lld\"",
+			  job->job_id, b->of.stage, (long long)b->told, (long long)b->of.done);
+	else
+		log_event(LOG_INFO, "progress_rebuilt", "job=%s stage=%d", job->job_id,
+			  b->of.stage);
+	if (b->of.finished) /* else more may have ended since */
+		job->rebuilt = b->of.stage;
+	job->rebuild_told = false;
+	jobs_told(r, job->job_id);
+}
+
+static void not_rebuilt(struct relay *r, struct watched_job *job, const struct weir_error *why)
+{
+	job->rebuild.wanted = false;
+	if (of_redis(why)) {
+		note_redis(r, true, why);
+		return;
+	}
+	if (!ledger_alive(r->ledger)) /* the next look tells */
+		return;
+	job->rebuild_at_us = clock_us() + job->rebuild_pause_us;
+	if (!job->rebuild_told)
+		log_event(LOG_WARN, "progress_not_rebuilt", "job=%s error=\"%s\"", job->job_id,
+			  why->text);
+	job->rebuild_told = true;
+}
+
+static void rebuild_some(struct relay *r)
+{
+	struct weir_error why;
+	struct watched_job *job = next_rebuild(r);
+	int64_t began = clock_us();
+	bool done;
+	if (!job || r->redis_away || began < r->rebuild_at_us)
+		return;
+	if (tally_rebuild_some(r->ledger, r->progress, job->job_id, r->presence.name, &job->rebuild,
+			       began + REBUILD_US, &done, &why) < 0)
+		not_rebuilt(r, job, &why);
+	else if (done)
+		rebuilt(r, job);
+	int64_t now = clock_us(), rest = (now - began) * REBUILD_REST;
+	r->rebuild_at_us = now + (rest < LOOK_US ? rest : LOOK_US);
+}
+
+void jobs_when(const struct relay *r, int64_t *at_us)
+{
+	if (r->jobs_at_us < *at_us)
+		*at_us = r->jobs_at_us;
+	if (!r->redis_away && next_rebuild(r) && r->rebuild_at_us < *at_us)
+		*at_us = r->rebuild_at_us;
+}
+
+/* ---- an ended job ---- */
+
+/* What differs is set anew once, by whoever comes first. */
+static int settle_stage(struct relay *r, struct watched_job *job, const struct tally *t,
+			struct weir_error *err)
+{
+	bool known, same;
+	if (tally_compare(r->progress, t, &known, &same, err) < 0)
+		return -1;
+	if (!same && job->rebuilt != t->stage) {
+		want_rebuild(job, t, known ? t->done : -1);
+		return 0;
+	}
+	if (progress_expire(r->progress, t->tag, (uint32_t)t->stage, TALLY_KEEP_S, err) < 0)
+		return -1;
+	job->settled = t->stage;
+	return 0;
+}
+
+/* The last word on a job's progress, stage by stage, and then it is cleaned up. */
+static int check_ended(struct relay *r, struct watched_job *job, const struct view *v,
+		       struct weir_error *err)
+{
+	struct tally t;
+	if (under_way(r, v->job_id))
+		return 0;
+	job->wanted = ERRAND_NONE;
+	for (int i = 0; i < v->stage_count; i++) {
+		tally_read(v->stages, i, &t);
+		if (!t.begun || t.stage <= job->settled)
+			continue;
+		if (settle_stage(r, job, &t, err) < 0)
+			return -1;
+		if (job->settled != t.stage)
+			return 0;
+	}
+	job->wanted = ERRAND_CLEAN;
+	job->length = job->done >= LONG_ITEMS ? ERRAND_LONG : ERRAND_SHORT;
+	return 0;
+}
+
+/* ---- an open job ---- */
 
 /* So much earlier than what has ended it must have been published. What is lost again and again (a
  * queue that drops, somebody who takes messages out) comes again ever later. */
@@ -311,6 +450,17 @@ static int look_at_work(struct relay *r, struct watched_job *job, const struct v
 	return 0;
 }
 
+/* More and more rarely. */
+static void want_differing(struct watched_job *job, const struct tally *t, int64_t told)
+{
+	if (clock_us() < job->rebuild_at_us)
+		return;
+	want_rebuild(job, t, told);
+	job->rebuild_at_us = clock_us() + job->rebuild_pause_us;
+	if (job->rebuild_pause_us < RECOUNT_CAP_US)
+		job->rebuild_pause_us *= 2;
+}
+
 /* Redis counts what is committed, and so is never ahead of the ledger; what was committed between
  * the two looks shows in a third. It is ahead where the ledger is of an earlier moment (a restore),
  * where items are tried again, and of batches that an older consumer has not counted: then once in
@@ -333,14 +483,7 @@ static int check_ahead(struct relay *r, struct watched_job *job, const struct ta
 	PQclear(rows);
 	if (told <= t.done)
 		return 0;
-	job->rebuild_at_us = clock_us() + job->rebuild_pause_us;
-	if (job->rebuild_pause_us < RECOUNT_CAP_US)
-		job->rebuild_pause_us *= 2;
-	if (tally_rebuild(r->ledger, r->progress, job->job_id, &t, err) < 0)
-		return -1;
-	log_event(LOG_WARN, "progress_rebuilt",
-		  "job=%s stage=%d text=\"Redis had counted %lld items and the ledger has %lld\"",
-		  job->job_id, t.stage, (long long)told, (long long)t.done);
+	want_differing(job, &t, told);
 	return 0;
 }
 
@@ -350,13 +493,11 @@ static int check_stage(struct relay *r, struct watched_job *job, const struct vi
 		       const struct tally *t, struct weir_error *err)
 {
 	struct progress_counts counts;
-	bool known, same;
+	bool known;
 	if (progress_read(r->progress, t->tag, (uint32_t)t->stage, &known, &counts, err) < 0)
 		return -1;
 	if (!known) {
-		if (tally_rebuild(r->ledger, r->progress, v->job_id, t, err) < 0)
-			return -1;
-		log_event(LOG_INFO, "progress_rebuilt", "job=%s stage=%d", v->job_id, t->stage);
+		want_rebuild(job, t, -1);
 		return 0;
 	}
 	if (v->sealed && counts.total != t->counts.total)
@@ -365,9 +506,9 @@ static int check_stage(struct relay *r, struct watched_job *job, const struct vi
 	int64_t told = counts.success + counts.failed + counts.cancelled;
 	if (told > t->done)
 		return check_ahead(r, job, t, told, err);
-	if (!still_for(job, DIFFER_US) || told == t->done)
-		return 0; /* not counted yet */
-	return tally_reconcile(r->ledger, r->progress, v->job_id, t, &same, err);
+	if (still_for(job, DIFFER_US) && told != t->done) /* else they are not counted yet */
+		want_differing(job, t, told);
+	return 0;
 }
 
 static int check_progress(struct relay *r, struct watched_job *job, const struct view *v,
@@ -383,25 +524,6 @@ static int check_progress(struct relay *r, struct watched_job *job, const struct
 }
 
 /* ---- looking ---- */
-
-static bool of_redis(const struct weir_error *why) { return strncmp(why->code, "redis", 5) == 0; }
-
-/* One line when Redis goes, and one when it is back. */
-static void note_redis(struct relay *r, bool away, const struct weir_error *why)
-{
-	if (away == r->redis_away)
-		return;
-	r->redis_away = away;
-	r->redis_at_us = clock_us() + REDIS_AGAIN_US;
-	r->redis_why = *why;
-	if (away)
-		log_event(LOG_WARN, "redis_away",
-			  "error=\"%s\" text=\"work goes on, progress is rebuilt when it is "
-			  "back; jobs with a limit wait\"",
-			  why->text);
-	else
-		log_event(LOG_INFO, "redis_back", "connection=%s", "new");
-}
 
 /* What is read may still be there where nothing can be written: it is back when all can be done. */
 static bool redis_usable(struct relay *r)
@@ -431,7 +553,8 @@ static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 {
 	note_done(job, v);
 	if (v->ended)
-		return redis_usable(r) ? check_ended(r, v, err) : 0;
+		return redis_usable(r) ? check_ended(r, job, v, err) : 0;
+	job->rebuilt = job->settled = 0;
 	bool busy = under_way(r, v->job_id);
 	job->wanted = busy ? ERRAND_NONE : wish(job, v);
 	if (!busy && job->wanted == ERRAND_NONE && strcmp(r->errand_job, v->job_id) == 0)
@@ -561,6 +684,13 @@ static void errand_succeeded(struct relay *r, struct watched_job *job)
 		*r->errand_job = '\0';
 }
 
+void jobs_want(struct relay *r, const char *job_id, enum errand_kind kind)
+{
+	struct watched_job *job = find(r, job_id);
+	if (job && job->wanted == ERRAND_NONE)
+		job->wanted = kind;
+}
+
 void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind failed,
 		       const struct weir_error *why)
 {
@@ -615,4 +745,6 @@ void jobs_turn(struct relay *r)
 		look(r);
 		run_errands(r);
 	}
+	if (r->ledger)
+		rebuild_some(r);
 }

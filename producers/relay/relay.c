@@ -392,7 +392,7 @@ static void wait_for(struct relay *r, int timeout_ms)
 	int64_t now = clock_us(), until = now + (int64_t)timeout_ms * 1000;
 	publish_when(r, now, &until);
 	if (r->ledger) {
-		lower(&until, r->jobs_at_us);
+		jobs_when(r, &until);
 		sides_when(r, &until);
 	}
 	if (r->dead_broker && broker_buffered(r->dead_broker))

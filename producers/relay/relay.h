@@ -14,7 +14,7 @@
  *   side.c      what is published beside: these, events, dead letters, suspects (suspects.h)
  *   jobs.c      looks after each open job
  *   tally.c     how far the stages of a job are, in the ledger and in Redis
- *   errands.c   long statements: finishing stages, cancelling, recounting
+ *   errands.c   long statements: finishing stages, cancelling, recounting, cleaning up
  *   window.c    releases batches of jobs that have a limit
  *   recover.c   what the broker has lost
  *   dead.c      weir.dead -> the ledger
@@ -79,8 +79,8 @@ struct relay {
 	volatile const sig_atomic_t *stop;
 
 	struct wire wire; /* for batches and retries */
-	/* Its virtual host was marked as this ledger's when it was opened, and with each look since.
-	 * While it is not, nothing goes to the broker, or is taken from it. */
+	/* Its virtual host was marked as this ledger's when it was opened, and with each look
+	 * since. While it is not, nothing goes to the broker, or is taken from it. */
 	bool ours;
 	struct comeback broker_back;
 	struct weir_error broker_why; /* it is away */
@@ -122,8 +122,9 @@ struct relay {
 
 	struct watched_job *jobs;
 	size_t job_count, job_room;
-	int64_t jobs_at_us; /* when to look at the jobs again */
-	bool jobs_told;	    /* that they cannot be looked at */
+	int64_t jobs_at_us;    /* when to look at the jobs again */
+	int64_t rebuild_at_us; /* when the next counts may be set anew */
+	bool jobs_told;	       /* that they cannot be looked at */
 	struct errand errands[ERRANDS];
 	size_t last_errand[ERRANDS]; /* whose turn it was */
 	struct weir_error errand_why;
@@ -159,6 +160,8 @@ void jobs_release(struct relay *r);
 void jobs_check_redis(struct relay *r);			/* as it starts */
 void jobs_told(struct relay *r, const char *job_id);	/* something has happened to it */
 void jobs_revived(struct relay *r, const char *job_id); /* messages of it were lost */
+void jobs_want(struct relay *r, const char *job_id, enum errand_kind kind); /* unless another is */
+void jobs_when(const struct relay *r, int64_t *at_us); /* lowers it to when jobs_turn() has work */
 /* How an errand of it has ended; NULL: well. Else this one is wanted again after a pause, others
  * come first, and that is told once. */
 void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind failed,

@@ -2,6 +2,10 @@
 
 #include <stdio.h>
 
+#include "weir/clock.h"
+#include "weir/failpoint.h"
+#include "weir/presence.h"
+
 #define CHUNK 5000
 
 enum {
@@ -64,6 +68,7 @@ void tally_read(const PGresult *rows, int row, struct tally *out)
 	snprintf(out->tag, sizeof out->tag, "%s", PQgetvalue(rows, row, COL_TAG));
 }
 
+/* Redis does not say what it knows before the end; whether it has lost the keys, it does. */
 static int count_rows(struct progress *p, const struct tally *t, const PGresult *rows,
 		      struct weir_error *err)
 {
@@ -75,44 +80,78 @@ static int count_rows(struct progress *p, const struct tally *t, const PGresult 
 		ordinals[i] = (uint32_t)ledger_int(rows, i, 0);
 		states[i] = (uint8_t)ledger_int(rows, i, 1);
 	}
-	if (progress_count(p, t->tag, (uint32_t)t->stage, ordinals, states, (size_t)n, &known, NULL,
-			   err) < 0)
+	return progress_count(p, t->tag, (uint32_t)t->stage, ordinals, states, (size_t)n, &known,
+			      NULL, err);
+}
+
+static int read_chunk(struct ledger *l, const char *job_id, const struct rebuild *b,
+		      PGresult **rows, struct weir_error *err)
+{
+	struct params params = PARAMS_INIT;
+	params_string(&params, job_id);
+	params_int(&params, b->of.stage);
+	params_int(&params, b->last);
+	params_big(&params, CHUNK);
+	int rc = ledger_query(l, read_results, &params, true, rows, err);
+	params_release(&params);
+	return rc;
+}
+
+static int step(struct progress *p, const struct rebuild *b, enum progress_step step,
+		const char *who, bool *mine, struct weir_error *err)
+{
+	return progress_rebuild(p, b->of.tag, (uint32_t)b->of.stage, step, who, b->of.counts.total,
+				mine, err);
+}
+
+/* The next results; *more: there may be others. */
+static int count_chunk(struct ledger *l, struct progress *p, const char *job_id, struct rebuild *b,
+		       bool *more, struct weir_error *err)
+{
+	PGresult *rows = NULL;
+	if (read_chunk(l, job_id, b, &rows, err) < 0)
 		return -1;
-	return known ? 0 : weir_fail(err, "redis_lost", "the keys were lost again meanwhile");
+	int n = PQntuples(rows), rc = n > 0 ? count_rows(p, &b->of, rows, err) : 0;
+	if (n > 0)
+		b->last = ledger_int(rows, n - 1, 0);
+	b->counted += n;
+	*more = n == CHUNK;
+	PQclear(rows);
+	return rc;
+}
+
+static int begin(struct progress *p, struct rebuild *b, enum progress_step how, const char *who,
+		 bool *mine, struct weir_error *err)
+{
+	b->last = -1;
+	b->counted = 0;
+	b->begun = true;
+	return step(p, b, how, who, mine, err);
 }
 
 /* The keys are made first and filled afterwards: whatever is committed from now on counts itself,
  * and what was committed before is read here. Counting twice changes nothing. */
-int tally_rebuild(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
-		  struct weir_error *err)
+int tally_rebuild_some(struct ledger *l, struct progress *p, const char *job_id, const char *who,
+		       struct rebuild *b, int64_t until_us, bool *done, struct weir_error *err)
 {
-	struct params params = PARAMS_INIT;
-	uint32_t stage = (uint32_t)t->stage;
-	int rc = -1, last = -1, n = 0;
-	if (progress_drop(p, t->tag, stage, err) < 0 ||
-	    progress_set_total(p, t->tag, stage, t->counts.total, err) < 0)
+	bool mine = true, more = true, known = false, same;
+	*done = false;
+	if (!b->begun && b->lost && tally_compare(p, &b->of, &known, &same, err) < 0)
 		return -1;
-	do {
-		PGresult *rows = NULL;
-		params_reset(&params);
-		params_string(&params, job_id);
-		params_int(&params, t->stage);
-		params_int(&params, last);
-		params_big(&params, CHUNK);
-		if (ledger_query(l, read_results, &params, true, &rows, err) < 0)
-			goto out;
-		n = PQntuples(rows);
-		if (n > 0)
-			last = ledger_int(rows, n - 1, 0);
-		int counted = n > 0 ? count_rows(p, t, rows, err) : 0;
-		PQclear(rows);
-		if (counted < 0)
-			goto out;
-	} while (n == CHUNK);
-	rc = 0;
-out:
-	params_release(&params);
-	return rc;
+	b->wanted = !known;
+	if (b->wanted && !b->begun && begin(p, b, REBUILD_BEGIN, who, &mine, err) < 0)
+		return -1;
+	while (b->wanted && mine && more) {
+		failpoint("rebuilding");
+		if (count_chunk(l, p, job_id, b, &more, err) < 0 ||
+		    step(p, b, more ? REBUILD_GO_ON : REBUILD_END, who, &mine, err) < 0)
+			return -1;
+		*done = mine && !more;
+		if (clock_us() >= until_us)
+			break;
+	}
+	b->wanted &= mine && more;
+	return 0;
 }
 
 static bool equal(const struct progress_counts *a, const struct progress_counts *b)
@@ -121,32 +160,48 @@ static bool equal(const struct progress_counts *a, const struct progress_counts 
 	       a->cancelled == b->cancelled;
 }
 
-int tally_reconcile(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
-		    bool *same, struct weir_error *err)
+int tally_compare(struct progress *p, const struct tally *t, bool *known, bool *same,
+		  struct weir_error *err)
 {
 	struct progress_counts told;
-	bool known;
-	if (progress_read(p, t->tag, (uint32_t)t->stage, &known, &told, err) < 0)
+	if (progress_read(p, t->tag, (uint32_t)t->stage, known, &told, err) < 0)
 		return -1;
-	*same = known && equal(&told, &t->counts);
-	return *same ? 0 : tally_rebuild(l, p, job_id, t, err);
+	*same = *known && equal(&told, &t->counts);
+	return 0;
+}
+
+/* All of it, now. */
+static int rebuild(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
+		   struct weir_error *err)
+{
+	struct rebuild b = {.of = *t};
+	char who[PRESENCE_NAME];
+	bool mine, done;
+	presence_name(who);
+	if (begin(p, &b, REBUILD_TAKE_OVER, who, &mine, err) < 0 ||
+	    tally_rebuild_some(l, p, job_id, who, &b, INT64_MAX, &done, err) < 0)
+		return -1;
+	return done ? 0
+		    : weir_fail(err, "redis_lost",
+				"the keys were lost again meanwhile, or somebody else has begun "
+				"to count them anew");
 }
 
 static int reconcile_stage(struct ledger *l, struct progress *p, const char *job_id,
 			   const struct tally *t, struct reconciling *how, struct weir_error *err)
 {
-	struct progress_counts told;
-	uint32_t stage = (uint32_t)t->stage;
-	bool known = true, same;
-	if (how->expired && progress_read(p, t->tag, stage, &known, &told, err) < 0)
+	bool known, same;
+	if (tally_compare(p, t, &known, &same, err) < 0)
 		return -1;
-	if (!t->begun || !known)
+	if (!t->begun || (how->expired && !known))
 		return 0;
-	if (tally_reconcile(l, p, job_id, t, &same, err) < 0)
+	if (!same && rebuild(l, p, job_id, t, err) < 0)
 		return -1;
 	how->seen = true;
 	how->rebuilt |= !same;
-	return how->ended ? progress_expire(p, t->tag, stage, TALLY_KEEP_S, err) : 0;
+	if (!how->ended)
+		return 0;
+	return progress_expire(p, t->tag, (uint32_t)t->stage, TALLY_KEEP_S, err);
 }
 
 int tally_reconcile_job(struct ledger *l, struct progress *p, const char *job_id,

@@ -13,8 +13,8 @@ struct tally {
 	char kind[KIND_MAX + 1];
 	bool begun, finished;
 	struct progress_counts counts;
-	int64_t done;	  /* items that are final */
-	int64_t released; /* items of batches that were published, or may be now */
+	int64_t done;	   /* items that are final */
+	int64_t released;  /* items of batches that were published, or may be now */
 	int64_t oldest_ms; /* since the first of those that are not final was published */
 };
 
@@ -23,16 +23,32 @@ int tally_stages(struct ledger *l, const char *job_id, PGresult **rows,
 		 struct weir_error *err) WEIR_MUST_CHECK;
 void tally_read(const PGresult *rows, int row, struct tally *out);
 
-/* Sets the progress counters of a stage anew from the ledger. */
-int tally_rebuild(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
+/* Whether Redis has the counters of a stage (or is being told them: then not), and the same ones.
+ */
+int tally_compare(struct progress *p, const struct tally *t, bool *known, bool *same,
 		  struct weir_error *err) WEIR_MUST_CHECK;
-/* Rebuilds them if they differ; *same tells. */
-int tally_reconcile(struct ledger *l, struct progress *p, const char *job_id, const struct tally *t,
-		    bool *same, struct weir_error *err) WEIR_MUST_CHECK;
+
+/* The progress counters of a stage are set anew from the ledger, some thousand items at a time. */
+struct rebuild {
+	bool wanted;	 /* else there is nothing to do */
+	bool lost;	 /* Redis had none, */
+	int64_t told;	 /* or counted so many that are final */
+	struct tally of; /* as it was in the ledger */
+	bool begun;	 /* then, so far: */
+	int32_t last;	 /* ordinal, */
+	int64_t counted; /* items */
+};
+/* Goes on with it until this time, but for one chunk at least; who: a name of this process
+ * (progress_rebuild). It is over when it is not wanted any more; *done: all is counted, else
+ * somebody else does it, or has. */
+int tally_rebuild_some(struct ledger *l, struct progress *p, const char *job_id, const char *who,
+		       struct rebuild *b, int64_t until_us, bool *done,
+		       struct weir_error *err) WEIR_MUST_CHECK;
 
 #define TALLY_KEEP_S (7 * 24 * 3600) /* so long the counters of a job that has ended are kept */
 
-/* Does so for all stages of a job that have begun. */
+/* Compares all stages of a job that have begun, and rebuilds those that differ at once, whoever
+ * else is at it. */
 struct reconciling {
 	bool ended;   /* they expire after TALLY_KEEP_S */
 	bool expired; /* when they have, they stay away */

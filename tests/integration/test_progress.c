@@ -180,6 +180,67 @@ static void twice_in_one_call(void)
 	SUCCEEDS(progress_drop(p, job, 1, &err));
 }
 
+static bool rebuild(enum progress_step step, const char *who, int64_t total)
+{
+	bool mine = false;
+
+	SUCCEEDS(progress_rebuild(p, job, 1, step, who, total, &mine, &err));
+	return mine;
+}
+
+static bool is_known(void)
+{
+	struct progress_counts c;
+	bool known = false;
+
+	SUCCEEDS(progress_read(p, job, 1, &known, &c, &err));
+	return known;
+}
+
+/* What is counted meanwhile counts, and nothing is shown before the end. */
+static void in_steps(void)
+{
+	bool known = true;
+
+	name_job();
+	SUCCEEDS(progress_set_total(p, job, 1, 2000, &err));
+	count(0, 10, ITEM_FAILED, &known, NULL);
+	CU_ASSERT_TRUE(rebuild(REBUILD_BEGIN, "a", 0));
+	CU_ASSERT_FALSE(is_known());
+	count(0, 1200, ITEM_SUCCESS, &known, NULL); /* more than one call's */
+	CU_ASSERT_FALSE(known);
+	SUCCEEDS(progress_set_total(p, job, 1, 2000, &err));
+	CU_ASSERT_TRUE(rebuild(REBUILD_GO_ON, "a", 0));
+	CU_ASSERT_FALSE(is_known());
+	CU_ASSERT_TRUE(rebuild(REBUILD_END, "a", 2000));
+	expect(1200, 0, 0, 2000);
+	CU_ASSERT_FALSE(rebuild(REBUILD_GO_ON, "a", 0)); /* it is over */
+	CU_ASSERT_FALSE(rebuild(REBUILD_END, "a", 1));
+	expect(1200, 0, 0, 2000);
+	SUCCEEDS(progress_drop(p, job, 1, &err));
+}
+
+static void by_one_at_a_time(void)
+{
+	bool known;
+
+	name_job();
+	CU_ASSERT_TRUE(rebuild(REBUILD_BEGIN, "a", 0));
+	count(0, 3, ITEM_SUCCESS, &known, NULL);
+	CU_ASSERT_FALSE(rebuild(REBUILD_BEGIN, "b", 0));
+	CU_ASSERT_FALSE(rebuild(REBUILD_GO_ON, "b", 0));
+	CU_ASSERT_TRUE(rebuild(REBUILD_TAKE_OVER, "b", 0));
+	CU_ASSERT_FALSE(rebuild(REBUILD_GO_ON, "a", 0));
+	CU_ASSERT_FALSE(rebuild(REBUILD_END, "a", 9));
+	CU_ASSERT_TRUE(rebuild(REBUILD_END, "b", 9));
+	expect(0, 0, 0, 9);
+	SUCCEEDS(progress_drop(p, job, 1, &err));
+	CU_ASSERT_TRUE(rebuild(REBUILD_BEGIN, "a", 0));
+	SUCCEEDS(progress_drop(p, job, 1, &err));
+	CU_ASSERT_FALSE(rebuild(REBUILD_END, "a", 9)); /* what it had counted is gone */
+	CU_ASSERT_FALSE(is_known());
+}
+
 /* Against a plain model: random states of random items, ordinals up to ten million. */
 static void like_the_model(void)
 {
@@ -656,6 +717,8 @@ void add_progress_suite(void)
 	CU_add_test(suite, "like the model", like_the_model);
 	CU_add_test(suite, "ten million", ten_million);
 	CU_add_test(suite, "speed", speed);
+	CU_add_test(suite, "in steps", in_steps);
+	CU_add_test(suite, "by one at a time", by_one_at_a_time);
 	CU_add_test(suite, "watching", watching);
 	CU_add_test(suite, "server words", server_words);
 	suite = CU_add_suite("progress, own server", prepare_own, stop_own);

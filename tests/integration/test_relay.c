@@ -450,14 +450,14 @@ static void a_table_is_locked(const char *table)
 static void the_dead_letters_are_locked(void) { a_table_is_locked("dead_letters"); }
 static void the_list_of_queues_is_locked(void) { a_table_is_locked("queues_made"); }
 
-/* Something is due, the queue has no room, and then nothing can be claimed: that is no reason to look
- * again and again. */
+/* Something is due, the queue has no room, and then nothing can be claimed: that is no reason to
+ * look again and again. */
 static void a_relay_that_cannot_publish_rests(void)
 {
 	struct job *job = job_new("rests", "sum", 60);
 	job->batch_size = 10;
-	struct process *relay = start(NULL, "weir-relay", "--queue-least", "10", "--queue-most",
-				      "10", NULL);
+	struct process *relay =
+		start(NULL, "weir-relay", "--queue-least", "10", "--queue-most", "10", NULL);
 	job_submit(job);
 	await(PATIENCE_MS, "SELECT count(*) > 0 FROM weir.job_batches WHERE status = 'queued'");
 	hold_by("LOCK TABLE weir.retries");
@@ -602,6 +602,88 @@ static void a_cancelled_job_is_ended(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 0);
 }
 
+/* ---- jobs of many items ---- */
+
+static struct job *many_items(void)
+{
+	struct job *many = job_new("many", "sum", 30000);
+	many->batch_size = 1000;
+	job_submit(many);
+	end_items(many, 1, 0, 29000, true);
+	sql_text("UPDATE weir.job_batches SET status = 'queued', queued_at = now()");
+	return many;
+}
+
+/* Step by step: all else goes on between two of them, and no part is shown as the whole. */
+static void counted_anew_in_steps(void)
+{
+	struct job *many = many_items();
+	redis_flush();
+	struct process *relay = start("rebuilding:1:stop", "weir-relay", NULL);
+	await_stopped(relay);
+	EXPECT_INT(redis_count("many", "total"), 0);
+	struct job *other = job_submit(job_new("other", "slow", 20));
+	EXPECT_PART(run(NULL, "weir", "report", "many", "--format", "json", NULL)->out,
+		    "\"redis\":\"expired\"");
+	thaw(relay);
+	await_log(relay, "progress_rebuilt");
+	const char *told = strstr(log_of(relay), "progress_rebuilt ts=");
+	EXPECT_INT(sql("SELECT (max(queued_at) < '%.24s')::int FROM weir.job_batches"
+		       " WHERE job_id = 'other'",
+		       told ? told + strlen("progress_rebuilt ts=") : ""),
+		   1);
+	EXPECT_INT(redis_count("many", "success"), 29000);
+	EXPECT_INT(redis_count("many", "total"), 30000);
+	end_items(many, 1, 29000, 30000, true); /* which nobody counts in Redis */
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await_ended(many);
+	await_ended(other);
+	EXPECT_INT(redis_count("many", "success"), 30000);
+	EXPECT_INT(redis_count("many", "total"), 30000);
+}
+
+/* Two relays do it together, one is killed as it does, and what is left goes in parts. */
+static void cleaned_up_in_steps(void)
+{
+	struct job *many = many_items();
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT 'many', 1, g, 1, 'infinity' FROM generate_series(0, 11999) g");
+	sql_text("UPDATE weir.job_batches SET status = 'pending_queue', due_at = 'infinity'"
+		 " WHERE n = 29");
+	sql_text("SELECT weir.cancel_job('many'), weir.cancel_items('many', 1000)");
+	redis_flush();
+	struct process *victim = start("rebuilding:3", "weir-relay", NULL);
+	EXPECT_INT(await_exit(victim, PATIENCE_MS), -SIGKILL);
+	EXPECT_INT(job_number(many, "counted::int"), 0);
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-relay", NULL);
+	await_ended(many);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE status = 'pending_queue'"), 0);
+	EXPECT_INT(redis_count("many", "success"), 29000);
+	EXPECT_INT(redis_count("many", "cancelled"), 1000);
+	EXPECT_INT(redis_count("many", "total"), 30000);
+}
+
+static void parts_of_cleaning_up(void)
+{
+	job_submit(job_new("parts", "sum", 10));
+	sql_text("SELECT weir.cancel_job('parts'), weir.cancel_items('parts', 1)");
+	EXPECT_INT(sql("SELECT coalesce(weir.clean_some('parts', 4), -1)"), -1); /* not ended */
+	sql_text("SELECT weir.finish_stage('parts')");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " SELECT 'parts', 1, g, 1, 'infinity' FROM generate_series(0, 9) g");
+	EXPECT_INT(sql("SELECT weir.clean_some('parts', 4)"), 5); /* and a batch */
+	EXPECT_INT(sql("SELECT count(*) FROM weir.retries"), 6);
+	EXPECT_INT(sql("SELECT weir.clean_some('parts', 4)"), 4);
+	EXPECT_INT(sql("SELECT weir.clean_some('parts', 4)"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE counted"), 1);
+	EXPECT_INT(sql("SELECT coalesce(weir.clean_some('parts', 4), -1)"), -1);
+	sql_text("UPDATE weir.jobs SET counted = false");
+	EXPECT_INT(sql("SELECT weir.clean_job('parts')::int"), 1);
+	EXPECT_INT(sql("SELECT weir.clean_job('parts')::int"), 0);
+}
+
 /* ---- what others have lost ---- */
 
 /* Nobody runs `weir init`. */
@@ -743,6 +825,9 @@ void add_relay_suite(void)
 	CU_add_test(s, "a job with a limit", a_window);
 	CU_add_test(s, "a cancelled job is ended", a_cancelled_job_is_ended);
 	CU_add_test(s, "nobody counted", nobody_counted);
+	CU_add_test(s, "counted anew in steps", counted_anew_in_steps);
+	CU_add_test(s, "cleaned up in steps", cleaned_up_in_steps);
+	CU_add_test(s, "parts of cleaning up", parts_of_cleaning_up);
 	s = WORLD_SUITE("a relay restores the broker");
 	CU_add_test(s, "a queue is gone", the_queue_is_gone);
 	CU_add_test(s, "a queue is gone before the work", the_queue_is_gone_before_the_work);

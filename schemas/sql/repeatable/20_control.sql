@@ -582,28 +582,51 @@ BEGIN
 	RETURN again + woken;
 END $$;
 
--- What was asked for an item that has ended without an answer is of no use any more.
--- Relays call it in turn with all that they do: who holds a lock of one job is not waited for, since a
--- later look does the same. Of ended jobs nobody else locks the job's row and then one of the others.
-CREATE OR REPLACE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE plpgsql
-SET lock_timeout = '200ms' AS $$
+-- Deletes what an ended job needs no more, of each table so many rows: how many that were; 0: nothing is
+-- left, and the job is done with; NULL: it is not to be done, or somebody else is at it. What was asked for
+-- an item that has ended without an answer is of no use any more, but one that is with the provider goes
+-- when its batch has ended. Of ended jobs nobody else locks the job's row and then one of the others.
+CREATE OR REPLACE FUNCTION weir.clean_some(job text, most integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	j weir.jobs := weir.control(job);
+	gone bigint := 0;
+	n    bigint;
 BEGIN
-	PERFORM FROM weir.jobs WHERE job_id = job AND completed_at IS NOT NULL
+	PERFORM FROM weir.jobs WHERE job_id = job AND completed_at IS NOT NULL AND NOT counted
 	    FOR NO KEY UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
-		RETURN false;
+		RETURN NULL;
 	END IF;
-	-- One that is with the provider goes when its batch has ended.
-	DELETE FROM weir.requests WHERE job_id = job AND remote_batch IS NULL;
-	DELETE FROM weir.retries WHERE job_id = job;
-	DELETE FROM weir.calls WHERE job_id = job;
-	DELETE FROM weir.trials WHERE job_id = job;
-	UPDATE weir.job_batches SET status = 'queued' WHERE job_id = job AND status = 'pending_queue';
-	UPDATE weir.jobs SET counted = true WHERE job_id = job;
-	RETURN true;
+	DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.requests
+	  WHERE job_id = job AND remote_batch IS NULL ORDER BY job_id, stage, ordinal LIMIT most));
+	GET DIAGNOSTICS n = ROW_COUNT;
+	gone := gone + n;
+	DELETE FROM weir.retries WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.retries
+	  WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most));
+	GET DIAGNOSTICS n = ROW_COUNT;
+	gone := gone + n;
+	DELETE FROM weir.calls WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.calls
+	  WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most));
+	GET DIAGNOSTICS n = ROW_COUNT;
+	gone := gone + n;
+	DELETE FROM weir.trials WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.trials
+	  WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most));
+	GET DIAGNOSTICS n = ROW_COUNT;
+	gone := gone + n;
+	UPDATE weir.job_batches SET status = 'queued' WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.job_batches
+	  WHERE job_id = job AND status = 'pending_queue' ORDER BY job_id, stage, due_at LIMIT most));
+	GET DIAGNOSTICS n = ROW_COUNT;
+	gone := gone + n;
+	IF gone < most THEN -- nothing was left out
+		UPDATE weir.jobs SET counted = true WHERE job_id = job;
+		RETURN 0;
+	END IF;
+	RETURN gone;
 END $$;
+
+-- All of it at once, as relays of the version before call it, in turn with all that they do.
+CREATE OR REPLACE FUNCTION weir.clean_job(job text) RETURNS boolean LANGUAGE sql
+SET lock_timeout = '200ms' AS $$ SELECT coalesce(weir.clean_some(job, 2147483647) = 0, false) $$;
 
 -- Whether a job that ended before this may be deleted, row by row: from then on it stays ended.
 CREATE OR REPLACE FUNCTION weir.begin_purge(job text, before timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$

@@ -4,9 +4,9 @@
  * For each job and stage there are two keys under one hash tag, so that a cluster keeps them
  * together: `weir:{JOB}:sSTAGE:states`, two bits for each item by ordinal (0 pending, 1 success,
  * 2 failed, 3 cancelled), and `weir:{JOB}:sSTAGE:counts`, a hash of total, success, failed,
- * cancelled. One script changes states and counts together, so telling it the same thing twice
- * counts once. After each change it publishes "success failed cancelled total" on the channel
- * `weir:{JOB}:sSTAGE:live`.
+ * cancelled, and, while somebody counts the stage anew, rebuild. One script changes states and
+ * counts together, so telling it the same thing twice counts once. After each change it publishes
+ * "success failed cancelled total" on the channel `weir:{JOB}:sSTAGE:live`.
  *
  * A round trip blocks for at most the connection's timeout (see progress_open), and so does
  * connecting; only looking a host name up may take longer. Error codes:
@@ -39,8 +39,8 @@ enum item_state { ITEM_PENDING, ITEM_SUCCESS, ITEM_FAILED, ITEM_CANCELLED };
 #define PROGRESS_CHUNK 500		 /* items of one script call */
 #define PROGRESS_ORDINAL_MAX 0x7ffffffeu /* two bits each: Redis strings end at 512 MiB */
 
-/* Of what a job is called in Redis, with its NUL: weir.jobs.tag, "LEDGER/JOB.RANDOM". It has a part of
- * the ledger's id, and one that no other job of the name has. All calls want it for `job`. */
+/* Of what a job is called in Redis, with its NUL: weir.jobs.tag, "LEDGER/JOB.RANDOM". It has a part
+ * of the ledger's id, and one that no other job of the name has. All calls want it for `job`. */
 #define PROGRESS_JOB_MAX 96
 
 struct progress;
@@ -70,17 +70,34 @@ int progress_set_total(struct progress *p, const char *job, uint32_t stage, int6
 
 /* Sets the states of n items (any n; sent in chunks of at most PROGRESS_CHUNK) and counts the
  * changes. When the stage's keys are not there nothing is written and *known is false: the keys
- * were lost, and whoever rebuilds them reads these items from the ledger. counts (may be NULL):
+ * were lost, and whoever rebuilds them reads these items from the ledger; it is false, too, while
+ * that is done. counts (may be NULL):
  * those after the change, written when *known. */
 int progress_count(struct progress *p, const char *job, uint32_t stage, const uint32_t *ordinals,
 		   const uint8_t *states, size_t n, bool *known, struct progress_counts *counts,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Reads the counts; *known is false, and counts not written, when the keys are not there. */
+/* Reads the counts; *known is false, and counts not written, when the keys are not there, or are
+ * being rebuilt. */
 int progress_read(struct progress *p, const char *job, uint32_t stage, bool *known,
 		  struct progress_counts *counts, struct weir_error *err) WEIR_MUST_CHECK;
 
-/* Deletes the keys of a stage (before a rebuild, or on purge). */
+/* Setting the counts of a stage anew, in steps, by one process at a time. Its keys are made anew as
+ * it begins; what others count from then on counts, and nobody is shown any counts (*known is false
+ * for all) before the end. Who has not gone on for 10 s has given it up. */
+enum progress_step {
+	REBUILD_BEGIN,	   /* unless somebody else is at it */
+	REBUILD_TAKE_OVER, /* also then */
+	REBUILD_GO_ON,
+	REBUILD_END /* sets the total */
+};
+/* who: a name of this process, without blanks. *mine is false when somebody else is at it, or the
+ * keys were lost: then it is over for this process, which may begin again. */
+int progress_rebuild(struct progress *p, const char *job, uint32_t stage, enum progress_step step,
+		     const char *who, int64_t total, bool *mine,
+		     struct weir_error *err) WEIR_MUST_CHECK;
+
+/* Deletes the keys of a stage (on purge). */
 int progress_drop(struct progress *p, const char *job, uint32_t stage,
 		  struct weir_error *err) WEIR_MUST_CHECK;
 
@@ -101,8 +118,8 @@ struct progress_lease {
  * is over; ask again before, several times. The shares of all holders, and what they still use
  * beyond them, are at most the limit; when others want more than they have, nobody keeps more than
  * a fair part. This is the one thing that does wait for Redis: who has no share while it is away
- * gets none. After Redis has lost its keys, or was started again, nobody gets more than it has for a
- * fifth of the time; it is known by the key `weir:shares`, which the first call makes. */
+ * gets none. After Redis has lost its keys, or was started again, nobody gets more than it has for
+ * a fifth of the time; it is known by the key `weir:shares`, which the first call makes. */
 int progress_lease(struct progress *p, const char *job, const struct progress_lease *lease,
 		   uint32_t *share, struct weir_error *err) WEIR_MUST_CHECK;
 
