@@ -72,17 +72,18 @@ static int ask(struct relay *r, const char *sql, const char *what, PGresult **ro
 /* ---- queues that were gone ---- */
 
 /* Whoever holds a row, or the table, holds up nothing else: that comes with a later look. */
-static const char made[] = "SELECT kind FROM weir.queues_made WHERE kind > $1"
+static const char made[] = "SELECT kind, made_at FROM weir.queues_made WHERE kind > $1"
 			   " ORDER BY kind LIMIT 1 FOR UPDATE SKIP LOCKED";
 static const char forget_made[] = "DELETE FROM weir.queues_made WHERE kind = $1";
 
-/* The queue is new, and so it was empty. */
-static int revive_kind(struct relay *r, const char *kind, int64_t *skipped, struct weir_error *err)
+/* The queue is new, and so it was empty: what is in it was published after that. */
+static int revive_kind(struct relay *r, const char *kind, const char *made_at, int64_t *skipped,
+		       struct weir_error *err)
 {
 	PGresult *rows = NULL;
 	int rc = ask(r, stages_of_kind, kind, &rows, err);
 	for (int i = 0; rc == 0 && i < PQntuples(rows); i++)
-		rc = revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), NULL,
+		rc = revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), made_at,
 			    QUEUE_GONE, skipped, err);
 	PQclear(rows);
 	return rc;
@@ -100,8 +101,9 @@ static int revive_next(struct relay *r, char kind[KIND_MAX + 1], int64_t *skippe
 	*some = PQntuples(rows) > 0;
 	if (*some)
 		snprintf(kind, KIND_MAX + 1, "%s", PQgetvalue(rows, 0, 0));
+	int rc = *some ? revive_kind(r, kind, PQgetvalue(rows, 0, 1), &here, err) : 0;
 	PQclear(rows);
-	if (*some && revive_kind(r, kind, &here, err) < 0)
+	if (rc < 0)
 		return -1;
 	*skipped += here;
 	params_reset(&r->params);
@@ -146,14 +148,18 @@ static int revive_all(struct relay *r, int64_t *skipped, struct weir_error *err)
 	return 0;
 }
 
+/* Who writes down results has their rows for a moment: it is told when they are locked at the next
+ * look, too. */
 static int revive_made(struct relay *r, struct weir_error *err)
 {
 	int64_t skipped = 0;
 	struct weir_error why;
+	bool before = r->rows_locked;
 	int rc = r->only_job ? revive_own(r, &skipped, &why) : revive_all(r, &skipped, &why);
 	if (rc < 0 && !ledger_alive(r->ledger))
 		return weir_fail(err, why.code, "%s", why.text);
-	if (rc == 0 && skipped == 0)
+	r->rows_locked = rc == 0 && skipped > 0;
+	if (rc == 0 && !(before && r->rows_locked))
 		return 0;
 	return weir_fail(err, "topology_rows",
 			 "what was in a queue that is gone is not published again yet: %s",

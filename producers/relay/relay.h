@@ -90,7 +90,8 @@ struct relay {
 	bool topology_due;		  /* something may be missing in the broker */
 	int64_t topology_at_us;		  /* when to look in any case */
 	struct weir_error topology_wrong; /* what was told of it */
-	int64_t mark_at_us;		  /* when to look next whether it is marked as ours */
+	bool rows_locked;   /* of what was in a queue that is gone, at the last look */
+	int64_t mark_at_us; /* when to look next whether it is marked as ours */
 
 	struct schedule schedule;
 	struct run runs[2];

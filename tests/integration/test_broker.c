@@ -307,6 +307,30 @@ static void a_locked_row_of_what_was_lost(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.queues_made"), 0);
 }
 
+/* While that row waits, what is in the new queue does not come a second time. */
+static void what_is_in_the_new_queue(void)
+{
+	struct job *job = queued_and_deleted(), *other;
+	sql_text(
+		"BEGIN; SELECT FROM weir.job_batches WHERE job_id = 'missed' AND n = 1 FOR UPDATE");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	queue_await_size("weir.sum", 40);
+	await_log(relay, "somebody has locked rows of it");
+	queue_delete("weir.slow"); /* so that there is one look more */
+	other = job_submit(job_new("beside", "slow", 20));
+	await_log(relay, "made=\"queue weir.slow\"");
+	queue_await_size("weir.slow", 20);
+	EXPECT_INT(queue_size("weir.sum"), 40);
+	const char *told = strstr(log_of(relay), "job=missed");
+	EXPECT(told && !strstr(told + 1, "job=missed"), "%s", log_of(relay));
+	sql_text("COMMIT");
+	await_log(relay, "topology_right");
+	queue_await_size("weir.sum", 60);
+	start(NULL, "weir-consumer", "sum", "slow", NULL);
+	await_ended(other);
+	finish(job);
+}
+
 /* What came back and is final is acked, every other one by itself, while the broker goes. */
 static void lost_while_acking(void)
 {
@@ -354,5 +378,6 @@ void add_broker_suite(void)
 	CU_add_test(s, "a queue is missed by a consumer that is killed",
 		    missed_by_a_consumer_that_is_killed);
 	CU_add_test(s, "a locked row of what was lost", a_locked_row_of_what_was_lost);
+	CU_add_test(s, "what is in the new queue", what_is_in_the_new_queue);
 	CU_add_test(s, "it is lost while what is final is acked", lost_while_acking);
 }

@@ -155,8 +155,8 @@ SELECT count(*) FROM weir.retries w
 $$;
 
 -- Makes due again what of a stage is queued and not final, and has no other try of its own: what was
--- published before `line`, NULL: all. How many batches and retries, and how many rows somebody else has
--- locked, which nobody waits for.
+-- published before `line`, NULL: all. How many batches and retries, and how many rows that still are so
+-- somebody else has locked, which nobody waits for.
 --
 -- It costs one walk over the stage's batches and retries, and a look-up for each that is to be due. Each
 -- is locked, and then changed, by its key: for "IN" or a join a planner without statistics, or without
@@ -195,7 +195,14 @@ BEGIN
 	        CROSS JOIN LATERAL (SELECT w.ctid AS tid FROM weir.retries w
 	          WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = u.ordinal LIMIT 1) w));
 	retries := cardinality(locked);
-	skipped := cardinality(lost) - retries;
+	IF retries < cardinality(lost) THEN -- some may be final meanwhile
+		SELECT count(*) INTO skipped FROM unnest(lost) AS u(ordinal)
+		 CROSS JOIN LATERAL (SELECT FROM weir.retries w
+		   WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = u.ordinal
+		     AND w.due_at = 'infinity' AND (line IS NULL OR w.queued_at < line)
+		     AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = job
+		           AND r.stage = at_stage AND r.ordinal = w.ordinal) IS NULL LIMIT 1) w;
+	END IF;
 	lost := ARRAY(
 		SELECT b.n FROM weir.job_batches b
 		 WHERE b.job_id = job AND b.stage = at_stage AND b.status = 'queued'
@@ -217,7 +224,14 @@ BEGIN
 	        CROSS JOIN LATERAL (SELECT b.ctid AS tid FROM weir.job_batches b
 	          WHERE b.job_id = job AND b.stage = at_stage AND b.n = u.n LIMIT 1) b));
 	batches := cardinality(locked);
-	skipped := skipped + cardinality(lost) - batches;
+	IF batches < cardinality(lost) THEN
+		skipped := skipped + (SELECT count(*) FROM unnest(lost) AS u(n)
+		 CROSS JOIN LATERAL (SELECT FROM weir.job_batches b
+		   WHERE b.job_id = job AND b.stage = at_stage AND b.n = u.n
+		     AND b.status <> 'pending_queue' AND (line IS NULL OR b.queued_at < line)
+		     AND b.success + b.failed + b.cancelled
+		         + weir.tried_again(job, at_stage, b.n, b.size, per) < b.size LIMIT 1) b);
+	END IF;
 END $$;
 
 -- The same for all stages of a job that are under way, as far as it was published `after` before something
