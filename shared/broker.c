@@ -15,11 +15,13 @@
 
 #include "weir/address.h"
 #include "weir/advice.h"
+#include "weir/clock.h"
 #include "weir/connect.h"
 
 #define CHANNEL 1
 #define FRAME_MAX 131072
 #define PATIENCE_S 10
+#define WHOSE_MS 2000	   /* of these, for the question who else answers there */
 #define REASON_FRAMES 1000 /* read at most, to find out why sending failed */
 
 /* A message that is arriving: its method has been seen, then comes a header, then the body. */
@@ -32,7 +34,7 @@ struct arriving {
 struct broker {
 	amqp_connection_state_t state;
 	int fd;
-	int patience_s; /* for a connection, and for an answer */
+	int patience_s; /* for an answer */
 	bool dead;
 	uint64_t body_limit, published;
 	struct arriving arriving;
@@ -220,28 +222,38 @@ static void read_version(struct broker *b)
 	}
 }
 
+static int left_ms(int64_t until_us)
+{
+	int64_t left = (until_us - clock_us()) / 1000;
+	return left > 1 ? (int)left : 1;
+}
+
+static struct timeval interval(int ms) { return (struct timeval){ms / 1000, ms % 1000 * 1000}; }
+
 /* The library's own way says "a socket error occurred" for whatever has gone wrong. */
-static int connect_socket(struct broker *b, const struct address *at, struct weir_error *err)
+static int connect_socket(struct broker *b, const struct address *at, int64_t until_us,
+			  struct weir_error *err)
 {
 	char cause[CONNECT_CAUSE];
 	amqp_socket_t *socket = amqp_tcp_socket_new(b->state);
 	if (!socket)
 		return weir_fail_memory(err);
-	if (connect_tcp(at->host, at->port, b->patience_s * 1000, &b->fd, cause) < 0)
+	if (connect_tcp(at->host, at->port, left_ms(until_us), &b->fd, cause) < 0)
 		return fail(b, err, "connect", cause);
 	amqp_tcp_socket_set_sockfd(socket, b->fd);
 	watch_peer(b->fd);
 	return 0;
 }
 
-/* A failure to log in without a word from a broker: perhaps it is none. */
+/* A failure to log in without a word from a broker: perhaps it is none. Who has the time asks. */
 static int log_in_there(struct broker *b, const struct address *at, const char *vhost,
-			const char *name, struct weir_error *err)
+			const char *name, int whose_ms, struct weir_error *err)
 {
-	char cause[CONNECT_CAUSE];
+	char cause[CONNECT_CAUSE] = "";
 	amqp_rpc_reply_t reply = log_in(b, at, vhost, name);
 	if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
-		connect_whose(at->host, at->port, cause);
+		if (whose_ms > 0)
+			connect_whose(at->host, at->port, whose_ms, cause);
 		if (*cause)
 			return fail(b, err, "log in", cause);
 		if (reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
@@ -257,14 +269,22 @@ static int log_in_there(struct broker *b, const struct address *at, const char *
 static int connect_to(struct broker *b, const struct address *at, const char *vhost,
 		      const char *name, struct weir_error *err)
 {
-	struct timeval answer = {b->patience_s, 0};
+	int64_t until = clock_us() + (int64_t)b->patience_s * 1000000;
+	int whose_ms = b->patience_s < PATIENCE_S ? 0 : WHOSE_MS;
+	struct timeval answer = {b->patience_s, 0}, left;
 	snprintf(b->where, sizeof b->where, "%.100s:%d, vhost %.40s", at->host, at->port, vhost);
-	amqp_set_handshake_timeout(b->state, &answer);
-	amqp_set_rpc_timeout(b->state, &answer);
-	if (connect_socket(b, at, err) < 0 || log_in_there(b, at, vhost, name, err) < 0)
+	until -= whose_ms * 1000;
+	if (connect_socket(b, at, until, err) < 0)
+		return -1;
+	left = interval(left_ms(until));
+	amqp_set_handshake_timeout(b->state, &left);
+	if (log_in_there(b, at, vhost, name, whose_ms, err) < 0)
 		return -1;
 	read_version(b);
+	left = interval(left_ms(until));
+	amqp_set_rpc_timeout(b->state, &left);
 	amqp_channel_open(b->state, CHANNEL);
+	amqp_set_rpc_timeout(b->state, &answer);
 	return check_rpc(b, "open a channel", err);
 }
 

@@ -13,8 +13,6 @@
 
 #include "weir/clock.h"
 
-#define ASK_MS 2000
-
 /* ---- connecting ---- */
 
 static int wait_for(int fd, short events, int64_t until_us)
@@ -72,9 +70,9 @@ int connect_tcp(const char *host, int port, int timeout_ms, int *fd, char cause[
 {
 	struct addrinfo *all = NULL;
 	int fault = ETIMEDOUT;
+	int64_t until = clock_us() + (int64_t)timeout_ms * 1000;
 	if (look_up(host, port, &all, cause) < 0)
 		return -1;
-	int64_t until = clock_us() + (int64_t)timeout_ms * 1000;
 	for (const struct addrinfo *one = all; one && fault && clock_us() < until;
 	     one = one->ai_next)
 		fault = try_one(one, until, fd);
@@ -82,7 +80,7 @@ int connect_tcp(const char *host, int port, int timeout_ms, int *fd, char cause[
 	if (fault == 0)
 		return 0;
 	if (fault == ETIMEDOUT)
-		snprintf(cause, CONNECT_CAUSE, "no answer within %d s", timeout_ms / 1000);
+		snprintf(cause, CONNECT_CAUSE, "no answer within %d s", (timeout_ms + 999) / 1000);
 	else
 		snprintf(cause, CONNECT_CAUSE, "%s", strerror(fault));
 	return -1;
@@ -118,17 +116,17 @@ static void name_answer(const char *bytes, size_t size, char cause[CONNECT_CAUSE
 }
 
 /* The lines behind the greeting make those answer who wait for the end of one. */
-void connect_whose(const char *host, int port, char cause[CONNECT_CAUSE])
+void connect_whose(const char *host, int port, int timeout_ms, char cause[CONNECT_CAUSE])
 {
 	static const char hello[] = "AMQP\0\0\t\1\r\n\r\n";
 	char bytes[64], ignored[CONNECT_CAUSE];
 	int fd;
+	int64_t until = clock_us() + (int64_t)timeout_ms * 1000;
 	*cause = '\0';
-	if (connect_tcp(host, port, ASK_MS, &fd, ignored) < 0)
+	if (connect_tcp(host, port, timeout_ms, &fd, ignored) < 0)
 		return;
 	ssize_t n = send(fd, hello, sizeof hello - 1, MSG_NOSIGNAL);
-	if (n > 0 && wait_for(fd, POLLIN, clock_us() + ASK_MS * 1000) > 0 &&
-	    (n = recv(fd, bytes, sizeof bytes, 0)) > 0)
+	if (n > 0 && wait_for(fd, POLLIN, until) > 0 && (n = recv(fd, bytes, sizeof bytes, 0)) > 0)
 		name_answer(bytes, (size_t)n, cause);
 	close(fd);
 }

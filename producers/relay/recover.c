@@ -11,7 +11,9 @@
 #include "weir/restored.h"
 #include "weir/topology.h"
 
-#define ANSWER_S 3	     /* so long the broker may take, and nobody else is served meanwhile */
+/* So long the broker may take to let us in, and for each answer, and nobody else is served
+ * meanwhile. */
+#define ANSWER_S 3
 #define ASK_AGAIN_US 5000000 /* it did not answer for a kind; longer each time */
 #define ASK_AGAIN_CAP_US 60000000
 
@@ -172,30 +174,28 @@ void recover_end(struct relay *r)
 	r->surveyor = NULL;
 }
 
-void recover_not_ours(struct relay *r)
-{
-	recover_end(r);
-	r->ours = false;
-	r->topology_due = true;
-}
-
-/* Asks whose the virtual host is, over the surveyor, which is opened if need be. */
-static int ask_mark(struct relay *r, struct weir_error *err)
-{
-	if (!r->surveyor && broker_open_within(r->settings->amqp_url, "weir-relay survey",
-					       MESSAGE_MAX, ANSWER_S, &r->surveyor, err) < 0)
-		return -1;
-	if (identity_mark(r->surveyor, r->ledger_id, err) == 0)
-		return 0;
-	if (strcmp(err->code, "not_ours") == 0)
-		recover_not_ours(r);
-	recover_end(r);
-	return -1;
-}
-
+/* A broker that lets nobody in any more says nothing of the connections that are there. */
 static int open_surveyor(struct relay *r, struct weir_error *err)
 {
-	return r->surveyor ? 0 : ask_mark(r, err);
+	struct weir_error why;
+	if (r->surveyor ||
+	    relay_open_beside(r, "weir-relay survey", ANSWER_S, &r->surveyor, &why) == 0)
+		return 0;
+	bool not_ours = strcmp(why.code, "not_ours") == 0;
+	return weir_fail(err, not_ours ? why.code : "topology_unseen", "%s", why.text);
+}
+
+/* Asks whose the virtual host is, over the surveyor. Should that be lost, a new one looks. */
+static int ask_mark(struct relay *r, struct weir_error *err)
+{
+	if (r->surveyor && identity_mark(r->surveyor, r->ledger_id, err) == 0)
+		return 0;
+	if (r->surveyor && strcmp(err->code, "not_ours") == 0) {
+		relay_not_ours(r);
+		return -1;
+	}
+	recover_end(r);
+	return open_surveyor(r, err);
 }
 
 static int restore_kind(struct relay *r, const char *kind, uint32_t *waiting,
@@ -289,7 +289,10 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	struct weir_error why;
 	if (ask_mark(r, err) < 0)
 		return -1;
-	int rc = topology_restore(r->surveyor, &names, err);
+	int rc = topology_restore(r->surveyor, &names, &why);
+	if (rc < 0)
+		weir_fail(err, strcmp(why.code, "broker") == 0 ? "topology_unseen" : why.code, "%s",
+			  why.text);
 	topology_say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);

@@ -50,12 +50,14 @@ int relay_open_ledger(struct relay *r, const char *name, struct ledger **out,
 
 int relay_open_wire(struct relay *r, struct weir_error *err)
 {
+	struct broker *b;
 	r->ours = false;
 	recover_end(r); /* it may be of another address */
-	if (wire_open(&r->wire, r->settings->amqp_url, "weir-relay", r->ledger_id, BROKER_S, err) <
-	    0)
+	if (relay_open_broker(r, "weir-relay", BROKER_S, &b, err) < 0 ||
+	    wire_begin(&r->wire, b, err) < 0)
 		return -1;
 	r->ours = true;
+	r->beside_us = 0;
 	r->topology_due = true;
 	r->due = true;
 	r->renew = false;
@@ -65,14 +67,8 @@ int relay_open_wire(struct relay *r, struct weir_error *err)
 static int open_dead(struct relay *r, struct weir_error *err)
 {
 	char queue[NAMES_MAX];
-	if (broker_open_within(r->settings->amqp_url, "weir-relay dead letters", MESSAGE_MAX,
-			       DEAD_S, &r->dead_broker, err) < 0)
+	if (relay_open_beside(r, "weir-relay dead letters", DEAD_S, &r->dead_broker, err) < 0)
 		return -1;
-	if (identity_mark(r->dead_broker, r->ledger_id, err) < 0) {
-		if (strcmp(err->code, "not_ours") == 0)
-			recover_not_ours(r);
-		return -1;
-	}
 	exchange_name(EXCHANGE_DEAD, queue);
 	return broker_consume(r->dead_broker, queue, 50, err);
 }
@@ -420,6 +416,7 @@ void relay_turn(struct relay *r, int timeout_ms)
 	if (r->ledger)
 		take_notifications(r);
 	publish_take(r);
+	schedule_beat(r);
 	if (clock_us() >= r->due_at_us)
 		r->due = true;
 	if (r->due && may_publish(r)) {

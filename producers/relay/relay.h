@@ -18,6 +18,7 @@
  *   window.c    releases batches of jobs that have a limit
  *   recover.c   what the broker has lost
  *   dead.c      weir.dead -> the ledger
+ *   beside.c    connections to the broker
  */
 #ifndef WEIR_RELAY_H
 #define WEIR_RELAY_H
@@ -85,6 +86,8 @@ struct relay {
 	struct comeback broker_back;
 	struct weir_error broker_why; /* it is away */
 	struct side sides[SIDES];
+	int last_side;	  /* that has opened a connection, */
+	bool side_opened; /* in this turn */
 	struct suspects suspects;
 
 	bool topology_due;		  /* something may be missing in the broker */
@@ -129,10 +132,12 @@ struct relay {
 	struct errand errands[ERRANDS];
 	size_t last_errand[ERRANDS]; /* whose turn it was */
 	struct weir_error errand_why;
-	char errand_job[65];	 /* of which that is told */
-	struct broker *surveyor; /* asks after queues; opened when needed; NULL: not */
-	bool due;		 /* something may be due */
-	int64_t due_at_us;	 /* the next that will be */
+	char errand_job[65];	      /* of which that is told */
+	struct broker *surveyor;      /* asks after queues; opened when needed; NULL: not */
+	int64_t beside_us;	      /* no connection beside the main one is opened before, */
+	struct weir_error beside_why; /* since this one could not be */
+	bool due;		      /* something may be due */
+	int64_t due_at_us;	      /* the next that will be */
 	uint64_t published;
 };
 
@@ -174,14 +179,12 @@ const char *jobs_trouble(const struct relay *r);
 /* Declares what is missing in the broker, the queues of open jobs included, and makes what was
  * queued there due again. Needs the ledger. */
 /* Error codes besides those of topology_restore(): topology_kind, a kind's queue cannot be used;
- * topology_rows, somebody stands in the way of what is to be due again. */
+ * topology_rows, somebody stands in the way of what is to be due again; topology_unseen, the broker
+ * lets in nobody who would look. */
 int recover_topology(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 /* Whether the virtual host is marked as this ledger's; where nobody has marked it, it is then.
  * Opens a connection and closes it. */
 int recover_check_mark(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
-/* A connection has found the virtual host marked as another ledger's: the next look is at once, and
- * over a connection of its own, since the address may be another one by now. */
-void recover_not_ours(struct relay *r);
 /* How many messages wait in a kind's queue; declares it when it is missing. */
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
 		   struct weir_error *err) WEIR_MUST_CHECK;
@@ -194,6 +197,23 @@ int recover_revive(struct relay *r, const char *job_id, int32_t stage, const cha
 void dead_turn(struct relay *r);
 void dead_forget_held(struct relay *r); /* their connection is gone */
 void relay_rest_dead(struct relay *r);	/* relay.c */
+
+/* beside.c */
+/* A connection has found the virtual host marked as another ledger's: the next look is at once, and
+ * over a connection of its own, since the address may be another one by now. */
+void relay_not_ours(struct relay *r);
+/* A connection to a virtual host that is marked as this ledger's; error code "not_ours": it is
+ * another's. Blocks so many seconds at the most for connection and log-in, and as many for each of
+ * two answers; a broker that is silent is given up at the first. */
+int relay_open_broker(struct relay *r, const char *name, int seconds, struct broker **out,
+		      struct weir_error *err) WEIR_MUST_CHECK;
+/* The same of one beside the main one. One that cannot be opened lets others wait, too, nine times
+ * as long as it took: however many there are and however silent a broker, it has a tenth of the
+ * time, and all else goes on in between. */
+int relay_open_beside(struct relay *r, const char *name, int seconds, struct broker **out,
+		      struct weir_error *err) WEIR_MUST_CHECK;
+/* False: it would fail for now, as the one before did. */
+bool relay_may_open_beside(const struct relay *r);
 
 /* relay.c */
 /* Opens the connection for batches and retries. */

@@ -20,8 +20,11 @@
 #define FORGET_US 10000000   /* who had nothing due for so long is new when he has */
 #define ASK_AGAIN_US 1000000 /* the broker did not answer; longer each time */
 #define ASK_AGAIN_CAP_US 30000000
-#define ASK_S 3		       /* so long that may take, and nobody else is served meanwhile */
+/* So long the broker may take to let us in, and for each answer, and nobody else is served
+ * meanwhile. */
+#define ASK_S 3
 #define GAUGE_IDLE_US 10000000 /* less than a heartbeat takes */
+#define GAUGE_BEAT_US 5000000
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
@@ -153,7 +156,22 @@ static uint32_t on_the_way(const struct relay *r, size_t queue)
 	return (uint32_t)n;
 }
 
-/* Nobody reads it while nothing is due, so that the broker gives it up after a while. */
+void schedule_beat(struct relay *r)
+{
+	struct schedule *s = &r->schedule;
+	struct broker_event event;
+	struct weir_error ignored;
+	int64_t now = clock_us();
+	if (!s->gauge || now - s->gauge_us < GAUGE_BEAT_US)
+		return;
+	s->gauge_us = now;
+	if (broker_next(s->gauge, 0, &event, &ignored) == 0)
+		return;
+	broker_close(s->gauge);
+	s->gauge = NULL;
+}
+
+/* One that nobody has kept alive the broker may have given up. */
 static int open_gauge(struct relay *r, struct weir_error *err)
 {
 	struct schedule *s = &r->schedule;
@@ -165,8 +183,7 @@ static int open_gauge(struct relay *r, struct weir_error *err)
 	s->gauge_us = now;
 	if (s->gauge)
 		return 0;
-	return broker_open_within(r->settings->amqp_url, "weir-relay queues", MESSAGE_MAX, ASK_S,
-				  &s->gauge, err);
+	return relay_open_beside(r, "weir-relay queues", ASK_S, &s->gauge, err);
 }
 
 static void not_asked(struct relay *r, struct queue *q, const struct weir_error *why)

@@ -84,7 +84,7 @@ struct schedule {
 	size_t last_apart;
 	char after_job[65]; /* where the next look begins */
 	int32_t after_stage;
-	int64_t look_us;      /* when that may be */
+	int64_t look_us; /* when that may be */
 	/* Something may have become due since the last one began, or that did not reach the end. */
 	bool look_wanted;
 	struct broker *gauge; /* asks after queues; NULL: not open */
@@ -106,6 +106,8 @@ struct picks {
 int schedule_look(struct relay *r, bool pressing, struct weir_error *err) WEIR_MUST_CHECK;
 /* The same, of rows that were read. */
 void schedule_note(struct relay *r, const PGresult *rows);
+/* Keeps the connection that asks the broker alive: another one may not be had. */
+void schedule_beat(struct relay *r);
 /* How deep a queue is to be from now on, by what was seen of it. */
 uint32_t schedule_depth(const struct queue *q, const struct relay_options *o);
 /* Whose turn it is among the flows with batches, or with retries. False: nobody's; nothing is due,

@@ -15,7 +15,7 @@
 #define LIVELY_LOOK_US 200000
 #define CONFIRM_US 30000000
 #define OPEN_S 1 /* to connect to the broker, while all wait; longer after each failure */
-#define OPEN_CAP_S 10
+#define OPEN_CAP_S 4
 #define OWN_PAUSE_US 100000 /* after what was the trouble of one kind */
 #define COMEBACK_US 500000
 #define COMEBACK_CAP_US 30000000
@@ -98,8 +98,6 @@ static void fail(struct relay *r, int n, const struct weir_error *why)
 	r->topology_due |= strcmp(why->code, "broker_missing") == 0;
 	if (s->wire.broker && !s->wire.blocked)
 		wire_lose(&s->wire, why);
-	if (strcmp(why->code, "not_ours") == 0)
-		recover_not_ours(r);
 	s->at_us = clock_us() + OWN_PAUSE_US;
 	if (own) /* told of the kind */
 		return;
@@ -180,10 +178,22 @@ static int finish(struct relay *r, int n, struct weir_error *err)
 static int connect_side(struct relay *r, int n, struct weir_error *err)
 {
 	struct side *s = &r->sides[n];
-	int seconds = s->failures < 4 ? OPEN_S << s->failures : OPEN_CAP_S;
-	return s->wire.broker ? 0
-			      : wire_open(&s->wire, r->settings->amqp_url, names[n], r->ledger_id,
-					  seconds, err);
+	struct broker *b;
+	int seconds = s->failures < 2 ? OPEN_S << s->failures : OPEN_CAP_S;
+	if (s->wire.broker)
+		return 0;
+	r->last_side = n;
+	r->side_opened = true;
+	if (relay_open_beside(r, names[n], seconds, &b, err) < 0)
+		return -1;
+	return wire_begin(&s->wire, b, err);
+}
+
+/* One that has no connection waits until it may have one, before it claims something. */
+static bool may_begin(const struct relay *r, const struct side *s)
+{
+	return r->ours && clock_us() >= s->at_us &&
+	       (s->wire.broker || (!r->side_opened && relay_may_open_beside(r)));
 }
 
 static int go_on(struct relay *r, int n, struct weir_error *err)
@@ -205,7 +215,7 @@ static int turn(struct relay *r, int n, struct weir_error *err)
 	struct side *s = &r->sides[n];
 	if (s->wire.blocked && confirms_hear(r, &s->wire, 0, err) < 0)
 		return s->wire.broker ? 0 : -1; /* still in alarm, or lost */
-	if (!s->run.open && r->ours && clock_us() >= s->at_us && claim(r, n, err) < 0)
+	if (!s->run.open && may_begin(r, s) && claim(r, n, err) < 0)
 		return -1;
 	if (s->run.open)
 		return go_on(r, n, err);
@@ -231,11 +241,15 @@ void sides_turn(struct relay *r)
 	struct weir_error why;
 	r->outgoing.ledger = r->ledger;
 	r->outgoing.progress = r->progress;
-	for (int n = 0; n < SIDES && r->ledger; n++)
+	int last = r->last_side;
+	r->side_opened = false;
+	for (int i = 1; i <= SIDES && r->ledger; i++) {
+		int n = (last + i) % SIDES;
 		if (is_over(r, n))
 			rest(&r->sides[n]);
 		else if (!(r->only_job && n == SIDE_LETTERS) && turn(r, n, &why) < 0)
 			fail(r, n, &why);
+	}
 	outgoing_forget(&r->outgoing);
 }
 
@@ -286,6 +300,8 @@ void sides_when(const struct relay *r, int64_t *at_us)
 			continue;
 		if (n >= SIDE_APART)
 			at = apart_at > s->at_us ? apart_at : s->at_us;
+		if (!s->wire.broker && at < r->beside_us)
+			at = r->beside_us;
 		if (!r->ours)
 			at = INT64_MAX;
 		if (s->run.open)

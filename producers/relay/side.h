@@ -3,7 +3,8 @@
  * events, whose exchange others bind full queues to; dead letters, which anybody may have written;
  * suspects, items that were on their way when the broker closed a channel; and kinds of items that
  * are in trouble (apart.h), two at a time. Whatever happens to one of them delays nobody else; a
- * broker that takes a connection and is silent delays all, OPEN_S the first time. While it is not
+ * broker that takes a connection and is silent delays all, OPEN_S the first time and up to
+ * OPEN_CAP_S later: one of them connects in a turn, and see relay_open_beside(). While it is not
  * known that the virtual host is this ledger's (relay.h) nothing of theirs begins: only what is on
  * its way is still awaited.
  *

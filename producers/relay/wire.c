@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "weir/clock.h"
-#include "weir/identity.h"
 #include "weir/log.h"
-#include "weir/message.h"
 
 uint64_t wire_bound(const char *text)
 {
@@ -16,13 +14,9 @@ uint64_t wire_bound(const char *text)
 	return at ? strtoull(at + sizeof words - 1, NULL, 10) : 0;
 }
 
-int wire_open(struct wire *w, const char *url, const char *name, const char *ledger_id, int seconds,
-	      struct weir_error *err)
+int wire_begin(struct wire *w, struct broker *b, struct weir_error *err)
 {
-	struct broker *b;
-	if (broker_open_within(url, name, MESSAGE_MAX, seconds, &b, err) < 0)
-		return -1;
-	if (identity_mark(b, ledger_id, err) < 0 || broker_confirm(b, err) < 0) {
+	if (broker_confirm(b, err) < 0) {
 		broker_close(b);
 		return -1;
 	}

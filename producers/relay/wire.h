@@ -41,10 +41,9 @@ struct wire {
 	int run_count;
 };
 
-/* To a virtual host that is marked as this ledger's; error code "not_ours": it is another's. Waits
- * so many seconds at the most for the connection, the log-in, and each of the answers. */
-int wire_open(struct wire *w, const char *url, const char *name, const char *ledger_id, int seconds,
-	      struct weir_error *err) WEIR_MUST_CHECK;
+/* Is of this connection, which is closed if that fails. Waits for one answer, as long as it was
+ * opened with. */
+int wire_begin(struct wire *w, struct broker *b, struct weir_error *err) WEIR_MUST_CHECK;
 void wire_close(struct wire *w);
 /* The connection and what is known of it go to another one, which is closed. */
 void wire_move(struct wire *from, struct wire *to);

@@ -356,6 +356,54 @@ static void lost_while_acking(void)
 	finish(job);
 }
 
+/* As one out of file descriptors, or behind a firewall's new rule: who is in stays, and who knocks
+ * hears nothing. */
+static void let_nobody_in(bool nobody)
+{
+	char erlang[256];
+	snprintf(erlang, sizeof erlang,
+		 "[sys:%s(P) || [P] <- ets:match(ranch_server, {{conns_sup, '_', '_'}, '$1'})].",
+		 nobody ? "suspend" : "resume");
+	rabbitmqctl("eval", erlang);
+}
+
+static void end_connection(const char *name)
+{
+	char erlang[512];
+	snprintf(erlang, sizeof erlang,
+		 "[rabbit_networking:close_connection(P, \"test\") || [{pid, P},"
+		 " {client_properties, C}] <- rabbit_networking:connection_info_all("
+		 "[pid, client_properties]),"
+		 " lists:member({<<\"connection_name\">>, longstr, <<\"%s\">>}, C)].",
+		 name);
+	rabbitmqctl("eval", erlang);
+}
+
+/* A relay that would open another connection for something goes on with those that it has. */
+static void it_lets_nobody_in(void)
+{
+	struct job *job = job_submit(job_new("before", "sum", 20)), *later;
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	let_nobody_in(true);
+	end_connection("weir-relay survey");
+	sql_text("INSERT INTO weir.dead_letters (queue, reason_code, reason, body, due_at)"
+		 " VALUES ('weir.sum', 'test', 'test', 'x', now())");
+	await_log(relay, "of=dead_letters");
+	await_log(relay, "topology_wrong");
+	later = job_submit(job_new("later", "sum", 60));
+	await(PATIENCE_MS, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'later'");
+	EXPECT(!strstr(log_of(relay), "broker_lost"), "%s", log_of(relay));
+	let_nobody_in(false);
+	await_log(relay, "topology_right");
+	await(PATIENCE_MS, "SELECT due_at IS NULL FROM weir.dead_letters");
+	sql_text("DELETE FROM weir.dead_letters");
+	stop_all();
+	check_exact(job);
+	check_exact(later);
+}
+
 void add_broker_suite(void);
 
 void add_broker_suite(void)
@@ -380,4 +428,5 @@ void add_broker_suite(void)
 	CU_add_test(s, "a locked row of what was lost", a_locked_row_of_what_was_lost);
 	CU_add_test(s, "what is in the new queue", what_is_in_the_new_queue);
 	CU_add_test(s, "it is lost while what is final is acked", lost_while_acking);
+	CU_add_test(s, "it lets nobody in", it_lets_nobody_in);
 }

@@ -54,11 +54,12 @@ struct broker_event {
 };
 
 /* url: amqp://user:password@host:port/vhost; never logged. name: shown in the broker's list of
- * connections. body_limit: bytes. Blocks up to 10 s. */
+ * connections. body_limit: bytes. Blocks up to 10 s (and see connect.h on resolvers); who does not
+ * answer as a broker is asked who he is within that time. */
 int broker_open(const char *url, const char *name, uint64_t body_limit, struct broker **out,
 		struct weir_error *err) WEIR_MUST_CHECK;
-/* The same, waiting so many seconds at the most for each of: the connection, the log-in, and every
- * later answer. */
+/* The same within so many seconds, for connection and log-in together, and later as many for each
+ * answer. Of fewer than 10 none are left to find out who else it is. */
 int broker_open_within(const char *url, const char *name, uint64_t body_limit, int seconds,
 		       struct broker **out, struct weir_error *err) WEIR_MUST_CHECK;
 /* Says goodbye if it can do so at once; never blocks for long. NULL is fine. */

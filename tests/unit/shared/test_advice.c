@@ -1,9 +1,13 @@
 /* The table of causes, with what servers and libraries really say. */
 #include <CUnit/CUnit.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "weir/advice.h"
+#include "weir/broker.h"
 #include "weir/connect.h"
 #include "weir/names.h"
 
@@ -218,8 +222,40 @@ static void no_connection_has_its_cause(void)
 	CU_ASSERT_EQUAL(connect_tcp("127.0.0.1", 1, 1000, &fd, cause), -1);
 	CU_ASSERT_STRING_EQUAL(cause, "Connection refused");
 	CU_ASSERT_EQUAL(fd, -1);
-	connect_whose("127.0.0.1", 1, cause);
+	connect_whose("127.0.0.1", 1, 1000, cause);
 	CU_ASSERT_STRING_EQUAL(cause, "");
+}
+
+/* Who listens at *port; the system takes connections for it. */
+static int listen_silently(int *port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CU_ASSERT_FATAL(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+			listen(fd, 8) == 0 && getsockname(fd, (struct sockaddr *)&at, &size) == 0);
+	*port = ntohs(at.sin_port);
+	return fd;
+}
+
+/* A broker that takes connections and says nothing: whoever has little time does not spend more on
+ * asking who it is. */
+static void who_is_silent_is_not_asked_who_he_is(void)
+{
+	struct broker *b = NULL;
+	struct weir_error err;
+	char url[64];
+	int port, fd = listen_silently(&port), one, calls = 0;
+	snprintf(url, sizeof url, "amqp://u:p@127.0.0.1:%d/", port);
+	CU_ASSERT_EQUAL(broker_open_within(url, "test", 0, 1, &b, &err), -1);
+	CU_ASSERT_PTR_NULL(b);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "no answer"));
+	while ((one = accept(fd, NULL, NULL)) >= 0) {
+		close(one);
+		calls++;
+	}
+	CU_ASSERT_EQUAL(calls, 1);
+	close(fd);
 }
 
 void add_advice_suite(void);
@@ -233,4 +269,6 @@ void add_advice_suite(void)
 	CU_add_test(s, "rights in Redis, too", rights_in_redis_name_the_namespace);
 	CU_add_test(s, "an unknown cause stands alone", an_unknown_cause_stands_alone);
 	CU_add_test(s, "no connection has its cause", no_connection_has_its_cause);
+	CU_add_test(s, "who is silent is not asked who he is",
+		    who_is_silent_is_not_asked_who_he_is);
 }
