@@ -235,7 +235,8 @@ static void messages_are_gone_among_others(void)
 static void what_is_in_hand_is_not_lost(void)
 {
 	struct job *held = job_new("held", "slow", 1);
-	job_delay(held, 6000);
+	item_fails(&held->items[0], NULL, ",\"hold\":1");
+	items_hold();
 	struct process *relay = start(NULL, "weir-relay", "--lost-after", "200ms", NULL);
 	start(NULL, "weir-consumer", "slow", "--flush", "1", "--prefetch", "1", NULL);
 	await_queued(job_submit(held));
@@ -244,6 +245,7 @@ static void what_is_in_hand_is_not_lost(void)
 	start(NULL, "weir-consumer", "slow", "--flush", "10", "--prefetch", "10", NULL);
 	await_final(others, 50);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE job_id = 'held'"), 0);
+	items_let_go();
 	await_ended(held);
 	EXPECT(!strstr(log_of(relay), "job=held batches"), "%s", log_of(relay));
 	end_stream(others);

@@ -218,9 +218,25 @@ void world_clean(void)
 	clean_tables();
 }
 
+static const char hold_file[] = LOGS "/hold";
+
+void items_hold(void)
+{
+	FILE *f = fopen(hold_file, "w");
+	EXPECT(f && fclose(f) == 0, "%s cannot be made", hold_file);
+	setenv("WEIR_HOLD", hold_file, 1);
+}
+
+void items_let_go(void)
+{
+	remove(hold_file);
+	unsetenv("WEIR_HOLD");
+}
+
 void world_leave(void)
 {
 	end_all();
+	items_let_go();
 	while (world.job_count > 0) {
 		struct job *job = world.jobs[--world.job_count];
 		free(job->items);

@@ -146,6 +146,11 @@ void calls_await(int wanted); /* until so many have begun */
 /* The most items that were at work at one time. */
 int calls_peak(void);
 
+/* From now on items of the kind `slow` that say "hold" do not end in programs that are started
+ * after this, until they are let go; world_leave() does so. */
+void items_hold(void);
+void items_let_go(void);
+
 /* Sets delay_ms for all items. */
 void job_delay(struct job *job, int ms);
 /* Takes the delays out of the ledger, and all messages out of its queue, so that it is published

@@ -1,9 +1,13 @@
 /* The kind `slow`: like `sum`, but ends each item from a timer, after delay_ms, so that many are
  * open at a time. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "effects.h"
+
+#define LOOK_MS 20 /* whether an item is still held */
 
 struct open_item {
 	struct open_item *after;
@@ -37,11 +41,25 @@ static void note(const char *what, const struct weir_item *item)
 	fclose(f);
 }
 
+/* While the file that WEIR_HOLD names is there, an item that says "hold" does not end. */
+static bool is_held(const struct effects *e, const struct weir_item *item)
+{
+	const char *path = getenv("WEIR_HOLD");
+	return path && access(path, F_OK) == 0 && effects_integer(e, item, "hold") > 0;
+}
+
 static void fire(void *state, struct weir_work work)
 {
-	struct open_item *one = take_out(state, work);
+	struct effects *e = state;
+	struct open_item *one = take_out(e, work);
 	if (!one)
 		return;
+	if (is_held(e, one->item)) {
+		one->after = e->extra;
+		e->extra = one;
+		e->host->set_timer(e->host, work, LOOK_MS, fire);
+		return;
+	}
 	note("end", one->item);
 	effects_complete(state, work, one->item);
 	free(one);
