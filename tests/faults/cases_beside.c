@@ -1,5 +1,6 @@
-/* Ten items beside the trouble that other items make: B1 to B12. The seconds that they take, from
- * the end of their submit on, are told in the row; whether they end is what is checked. */
+/* Ten items beside the trouble that other items make: B1 to B12, and B26. The seconds that they
+ * take, from the end of their submit on, are told in the row; whether they end is what is checked.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -156,6 +157,36 @@ static void b12(void)
 	await_ended(job);
 }
 
+/* Of the ledger: the rows of items that are tried again, more than a consumer has in hand. What it
+ * cannot write it does not keep. */
+static void b26(void)
+{
+	struct job *job = job_new("held", "sum", 2400);
+	for (int i = 0; i < job->size; i++)
+		item_fails(&job->items[i], NULL, ",\"fail\":\"retry_once\"");
+	struct process *relay =
+		start(NULL, "weir-relay", "--queue-least", "3000", "--queue-most", "3000", NULL);
+	await_queued(job_submit(job));
+	stop(relay);
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, queued_at)"
+		 " SELECT job_id, stage, ordinal, 0, 'infinity', now() FROM weir.items"
+		 " WHERE job_id = 'held'");
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.retries WHERE job_id = 'held' FOR UPDATE");
+	start_suspicious_relay();
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes WHERE waits_for LIKE"
+			   " 'job held: waits for a lock on retries%%'");
+	ten_of("same", "sum");
+	rabbit("close_all_connections 'a test'");
+	ten_of("again", "sum");
+	sql_text("ROLLBACK");
+	see_done("held", 2400);
+	await_ended(job);
+	stop_all();
+	check_exact(job);
+}
+
 /* ---- who is before them ---- */
 
 static void b5(void)
@@ -286,5 +317,6 @@ const struct fault_case beside_cases[] = {
 	{"B10", "an item that crashes", "it is poison, ten others in 5 s", b10, NULL},
 	{"B11", "an item that takes all memory", "it is poison, ten others in 5 s", b11, NULL},
 	{"B12", "a locked row of the ledger", "its job waits, ten others in 5 s", b12, NULL},
+	{"B26", "locked rows of 2,400 retries", "their job waits, ten others in 5 s", b26, NULL},
 	{0},
 };
