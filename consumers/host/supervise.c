@@ -165,10 +165,18 @@ static bool same_item(const struct marked_item *a, const struct marked_item *b)
 	       strncmp(a->job_id, b->job_id, sizeof a->job_id) == 0;
 }
 
+static uint32_t count_once(const uint32_t *count)
+{
+	uint32_t n = *(const volatile uint32_t *)count;
+	return n <= FLUSH_MAX ? n : 0;
+}
+
+uint32_t supervise_count(const struct untold *u) { return count_once(&u->count); }
+
 bool supervise_untold(const struct watched *w)
 {
 	for (size_t i = 0; i < UNTOLD_MAX; i++)
-		if (w->untold[i].count > 0)
+		if (supervise_count(&w->untold[i]) > 0)
 			return true;
 	return false;
 }
@@ -177,16 +185,17 @@ bool supervise_untold(const struct watched *w)
 static void keep_crash(struct watched *w, const char *text)
 {
 	struct untold *u = w->untold;
-	while (u < w->untold + UNTOLD_MAX && u->count > 0)
+	uint32_t count = count_once(&w->mark.count);
+	while (u < w->untold + UNTOLD_MAX && supervise_count(u) > 0)
 		u++;
 	if (u == w->untold + UNTOLD_MAX) {
 		log_event(LOG_ERROR, "crash_forgotten",
 			  "text=\"the ledger could not be told of %d ends before it\"", UNTOLD_MAX);
 		return;
 	}
-	memcpy(u->items, w->mark.items, w->mark.count * sizeof *u->items);
+	memcpy(u->items, w->mark.items, count * sizeof *u->items);
 	snprintf(u->text, sizeof u->text, "%s", text);
-	u->count = w->mark.count;
+	u->count = count;
 }
 
 /* Takes down what the end says. */
@@ -248,10 +257,11 @@ static void rest(struct parent *p)
 static void say_untold(const struct watched *w)
 {
 	for (size_t i = 0; i < UNTOLD_MAX; i++)
-		if (w->untold[i].count > 0)
-			log_event(LOG_ERROR, "crash_not_told", "job=%.64s first=%.64s text=\"%s\"",
+		if (supervise_count(&w->untold[i]) > 0)
+			log_event(LOG_ERROR, "crash_not_told",
+				  "job=%.64s first=%.64s text=\"%.*s\"",
 				  w->untold[i].items[0].job_id, w->untold[i].items[0].custom_id,
-				  w->untold[i].text);
+				  CRASH_TEXT_SIZE, w->untold[i].text);
 }
 
 static int start(struct parent *p, int (*work)(struct watched *, int, char **), int argc,
@@ -259,6 +269,8 @@ static int start(struct parent *p, int (*work)(struct watched *, int, char **), 
 {
 	p->began_us = clock_us();
 	p->w->ready = p->w->done = false;
+	p->w->stop = p->stops; /* these two are the parent's, whatever the last one has written */
+	p->w->parent = getpid();
 	p->worker = fork();
 	if (p->worker == 0)
 		become_worker(p, work, argc, argv);
@@ -293,7 +305,6 @@ int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, c
 		log_event(LOG_ERROR, "consumer_failed", "error=\"mmap: %s\"", strerror(errno));
 		return EXIT_FAILURE;
 	}
-	p.w->parent = getpid();
 	wait_for_signals(&p);
 	for (;;) {
 		if (start(&p, work, argc, argv) < 0) {

@@ -51,6 +51,9 @@ struct watched {
 
 /* Whether there is anything of that. */
 bool supervise_untold(const struct watched *w);
+/* How many items it has. A plugin may write over it, even now: the count is read once and is at
+ * most FLUSH_MAX, where nonsense is 0; and no text in it need have an end. */
+uint32_t supervise_count(const struct untold *u);
 
 /* Starts workers until one has ended by itself, or is not to be followed by another: the status to
  * exit with. work() is called in the child, which exits with what it returns. */

@@ -412,20 +412,20 @@ static const char tell[] =
 	" SELECT (SELECT max(crashes) FROM t)::int4, (SELECT count(*) FROM t)::int4,"
 	"  (SELECT count(*) FROM e)::int4";
 
-static void add_texts(struct params *p, const struct untold *u, size_t offset)
+static void add_texts(struct params *p, const struct untold *u, uint32_t count, size_t offset)
 {
-	params_array(p, TYPE_TEXT, u->count);
-	for (size_t i = 0; i < u->count; i++) {
+	params_array(p, TYPE_TEXT, count);
+	for (size_t i = 0; i < count; i++) {
 		const char *text = (const char *)&u->items[i] + offset;
 		params_add_text(p, (struct weir_text){text, strnlen(text, MESSAGE_NAME_MAX)});
 	}
 	params_array_end(p);
 }
 
-static void add_numbers(struct params *p, const struct untold *u, size_t offset)
+static void add_numbers(struct params *p, const struct untold *u, uint32_t count, size_t offset)
 {
-	params_array(p, TYPE_INT4, u->count);
-	for (size_t i = 0; i < u->count; i++) {
+	params_array(p, TYPE_INT4, count);
+	for (size_t i = 0; i < count; i++) {
 		uint32_t number;
 		memcpy(&number, (const char *)&u->items[i] + offset, sizeof number);
 		params_add_int(p, (int32_t)number);
@@ -436,13 +436,14 @@ static void add_numbers(struct params *p, const struct untold *u, size_t offset)
 static void fill(struct consumer *c, const struct errand *e, struct params *p)
 {
 	const struct untold *u = e->owner;
-	add_texts(p, u, offsetof(struct marked_item, job_id));
-	add_numbers(p, u, offsetof(struct marked_item, stage));
-	add_numbers(p, u, offsetof(struct marked_item, ordinal));
-	add_texts(p, u, offsetof(struct marked_item, custom_id));
-	add_numbers(p, u, offsetof(struct marked_item, attempt));
-	params_int(p, u->count == 1);
-	params_string(p, u->text);
+	uint32_t n = supervise_count(u);
+	add_texts(p, u, n, offsetof(struct marked_item, job_id));
+	add_numbers(p, u, n, offsetof(struct marked_item, stage));
+	add_numbers(p, u, n, offsetof(struct marked_item, ordinal));
+	add_texts(p, u, n, offsetof(struct marked_item, custom_id));
+	add_numbers(p, u, n, offsetof(struct marked_item, attempt));
+	params_int(p, n == 1);
+	params_text(p, (struct weir_text){u->text, strnlen(u->text, sizeof u->text)});
 	params_int(p, (int32_t)c->options.poison_limit);
 	params_big(p, AGAIN_MS);
 }
@@ -484,7 +485,7 @@ int trials_tell(struct consumer *c, struct weir_error *err)
 {
 	struct watched *w = c->watched;
 	for (size_t i = 0; w && i < UNTOLD_MAX; i++) {
-		if (w->untold[i].count == 0 || c->telling[i].sort ||
+		if (supervise_count(&w->untold[i]) == 0 || c->telling[i].sort ||
 		    tell_now(c, &w->untold[i], err))
 			continue;
 		if (!ledger_alive(c->ledger))
@@ -503,10 +504,11 @@ int trials_tell(struct consumer *c, struct weir_error *err)
 
 static bool is_of(const struct untold *u, const struct weir_item *item)
 {
-	for (uint32_t i = 0; i < u->count; i++) {
+	uint32_t n = supervise_count(u);
+	for (uint32_t i = 0; i < n; i++) {
 		const struct marked_item *m = &u->items[i];
 		if (m->ordinal == item->ordinal && m->stage == item->stage &&
-		    strlen(m->job_id) == item->job_id.size &&
+		    strnlen(m->job_id, sizeof m->job_id) == item->job_id.size &&
 		    memcmp(m->job_id, item->job_id.data, item->job_id.size) == 0)
 			return true;
 	}

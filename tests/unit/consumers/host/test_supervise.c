@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "consumer.h"
 #include "oom.h"
 #include "supervise.h"
 
@@ -60,6 +61,36 @@ static void a_mark_that_is_none(void)
 	memset(&mark, 0x7f, sizeof mark);
 	CU_ASSERT_FALSE(crash_judge(&end, &mark, text));
 	CU_ASSERT(strlen(text) < CRASH_TEXT_SIZE);
+}
+
+/* The same of what is to be told of the workers before. Nothing of it is read beyond its end. */
+static void what_is_untold_is_nonsense(void)
+{
+	static struct watched w;
+	static struct consumer c;
+	struct errand e = {0};
+	struct delivery one = {
+		.message.item = {.job_id = {"job", 3}, .custom_id = {"item", 4}, .stage = 1}};
+	static const struct errand_sort on_its_way;
+	static const uint32_t counts[] = {FLUSH_MAX + 1, 1u << 31, UINT32_MAX};
+	memset(w.untold, 'x', sizeof w.untold); /* no text has an end */
+	c.watched = &w;
+	c.errands.first = &e;
+	for (size_t i = 0; i < UNTOLD_MAX; i++)
+		c.telling[i].sort = &on_its_way;
+	for (size_t n = 0; n < sizeof counts / sizeof *counts; n++) {
+		for (size_t i = 0; i < UNTOLD_MAX; i++)
+			w.untold[i].count = counts[n];
+		CU_ASSERT_FALSE(supervise_untold(&w));
+		CU_ASSERT_EQUAL(supervise_count(w.untold), 0);
+		CU_ASSERT_FALSE(trials_untold(&c, &one));
+	}
+	w.untold[UNTOLD_MAX - 1].count = FLUSH_MAX;
+	CU_ASSERT(supervise_untold(&w));
+	CU_ASSERT_FALSE(trials_untold(&c, &one));
+	memset(&w.untold[UNTOLD_MAX - 1].items[FLUSH_MAX - 1], 0, sizeof(struct marked_item));
+	mark_item(&w.untold[UNTOLD_MAX - 1].items[FLUSH_MAX - 1], &one);
+	CU_ASSERT(trials_untold(&c, &one));
 }
 
 /* ---- marks ---- */
@@ -124,6 +155,7 @@ void add_supervise_suite(void)
 	CU_pSuite s = CU_add_suite("ends of workers", NULL, NULL);
 	CU_add_test(s, "what is evidence", evidence);
 	CU_add_test(s, "a mark that was written over", a_mark_that_is_none);
+	CU_add_test(s, "what is to be told was written over", what_is_untold_is_nonsense);
 	CU_add_test(s, "marks", marks);
 	CU_add_test(s, "processes killed for want of memory", kills);
 }
