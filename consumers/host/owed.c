@@ -67,11 +67,12 @@ static void let_go(struct consumer *c, struct delivery *one)
 		consumer_lose_broker(c, &lost);
 }
 
-static void give_up_message(struct consumer *c, struct delivery *one)
+static void give_up_message(struct consumer *c, struct delivery *one, const bool *crowded)
 {
 	if (one->fate == FATE_REFUSED)
 		refuse(c, one);
-	else if (owed_crowds(c, one) && !flush_has_effects(one) && one->fate != FATE_FAILED)
+	else if (one->places && crowded[one->places->kind] && !flush_has_effects(one) &&
+		 one->fate != FATE_FAILED)
 		let_go(c, one);
 }
 
@@ -109,11 +110,14 @@ static void say_why(struct consumer *c, int64_t now)
 void owed_turn(struct consumer *c, int64_t now)
 {
 	struct delivery *next;
+	bool crowded[LANES_MAX]; /* then all of them go, not only so many that it is not any more */
+	for (size_t i = 0; i < c->lane_count; i++)
+		crowded[i] = intake_crowded(c) || places_crowded(&c->lanes[i].places);
 	for (struct delivery *d = c->deliveries.lists[DELIVERY_APART].first; d; d = next) {
 		next = d->after;
 		if (has_message(c, d)) {
 			if (c->broker && c->ledger && !c->stopping && is_long(d, now))
-				give_up_message(c, d);
+				give_up_message(c, d, crowded);
 			continue;
 		}
 		delivery_leave_place(d);
