@@ -161,11 +161,11 @@ static void b12(void)
  * cannot write it does not keep. */
 static void b26(void)
 {
-	struct job *job = job_new("held", "sum", 2400);
+	struct job *job = job_new("held", "sum", 300);
 	for (int i = 0; i < job->size; i++)
 		item_fails(&job->items[i], NULL, ",\"fail\":\"retry_once\"");
 	struct process *relay =
-		start(NULL, "weir-relay", "--queue-least", "3000", "--queue-most", "3000", NULL);
+		start(NULL, "weir-relay", "--queue-least", "400", "--queue-most", "400", NULL);
 	await_queued(job_submit(job));
 	stop(relay);
 	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at, queued_at)"
@@ -181,7 +181,7 @@ static void b26(void)
 	rabbit("close_all_connections 'a test'");
 	ten_of("again", "sum");
 	sql_text("ROLLBACK");
-	see_done("held", 2400);
+	see_done("held", 300);
 	await_ended(job);
 	stop_all();
 	check_exact(job);
@@ -317,6 +317,6 @@ const struct fault_case beside_cases[] = {
 	{"B10", "an item that crashes", "it is poison, ten others in 5 s", b10, NULL},
 	{"B11", "an item that takes all memory", "it is poison, ten others in 5 s", b11, NULL},
 	{"B12", "a locked row of the ledger", "its job waits, ten others in 5 s", b12, NULL},
-	{"B26", "locked rows of 2,400 retries", "their job waits, ten others in 5 s", b26, NULL},
+	{"B26", "locked rows of 300 retries", "their job waits, ten others in 5 s", b26, NULL},
 	{0},
 };
