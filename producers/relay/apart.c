@@ -98,8 +98,9 @@ static void rest_refused(struct relay *r, const struct run *run)
 	q->elsewhere = true;
 	q->refused = 0;
 	weir_fail(&why, "refused",
-		  "another queue that is bound to %s is full (%s itself has room): " WHICH_QUEUES,
-		  items, own);
+		  "%s or another queue that is bound to %s is full (what %s has taken is worked "
+		  "on): " WHICH_QUEUES,
+		  own, items, own);
 	rest(q, ELSEWHERE_US, &why);
 }
 

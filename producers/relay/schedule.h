@@ -54,7 +54,9 @@ struct queue {
 	unsigned refused;	   /* runs, in a row */
 	int64_t suspects_us;	   /* its suspects are not published before */
 	unsigned suspects_refused; /* runs of them, in a row */
-	/* Another queue that is bound to the exchange has refused the last run, not this one. */
+	/* The last run was refused, and this queue takes, or is taken from, all the same: most
+	 * likely it is another queue that is bound to the exchange, but its own one may be quickly
+	 * full. */
 	bool elsewhere;
 	int64_t survey_us; /* recover.c does not ask after it before */
 	unsigned unsurveyed;
