@@ -121,6 +121,18 @@ static const char fail_items[] =
 	"  AS u(job_id, stage, ordinal, class, error)"
 	" GROUP BY job_id, stage, class, error";
 
+#define WAITS_TO_FAIL "d.class = w.error_class AND w.waits_since IS NOT NULL"
+static const char hold_retries[] =
+	"UPDATE weir.retries w SET error_class = d.class, error = d.error,"
+	" waits_since = CASE WHEN " WAITS_TO_FAIL " THEN w.waits_since ELSE now() END,"
+	" due_at = now() + interval '1 second' + CASE WHEN " WAITS_TO_FAIL
+	"  THEN weir.longer_pause(w.waits_since) ELSE interval '0' END"
+	" FROM (SELECT k.job_id, k.stage, k.ordinal, u.class, u.error FROM weir.retries k JOIN"
+	"   unnest($1::text[], $2::int4[], $3::int4[], $4::text[], $5::text[])"
+	"   AS u(job_id, stage, ordinal, class, error) USING (job_id, stage, ordinal)"
+	"  WHERE k.due_at < 'infinity' ORDER BY 1, 2, 3 FOR UPDATE OF k SKIP LOCKED) d"
+	" WHERE w.job_id = d.job_id AND w.stage = d.stage AND w.ordinal = d.ordinal";
+
 /* What was on its way when the broker closed the channel is tried again apart, item by item: as
  * retries, which say why and since when. An item is in one of them or in its batch: those of a
  * batch that another relay has by now, or whose lock the server has not given back yet, stay in it.
@@ -230,6 +242,7 @@ const struct outbox outbox_retries = {
 	.mark = mark_retries,
 	.put_off = put_off_retries,
 	.fail = fail_items,
+	.hold = hold_retries,
 	.suspect = suspect_retries,
 	.unit_keys = item_keys,
 	.row_keys = item_keys,
@@ -246,6 +259,7 @@ const struct outbox outbox_suspects = {
 	.mark = mark_retries,
 	.put_off = put_off_retries,
 	.fail = fail_items,
+	.hold = hold_retries,
 	.suspect = suspect_retries,
 	.refused_column = COL_REFUSED,
 	.unit_keys = item_keys,

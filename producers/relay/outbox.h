@@ -27,6 +27,9 @@ struct outbox {
 	/* Those that can never be a message; parameters: row_keys(), and the code and the text of
 	 * the reason of each, as two arrays. */
 	const char *fail;
+	/* The same where somebody stands in the way of that: they wait, for longer each time, and
+	 * say why they will fail. NULL: they come again by themselves. */
+	const char *hold;
 	/* Those that were on their way when the broker closed the channel, and may be the reason:
 	 * they are put off, and come again in small groups beside all others (side.c), the longer
 	 * and the smaller the more often that happens. What is locked by then stays as it is.

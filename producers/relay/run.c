@@ -403,6 +403,19 @@ static void add_reasons(struct params *p, const struct run *run)
 	params_array_end(p);
 }
 
+/* Somebody has locked what they are counted in, say. */
+static int hold_broken(struct relay *r, struct run *run, struct weir_error *err)
+{
+	char id[OUTGOING_ID_MAX];
+	struct weir_error why = *err;
+	if (ledger_do(run->ledger, run->outbox->hold, &r->params, NULL, err) < 0)
+		return -1;
+	run->outbox->id(run->rows, run->broken[0].row, id);
+	causes_note(&r->causes, LOG_WARN, "items_not_failed", "", id, (size_t)run->broken_count,
+		    &why);
+	return 0;
+}
+
 int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err)
 {
 	if (!run->rows)
@@ -417,6 +430,8 @@ int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err)
 	add_reasons(&r->params, run);
 	int rc = ledger_do(run->ledger, run->outbox->fail, &r->params, NULL, err);
 	free(which);
+	if (rc < 0 && run->outbox->hold && ledger_alive(run->ledger))
+		rc = hold_broken(r, run, err);
 	run_end(run);
 	return rc;
 }

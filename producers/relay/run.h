@@ -51,9 +51,9 @@ int run_finish(struct relay *r, struct run *run, struct weir_error *err) WEIR_MU
 /* Awaits the confirms, then does the same. Nothing to do for a run that holds no rows. One with
  * rows that can never be a message keeps them, until run_fail_broken(). */
 int run_settle(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
-/* Fails those rows for good. When no run holds locks, since what this waits for may be locked by
- * the other one. Should the relay die before, a batch's items are published again as lost ones are,
- * and then fail. */
+/* Fails those rows for good; where somebody stands in the way of that they wait (outbox.h). When no
+ * run holds locks, since what this waits for may be locked by the other one. Should the relay die
+ * before, a batch's items are published again as lost ones are, and then fail. */
 int run_fail_broken(struct relay *r, struct run *run, struct weir_error *err) WEIR_MUST_CHECK;
 /* Starts the jobs that a run could not, since somebody had locked their rows. */
 void run_start_left(struct relay *r);

@@ -363,6 +363,28 @@ static void a_try_that_cannot_be_a_message(void)
 	EXPECT(!strstr(log_of(relay), "publish_failed"), "it waited for itself");
 }
 
+/* Somebody has locked the row that such a one is counted in: it waits, says why, and is not looked
+ * at again at once. */
+static void one_that_cannot_be_failed(void)
+{
+	struct job *job = job_submit(job_new("deep", "sum", 10));
+	hand_over(job);
+	sql_text("UPDATE weir.items SET payload = (repeat('[', 20) || repeat(']', 20))::json"
+		 " WHERE ordinal = 5");
+	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
+		 " VALUES ('deep', 1, 5, 1, now())");
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.job_batches WHERE job_id = 'deep' FOR UPDATE");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.retries WHERE error_class ="
+			   " 'unpublishable' AND due_at > waits_since + interval '2 seconds'");
+	EXPECT_PART(log_of(relay), "items_not_failed");
+	EXPECT(sql("SELECT count(*) FROM weir.results") == 0, "it has failed");
+	sql_text("COMMIT");
+	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.results"
+			   " WHERE error_class = 'unpublishable'");
+}
+
 /* What the ledger cannot do is no fault of the broker. */
 static void the_broker_is_kept(void)
 {
@@ -813,6 +835,7 @@ void add_relay_suite(void)
 	CU_add_test(s, "large items make small runs", large_items_make_small_runs);
 	CU_add_test(s, "dead letters are replayed", dead_letters_are_replayed);
 	CU_add_test(s, "a try that cannot be a message", a_try_that_cannot_be_a_message);
+	CU_add_test(s, "one that cannot be failed", one_that_cannot_be_failed);
 	CU_add_test(s, "the broker is kept when the ledger fails", the_broker_is_kept);
 	CU_add_test(s, "a job's row is locked", a_jobs_row_is_locked);
 	CU_add_test(s, "dead letters are locked", the_dead_letters_are_locked);
