@@ -51,11 +51,15 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 	delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 }
 
+static bool is_crowded(const struct consumer *c, const struct delivery *one)
+{
+	return intake_crowded(c) || (one->places && places_crowded(one->places));
+}
+
 /* An operator's limit must not let one job fill the hands of its consumers. */
 static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now)
 {
-	bool crowded = intake_crowded(c) || (one->places && places_crowded(one->places));
-	int64_t patience = crowded ? CROWDED_US : PATIENCE_US;
+	int64_t patience = is_crowded(c, one) ? CROWDED_US : PATIENCE_US;
 	/* One on trial would come back as a new message, and be on trial no more. */
 	if (!one->tried && now - one->held_us > patience) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
@@ -96,6 +100,17 @@ static void wait_for_place(struct consumer *c, struct delivery *one, int64_t now
 			"others");
 }
 
+/* Somebody holds what tells of a crash: its items wait here for that, and are looked up then,
+ * unless others want the place. */
+static void wait_until_told(struct consumer *c, struct delivery *one, int64_t now)
+{
+	one->suspect = true;
+	if (is_crowded(c, one) && now - one->held_us > PLACE_US)
+		put_off(c, one, PLACES_PAUSE_US,
+			"a worker ended in its code, and the ledger cannot be told that: its rows "
+			"of weir.trials or weir.retries are locked");
+}
+
 static void wait_for_turn(struct consumer *c, struct delivery *one)
 {
 	if (!one->turn) {
@@ -111,9 +126,11 @@ static void wait_for_turn(struct consumer *c, struct delivery *one)
 static void begin(struct consumer *c, struct delivery *one, int64_t now)
 {
 	bool unknown = one->suspect && !one->looked_up;
-	if (c->stopping || (!unknown && !one->alone && trials_hold(c)) || trials_untold(c, one))
+	if (c->stopping || (!unknown && !one->alone && trials_hold(c)))
 		return;
-	if (unknown)
+	if (trials_untold(c, one))
+		wait_until_told(c, one, now);
+	else if (unknown)
 		delivery_move(&c->deliveries, one, DELIVERY_SUSPECT, false);
 	else if (!job_may_begin(one->job, now))
 		wait_for_share(c, one, now);

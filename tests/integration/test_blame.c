@@ -148,6 +148,33 @@ static void held_by_others(void)
 	expect_charged(1);
 }
 
+/* The same of a store() of many: they leave their places to others. */
+static void held_with_others(void)
+{
+	struct job *job = job_new("held", "segfault", 30),
+		   *other = job_new("other", "segfault", 10);
+	item_fails(&job->items[0], "poison", ",\"crash\":%d", IN_STORE);
+	item_fails(&job->items[25], "poison", ",\"crash\":%d", IN_STORE);
+	start(NULL, "weir-relay", NULL);
+	job_submit(job);
+	await_queued(job);
+	sql_text("INSERT INTO weir.trials (job_id, stage, ordinal)"
+		 " VALUES ('held', 1, 0), ('held', 1, 25)");
+	sql_text("BEGIN");
+	sql_text("SELECT FROM weir.trials FOR UPDATE");
+	struct process *p =
+		start(NULL, "weir-consumer", "segfault", "--flush", "10", "--prefetch", "10", NULL);
+	await_workers(p, 3);
+	job_submit(other);
+	await_final(other, 10);
+	sql_text("ROLLBACK");
+	await_ended(other);
+	await_ended(job);
+	finish(other);
+	check_exact(job);
+	expect_charged(2);
+}
+
 /* ---- want of memory ---- */
 
 /* Sources: Linux, Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst. */
@@ -417,6 +444,7 @@ void add_blame_suite(void)
 	CU_add_test(s, "and all there is with it", all_there_is);
 	CU_add_test(s, "and all there is, from a timer", all_by_a_timer);
 	CU_add_test(s, "while somebody holds its rows", held_by_others);
+	CU_add_test(s, "in a store of many, while somebody holds their rows", held_with_others);
 	CU_add_test(s, "by its memory, as the kernel has it", by_the_kernel);
 	s = WORLD_SUITE("ends that charge nobody");
 	CU_add_test(s, "the worker is killed in an item's code", killed_workers);
