@@ -54,13 +54,9 @@ static void when_a_trial_began(void)
 	}
 	start(NULL, "weir-consumer", "segfault", NULL);
 	await_ended(job);
-	stop_all();
-	/* Its message may come back after its job has ended: whoever gets it then drops it. */
-	for (int i = 0; i < 5 && queue_size("weir.segfault") > 0; i++) {
-		await_log(start(NULL, "weir-consumer", "segfault", NULL), "consumer_ready");
-		queue_await_size("weir.segfault", 0);
-		stop_all();
-	}
+	/* The last worker tells of the crash, which ends the job, before it takes the message: that
+	 * is gone when one behind it has been worked on. */
+	finish(job_submit(job_new("behind", "segfault", 1)));
 	check_exact(job);
 }
 
