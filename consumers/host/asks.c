@@ -547,6 +547,12 @@ int asks_open(struct consumer *c, struct weir_error *err)
 	return open_parts(c, a, in_flight, err);
 }
 
+void asks_let_go(struct consumer *c)
+{
+	if (c->asks && *c->before)
+		desk_let_go(c->asks->desk, c->before);
+}
+
 void asks_close(struct consumer *c)
 {
 	struct asks *a = c->asks;

@@ -131,6 +131,9 @@ struct asks {
 /* 0, or -1. Nothing is done for a consumer whose models are all local. */
 int asks_open(struct consumer *c, struct weir_error *err) WEIR_MUST_CHECK;
 void asks_close(struct consumer *c);
+/* What the worker before this one called for may be called for at once, by whoever gets it. Blocks
+ * for a round trip, where there was one. */
+void asks_let_go(struct consumer *c);
 /* Goes on with all of them, as far as that goes without waiting for a provider. */
 void asks_turn(struct consumer *c);
 int64_t asks_next_us(const struct consumer *c); /* INT64_MAX: not by itself */

@@ -324,6 +324,7 @@ static int tell_and_rest(struct consumer *c, volatile const sig_atomic_t *stop,
 {
 	if (trials_tell(c, err) < 0)
 		return -1;
+	asks_let_go(c);
 	int64_t until = clock_us() + (c->watched ? c->watched->pause_us : 0);
 	for (int64_t left; !*stop && (left = until - clock_us()) > 0;)
 		poll(NULL, 0, (int)(left / 1000) + 1);

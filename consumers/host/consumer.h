@@ -143,6 +143,7 @@ struct consumer {
 	struct jobs jobs;
 	struct presence presence;    /* of this process, for others */
 	const char *name;	     /* of it, under which it holds shares */
+	char before[PRESENCE_NAME];  /* of the worker before this one, which has ended; "": none */
 	int64_t shares_us;	     /* when Redis is to be marked as knowing of all shares */
 	bool shares_away;	     /* Redis did not answer the last request for one */
 	struct weir_error redis_why; /* it cannot be used; "": it can */

@@ -447,3 +447,15 @@ int desk_renew(struct desk *d, int64_t *kept)
 	params_string(&d->params, DESK_HOLD);
 	return run_counted(d, "not_renewed", sql_renew, kept);
 }
+
+static const char sql_let_go[] =
+	"DELETE FROM weir.calls WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM weir.calls k"
+	"  WHERE k.holder = $1 FOR UPDATE SKIP LOCKED))";
+
+void desk_let_go(struct desk *d, const char *holder)
+{
+	params_reset(&d->params);
+	params_string(&d->params, holder);
+	if (desk_ready(d) && run(d, "not_let_go", sql_let_go) == 0)
+		log_event(LOG_DEBUG, "calls_let_go", "holder=%s", holder);
+}

@@ -31,5 +31,7 @@ int desk_reject(struct desk *d, const struct ask *ask,
  * forget them all: then each is to be held again. */
 int desk_renew(struct desk *d, int64_t *kept) WEIR_MUST_CHECK;
 int desk_hold(struct desk *d, struct ask *const *asks, size_t n) WEIR_MUST_CHECK;
+/* Calls of another holder, who has ended, last no longer. Some may all the same, for DESK_HOLD. */
+void desk_let_go(struct desk *d, const char *holder);
 
 #endif

@@ -66,10 +66,23 @@ static void note_away(struct consumer *c, const struct job *job, const struct we
 	c->redis_why = *why;
 }
 
+/* What the worker before this one had of it is for others now, and not only when it expires. */
+static void let_go(struct consumer *c, const struct job *job)
+{
+	struct weir_error ignored;
+	uint32_t none = 0;
+	const struct progress_lease nothing = {
+		.holder = c->before, .limit = job->limit, .ttl_ms = TTL_MS};
+	if (*c->before && job->asked_for_us == 0 &&
+	    progress_lease(c->progress, job->tag, &nothing, &none, &ignored) < 0)
+		log_event(LOG_DEBUG, "not_let_go", "error=\"%s\"", ignored.text);
+}
+
 static void ask(struct consumer *c, struct job *job, int64_t now)
 {
 	struct weir_error why;
 	uint32_t share = job->share, want = wanted(job, now);
+	let_go(c, job);
 	if (progress_lease(c->progress, job->tag,
 			   &(struct progress_lease){.holder = c->name,
 						    .want = want,

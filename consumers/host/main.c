@@ -154,8 +154,13 @@ static int check_options(struct consumer *c, int kinds, struct weir_error *err)
 
 static void introduce(struct consumer *c)
 {
+	struct watched *w = c->watched;
 	presence_init(&c->presence, "consumer");
 	c->name = c->presence.name;
+	if (w) {
+		snprintf(c->before, sizeof c->before, "%.*s", (int)sizeof w->name - 1, w->name);
+		snprintf(w->name, sizeof w->name, "%s", c->name);
+	}
 	for (size_t i = 0; i < c->lane_count; i++)
 		c->presence.kinds[c->presence.kind_count++] = c->lanes[i].plugin.plugin.kind;
 }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "mark.h"
+#include "weir/presence.h"
 
 #define CRASH_TEXT_SIZE 320
 #define UNTOLD_MAX 8
@@ -39,6 +40,7 @@ struct watched {
 	int64_t work_timeout_ms; /* 0: not known yet */
 	bool begun;		 /* the ledger says that `alone` is in its plugin's code */
 	struct marked_item alone;
+	char name[PRESENCE_NAME]; /* under which it holds calls, and shares of limits */
 	/* By the parent. */
 	pid_t parent;		    /* whom operators know */
 	volatile sig_atomic_t stop; /* 1: end in order, 2: at once */

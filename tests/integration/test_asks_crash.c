@@ -2,7 +2,9 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "../plugins/segfault.h"
 #include "asked.h"
 
 #define ITEMS 30
@@ -133,6 +135,44 @@ static void when_calls_are_on_their_way(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.answers"), 80);
 }
 
+/* An item ends the worker that has others in hand, called for, and of a job with a limit. The next
+ * one lets them go, so that nobody waits until what the first one held is over. */
+static void as_an_item_crashes(void)
+{
+	char holder[64], ready[32];
+	struct job *crash = job_new("crash", "segfault", 10), *few = job_new("few", "slow", 9);
+	struct job *job = asked_job("beside", "ai_model=claude", ITEMS);
+	item_fails(&crash->items[4], "poison", ",\"crash\":%d", SEGV);
+	job_delay(few, 1000);
+	for (int i = 0; i < ITEMS; i++)
+		job->items[i].attempts = 0;
+	fake_script("{'latency_ms': 3000}");
+	setenv("WEIR_MAX_CONCURRENT", "3", 1);
+	job_submit(few);
+	unsetenv("WEIR_MAX_CONCURRENT");
+	job_submit(job);
+	calls_begin();
+	start(NULL, "weir-relay", NULL);
+	struct process *p = start(NULL, "weir-consumer", "ask", "segfault", "slow",
+				  "--poison-limit", "1", NULL);
+	calls_rest();
+	fake_await("in_flight", ITEMS);
+	calls_await(3);
+	snprintf(holder, sizeof holder, "%s", sql_text("SELECT min(holder) FROM weir.calls"));
+	job_submit(crash);
+	await_log(p, "crash_told");
+	snprintf(ready, sizeof ready, "worker=%d", (int)worker_of(p));
+	await_log(p, ready);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.calls WHERE holder = '%s'", holder), 0);
+	fake_await("requests", 2 * ITEMS);
+	await_ended(crash);
+	await_ended(few);
+	finish(job);
+	check_exact(crash);
+	check_exact(few);
+	expect_answers(job, "claude", NULL);
+}
+
 /* ---- frozen ones ---- */
 
 /* Each item has one good answer, all that was billed is in the ledger, with what it cost, and no
@@ -167,7 +207,8 @@ static void frozen(bool comes_back_first)
 	fake_await("in_flight", HELD);
 	freeze(p);
 	sql_text("UPDATE weir.calls SET held_until = now() - interval '1 s'");
-	/* Also of what it has in hand and has not begun. Who asks for one knows its second message. */
+	/* Also of what it has in hand and has not begun. Who asks for one knows its second message.
+	 */
 	sql_text("INSERT INTO weir.retries (job_id, stage, ordinal, attempts, due_at)"
 		 " SELECT job_id, stage, ordinal, 0, now() FROM weir.items ON CONFLICT DO NOTHING");
 	fake_script("{'latency_ms': %d}", comes_back_first ? 6000 : 0);
@@ -484,6 +525,7 @@ void add_asks_crash_suite(void)
 	CU_add_test(s, "when it has counted, but not acked", when_counted);
 	CU_add_test(s, "when it has acked", when_acked);
 	CU_add_test(s, "when calls are on their way", when_calls_are_on_their_way);
+	CU_add_test(s, "as an item crashes its worker", as_an_item_crashes);
 	CU_add_test(s, "when it is frozen, and another asks", frozen_for_long);
 	CU_add_test(s, "when it is frozen, and comes back before the other", frozen_and_first);
 	CU_add_test(s, "at random, one of three", wild);
