@@ -385,7 +385,7 @@ static int64_t most_us(const struct consumer *c, const struct delivery *one, int
 {
 	if (c->stopping)
 		return STOPPING_US;
-	return is_stuck(one->job, now) && owed_crowds(c, one) ? OWED_LONG_US : MOST_US;
+	return is_stuck(one->job, now) && intake_crowds(c, one) ? OWED_LONG_US : MOST_US;
 }
 
 /* What has no effects stays, and may have no message any more (owed.h). */

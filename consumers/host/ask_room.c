@@ -10,6 +10,8 @@
 #define SLOW_US 10000000 /* a call of a model of which none has ended yet */
 #define PUT_OFF_LEAST_US 1000000
 #define PUT_OFF_MOST_US 30000000
+#define PUT_OFF_GUESS_US 4000000 /* and that, while no call has ended: it may be as quick as any   \
+				  */
 
 /* ---- turns ---- */
 
@@ -61,7 +63,8 @@ static double rate_of(const struct asked_model *m)
 static int64_t pause_of(const struct asked_model *m, size_t before)
 {
 	double us = (double)before * 1e6 / rate_of(m) / 2;
-	int64_t most = us < PUT_OFF_MOST_US ? (int64_t)us : PUT_OFF_MOST_US;
+	int64_t cap = m->rate > 0 ? PUT_OFF_MOST_US : PUT_OFF_GUESS_US;
+	int64_t most = us < (double)cap ? (int64_t)us : cap;
 	if (most < PUT_OFF_LEAST_US)
 		most = PUT_OFF_LEAST_US;
 	return most + clock_backoff_us(most / 4, most / 4, 0);

@@ -185,6 +185,8 @@ void intake_turn(struct consumer *c);
 bool intake_hungry(const struct consumer *c); /* whether there is room for more */
 /* Hardly any memory is left for messages, of whatever kind: who waits does so elsewhere. */
 bool intake_crowded(const struct consumer *c);
+/* The same, or hardly any place of its kind. */
+bool intake_crowds(const struct consumer *c, const struct delivery *one);
 /* One more of its job may be WORKING beside what that has in memory: some is left to others. */
 bool intake_lets(const struct consumer *c, const struct delivery *one);
 

@@ -51,15 +51,10 @@ void held_refuse(struct consumer *c, struct delivery *one, const struct weir_err
 	delivery_move(&c->deliveries, one, DELIVERY_ENDED, false);
 }
 
-static bool is_crowded(const struct consumer *c, const struct delivery *one)
-{
-	return intake_crowded(c) || (one->places && places_crowded(one->places));
-}
-
 /* An operator's limit must not let one job fill the hands of its consumers. */
 static void wait_for_share(struct consumer *c, struct delivery *one, int64_t now)
 {
-	int64_t patience = is_crowded(c, one) ? CROWDED_US : PATIENCE_US;
+	int64_t patience = intake_crowds(c, one) ? CROWDED_US : PATIENCE_US;
 	/* One on trial would come back as a new message, and be on trial no more. */
 	if (!one->tried && now - one->held_us > patience) {
 		work_defer(c, one, PUT_OFF_US + clock_backoff_us(PUT_OFF_US, PUT_OFF_US, 0),
@@ -105,7 +100,7 @@ static void wait_for_place(struct consumer *c, struct delivery *one, int64_t now
 static void wait_until_told(struct consumer *c, struct delivery *one, int64_t now)
 {
 	one->suspect = true;
-	if (is_crowded(c, one) && now - one->held_us > PLACE_US)
+	if (intake_crowds(c, one) && now - one->held_us > PLACE_US)
 		put_off(c, one, PLACES_PAUSE_US,
 			"a worker ended in its code, and the ledger cannot be told that: its rows "
 			"of weir.trials or weir.retries are locked");

@@ -124,6 +124,11 @@ bool intake_crowded(const struct consumer *c)
 	return c->deliveries.bytes > memory_of(c) / SHARES * (SHARES - 1);
 }
 
+bool intake_crowds(const struct consumer *c, const struct delivery *one)
+{
+	return intake_crowded(c) || (one->places && places_crowded(one->places));
+}
+
 bool intake_lets(const struct consumer *c, const struct delivery *one)
 {
 	uint64_t bytes = one->job->bytes;

@@ -13,11 +13,6 @@ static bool has_message(const struct consumer *c, const struct delivery *one)
 	return one->connection == c->connection;
 }
 
-bool owed_crowds(const struct consumer *c, const struct delivery *one)
-{
-	return intake_crowded(c) || (one->places && places_crowded(one->places));
-}
-
 static bool is_long(const struct delivery *one, int64_t now)
 {
 	return now - one->apart_us > OWED_LONG_US;

@@ -18,8 +18,6 @@
 
 #define OWED_LONG_US 2000000 /* a lock that others should not have to wait for */
 
-/* Hardly any room is left where its message takes some. */
-bool owed_crowds(const struct consumer *c, const struct delivery *one);
 /* Gives up messages, places, and deliveries as above, and says in c->owed_why what one of them has
  * been waiting for, for long: "job J: ..."; "": nothing. */
 void owed_turn(struct consumer *c, int64_t now);

@@ -264,6 +264,13 @@ static void say_untold(const struct watched *w)
 				  CRASH_TEXT_SIZE, w->untold[i].text);
 }
 
+/* One that could not begin, since a server was away, has nothing in hand: asked to stop, it has. */
+static int last_status(const struct parent *p, const struct worker_end *end)
+{
+	int status = WEXITSTATUS(end->status);
+	return p->stops > 0 && status == EXIT_FAILURE && !p->w->ready ? EXIT_SUCCESS : status;
+}
+
 static int start(struct parent *p, int (*work)(struct watched *, int, char **), int argc,
 		 char **argv)
 {
@@ -317,7 +324,7 @@ int supervise(int (*work)(struct watched *w, int argc, char **argv), int argc, c
 		p.once_ready |= p.w->ready;
 		if (by_itself(&p, &end) && (p.w->ready || !goes_on(&p, &end))) {
 			say_untold(p.w);
-			return WEXITSTATUS(end.status);
+			return last_status(&p, &end);
 		}
 		if (!by_itself(&p, &end))
 			note_end(&p, &end);

@@ -379,7 +379,7 @@ static void publish_when(const struct relay *r, int64_t now, int64_t *until)
 		lower(until, r->ledger_back.at_us);
 	if (!r->wire.broker)
 		lower(until, r->broker_back.at_us);
-	if (r->ledger && r->wire.broker && !r->wire.blocked)
+	if (r->ledger && r->ours && r->wire.broker && !r->wire.blocked)
 		lower(until, at > r->publish_back.at_us ? at : r->publish_back.at_us);
 }
 

@@ -1,5 +1,6 @@
 /* What stands in the way of one item, job or kind stands in the way of no other, and status tells.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -314,6 +315,18 @@ static int times(const char *text, const char *part)
 }
 
 /* A relay that has its first connection to the ledger, and gets no other to publish with. */
+/* Its worker was ended by somebody, and the next one cannot begin: it has nothing in hand. */
+static void no_connection_to_begin(void)
+{
+	struct process *p = start(NULL, "weir-consumer", "pass", NULL);
+	await_log(p, "consumer_ready");
+	let_in(false);
+	kill(worker_of(p), SIGKILL);
+	await_log(p, "consumer_failed");
+	stop(p);
+	let_in(true);
+}
+
 static void no_connection_to_publish(void)
 {
 	static const char heard[] = "SELECT count(*) = 1 FROM weir.processes"
@@ -495,6 +508,7 @@ void add_waiting_suite(void)
 	CU_add_test(s, "submit --wait ends with it", submit_waits);
 	CU_add_test(s, "a job that takes long to pause", it_takes_long_to_pause);
 	CU_add_test(s, "no connection to store it with", no_connection_for_it);
+	CU_add_test(s, "no connection to begin with", no_connection_to_begin);
 	CU_add_test(s, "no connection to publish with", no_connection_to_publish);
 	CU_add_test(s, "it cannot even be put off", it_cannot_even_be_put_off);
 	CU_add_test(s, "its plugin has given up meanwhile", given_up_while_it_lasts);
