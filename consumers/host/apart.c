@@ -29,7 +29,8 @@ static const int lock_ms[] = {1000, 300, 100, 50, 20};
 enum { LEVELS = sizeof lock_ms / sizeof *lock_ms };
 
 #define STATEMENT_MS 2000
-#define QUICK_US 500000 /* a quarter of that */
+#define QUICK_US 500000 /* a quarter of that, */
+#define FITS_US 1500000 /* and what leaves room for a bit more */
 #define QUEUE_MS                                                                                   \
 	30000 /* for a lock that the fleet's own transactions hold, one after the other            \
 	       */
@@ -135,8 +136,7 @@ static void mark(struct consumer *c, struct lane *lane, const struct delivery *o
 static bool is_slow(const struct weir_error *why) { return strcmp(why->code, "slow_store") == 0; }
 
 /* What stores many rows an item may take longer for all of a flush than it has. It gets half as
- * much the next time, and so on; more again where that takes a small part of the time
- * (apart_stored). */
+ * much the next time, and so on; more again where that leaves time (more_of). */
 static void take_less(struct lane *lane, size_t size) { lane->at_once = size > 1 ? size / 2 : 1; }
 
 static void leave(struct flush *f, enum sort sort)
@@ -328,6 +328,16 @@ void apart_keep(struct flush *f)
 	give_up(c, one, &why);
 }
 
+/* Some of the time may have been spent waiting for others of the fleet, however little it was: so
+ * a bit more is tried also where it was not quick. */
+static size_t more_of(size_t at_once, const struct flush *f, int64_t took_us)
+{
+	bool waited = f->statement_ms > STATEMENT_MS;
+	if (took_us < QUICK_US)
+		return at_once;
+	return waited || took_us < FITS_US ? at_once / 4 + 1 : 0;
+}
+
 void apart_stored(struct flush *f)
 {
 	struct lane *lane = f->entries[0]->lane;
@@ -338,8 +348,8 @@ void apart_stored(struct flush *f)
 	if (lane->at_once == 0)
 		return;
 	mark(f->consumer, lane, NULL, now); /* its next ones come here, too */
-	if (f->result_count >= lane->at_once && now - f->began_us < QUICK_US)
-		lane->at_once *= 2;
+	if (f->result_count >= lane->at_once)
+		lane->at_once += more_of(lane->at_once, f, now - f->began_us);
 	if (lane->at_once >= (size_t)f->consumer->options.flush)
 		lane->at_once = 0;
 }

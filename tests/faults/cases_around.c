@@ -207,7 +207,7 @@ static void b25(void)
 	EXPECT(queue_refuses("audit.items", "weir.items"), "there is no such queue");
 	struct job *job = job_submit(job_new("heard", "sum", 2000));
 	await(PATIENCE_MS, "SELECT count(*) = 1 FROM weir.processes"
-			   " WHERE waits_for LIKE 'kind sum: another queue%%'");
+			   " WHERE waits_for LIKE 'kind sum: %%another queue%%'");
 	ten_of("same", "sum");
 	ten_of("other", "pass");
 	see_done("heard", 2000);
