@@ -345,7 +345,7 @@ void apart_stored(struct flush *f)
 	if (!is_apart(f) || !lane || f->result_count == 0)
 		return;
 	lane->stuck = 0;
-	if (lane->at_once == 0)
+	if (lane->at_once == 0 || f->entries[0]->patient) /* that one says nothing of others */
 		return;
 	mark(f->consumer, lane, NULL, now); /* its next ones come here, too */
 	if (f->result_count >= lane->at_once)

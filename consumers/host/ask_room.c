@@ -10,8 +10,7 @@
 #define SLOW_US 10000000 /* a call of a model of which none has ended yet */
 #define PUT_OFF_LEAST_US 1000000
 #define PUT_OFF_MOST_US 30000000
-#define PUT_OFF_GUESS_US 4000000 /* and that, while no call has ended: it may be as quick as any   \
-				  */
+#define PUT_OFF_GUESS_US 4000000 /* and while no call has ended */
 
 /* ---- turns ---- */
 
