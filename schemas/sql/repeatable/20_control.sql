@@ -603,34 +603,24 @@ END $$;
 CREATE OR REPLACE FUNCTION weir.clean_some(job text, most integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	j weir.jobs := weir.control(job);
-	gone bigint := 0;
-	n    bigint;
+	gone bigint;
 BEGIN
 	PERFORM FROM weir.jobs WHERE job_id = job AND completed_at IS NOT NULL AND NOT counted
 	    FOR NO KEY UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
-	DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.requests
-	  WHERE job_id = job AND remote_batch IS NULL ORDER BY job_id, stage, ordinal LIMIT most));
-	GET DIAGNOSTICS n = ROW_COUNT;
-	gone := gone + n;
-	DELETE FROM weir.retries WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.retries
-	  WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most));
-	GET DIAGNOSTICS n = ROW_COUNT;
-	gone := gone + n;
-	DELETE FROM weir.calls WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.calls
-	  WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most));
-	GET DIAGNOSTICS n = ROW_COUNT;
-	gone := gone + n;
-	DELETE FROM weir.trials WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.trials
-	  WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most));
-	GET DIAGNOSTICS n = ROW_COUNT;
-	gone := gone + n;
-	UPDATE weir.job_batches SET status = 'queued' WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.job_batches
-	  WHERE job_id = job AND status = 'pending_queue' ORDER BY job_id, stage, due_at LIMIT most));
-	GET DIAGNOSTICS n = ROW_COUNT;
-	gone := gone + n;
+	WITH q AS (DELETE FROM weir.requests WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.requests
+	       WHERE job_id = job AND remote_batch IS NULL ORDER BY job_id, stage, ordinal LIMIT most)) RETURNING 1),
+	     r AS (DELETE FROM weir.retries WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.retries
+	       WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most)) RETURNING 1),
+	     c AS (DELETE FROM weir.calls WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.calls
+	       WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most)) RETURNING 1),
+	     t AS (DELETE FROM weir.trials WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.trials
+	       WHERE job_id = job ORDER BY job_id, stage, ordinal LIMIT most)) RETURNING 1),
+	     b AS (UPDATE weir.job_batches SET status = 'queued' WHERE ctid = ANY (ARRAY(SELECT ctid FROM weir.job_batches
+	       WHERE job_id = job AND status = 'pending_queue' ORDER BY job_id, stage, due_at LIMIT most)) RETURNING 1)
+	SELECT count(*) INTO gone FROM (TABLE q UNION ALL TABLE r UNION ALL TABLE c UNION ALL TABLE t UNION ALL TABLE b) a;
 	IF gone < most THEN -- nothing was left out
 		UPDATE weir.jobs SET counted = true WHERE job_id = job;
 		RETURN 0;
