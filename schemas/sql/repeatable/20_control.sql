@@ -156,7 +156,8 @@ $$;
 
 -- Makes due again what of a stage is queued and not final, and has no other try of its own: what was
 -- published before `line`, NULL: all. How many batches and retries, and how many rows that still are so
--- somebody else has locked, which nobody waits for.
+-- somebody else has locked, which nobody waits for. Relays before schema 53 did not say when they had
+-- published a retry: it may be long ago.
 --
 -- It costs one walk over the stage's batches and retries, and a look-up for each that is to be due. Each
 -- is locked, and then changed, by its key: for "IN" or a join a planner without statistics, or without
@@ -180,7 +181,7 @@ BEGIN
 	lost := ARRAY(
 		SELECT w.ordinal FROM weir.retries w
 		 WHERE w.job_id = job AND w.stage = at_stage AND w.due_at = 'infinity'
-		   AND (line IS NULL OR w.queued_at < line)
+		   AND (line IS NULL OR coalesce(w.queued_at, '-infinity') < line)
 		   AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = job
 		         AND r.stage = at_stage AND r.ordinal = w.ordinal) IS NULL
 		 ORDER BY w.ordinal);
@@ -188,7 +189,7 @@ BEGIN
 		SELECT l.ordinal FROM unnest(lost) AS u(ordinal)
 		 CROSS JOIN LATERAL (SELECT w.ordinal FROM weir.retries w
 		   WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = u.ordinal
-		     AND w.due_at = 'infinity' AND (line IS NULL OR w.queued_at < line)
+		     AND w.due_at = 'infinity' AND (line IS NULL OR coalesce(w.queued_at, '-infinity') < line)
 		   LIMIT 1 FOR UPDATE SKIP LOCKED) l);
 	UPDATE weir.retries SET due_at = now()
 	 WHERE ctid = ANY (ARRAY(SELECT w.tid FROM unnest(locked) AS u(ordinal)
@@ -199,7 +200,7 @@ BEGIN
 		SELECT count(*) INTO skipped FROM unnest(lost) AS u(ordinal)
 		 CROSS JOIN LATERAL (SELECT FROM weir.retries w
 		   WHERE w.job_id = job AND w.stage = at_stage AND w.ordinal = u.ordinal
-		     AND w.due_at = 'infinity' AND (line IS NULL OR w.queued_at < line)
+		     AND w.due_at = 'infinity' AND (line IS NULL OR coalesce(w.queued_at, '-infinity') < line)
 		     AND (SELECT r.ordinal FROM weir.results r WHERE r.job_id = job
 		           AND r.stage = at_stage AND r.ordinal = w.ordinal) IS NULL LIMIT 1) w;
 	END IF;
