@@ -41,6 +41,7 @@
 	X(amqp) \
 	X(ledger) \
 	X(schema) \
+	X(upgrade) \
 	X(output) \
 	X(progress) \
 	X(http) \

@@ -7,29 +7,6 @@
 #include "../suites.h"
 #include "world.h"
 
-static char home[640]; /* the suite's own database */
-static char url[700];
-
-/* A database for a test, and from now on what programs and sql() see. more: of CREATE DATABASE. */
-static void make_database(const char *more)
-{
-	snprintf(home, sizeof home, "%s", getenv("WEIR_PG_URL"));
-	char *name = strrchr(home, '/') + 1;
-	sql_text("CREATE DATABASE %s_own %s", name, more);
-	snprintf(url, sizeof url, "%s_own", home);
-	program_env("WEIR_PG_URL", url);
-	sql_close();
-	EXPECT(sql_open(url) == 0, "%s", url);
-}
-
-static void drop_database(void)
-{
-	program_env("WEIR_PG_URL", NULL);
-	sql_close();
-	EXPECT(sql_open(home) == 0, "%s", home);
-	sql_text("DROP DATABASE %s", strrchr(url, '/') + 1);
-}
-
 static const struct outcome *init(void) { return run(NULL, "weir", "init", "--take-vhost", NULL); }
 
 static const struct outcome *init_views_in(const char *schema)
@@ -61,7 +38,7 @@ static int64_t is_made(void)
 
 static void all_is_in_weir(void)
 {
-	make_database("");
+	own_database("");
 	expect_ok(init());
 	EXPECT_INT(sql("SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid)"
 		       " + (SELECT count(*) FROM pg_proc WHERE pronamespace = n.oid)"
@@ -70,46 +47,16 @@ static void all_is_in_weir(void)
 	EXPECT_INT(views_of("weir"), 8);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.migrations WHERE checksum IS NULL"), 0);
 	EXPECT_PART(init()->out, "ledger    is up to date");
-	drop_database();
-}
-
-/* As a version before has left it. */
-static void as_it_was(void)
-{
-	sql_text("DO $$ DECLARE v name; BEGIN FOR v IN SELECT weir.read_views() LOOP"
-		 " EXECUTE format('ALTER VIEW weir.%%I SET SCHEMA public', v); END LOOP; END $$");
-	sql_text("DROP TABLE weir.settings, weir.repeatable");
-	sql_text("DROP FUNCTION weir.show_views(text), weir.clean_job(text)");
-	sql_text("ALTER TABLE weir.migrations DROP COLUMN checksum");
-	sql_text("DELETE FROM weir.migrations WHERE version = 58");
-	sql_text("GRANT SELECT ON public.batch_jobs TO PUBLIC");
-	sql_text("CREATE VIEW public.mine AS SELECT job_id FROM public.batch_jobs");
+	own_database_gone();
 }
 
 #define RIGHTS(view)                                                                               \
 	sql("SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a"                              \
 	    " WHERE c.oid = '" view "'::regclass AND a.grantee = 0")
 
-static void an_older_ledger(void)
-{
-	make_database("");
-	expect_ok(init());
-	as_it_was();
-	const struct outcome *o = init();
-	expect_ok(o);
-	EXPECT_PART(o->out, "applied 058_views.sql");
-	EXPECT_INT(views_of("weir"), 8);
-	EXPECT_INT(views_of("public"), 8);
-	EXPECT_INT(RIGHTS("public.batch_jobs"), 1);
-	EXPECT_INT(sql("SELECT count(*) FROM weir.migrations WHERE checksum IS NULL"), 0);
-	EXPECT_INT(sql("SELECT weir.clean_job('none')::int"), 0);
-	EXPECT_PART(init()->out, "is up to date");
-	drop_database();
-}
-
 static void edited_files(void)
 {
-	make_database("");
+	own_database("");
 	expect_ok(init());
 	sql_text("UPDATE weir.repeatable SET checksum = 'x' WHERE name = '20_control.sql'");
 	sql_text("DROP FUNCTION weir.clean_job(text)");
@@ -123,12 +70,12 @@ static void edited_files(void)
 	sql_text("DELETE FROM weir.repeatable");
 	expect_refused(init(), "020_control.sql has been edited since it was applied");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.repeatable"), 0);
-	drop_database();
+	own_database_gone();
 }
 
 static void views_where_they_are_wanted(void)
 {
-	make_database("");
+	own_database("");
 	expect_ok(init_views_in("public"));
 	EXPECT_INT(views_of("public"), 8);
 	sql_text("GRANT SELECT ON public.batch_jobs TO PUBLIC");
@@ -148,22 +95,7 @@ static void views_where_they_are_wanted(void)
 	expect_ok(init_views_in("weir"));
 	EXPECT_INT(views_of("other"), 0);
 	EXPECT_INT(views_of("weir"), 8);
-	drop_database();
-}
-
-/* Of a version whose columns stood otherwise. */
-static void a_view_that_cannot_be_replaced(void)
-{
-	make_database("");
-	expect_ok(init());
-	as_it_was();
-	sql_text("DROP VIEW public.mine, public.batch_jobs");
-	sql_text("CREATE VIEW public.batch_jobs AS SELECT kind, job_id FROM weir.jobs");
-	sql_text("GRANT SELECT ON public.batch_jobs TO PUBLIC");
-	expect_ok(init());
-	EXPECT_INT(sql("SELECT count(context) FROM public.batch_jobs"), 0);
-	EXPECT_INT(RIGHTS("public.batch_jobs"), 1);
-	drop_database();
+	own_database_gone();
 }
 
 static void change_right(const char *sql_of_it)
@@ -174,7 +106,7 @@ static void change_right(const char *sql_of_it)
 
 static void a_right_is_missing(void)
 {
-	make_database("");
+	own_database("");
 	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
 	const struct outcome *o = init();
 	expect_refused(o, "schema weir: permission denied for database");
@@ -183,20 +115,20 @@ static void a_right_is_missing(void)
 	expect_ok(init());
 	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
 	EXPECT_PART(init()->out, "is up to date");
-	drop_database();
+	own_database_gone();
 }
 
 static void another_encoding(void)
 {
-	make_database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+	own_database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
 	expect_refused(init(), "is encoded in LATIN1, and weir needs UTF8");
 	EXPECT_INT(is_made(), 0);
-	drop_database();
+	own_database_gone();
 }
 
 static void somebody_elses_schema(void)
 {
-	make_database("");
+	own_database("");
 	sql_text("CREATE SCHEMA weir");
 	sql_text("CREATE TABLE weir.migrations (id text, name text)");
 	sql_text("CREATE TABLE weir.dams (height int)");
@@ -208,13 +140,13 @@ static void somebody_elses_schema(void)
 	sql_text("CREATE EXTENSION btree_gin SCHEMA weir");
 	change_right("REVOKE CREATE ON DATABASE %I FROM %I");
 	expect_ok(init());
-	drop_database();
+	own_database_gone();
 }
 
 /* Nobody finds anything by a search_path. */
 static void extensions_elsewhere(void)
 {
-	make_database("");
+	own_database("");
 	sql_text("CREATE SCHEMA \"Ex t\"");
 	sql_text("CREATE EXTENSION pg_trgm SCHEMA \"Ex t\"");
 	sql_text("CREATE EXTENSION btree_gin SCHEMA \"Ex t\"");
@@ -226,7 +158,7 @@ static void extensions_elsewhere(void)
 	sql_text("SET search_path = pg_temp");
 	EXPECT_INT(sql("SELECT count(*) FROM weir.similar_items('u', 'each', 'green bean', 0.5)"),
 		   1);
-	drop_database();
+	own_database_gone();
 }
 
 /* A session of somebody's own, in which a table is locked from now on. */
@@ -277,24 +209,24 @@ static void a_lock_is_not_waited_for_long(int i)
 
 static void somebody_keeps_a_lock(void)
 {
-	make_database("");
+	own_database("");
 	expect_ok(init());
 	for (int i = 0; i < 2; i++) {
 		sql_text("%s", locked[i].to_do);
 		a_lock_is_not_waited_for_long(i);
 	}
 	EXPECT_PART(init()->out, "is up to date");
-	drop_database();
+	own_database_gone();
 }
 
 static void without_a_broker(void)
 {
-	make_database("");
+	own_database("");
 	program_env("WEIR_AMQP_URL", "amqp://127.0.0.1:1/");
 	EXPECT_INT(init()->status, 1);
 	EXPECT_INT(is_made(), 0);
 	program_env("WEIR_AMQP_URL", NULL);
-	drop_database();
+	own_database_gone();
 }
 
 void add_schema_suite(void);
@@ -304,10 +236,8 @@ void add_schema_suite(void)
 	CU_pSuite s = CU_add_suite_with_setup_and_teardown("the schema", world_open, world_close,
 							   NULL, world_leave);
 	CU_add_test(s, "everything is in weir", all_is_in_weir);
-	CU_add_test(s, "a ledger of a version before", an_older_ledger);
 	CU_add_test(s, "files that were edited", edited_files);
 	CU_add_test(s, "views where they are wanted", views_where_they_are_wanted);
-	CU_add_test(s, "a view that cannot be replaced", a_view_that_cannot_be_replaced);
 	CU_add_test(s, "a right is missing", a_right_is_missing);
 	CU_add_test(s, "a database in another encoding", another_encoding);
 	CU_add_test(s, "a schema weir of somebody else", somebody_elses_schema);

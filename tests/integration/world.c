@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define JOBS 8
+#define JOBS 12
 
 static struct {
 	char stack_url[512]; /* the stack's own database */
@@ -204,6 +204,28 @@ int world_close(void)
 		return 1;
 	snprintf(text, sizeof text, "DROP DATABASE %s", world.database);
 	return outside(text) < 0;
+}
+
+static void see(const char *url)
+{
+	sql_close();
+	EXPECT(sql_open(url) == 0, "%s", url);
+}
+
+void own_database(const char *more)
+{
+	char url[700];
+	snprintf(url, sizeof url, "%s_own", getenv("WEIR_PG_URL"));
+	sql_text("CREATE DATABASE %s_own %s", world.database, more);
+	program_env("WEIR_PG_URL", url);
+	see(url);
+}
+
+void own_database_gone(void)
+{
+	program_env("WEIR_PG_URL", NULL);
+	see(getenv("WEIR_PG_URL"));
+	sql_text("DROP DATABASE %s_own", world.database);
 }
 
 void world_clean(void)

@@ -47,6 +47,11 @@ void world_leave(void);
 	CU_add_suite_with_setup_and_teardown(name, world_open, world_close, world_clean,           \
 					     world_leave)
 
+/* One more, of a test alone, which programs and sql() see until it is gone. more: of CREATE
+ * DATABASE. */
+void own_database(const char *more);
+void own_database_gone(void);
+
 /* ---- programs ---- */
 
 /* How a program ended: its exit status, or -N when signal N ended it. */
