@@ -65,6 +65,7 @@ static void rest(struct queue *q, int64_t pause_us, const struct weir_error *why
 	weir_fail(&q->why, why->code, "kind %s: %s", q->kind, why->text);
 	q->rest_us = clock_us() + pause_us;
 	q->resting = true;
+	q->silent = strcmp(why->code, "unconfirmed") == 0;
 	tell(q, why);
 }
 
@@ -127,6 +128,7 @@ static void got_through(struct queue *q)
 {
 	q->luck.worked = true;
 	q->luck.closed = 0;
+	q->silent = false;
 	q->suspects_us = 0;
 	q->suspects_refused = 0;
 }
@@ -193,12 +195,20 @@ bool apart_failed(struct relay *r, const struct run *run, size_t queue, enum gui
 
 /* ---- what comes next ---- */
 
-static bool is_tried(const struct relay *r, size_t queue)
+/* One of these sides is at it. */
+static bool is_tried(const struct relay *r, int from, int to, size_t queue)
 {
-	for (int n = SIDE_APART; n < SIDES; n++)
+	for (int n = from; n < to; n++)
 		if (r->sides[n].run.open && r->sides[n].run.picks.queue == queue)
 			return true;
 	return false;
+}
+
+/* It is apart, and left to nobody else. */
+static bool is_free(const struct relay *r, size_t queue, bool silent)
+{
+	const struct queue *q = &r->schedule.queues[queue];
+	return q->apart > 0 && (silent || !q->silent) && !is_tried(r, SIDE_APART, SIDES, queue);
 }
 
 static bool has_due(const struct relay *r, size_t queue)
@@ -230,7 +240,7 @@ static const struct outbox *pick_from(struct relay *r, size_t queue, struct pick
 	return NULL;
 }
 
-const struct outbox *apart_pick(struct relay *r, struct picks *picks)
+const struct outbox *apart_pick(struct relay *r, bool silent, struct picks *picks)
 {
 	struct schedule *s = &r->schedule;
 	int64_t now = clock_us();
@@ -238,7 +248,7 @@ const struct outbox *apart_pick(struct relay *r, struct picks *picks)
 		size_t queue = (s->last_apart + i) % s->queue_count;
 		const struct queue *q = &s->queues[queue];
 		const struct outbox *outbox;
-		if (q->apart == 0 || now < q->rest_us || is_tried(r, queue) ||
+		if (now < q->rest_us || !is_free(r, queue, silent) ||
 		    !(outbox = pick_from(r, queue, picks)))
 			continue;
 		s->last_apart = queue;
@@ -255,11 +265,19 @@ bool apart_any(const struct relay *r)
 	return false;
 }
 
-void apart_when(const struct relay *r, int64_t *at_us)
+bool apart_any_silent(const struct relay *r)
+{
+	for (size_t i = 0; i < r->schedule.queue_count; i++)
+		if (r->schedule.queues[i].silent)
+			return true;
+	return false;
+}
+
+void apart_when(const struct relay *r, bool silent, int64_t *at_us)
 {
 	for (size_t i = 0; i < r->schedule.queue_count; i++) {
 		const struct queue *q = &r->schedule.queues[i];
-		if (q->apart > 0 && q->rest_us < *at_us && !is_tried(r, i) && has_due(r, i))
+		if (q->rest_us < *at_us && is_free(r, i, silent) && has_due(r, i))
 			*at_us = q->rest_us;
 	}
 }
@@ -275,16 +293,25 @@ const char *apart_trouble(const struct relay *r)
 	return "";
 }
 
-void apart_add_resting(struct relay *r, struct params *p)
+/* Its suspects rest, or are for another side. */
+static bool is_left(const struct relay *r, size_t queue, bool silent, int64_t now)
+{
+	const struct queue *q = &r->schedule.queues[queue];
+	return q->suspects_us > now || (q->silent && !silent) ||
+	       is_tried(r, SIDE_SUSPECTS, SIDE_APART, queue);
+}
+
+void apart_add_left(const struct relay *r, const struct run *run, struct params *p)
 {
 	const struct schedule *s = &r->schedule;
+	bool silent = run != &r->sides[SIDE_SUSPECTS].run;
 	int64_t now = clock_us();
 	size_t n = 0;
 	for (size_t i = 0; i < s->queue_count; i++)
-		n += s->queues[i].suspects_us > now;
+		n += is_left(r, i, silent, now);
 	params_array(p, TYPE_TEXT, n);
 	for (size_t i = 0; i < s->queue_count; i++)
-		if (s->queues[i].suspects_us > now)
+		if (is_left(r, i, silent, now))
 			params_add_text(p, (struct weir_text){s->queues[i].kind,
 							      strlen(s->queues[i].kind)});
 	params_array_end(p);

@@ -34,14 +34,16 @@ void apart_suspects_settled(struct relay *r, size_t queue);
 bool apart_failed(struct relay *r, const struct run *run, size_t queue, enum guilt guilt,
 		  const struct weir_error *why) WEIR_MUST_CHECK;
 
-/* What is to be published next of kinds that are apart, if their pause is over. */
-const struct outbox *apart_pick(struct relay *r, struct picks *picks);
+/* What is to be published next of kinds that are apart, if their pause is over; silent: also of
+ * those whose queue was silent the last time. */
+const struct outbox *apart_pick(struct relay *r, bool silent, struct picks *picks);
 bool apart_any(const struct relay *r);
+bool apart_any_silent(const struct relay *r);
 /* Lowers *at_us to when apart_pick() may have something. */
-void apart_when(const struct relay *r, int64_t *at_us);
+void apart_when(const struct relay *r, bool silent, int64_t *at_us);
 /* What keeps a kind from being published, in words that begin "kind K: "; "": nothing. */
 const char *apart_trouble(const struct relay *r);
-/* As a parameter: the kinds whose suspects are not to be published now. */
-void apart_add_resting(struct relay *r, struct params *p);
+/* As a parameter: the kinds whose suspects this run is not to publish now. */
+void apart_add_left(const struct relay *r, const struct run *run, struct params *p);
 
 #endif

@@ -81,7 +81,7 @@ int run_claim(struct relay *r, struct run *run, const struct outbox *outbox, str
 		params_big(p, outbox->most);
 		params_string(p, r->only_job);
 		params_big(p, RUN_BYTES);
-		apart_add_resting(r, p);
+		apart_add_left(r, run, p);
 	}
 	if (ledger_send(run->ledger, "BEGIN", NULL, true, err) < 0 ||
 	    ledger_send(run->ledger, outbox->claim, p, true, err) < 0 ||

@@ -46,7 +46,8 @@ struct queue {
 	 */
 	int apart;
 	struct weir_error why; /* it is, and rests between two runs */
-	bool resting;	       /* the last run of it has failed */
+	bool resting;	       /* the last run of it has failed, */
+	bool silent;	       /* since nothing was confirmed in time */
 	bool told;	       /* of that, and when, and as what */
 	int64_t told_us;
 	char told_code[32];
@@ -93,7 +94,8 @@ struct schedule {
 	int64_t gauge_us;     /* when it was last used */
 };
 
-/* What one claim is to take: of these flows, of one queue, so many batches or retries. */
+/* What one claim is to take: of these flows, of one queue, so many batches or retries. Of rows that
+ * are taken otherwise, count is 0, and queue that of their kind. */
 struct picks {
 	size_t queue;
 	int count;

@@ -14,6 +14,8 @@
 #define LIVELY_US 5000000 /* so long after some, more are likely */
 #define LIVELY_LOOK_US 200000
 #define CONFIRM_US 30000000
+#define LATE_US 1000000		/* of items: then they wait for confirms where nobody else does, */
+#define LATE_CONFIRM_US 5000000 /* or are given up if there is no place */
 #define OPEN_S 1 /* to connect to the broker, while all wait; longer after each failure */
 #define OPEN_CAP_S 4
 #define OWN_PAUSE_US 100000 /* after what was the trouble of one kind */
@@ -26,12 +28,18 @@
 /* NULL: what a kind that is apart has. */
 static const struct outbox *const side_outboxes[SIDES] = {[SIDE_EVENTS] = &outbox_events,
 							  [SIDE_LETTERS] = &outbox_letters,
-							  [SIDE_SUSPECTS] = &outbox_suspects};
+							  [SIDE_SUSPECTS] = &outbox_suspects,
+							  [SIDE_SUSPECTS_LATE] = &outbox_suspects};
 static const char *const names[SIDES] = {[SIDE_EVENTS] = "weir-relay events",
 					 [SIDE_LETTERS] = "weir-relay letters",
 					 [SIDE_SUSPECTS] = "weir-relay suspects",
+					 [SIDE_SUSPECTS_LATE] = "weir-relay late suspects",
 					 [SIDE_APART] = "weir-relay apart",
-					 [SIDE_APART + 1] = "weir-relay apart 2"};
+					 [SIDE_APART_LATE] = "weir-relay late",
+					 [SIDE_APART_LATE + 1] = "weir-relay late 2"};
+
+/* Where kinds are tried that were silent, and what is late goes on. */
+static bool is_late(int n) { return n == SIDE_SUSPECTS_LATE || n >= SIDE_APART_LATE; }
 
 void sides_init(struct side sides[SIDES])
 {
@@ -118,12 +126,21 @@ static void recovered(struct relay *r, int n)
 
 /* ---- a run ---- */
 
+/* How long the broker has for the run. */
+static void set_patience(struct side *s, int n)
+{
+	bool soon = n == SIDE_SUSPECTS || n == SIDE_APART;
+	int64_t now = clock_us();
+	s->late_us = soon ? now + LATE_US : INT64_MAX;
+	s->until_us = now + (soon ? LATE_CONFIRM_US : CONFIRM_US);
+}
+
 static int claim(struct relay *r, int n, struct weir_error *err)
 {
 	struct side *s = &r->sides[n];
 	const struct outbox *outbox = side_outboxes[n];
 	s->run.picks.count = 0;
-	if (!outbox && !(outbox = apart_pick(r, &s->run.picks)))
+	if (!outbox && !(outbox = apart_pick(r, is_late(n), &s->run.picks)))
 		return 0;
 	if (!s->run.ledger && relay_open_ledger(r, names[n], &s->run.ledger, err) < 0)
 		return -1;
@@ -133,8 +150,9 @@ static int claim(struct relay *r, int n, struct weir_error *err)
 		s->at_us = clock_us() + (clock_us() < s->lively_us ? LIVELY_LOOK_US : LOOK_US);
 	if (s->run.count == 0)
 		return 0;
+	s->run.picks.queue = apart_queue(r, &s->run);
 	s->lively_us = clock_us() + LIVELY_US;
-	s->until_us = clock_us() + CONFIRM_US;
+	set_patience(s, n);
 	return 0;
 }
 
@@ -205,9 +223,11 @@ static int go_on(struct relay *r, int n, struct weir_error *err)
 		return -1;
 	if (s->run.confirmed == s->run.count)
 		return finish(r, n, err);
+	if (clock_us() >= s->late_us && s->run.sent == s->run.count && sides_take(r, &s->run))
+		return 0;
 	if (clock_us() < s->until_us)
 		return 0;
-	return weir_fail(err, "unconfirmed", "the broker has not confirmed them for long");
+	return weir_fail(err, "unconfirmed", "the broker has not confirmed them in time");
 }
 
 static int turn(struct relay *r, int n, struct weir_error *err)
@@ -226,7 +246,9 @@ static int turn(struct relay *r, int n, struct weir_error *err)
 /* Without a kind in trouble their connections are of no use. */
 static bool is_over(const struct relay *r, int n)
 {
-	return n >= SIDE_APART && !r->sides[n].run.open && !apart_any(r);
+	if (r->sides[n].run.open)
+		return false;
+	return n == SIDE_SUSPECTS_LATE ? !apart_any_silent(r) : n >= SIDE_APART && !apart_any(r);
 }
 
 static void rest(struct side *s)
@@ -255,17 +277,19 @@ void sides_turn(struct relay *r)
 
 bool sides_take(struct relay *r, struct run *run)
 {
-	for (int n = SIDE_APART; n < SIDES; n++) {
+	bool suspects = run->outbox == &outbox_suspects;
+	for (int n = SIDE_SUSPECTS_LATE; n < SIDES; n++) {
 		struct side *s = &r->sides[n];
 		struct ledger *spare = s->run.ledger;
-		if (s->run.open)
+		struct wire *wire = run->wire;
+		if (!is_late(n) || (n == SIDE_SUSPECTS_LATE) != suspects || s->run.open)
 			continue;
 		wire_close(&s->wire);
-		wire_move(run->wire, &s->wire);
+		wire_move(wire, &s->wire);
 		s->run = *run;
 		s->run.wire = &s->wire;
-		s->until_us = clock_us() + CONFIRM_US;
-		*run = (struct run){.wire = &r->wire, .ledger = spare};
+		set_patience(s, n);
+		*run = (struct run){.wire = wire, .ledger = spare};
 		return true;
 	}
 	return false;
@@ -287,25 +311,37 @@ void sides_leave(struct relay *r)
 	}
 }
 
+/* When something may begin. */
+static int64_t begins_at(const struct relay *r, int n)
+{
+	const struct side *s = &r->sides[n];
+	int64_t at = s->at_us, apart_at = INT64_MAX;
+	if (n >= SIDE_APART)
+		apart_when(r, is_late(n), &apart_at);
+	if (n >= SIDE_APART && apart_at > at)
+		at = apart_at;
+	if (!s->wire.broker && at < r->beside_us)
+		at = r->beside_us;
+	return r->ours ? at : INT64_MAX;
+}
+
+static int64_t goes_on_at(const struct relay *r, const struct side *s)
+{
+	int64_t now = clock_us();
+	if (r->ours && s->run.sent < s->run.count)
+		return now + FULL_US;
+	return now < s->late_us && s->late_us < s->until_us ? s->late_us : s->until_us;
+}
+
 void sides_when(const struct relay *r, int64_t *at_us)
 {
-	int64_t now = clock_us(), apart_at = INT64_MAX;
-	apart_when(r, &apart_at);
 	for (int n = 0; n < SIDES; n++) {
 		const struct side *s = &r->sides[n];
-		int64_t at = s->at_us;
 		if (s->wire.blocked) /* until the broker says otherwise */
 			continue;
-		if (n == SIDE_LETTERS && r->only_job)
+		if (is_over(r, n) || (n == SIDE_LETTERS && r->only_job))
 			continue;
-		if (n >= SIDE_APART)
-			at = apart_at > s->at_us ? apart_at : s->at_us;
-		if (!s->wire.broker && at < r->beside_us)
-			at = r->beside_us;
-		if (!r->ours)
-			at = INT64_MAX;
-		if (s->run.open)
-			at = r->ours && s->run.sent < s->run.count ? now + FULL_US : s->until_us;
+		int64_t at = s->run.open ? goes_on_at(r, s) : begins_at(r, n);
 		if (at < *at_us)
 			*at_us = at;
 	}

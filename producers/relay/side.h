@@ -2,7 +2,9 @@
  * broker and to the ledger, one run at a time, and without waiting for the broker's confirms:
  * events, whose exchange others bind full queues to; dead letters, which anybody may have written;
  * suspects, items that were on their way when the broker closed a channel; and kinds of items that
- * are in trouble (apart.h), two at a time. Whatever happens to one of them delays nobody else; a
+ * are in trouble (apart.h). A run of the last two whose confirms are late goes on at a side for
+ * those, if one is free, and is given up soon if not. Kinds whose queue was silent the last time
+ * are tried there alone. So whatever happens to one of them delays nobody else; a
  * broker that takes a connection and is silent delays all, OPEN_S the first time and up to
  * OPEN_CAP_S later: one of them connects in a turn, and see relay_open_beside(). While it is not
  * known that the virtual host is this ledger's (relay.h) nothing of theirs begins: only what is on
@@ -18,14 +20,23 @@
 
 #include "run.h"
 
-enum side_number { SIDE_EVENTS, SIDE_LETTERS, SIDE_SUSPECTS, SIDE_APART, SIDES = SIDE_APART + 2 };
+enum side_number {
+	SIDE_EVENTS,
+	SIDE_LETTERS,
+	SIDE_SUSPECTS,
+	SIDE_SUSPECTS_LATE,
+	SIDE_APART,
+	SIDE_APART_LATE,
+	SIDES = SIDE_APART_LATE + 2
+};
 
 struct side {
 	struct wire wire;
 	struct run run;
 	int64_t lively_us; /* until then more rows are likely */
 	int64_t at_us;	   /* when to look for rows, or to connect again */
-	int64_t until_us;  /* of the run under way: until then confirms may come */
+	int64_t late_us;   /* of the run under way: when its confirms are late, */
+	int64_t until_us;  /* and until when they may come */
 	unsigned failures; /* in a row */
 	bool told;	   /* of them */
 };
@@ -35,8 +46,9 @@ void sides_init(struct side sides[SIDES]);
 void sides_release(struct side sides[SIDES]);
 /* Goes on with all, as far as that goes without waiting for the broker. Needs the ledger. */
 void sides_turn(struct relay *r);
-/* Goes on with a run that is with the broker in full, and its connection, if there is a place for
- * them; the run is then empty, and its wire without a connection. */
+/* Goes on with a run of items that is with the broker in full and whose confirms are late, and its
+ * connection, if there is a place for them; the run is then empty, and its wire without a
+ * connection. */
 bool sides_take(struct relay *r, struct run *run);
 /* Gives up what is claimed, as the ledger is away. */
 void sides_abandon(struct relay *r);

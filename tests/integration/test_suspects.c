@@ -128,6 +128,33 @@ static void a_queue_does_not_confirm(void)
 	check_exact(waits);
 }
 
+/* The same of what is published apart as it may end a channel, and of two queues at once. */
+static void suspects_are_not_confirmed(void)
+{
+	struct job *waits = job_submit(job_new("waits", "slow", 4));
+	struct job *waits2 = job_submit(job_new("waits2", "never", 4));
+	struct job *beside = job_submit(job_new("beside", "sum", 4));
+	suspect(waits, "3 minutes");
+	suspect(waits2, "2 minutes");
+	suspect(beside, "1 minute");
+	evaluate("sys:suspend('%2F_weir.slow'), sys:suspend('%2F_weir.never').");
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await(SOON_MS, ENDED, beside->id);
+	struct job *later = job_submit(job_new("later", "sum", 4));
+	suspect(later, "1 minute");
+	await(SOON_MS, ENDED, later->id);
+	evaluate("sys:resume('%2F_weir.slow'), sys:resume('%2F_weir.never').");
+	start(NULL, "weir-consumer", "slow", "never", NULL);
+	await_ended(waits);
+	await_ended(waits2);
+	stop_all();
+	check_exact(beside);
+	check_exact(later);
+	check_exact(waits);
+	check_exact(waits2);
+}
+
 /* The broker closes the channel over each message with this in it. */
 static void refuse_messages(const char *text)
 {
@@ -179,6 +206,36 @@ static void a_message_ends_the_channel(void)
 	stop_all();
 	check_exact(beside);
 	check_exact(bad);
+}
+
+/* What is tried apart where nothing is confirmed keeps nobody who is apart for another reason. */
+static void a_doubtful_kind_waits_for_none(void)
+{
+	struct job *waits = job_submit(job_new("waits", "slow", 10));
+	struct job *waits2 = job_submit(job_new("waits2", "never", 10));
+	struct job *bad = job_new("bad", "sum", 60);
+	snprintf(bad->items[30].more, sizeof bad->items[30].more, ",\"note\":\"POISON\"");
+	bad->items[30].failure = "refused_by_broker";
+	refuse_messages("POISON");
+	evaluate("sys:suspend('%2F_weir.slow'), sys:suspend('%2F_weir.never').");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_log(relay, "kind=slow code=unconfirmed");
+	await_log(relay, "kind=never code=unconfirmed");
+	job_submit(bad);
+	await(SOON_MS, "SELECT count(*) >= 40 FROM weir.results WHERE job_id = 'bad'");
+	await_final(bad, 59);
+	sql_text("UPDATE weir.retries SET refused = 4, due_at = now() WHERE due_at < 'infinity'");
+	evaluate("sys:resume('%2F_weir.slow'), sys:resume('%2F_weir.never').");
+	await_ended(bad);
+	refuse_no_messages();
+	start(NULL, "weir-consumer", "slow", "never", NULL);
+	await_ended(waits);
+	await_ended(waits2);
+	stop_all();
+	check_exact(bad);
+	check_exact(waits);
+	check_exact(waits2);
 }
 
 /* What is published apart to find it has its place in the queue like all others: where nobody takes
@@ -351,7 +408,9 @@ void add_suspects_suite(void)
 	CU_add_test(s, "an item is too large for the broker", an_item_is_too_large);
 	CU_add_test(s, "a kind is refused", a_kind_is_refused);
 	CU_add_test(s, "a queue does not confirm", a_queue_does_not_confirm);
+	CU_add_test(s, "suspects are not confirmed", suspects_are_not_confirmed);
 	CU_add_test(s, "a message ends the channel", a_message_ends_the_channel);
+	CU_add_test(s, "a kind in doubt waits for none", a_doubtful_kind_waits_for_none);
 	CU_add_test(s, "a kind in doubt is full", a_doubtful_kind_is_full);
 	CU_add_test(s, "all messages of a kind end the channel", all_messages_end_the_channel);
 	CU_add_test(s, "a subscriber is full", a_subscriber_is_full);
