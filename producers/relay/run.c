@@ -329,13 +329,14 @@ static void tell_refused(struct run *run, int n)
 	exchange_name(run->outbox->exchange, exchange);
 	log_event(LOG_ERROR, "batches_refused", "count=%d of=%s exchange=%s text=\"%s\"", n,
 		  run->outbox->name, exchange,
-		  run->outbox->optional ? "a queue that is bound to it is full "
-					  "(x-overflow=reject-publish): " WHICH_QUEUES
-					  ". They are tried again after pauses that grow"
-					: "the queue of the kind is full or missing, or another "
-					  "queue that is bound to it is full "
-					  "(x-overflow=reject-publish): " WHICH_QUEUES
-					  ". They are tried again after pauses that grow");
+		  run->outbox->optional
+			  ? "a queue that is bound to it is full "
+			    "(x-overflow=reject-publish), or does not confirm: " WHICH_QUEUES
+			    ". They are tried again after pauses that grow"
+			  : "the queue of the kind is full or missing, or another "
+			    "queue that is bound to it is full "
+			    "(x-overflow=reject-publish), or does not confirm: " WHICH_QUEUES
+			    ". They are tried again after pauses that grow");
 }
 
 static int send_refused(struct relay *r, struct run *run, int *which, struct weir_error *err)

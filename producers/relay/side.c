@@ -15,7 +15,7 @@
 #define LIVELY_LOOK_US 200000
 #define CONFIRM_US 30000000
 #define LATE_US 1000000		/* of items: then they wait for confirms where nobody else does, */
-#define LATE_CONFIRM_US 5000000 /* or are given up if there is no place */
+#define LATE_CONFIRM_US 5000000 /* or are given up if there is no place; of all else at once */
 #define OPEN_S 1 /* to connect to the broker, while all wait; longer after each failure */
 #define OPEN_CAP_S 4
 #define OWN_PAUSE_US 100000 /* after what was the trouble of one kind */
@@ -129,10 +129,9 @@ static void recovered(struct relay *r, int n)
 /* How long the broker has for the run. */
 static void set_patience(struct side *s, int n)
 {
-	bool soon = n == SIDE_SUSPECTS || n == SIDE_APART;
 	int64_t now = clock_us();
-	s->late_us = soon ? now + LATE_US : INT64_MAX;
-	s->until_us = now + (soon ? LATE_CONFIRM_US : CONFIRM_US);
+	s->late_us = n == SIDE_SUSPECTS || n == SIDE_APART ? now + LATE_US : INT64_MAX;
+	s->until_us = now + (is_late(n) ? CONFIRM_US : LATE_CONFIRM_US);
 }
 
 static int claim(struct relay *r, int n, struct weir_error *err)
@@ -193,6 +192,19 @@ static int finish(struct relay *r, int n, struct weir_error *err)
 	return 0;
 }
 
+/* One of the queues that are bound to the exchange does not answer: what it has not confirmed waits
+ * as what a full one refuses, and what comes after that goes its way. */
+static int finish_late(struct relay *r, int n, struct weir_error *err)
+{
+	struct side *s = &r->sides[n];
+	for (int row = 0; row < s->run.count; row++)
+		if (s->run.states[row] == ROW_SENT)
+			s->run.states[row] = ROW_REFUSED;
+	int rc = finish(r, n, err);
+	wire_close(&s->wire); /* it may be confirmed yet */
+	return rc;
+}
+
 static int connect_side(struct relay *r, int n, struct weir_error *err)
 {
 	struct side *s = &r->sides[n];
@@ -227,6 +239,8 @@ static int go_on(struct relay *r, int n, struct weir_error *err)
 		return 0;
 	if (clock_us() < s->until_us)
 		return 0;
+	if (s->run.picks.queue == SIZE_MAX && s->run.sent == s->run.count)
+		return finish_late(r, n, err);
 	return weir_fail(err, "unconfirmed", "the broker has not confirmed them in time");
 }
 

@@ -331,6 +331,48 @@ static void a_subscriber_is_full(void)
 	finish(job);
 }
 
+/* What this queue does: suspend, resume. */
+static void silence(const char *how, const char *queue)
+{
+	char erlang[256];
+	snprintf(erlang, sizeof erlang,
+		 "{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"%s\">>)),"
+		 " sys:%s(amqqueue:get_pid(Q)).",
+		 queue, how);
+	evaluate(erlang);
+}
+
+static void await_heard(int64_t count)
+{
+	int64_t until = now_ms() + SOON_MS;
+	while (queue_size(LISTENER) < count && now_ms() < until)
+		pause_ms(STEP_MS);
+	EXPECT(queue_size(LISTENER) >= count, "the later events have not come");
+}
+
+/* The same of one that takes events and does not confirm: others get what comes later. */
+static void a_subscriber_does_not_confirm(void)
+{
+	listen_to("weir.events");
+	EXPECT(queue_listens("test.silent", "weir.events"), "no silent queue");
+	silence("suspend", "test.silent");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job_submit(job_new("first", "sum", 10)));
+	await_heard(2);
+	struct job *later = job_submit(job_new("later", "sum", 10));
+	await_ended(later);
+	await_heard(4);
+	await_log(relay, "batches_refused");
+	EXPECT_INT(sql("SELECT max(refused) FROM weir.events"), 0); /* nobody's fault */
+	silence("resume", "test.silent");
+	sql_text("UPDATE weir.events SET due_at = now()");
+	await(PATIENCE_MS, "SELECT count(*) = 0 FROM weir.events");
+	queue_delete("test.silent");
+	queue_delete(LISTENER);
+	finish(later);
+}
+
 /* Another one's queue takes no items: the kind's own one has them all the same, and nobody waits.
  * What is final is not published again for it. */
 static void a_queue_of_others_is_full(void)
@@ -414,6 +456,7 @@ void add_suspects_suite(void)
 	CU_add_test(s, "a kind in doubt is full", a_doubtful_kind_is_full);
 	CU_add_test(s, "all messages of a kind end the channel", all_messages_end_the_channel);
 	CU_add_test(s, "a subscriber is full", a_subscriber_is_full);
+	CU_add_test(s, "a subscriber does not confirm", a_subscriber_does_not_confirm);
 	CU_add_test(s, "a queue of others is full", a_queue_of_others_is_full);
 	CU_add_test(s, "a row is locked", a_row_is_locked);
 }
