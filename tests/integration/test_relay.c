@@ -702,6 +702,10 @@ static void parts_of_cleaning_up(void)
 	EXPECT_INT(sql("SELECT count(*) FROM weir.jobs WHERE counted"), 1);
 	EXPECT_INT(sql("SELECT coalesce(weir.clean_some('parts', 4), -1)"), -1);
 	sql_text("UPDATE weir.jobs SET counted = false");
+	sql_text("INSERT INTO weir.processes (id, role, host, pid, version, kinds)"
+		 " VALUES ('of today', 'relay', 'host', 1, '1', '{}')");
+	EXPECT_INT(sql("SELECT weir.clean_job('parts')::int"), 0); /* as one of before calls it */
+	sql_text("UPDATE weir.processes SET job_id = 'another'");
 	EXPECT_INT(sql("SELECT weir.clean_job('parts')::int"), 1);
 	EXPECT_INT(sql("SELECT weir.clean_job('parts')::int"), 0);
 }
