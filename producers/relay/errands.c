@@ -13,7 +13,8 @@
 #define AGAIN_US 500000 /* without a connection */
 #define AGAIN_CAP_US 10000000
 #define CANCEL_BATCHES 1000
-#define CLEAN_ROWS 5000 /* of each table: a fraction of a second, in which other errands wait */
+#define REVIVE_ROWS 5000 /* of a kind: who has one of them in hand waits for the commit */
+#define CLEAN_ROWS 5000	 /* of each table: a fraction of a second, in which other errands wait */
 
 /* Others wait for their turn while it waits for a lock: then it is asked for again. */
 static const char patience[] = "SELECT set_config('statement_timeout', '2h', true),"
@@ -33,7 +34,9 @@ static const char cancel[] = "SELECT weir.cancel_items($1, $2)";
 static const char recount[] = "SELECT weir.recount_batches($1)";
 static const char revive[] = "SELECT batches, retries"
 			     " FROM weir.revive_lost($1, $2::int8 * interval '1 ms')";
-
+static const char revive_stage[] = "SELECT batches, retries"
+				   " FROM weir.revive_stage($1, $2::int8::int4, NULL)";
+static const char revive_made[] = "SELECT * FROM weir.revive_made($1, $2, $3)";
 static const char clean[] = "SELECT weir.clean_some($1, $2)";
 
 int errand_fd(const struct errand *e)
@@ -74,7 +77,10 @@ static void failed(struct relay *r, struct errand *e, const struct weir_error *w
 		lose(e, why);
 		return;
 	}
-	jobs_errand_ended(r, e->job_id, e->kind, why);
+	if (e->kind == ERRAND_MADE)
+		recover_made_ended(r, why);
+	else
+		jobs_errand_ended(r, e->job_id, e->kind, why);
 	end(e);
 	if (ledger_do(e->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
 		errand_release(e);
@@ -100,10 +106,31 @@ static const char *statement_of(enum errand_kind kind)
 		return recount;
 	case ERRAND_REVIVE:
 		return revive;
+	case ERRAND_REVIVE_STAGE:
+		return revive_stage;
+	case ERRAND_MADE:
+		return revive_made;
 	case ERRAND_CLEAN:
 		return clean;
 	default:
 		return finish;
+	}
+}
+
+static void add_params(struct relay *r, const struct errand *e)
+{
+	struct params *p = &r->params;
+	params_reset(p);
+	params_string(p, e->kind == ERRAND_MADE ? e->made : e->job_id);
+	if (e->kind == ERRAND_CANCEL)
+		params_int(p, CANCEL_BATCHES);
+	if (e->kind == ERRAND_CLEAN)
+		params_int(p, CLEAN_ROWS);
+	if (e->kind == ERRAND_REVIVE || e->kind == ERRAND_REVIVE_STAGE)
+		params_big(p, e->with);
+	if (e->kind == ERRAND_MADE) {
+		params_int(p, REVIVE_ROWS);
+		params_string(p, r->only_job);
 	}
 }
 
@@ -119,14 +146,7 @@ static int ask(struct relay *r, struct errand *e, enum errand_kind kind, struct 
 	if (ledger_send(e->ledger, "BEGIN", NULL, true, err) < 0 ||
 	    ledger_send(e->ledger, patience, p, true, err) < 0)
 		return -1;
-	params_reset(p);
-	params_string(p, e->job_id);
-	if (kind == ERRAND_CANCEL)
-		params_int(p, CANCEL_BATCHES);
-	if (kind == ERRAND_CLEAN)
-		params_int(p, CLEAN_ROWS);
-	if (kind == ERRAND_REVIVE)
-		params_big(p, e->after_ms);
+	add_params(r, e);
 	if (ledger_send(e->ledger, statement_of(kind), p, true, err) < 0)
 		return -1;
 	return ledger_sync(e->ledger, err);
@@ -146,11 +166,12 @@ bool errand_idle(const struct errand *e)
 }
 
 bool errand_start(struct relay *r, struct errand *e, enum errand_kind kind, const char *job_id,
-		  int lock_ms, int64_t after_ms)
+		  int lock_ms, int64_t with)
 {
 	struct weir_error why;
 	e->lock_ms = lock_ms;
-	e->after_ms = after_ms;
+	e->with = with;
+	*e->made = '\0';
 	snprintf(e->job_id, sizeof e->job_id, "%s", job_id);
 	if ((!e->ledger &&
 	     ledger_open(r->settings->pg_url, "weir-relay", true, &e->ledger, &why) < 0) ||
@@ -262,6 +283,27 @@ static int revived(struct relay *r, const struct errand *e)
 	return 1;
 }
 
+static int revived_stage(struct relay *r, const struct errand *e)
+{
+	int64_t batches = ledger_big(e->answer, 0, 0), retries = ledger_big(e->answer, 0, 1);
+	recover_revived(r, e->job_id, (int32_t)e->with, batches, retries,
+			"no item of it has ended for long and its queue is empty");
+	return batches + retries > 0;
+}
+
+/* Part by part, and one kind after the other. */
+static enum errand_kind made(struct relay *r, struct errand *e)
+{
+	int rows = PQntuples(e->answer);
+	if (rows == 0) {
+		recover_made_ended(r, NULL);
+		return ERRAND_NONE;
+	}
+	recover_made_some(r, e->answer);
+	snprintf(e->made, sizeof e->made, "%s", PQgetvalue(e->answer, rows - 1, MADE_KIND));
+	return ERRAND_MADE;
+}
+
 /* Ends the errand, or goes on with what comes next. */
 static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 {
@@ -277,6 +319,12 @@ static int committed(struct relay *r, struct errand *e, struct weir_error *err)
 		break;
 	case ERRAND_REVIVE:
 		changed = revived(r, e);
+		break;
+	case ERRAND_REVIVE_STAGE:
+		changed = revived_stage(r, e);
+		break;
+	case ERRAND_MADE:
+		next = made(r, e);
 		break;
 	case ERRAND_CLEAN:
 		if (outcome(e).data && ledger_big(e->answer, 0, 0) > 0)

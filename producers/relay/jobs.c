@@ -45,6 +45,7 @@ struct watched_job {
 	int64_t recount_at_us, recount_pause_us;
 	int64_t lost_at_us;			 /* when to look for what was lost, */
 	int64_t lost_after_ms;			 /* and what counts as such */
+	int32_t lost_stage;			 /* of which all that is queued is lost */
 	int64_t revived_us;			 /* when some was found last, */
 	unsigned revivals;			 /* and how often in a row */
 	int64_t rebuild_at_us, rebuild_pause_us; /* of counts that are not those of the ledger */
@@ -187,6 +188,8 @@ static enum errand_kind errand_for(const struct watched_job *job, const struct v
 static enum errand_length length_of(enum errand_kind kind, const struct view *v)
 {
 	struct tally t;
+	if (kind == ERRAND_REVIVE || kind == ERRAND_REVIVE_STAGE)
+		return ERRAND_LOST;
 	if (kind != ERRAND_FINISH || !current_stage(v, &t))
 		return ERRAND_LONG;
 	return t.stage < v->stage_count && t.done >= LONG_ITEMS ? ERRAND_LONG : ERRAND_SHORT;
@@ -422,13 +425,14 @@ static int look_for_lost(struct relay *r, struct watched_job *job, const struct 
 		if (waiting == 0 && !is_urgent(job->wanted))
 			job->wanted = ERRAND_RECOUNT;
 	}
-	if (!lost)
+	if (!lost || job->wanted != ERRAND_NONE || under_way(r, job->job_id)) /* later */
 		return 0;
 	job->moved_us = clock_us();
 	if (waiting > 0)
 		return 0;
-	return recover_revive(r, job->job_id, t->stage,
-			      "no item of it has ended for long and its queue is empty", err);
+	job->lost_stage = t->stage;
+	job->wanted = ERRAND_REVIVE_STAGE;
+	return 0;
 }
 
 static int look_at_work(struct relay *r, struct watched_job *job, const struct view *v,
@@ -669,7 +673,7 @@ static struct watched_job *next_wanted(struct relay *r, enum errand_length lengt
 
 static int lock_ms_for(const struct watched_job *job)
 {
-	if (job->length == ERRAND_LONG)
+	if (job->length != ERRAND_SHORT)
 		return LONG_LOCK_MS;
 	return job->errand_tries > 0 ? AGAIN_LOCK_MS : SHORT_LOCK_MS;
 }
@@ -714,14 +718,28 @@ void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind fai
 
 const char *jobs_trouble(const struct relay *r) { return *r->errand_job ? r->errand_why.text : ""; }
 
+/* What queues that are gone have lost is of many jobs. */
+static bool run_made(struct relay *r, struct errand *e)
+{
+	r->made_due = false;
+	r->made_skipped = 0;
+	return errand_start(r, e, ERRAND_MADE, "", LONG_LOCK_MS, 0);
+}
+
 /* Goes on with the errand; false: there is nothing more to do now. */
 static bool run_errand(struct relay *r, enum errand_length length)
 {
 	struct errand *e = &r->errands[length];
 	struct watched_job *job;
 	errand_turn(r, e);
-	if (!errand_idle(e) || !(job = next_wanted(r, length)) ||
-	    !errand_start(r, e, job->wanted, job->job_id, lock_ms_for(job), job->lost_after_ms))
+	if (!errand_idle(e))
+		return false;
+	if (length == ERRAND_LOST && r->made_due)
+		return run_made(r, e);
+	if (!(job = next_wanted(r, length)))
+		return false;
+	int64_t with = job->wanted == ERRAND_REVIVE_STAGE ? job->lost_stage : job->lost_after_ms;
+	if (!errand_start(r, e, job->wanted, job->job_id, lock_ms_for(job), with))
 		return false;
 	if (job->wanted == ERRAND_REVIVE)
 		job->lost_at_us = clock_us() + job->lost_after_ms * 500; /* half of it */
@@ -734,6 +752,7 @@ static void run_errands(struct relay *r)
 {
 	int64_t until = clock_us() + ERRANDS_US;
 	(void)run_errand(r, ERRAND_LONG);
+	(void)run_errand(r, ERRAND_LOST);
 	while (run_errand(r, ERRAND_SHORT) && clock_us() < until)
 		;
 }

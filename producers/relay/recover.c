@@ -1,6 +1,5 @@
 /* What the broker has lost: exchanges, queues, and the messages in them. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "relay.h"
@@ -17,51 +16,10 @@
 #define ASK_AGAIN_US 5000000 /* it did not answer for a kind; longer each time */
 #define ASK_AGAIN_CAP_US 60000000
 
-static const char revive_stage[] =
-	"SELECT batches, retries, skipped FROM weir.revive_stage($1, $2, $3::timestamptz)";
-
-#define QUEUE_GONE "its queue was gone"
-
 static const char open_kinds[] =
 	"SELECT DISTINCT s.kind FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
 	" WHERE NOT j.counted AND j.completed_at IS NULL AND s.completed_at IS NULL"
 	"  AND ($1::text IS NULL OR j.job_id = $1)";
-
-static const char stages_of_kind[] =
-	"SELECT j.job_id, s.stage::int4 FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
-	" WHERE NOT j.counted AND j.completed_at IS NULL AND s.completed_at IS NULL"
-	"  AND (s.stage = 1 OR s.total_items IS NOT NULL) AND s.kind = $1";
-
-/* What was published before that, NULL: all. *skipped: rows that somebody has locked. */
-static int revive(struct relay *r, const char *job_id, int32_t stage, const char *before,
-		  const char *why, int64_t *skipped, struct weir_error *err)
-{
-	PGresult *rows = NULL;
-	params_reset(&r->params);
-	params_string(&r->params, job_id);
-	params_int(&r->params, stage);
-	params_string(&r->params, before);
-	if (ledger_query(r->ledger, revive_stage, &r->params, true, &rows, err) < 0)
-		return -1;
-	int64_t batches = ledger_big(rows, 0, 0), retries = ledger_big(rows, 0, 1);
-	*skipped += ledger_big(rows, 0, 2);
-	PQclear(rows);
-	if (batches + retries == 0)
-		return 0;
-	r->due = true;
-	log_event(LOG_WARN, "job_revived",
-		  "job=%s stage=%d batches=%lld retries=%lld text=\"%s: what was queued is "
-		  "published again\"",
-		  job_id, stage, (long long)batches, (long long)retries, why);
-	return 0;
-}
-
-int recover_revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
-		   struct weir_error *err)
-{
-	int64_t skipped = 0; /* comes with the next look */
-	return revive(r, job_id, stage, NULL, why, &skipped, err);
-}
 
 static int ask(struct relay *r, const char *sql, const char *what, PGresult **rows,
 	       struct weir_error *err)
@@ -73,99 +31,64 @@ static int ask(struct relay *r, const char *sql, const char *what, PGresult **ro
 
 /* ---- queues that were gone ---- */
 
-/* Whoever holds a row, or the table, holds up nothing else: that comes with a later look. */
-static const char made[] = "SELECT kind, made_at FROM weir.queues_made WHERE kind > $1"
-			   " ORDER BY kind LIMIT 1 FOR UPDATE SKIP LOCKED";
-static const char forget_made[] = "DELETE FROM weir.queues_made WHERE kind = $1";
+static const char some_made[] = "SELECT EXISTS (SELECT FROM weir.queues_made)";
 
-/* The queue is new, and so it was empty: what is in it was published after that. */
-static int revive_kind(struct relay *r, const char *kind, const char *made_at, int64_t *skipped,
-		       struct weir_error *err)
+/* What was in them is made due beside all else, as that may take long. How that went the last time
+ * is told. */
+static int look_for_made(struct relay *r, struct weir_error *err)
 {
 	PGresult *rows = NULL;
-	int rc = ask(r, stages_of_kind, kind, &rows, err);
-	for (int i = 0; rc == 0 && i < PQntuples(rows); i++)
-		rc = revive(r, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), made_at,
-			    QUEUE_GONE, skipped, err);
-	PQclear(rows);
-	return rc;
-}
-
-/* Whoever has the row revives the kind, and it goes with that, or stays for what was skipped. */
-static int revive_next(struct relay *r, char kind[KIND_MAX + 1], int64_t *skipped, bool *some,
-		       struct weir_error *err)
-{
-	PGresult *rows = NULL;
-	int64_t here = 0;
-	if (ledger_do(r->ledger, "BEGIN", NULL, NULL, err) < 0 ||
-	    ask(r, made, kind, &rows, err) < 0)
-		return -1;
-	*some = PQntuples(rows) > 0;
-	if (*some)
-		snprintf(kind, KIND_MAX + 1, "%s", PQgetvalue(rows, 0, 0));
-	int rc = *some ? revive_kind(r, kind, PQgetvalue(rows, 0, 1), &here, err) : 0;
-	PQclear(rows);
-	if (rc < 0)
-		return -1;
-	*skipped += here;
-	params_reset(&r->params);
-	params_string(&r->params, kind);
-	if (*some && here == 0 && ledger_do(r->ledger, forget_made, &r->params, NULL, err) < 0)
-		return -1;
-	return ledger_do(r->ledger, "COMMIT", NULL, NULL, err);
-}
-
-/* Whoever looks after one job alone revives that: what was in its queue before it was made. The
- * others, and the row, wait for a relay. */
-static const char own_stages[] =
-	"SELECT s.stage::int4, m.made_at FROM weir.queues_made m JOIN weir.job_stages s USING "
-	"(kind)"
-	" JOIN weir.jobs j USING (job_id) WHERE j.job_id = $1 AND j.completed_at IS NULL"
-	"  AND s.completed_at IS NULL AND (s.stage = 1 OR s.total_items IS NOT NULL)";
-
-static int revive_own(struct relay *r, int64_t *skipped, struct weir_error *err)
-{
-	PGresult *rows = NULL;
-	int rc = ask(r, own_stages, r->only_job, &rows, err);
-	for (int i = 0; rc == 0 && i < PQntuples(rows); i++)
-		rc = revive(r, r->only_job, atoi(PQgetvalue(rows, i, 0)), PQgetvalue(rows, i, 1),
-			    QUEUE_GONE, skipped, err);
-	PQclear(rows);
-	return rc;
-}
-
-static int revive_all(struct relay *r, int64_t *skipped, struct weir_error *err)
-{
-	char kind[KIND_MAX + 1] = "";
-	bool some = true;
-	struct weir_error ignored;
-	while (some) {
-		if (revive_next(r, kind, skipped, &some, err) == 0)
-			continue;
-		if (ledger_alive(r->ledger) &&
-		    ledger_do(r->ledger, "ROLLBACK", NULL, NULL, &ignored) < 0)
-			*err = ignored;
-		return -1;
-	}
-	return 0;
-}
-
-/* Who writes down results has their rows for a moment: it is told when they are locked at the next
- * look, too. */
-static int revive_made(struct relay *r, struct weir_error *err)
-{
-	int64_t skipped = 0;
-	struct weir_error why;
-	bool before = r->rows_locked;
-	int rc = r->only_job ? revive_own(r, &skipped, &why) : revive_all(r, &skipped, &why);
-	if (rc < 0 && !ledger_alive(r->ledger))
+	struct weir_error why = r->made_why;
+	if (ledger_query(r->ledger, some_made, NULL, true, &rows, &why) == 0) {
+		r->made_due = ledger_bool(rows, 0, 0);
+		PQclear(rows);
+		if (!r->made_due)
+			recover_made_ended(r, NULL);
+		why = r->made_why;
+	} else if (!ledger_alive(r->ledger)) {
 		return weir_fail(err, why.code, "%s", why.text);
-	r->rows_locked = rc == 0 && skipped > 0;
-	if (rc == 0 && !(before && r->rows_locked))
+	}
+	if (!*why.text)
 		return 0;
 	return weir_fail(err, "topology_rows",
 			 "what was in a queue that is gone is not published again yet: %s",
-			 rc < 0 ? why.text : "somebody has locked rows of it");
+			 why.text);
+}
+
+void recover_revived(struct relay *r, const char *job_id, int32_t stage, int64_t batches,
+		     int64_t retries, const char *why)
+{
+	if (batches + retries == 0)
+		return;
+	r->due = true;
+	log_event(LOG_WARN, "job_revived",
+		  "job=%s stage=%d batches=%lld retries=%lld text=\"%s: what was queued is "
+		  "published again\"",
+		  job_id, stage, (long long)batches, (long long)retries, why);
+}
+
+void recover_made_some(struct relay *r, const PGresult *rows)
+{
+	int last = PQntuples(rows) - 1;
+	for (int i = 0; i < last; i++)
+		recover_revived(r, PQgetvalue(rows, i, MADE_JOB), ledger_int(rows, i, MADE_STAGE),
+				ledger_big(rows, i, MADE_BATCHES),
+				ledger_big(rows, i, MADE_RETRIES), "its queue was gone");
+	r->made_skipped += ledger_big(rows, last, MADE_SKIPPED);
+}
+
+/* Who writes down results has their rows for a moment: that they are locked is told when they are
+ * so at the next look, too. */
+void recover_made_ended(struct relay *r, const struct weir_error *why)
+{
+	bool before = r->made_locked;
+	r->made_locked = !why && r->made_skipped > 0;
+	r->made_skipped = 0;
+	r->made_why = (struct weir_error){"", ""};
+	if (why)
+		r->made_why = *why;
+	else if (before && r->made_locked)
+		weir_fail(&r->made_why, "locked", "somebody has locked rows of it");
 }
 
 void recover_end(struct relay *r)
@@ -301,5 +224,5 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	/* One kind that cannot be used is no matter of the others. */
 	if (rc < 0 && strcmp(err->code, "topology_kind") != 0)
 		return -1;
-	return revive_made(r, rc < 0 ? &why : err) < 0 ? -1 : rc;
+	return look_for_made(r, rc < 0 ? &why : err) < 0 ? -1 : rc;
 }

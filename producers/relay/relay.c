@@ -352,7 +352,14 @@ static void ask_next_due(struct relay *r)
 
 /* ---- the loop ---- */
 
-enum { FD_LEDGER, FD_BROKER, FD_DEAD, FD_SHORT, FD_LONG, FD_SIDES, FDS = FD_SIDES + SIDES };
+enum {
+	FD_LEDGER,
+	FD_BROKER,
+	FD_DEAD,
+	FD_ERRANDS,
+	FD_SIDES = FD_ERRANDS + ERRANDS,
+	FDS = FD_SIDES + SIDES
+};
 
 static int wire_socket(const struct wire *wire)
 {
@@ -398,9 +405,10 @@ static void wait_for(struct relay *r, int timeout_ms)
 		[FD_BROKER] = {.fd = wire_socket(&r->wire), .events = POLLIN},
 		[FD_DEAD] = {.fd = r->dead_broker ? broker_fd(r->dead_broker) : -1,
 			     .events = POLLIN},
-		[FD_SHORT] = {.fd = errand_fd(&r->errands[ERRAND_SHORT]), .events = POLLIN},
-		[FD_LONG] = {.fd = errand_fd(&r->errands[ERRAND_LONG]), .events = POLLIN},
 	};
+	for (int i = 0; i < ERRANDS; i++)
+		fds[FD_ERRANDS + i] =
+			(struct pollfd){.fd = errand_fd(&r->errands[i]), .events = POLLIN};
 	for (int i = 0; i < SIDES; i++)
 		fds[FD_SIDES + i] =
 			(struct pollfd){.fd = wire_socket(&r->sides[i].wire), .events = POLLIN};

@@ -93,8 +93,13 @@ struct relay {
 	bool topology_due;		  /* something may be missing in the broker */
 	int64_t topology_at_us;		  /* when to look in any case */
 	struct weir_error topology_wrong; /* what was told of it */
-	bool rows_locked;   /* of what was in a queue that is gone, at the last look */
-	int64_t mark_at_us; /* when to look next whether it is marked as ours */
+	int64_t mark_at_us;		  /* when to look next whether it is marked as ours */
+
+	/* What was in queues that were made anew: */
+	bool made_due;		    /* is to be due again, as far as it is not yet */
+	int64_t made_skipped;	    /* rows of it so far that somebody has locked */
+	bool made_locked;	    /* there were some the last time */
+	struct weir_error made_why; /* why it is not due; empty: it is, or will be soon */
 
 	struct schedule schedule;
 	struct run runs[2];
@@ -176,8 +181,8 @@ void jobs_errand_ended(struct relay *r, const char *job_id, enum errand_kind fai
 const char *jobs_trouble(const struct relay *r);
 
 /* recover.c */
-/* Declares what is missing in the broker, the queues of open jobs included, and makes what was
- * queued there due again. Needs the ledger. */
+/* Declares what is missing in the broker, the queues of open jobs included, and has an errand make
+ * due again what was queued there. Needs the ledger. */
 /* Error codes besides those of topology_restore(): topology_kind, a kind's queue cannot be used;
  * topology_rows, somebody stands in the way of what is to be due again; topology_unseen, the broker
  * lets in nobody who would look. */
@@ -189,9 +194,14 @@ int recover_check_mark(struct relay *r, struct weir_error *err) WEIR_MUST_CHECK;
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting,
 		   struct weir_error *err) WEIR_MUST_CHECK;
 void recover_end(struct relay *r); /* closes the surveyor */
-/* Makes what is queued of the job's stage and not final due again. */
-int recover_revive(struct relay *r, const char *job_id, int32_t stage, const char *why,
-		   struct weir_error *err) WEIR_MUST_CHECK;
+/* So much of the stage is due again, for this reason; nothing: then nothing is told. */
+void recover_revived(struct relay *r, const char *job_id, int32_t stage, int64_t batches,
+		     int64_t retries, const char *why);
+/* What the errand for queues that were made anew has done of one kind: the rows of
+ * weir.revive_made(), at least one; and how it has ended, NULL: well. */
+enum { MADE_KIND, MADE_JOB, MADE_STAGE, MADE_BATCHES, MADE_RETRIES, MADE_SKIPPED };
+void recover_made_some(struct relay *r, const PGresult *rows);
+void recover_made_ended(struct relay *r, const struct weir_error *why);
 
 /* dead.c */
 void dead_turn(struct relay *r);

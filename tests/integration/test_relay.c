@@ -726,6 +726,69 @@ static void the_queue_is_gone(void)
 	finish(job);
 }
 
+/* From now on it takes long to make due again what was queued: until it is let go. */
+static void hold_revivals(void)
+{
+	sql_text("CREATE TABLE weir.test_holds ()");
+	sql_text("INSERT INTO weir.test_holds DEFAULT VALUES");
+	sql_text(
+		"CREATE FUNCTION weir.test_hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		" WHILE EXISTS (SELECT FROM weir.test_holds) LOOP PERFORM pg_sleep(0.02); END LOOP;"
+		" RETURN NEW; END $$");
+	sql_text("CREATE TRIGGER test_hold BEFORE UPDATE ON weir.job_batches FOR EACH ROW"
+		 " WHEN (OLD.status = 'queued' AND NEW.status = 'pending_queue')"
+		 " EXECUTE FUNCTION weir.test_hold()");
+}
+
+static void let_revivals_go(struct process *relay)
+{
+	sql_text("DELETE FROM weir.test_holds");
+	await_log(relay, "job_revived");
+	sql_text("DROP TRIGGER test_hold ON weir.job_batches");
+	sql_text("DROP FUNCTION weir.test_hold()");
+	sql_text("DROP TABLE weir.test_holds");
+}
+
+/* Nobody else waits while that goes on. */
+static void check_while_it_is_revived(void)
+{
+	await(PATIENCE_MS, "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active'"
+			   " AND query LIKE '%%weir.revive_%%' AND pid <> pg_backend_pid()");
+	job_submit(job_new("beside", "slow", 20));
+	await(15000, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'beside'");
+	EXPECT_INT(sql("SELECT count(*) FROM weir.job_batches WHERE job_id = 'lost'"
+		       " AND status <> 'queued'"),
+		   0);
+}
+
+static void much_was_in_a_queue_that_is_gone(void)
+{
+	struct job *job = job_submit(job_new("lost", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	await_queued(job);
+	hold_revivals();
+	queue_delete("weir.sum");
+	check_while_it_is_revived();
+	let_revivals_go(relay);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
+static void much_is_lost_from_a_queue(void)
+{
+	struct job *job = job_submit(job_new("lost", "sum", 60));
+	struct process *relay = start(NULL, "weir-relay", "--lost-after", "1s", NULL);
+	start(NULL, "weir-consumer", "slow", NULL);
+	await_queued(job);
+	hold_revivals();
+	queue_purge("weir.sum");
+	check_while_it_is_revived();
+	let_revivals_go(relay);
+	start(NULL, "weir-consumer", "sum", NULL);
+	finish(job);
+}
+
 /* New work is what shows it. */
 static void the_queue_is_gone_before_the_work(void)
 {
@@ -858,6 +921,8 @@ void add_relay_suite(void)
 	s = WORLD_SUITE("a relay restores the broker");
 	CU_add_test(s, "a queue is gone", the_queue_is_gone);
 	CU_add_test(s, "a queue is gone before the work", the_queue_is_gone_before_the_work);
+	CU_add_test(s, "much was in a queue that is gone", much_was_in_a_queue_that_is_gone);
+	CU_add_test(s, "much is lost from a queue", much_is_lost_from_a_queue);
 	CU_add_test(s, "the broker is wiped", the_broker_is_wiped);
 	CU_add_test(s, "a queue is not as it must be", a_queue_is_not_as_it_must_be);
 	CU_add_test(s, "a queue is somebody else's", a_queue_is_somebody_elses);

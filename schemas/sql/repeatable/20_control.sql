@@ -235,6 +235,57 @@ BEGIN
 	END IF;
 END $$;
 
+-- The same for the next kind, in the order of their names behind `behind`, whose queue was made anew: what
+-- was published before that was in the one that is gone. A row for each stage, and one that says behind which
+-- kind to go on, and how much was skipped; none: no kind is left. After `most` rows, and the stage that they
+-- are of, the rest of the kind is for another transaction. Whoever has the kind's row does it, and that goes,
+-- or stays for what was skipped. only_job: of that alone; all else, and the row, is left to relays.
+CREATE OR REPLACE FUNCTION weir.revive_made(behind text, most integer, only_job text)
+RETURNS TABLE (of_kind text, of_job text, of_stage integer, batches bigint, retries bigint, skipped bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+	m    record;
+	s    record;
+	d    record;
+	held bigint := 0;
+	made bigint := 0;
+BEGIN
+	IF only_job IS NULL THEN
+		SELECT q.kind, q.made_at INTO m FROM weir.queues_made q WHERE q.kind > behind
+		 ORDER BY q.kind LIMIT 1 FOR UPDATE SKIP LOCKED;
+	ELSE
+		SELECT q.kind, q.made_at INTO m FROM weir.queues_made q WHERE q.kind > behind
+		 ORDER BY q.kind LIMIT 1;
+	END IF;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	of_kind := m.kind;
+	FOR s IN SELECT j.job_id, t.stage::int4 AS stage FROM weir.jobs j JOIN weir.job_stages t USING (job_id)
+	          WHERE NOT j.counted AND j.completed_at IS NULL AND t.completed_at IS NULL
+	            AND (t.stage = 1 OR t.total_items IS NOT NULL) AND t.kind = m.kind
+	            AND (only_job IS NULL OR j.job_id = only_job) LOOP
+		d := weir.revive_stage(s.job_id, s.stage, m.made_at);
+		of_job := s.job_id;
+		of_stage := s.stage;
+		batches := d.batches;
+		retries := d.retries;
+		skipped := d.skipped;
+		held := held + d.skipped;
+		made := made + d.batches + d.retries;
+		RETURN NEXT;
+		EXIT WHEN made >= most;
+	END LOOP;
+	IF made >= most THEN
+		of_kind := behind;
+	ELSIF only_job IS NULL AND held = 0 THEN
+		DELETE FROM weir.queues_made q WHERE q.kind = m.kind;
+	END IF;
+	of_job := NULL;
+	skipped := held;
+	RETURN NEXT;
+END $$;
+
 -- The same for all stages of a job that are under way, as far as it was published `after` before something
 -- of which all that came earlier is settled: nobody has it.
 CREATE OR REPLACE FUNCTION weir.revive_lost(job text, after interval, OUT batches bigint, OUT retries bigint)
