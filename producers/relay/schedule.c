@@ -76,6 +76,18 @@ static const char look[] =
 	"SELECT g.* FROM (SELECT) o LEFT JOIN g ON true";
 /* clang-format on */
 
+/* What of a kind was published last, is not final, and is not tried again: about what its queue
+ * has, and consumers have from it. $2: items of a flow that are looked at, about. */
+static const char newest[] =
+	"SELECT coalesce(sum(k.n), 0)::int8 FROM weir.jobs j JOIN weir.job_stages s USING (job_id)"
+	" CROSS JOIN LATERAL (SELECT b.size - b.success - b.failed - b.cancelled"
+	"   - weir.tried_again(b.job_id, b.stage, b.n, b.size, j.batch_size) AS n"
+	"  FROM weir.job_batches b WHERE b.job_id = s.job_id AND b.stage = s.stage"
+	"   AND b.status = 'queued' ORDER BY b.queued_at DESC"
+	"  LIMIT 1 + $2::int8 / j.batch_size) k"
+	" WHERE NOT j.counted AND j.completed_at IS NULL AND s.completed_at IS NULL"
+	"  AND j.status IN ('pending', 'running') AND s.kind = $1";
+
 enum {
 	COL_FLOW_JOB, /* none: there is no flow */
 	COL_FLOW_STAGE,
@@ -186,6 +198,12 @@ static int open_gauge(struct relay *r, struct weir_error *err)
 	return relay_open_beside(r, "weir-relay queues", ASK_S, &s->gauge, err);
 }
 
+static void tell_not_asked(struct queue *q, const struct weir_error *why)
+{
+	if (q->unasked++ == 0)
+		log_event(LOG_WARN, "queue_not_asked", "kind=%s error=\"%s\"", q->kind, why->text);
+}
+
 static void not_asked(struct relay *r, struct queue *q, const struct weir_error *why)
 {
 	struct schedule *s = &r->schedule;
@@ -198,8 +216,31 @@ static void not_asked(struct relay *r, struct queue *q, const struct weir_error 
 	}
 	broker_close(s->gauge);
 	s->gauge = NULL;
-	if (q->unasked++ == 0)
-		log_event(LOG_WARN, "queue_not_asked", "kind=%s error=\"%s\"", q->kind, why->text);
+	tell_not_asked(q, why);
+}
+
+/* The broker lets in nobody who would ask, and what is connected goes on: as deep as the queue was
+ * it may be filled, by what the ledger knows. */
+static int guess(struct relay *r, size_t queue, const struct weir_error *why)
+{
+	struct queue *q = &r->schedule.queues[queue];
+	struct weir_error later;
+	PGresult *rows = NULL;
+	int64_t began = clock_us();
+	params_reset(&r->params);
+	params_string(&r->params, q->kind);
+	params_big(&r->params, q->depth);
+	if (!r->ours || ledger_query(r->ledger, newest, &r->params, true, &rows, &later) < 0) {
+		not_asked(r, q, r->ours ? &later : why);
+		return -1;
+	}
+	int64_t n = ledger_big(rows, 0, 0), now = clock_us();
+	PQclear(rows);
+	tell_not_asked(q, why);
+	q->ready = n < q->depth ? (uint32_t)n : q->depth;
+	q->since = on_the_way(r, queue);
+	q->ask_us = now + r->options.queue_time_ms * 1000 / 2 + (now - began) * (LOOK_SHARE - 1);
+	return 0;
 }
 
 static int ask(struct relay *r, size_t queue)
@@ -209,8 +250,9 @@ static int ask(struct relay *r, size_t queue)
 	char name[NAMES_MAX];
 	queue_of(q->kind, name);
 	const struct broker_queue named = {.name = name};
-	if (open_gauge(r, &why) < 0 ||
-	    broker_declare_queue(r->schedule.gauge, &named, true, &q->ready, &why) < 0) {
+	if (open_gauge(r, &why) < 0)
+		return guess(r, queue, &why);
+	if (broker_declare_queue(r->schedule.gauge, &named, true, &q->ready, &why) < 0) {
 		not_asked(r, q, &why);
 		return -1;
 	}
@@ -254,7 +296,8 @@ bool schedule_has_taken(struct relay *r, const struct run *run)
 	const struct queue *q = &r->schedule.queues[run->picks.queue];
 	uint32_t last = q->ready, own = (uint32_t)run->count;
 	uint32_t before = last + (q->since > own ? q->since - own : 0);
-	if ((q->unasked > 0 && clock_us() < q->ask_us) || ask(r, run->picks.queue) < 0)
+	if ((q->unasked > 0 && clock_us() < q->ask_us) || ask(r, run->picks.queue) < 0 ||
+	    q->unasked > 0)
 		return false;
 	return q->ready == 0 || q->ready < last || q->ready > before + confirmed_of(run);
 }

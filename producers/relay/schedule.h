@@ -5,7 +5,8 @@
  * short while (--queue-time): the broker is asked how many messages are ready, half of that time
  * apart. Where hardly any are left though more are due, the queue is made deeper, and less deep
  * where it was never half empty. So each relay finds the depth by itself, beside any number of
- * others and with whatever consumers there are.
+ * others and with whatever consumers there are. While the broker lets in nobody who would ask, the
+ * ledger says what was published last and is not final, and the depth stays as it is.
  *
  * Within a kind the stages of jobs (flows) take turns, about QUANTUM items at a time; who is new
  * comes right behind the one that has waited longest. A flow of which consumers have put off items,

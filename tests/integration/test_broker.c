@@ -406,6 +406,27 @@ static void it_lets_nobody_in(void)
 	check_exact(later);
 }
 
+/* Nor does it wait for an answer how much there is in the queues, however much is to be published.
+ */
+static void it_lets_nobody_ask(void)
+{
+	struct job *job = job_submit(job_new("before", "sum", 20)), *later;
+	struct process *relay = start(NULL, "weir-relay", "--queue-least", "20", "--queue-most",
+				      "20", "--queue-time", "200ms", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	await_ended(job);
+	let_nobody_in(true);
+	end_connection("weir-relay queues");
+	later = job_submit(job_new("later", "sum", 200));
+	await(PATIENCE_MS, "SELECT completed_at IS NOT NULL FROM weir.jobs WHERE job_id = 'later'");
+	EXPECT_PART(log_of(relay), "queue_not_asked");
+	EXPECT(!strstr(log_of(relay), "queue_asked_again"), "somebody was let in");
+	let_nobody_in(false);
+	stop_all();
+	check_exact(job);
+	check_exact(later);
+}
+
 void add_broker_suite(void);
 
 void add_broker_suite(void)
@@ -431,4 +452,5 @@ void add_broker_suite(void)
 	CU_add_test(s, "what is in the new queue", what_is_in_the_new_queue);
 	CU_add_test(s, "it is lost while what is final is acked", lost_while_acking);
 	CU_add_test(s, "it lets nobody in", it_lets_nobody_in);
+	CU_add_test(s, "it lets nobody ask", it_lets_nobody_ask);
 }
