@@ -87,43 +87,80 @@ static void f6_lifted(void)
 	end_well(job);
 }
 
+/* Counts the batches that the broker has refused, and that are to wait for that. */
+static void count_refusals(void)
+{
+	sql_text("CREATE SEQUENCE refusals");
+	sql_text("CREATE FUNCTION count_refusal() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+		 " PERFORM nextval('refusals'); RETURN NULL; END $$;"
+		 " CREATE TRIGGER count_refusal AFTER UPDATE ON weir.job_batches FOR EACH ROW"
+		 " WHEN (NEW.status = 'pending_queue' AND NEW.due_at > OLD.due_at)"
+		 " EXECUTE FUNCTION count_refusal()");
+}
+
+static int64_t refusals(void)
+{
+	return sql("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM refusals");
+}
+
+static void forget_refusals(void)
+{
+	sql_text("DROP TRIGGER count_refusal ON weir.job_batches; DROP FUNCTION count_refusal();"
+		 " DROP SEQUENCE refusals");
+}
+
 /* Less than its consumers take in a moment: some is refused, and soon no more is published at once
  * than it takes. */
 static void f6_bounded(void)
 {
 	rabbit("set_policy full '^weir.sum$' "
 	       "'{\"max-length\":150,\"overflow\":\"reject-publish\"}'");
+	count_refusals();
 	struct job *job = job_submit(job_new("bounded", "sum", 8000));
 	struct process *relay = start_relay();
 	await_log(relay, "kind_apart");
 	start_consumer("sum");
+	see_done(job->id, 4000);
+	int64_t early = refusals();
 	see_them_end(job);
+	int64_t late = refusals() - early;
+	row_saw("%lld batches refused, then %lld", (long long)early, (long long)late);
 	rabbit("clear_policy full");
 	end_well(job);
+	forget_refusals();
+	EXPECT(late * 3 <= early, "it is refused again and again");
 	EXPECT(times_logged(relay, "code=refused") <= 2, "it is told again and again");
 }
 
-/* In a transaction of our own, too. */
-static int64_t commits_now(void)
+/* Of the relay, nearly all, while it rests. In a transaction of our own, too. */
+static int64_t commits_of(struct process *relay)
 {
+	static const char seen[] =
+		"SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
 	sql_text("SELECT pg_stat_clear_snapshot()");
-	return sql("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+	int64_t before = sql(seen);
+	expect_rest(relay, 3000);
+	sql_text("SELECT pg_stat_clear_snapshot()");
+	return sql(seen) - before;
 }
 
-/* A batch that somebody else holds: the relay looks for it now and then. */
+/* A batch that somebody else holds: the relay looks for it now and then, hardly more often than
+ * for nothing. */
 static void f6_held(void)
 {
+	struct process *relay = start_relay();
+	await_log(relay, "relay_ready");
+	int64_t idle = commits_of(relay);
+	freeze(relay);
 	struct job *job = job_submit(job_new("held", "sum", 60));
 	sql_text("BEGIN");
 	sql_text("SELECT FROM weir.job_batches WHERE job_id = 'held' AND n = 1 FOR UPDATE");
-	struct process *relay = start_relay();
+	thaw(relay);
 	await(PATIENCE_MS,
 	      "SELECT count(*) = 1 FROM weir.job_batches WHERE status = 'pending_queue'");
-	int64_t before = commits_now();
-	expect_rest(relay, 3000);
-	int64_t commits = commits_now() - before;
-	row_saw("%lld transactions in 3 s", (long long)commits);
-	EXPECT(commits < 400, "it looks for what is held all the time");
+	int64_t held = commits_of(relay);
+	row_saw("%lld transactions in the time of %lld", (long long)held, (long long)idle);
+	EXPECT(held < 4 * idle, "it looks for what is held all the time");
 	sql_text("ROLLBACK");
 	start_consumer("sum");
 	end_well(job);
