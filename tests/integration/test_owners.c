@@ -274,6 +274,9 @@ static void who_loses_the_vhost_is_silent(void)
 	struct process *relay = start(NULL, "weir-relay", NULL);
 	await_log(relay, "relay_ready");
 	await_queued(job);
+	all_sides_have_something(job); /* and connections, from now on */
+	await(PATIENCE_MS, WAITING " = 0");
+	sql_text("DELETE FROM weir.retries");
 	make("b", NULL);
 	use("b", NULL);
 	EXPECT_INT(init("--take-vhost")->status, 0);
@@ -289,6 +292,7 @@ static void who_loses_the_vhost_is_silent(void)
 	EXPECT_INT(queue_size("test.told"), 0);
 	EXPECT_INT(queue_size("weir.sum"), 0);
 	EXPECT_INT(queue_size("weir.dead"), 1);
+	EXPECT(!strstr(log_of(relay), "publish_failed"), "it has tried: %s", log_of(relay));
 	queue_purge("weir.dead");
 	EXPECT_INT(init("--take-vhost")->status, 0);
 	await(PATIENCE_MS, WAITING " = 0");

@@ -314,7 +314,6 @@ static int times(const char *text, const char *part)
 	return n;
 }
 
-/* A relay that has its first connection to the ledger, and gets no other to publish with. */
 /* Its worker was ended by somebody, and the next one cannot begin: it has nothing in hand. */
 static void no_connection_to_begin(void)
 {
@@ -327,6 +326,7 @@ static void no_connection_to_begin(void)
 	let_in(true);
 }
 
+/* A relay that has its first connection to the ledger, and gets no other to publish with. */
 static void no_connection_to_publish(void)
 {
 	static const char heard[] = "SELECT count(*) = 1 FROM weir.processes"
