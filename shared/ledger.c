@@ -295,17 +295,29 @@ struct weir_text ledger_hint(const struct ledger *l)
 	return (struct weir_text){l->hint.failed ? NULL : l->hint.data, l->hint.size};
 }
 
-/* By class, or whole; the first that fits. What is not here is SETUP. */
+/* By class, or whole; the first that fits. */
 static const struct fault_row {
 	const char *prefix;
 	enum ledger_fault fault;
 } faults[] = {
 	{"08", LEDGER_BUSY},	{"40", LEDGER_BUSY},	{"53", LEDGER_BUSY},
 	{"57", LEDGER_BUSY},	{"55P03", LEDGER_BUSY}, {"25006", LEDGER_BUSY},
-	{"25P03", LEDGER_BUSY}, {"58030", LEDGER_BUSY}, {"21", LEDGER_DATA},
-	{"22", LEDGER_DATA},	{"23", LEDGER_DATA},	{"44", LEDGER_DATA},
-	{"54", LEDGER_DATA},	{"P0", LEDGER_DATA},	{"WE", LEDGER_DATA},
+	{"25P03", LEDGER_BUSY}, {"58030", LEDGER_BUSY}, {"HV00N", LEDGER_BUSY},
+	{"20", LEDGER_DATA},	{"21", LEDGER_DATA},	{"22", LEDGER_DATA},
+	{"23", LEDGER_DATA},	{"38", LEDGER_DATA},	{"44", LEDGER_DATA},
+	{"54", LEDGER_DATA},	{"P0", LEDGER_DATA},
 };
+
+/* PostgreSQL's own classes but for those above. Source: errcodes.txt of PostgreSQL 15 to 17. */
+static const char own_classes[] =
+	"00 01 02 03 09 0A 0B 0F 0L 0P 0Z 10 24 25 26 27 28 2B 2D 2F 34 39 3B 3D 3F 42 55 58 72 F0 "
+	"HV XX";
+
+static bool is_own(const char *sqlstate)
+{
+	const char class[] = {sqlstate[0], sqlstate[1], '\0'};
+	return strstr(own_classes, class) != NULL;
+}
 
 enum ledger_fault ledger_fault(const struct ledger *l)
 {
@@ -314,7 +326,7 @@ enum ledger_fault ledger_fault(const struct ledger *l)
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
 		if (strncmp(l->sqlstate, faults[i].prefix, strlen(faults[i].prefix)) == 0)
 			return faults[i].fault;
-	return LEDGER_SETUP;
+	return is_own(l->sqlstate) ? LEDGER_SETUP : LEDGER_DATA;
 }
 
 bool ledger_timed_out(const struct ledger *l)

@@ -337,15 +337,20 @@ static void error_classes(void)
 {
 	static const struct {
 		const char *sqlstate;
-		bool passes;
+		enum ledger_fault fault;
 	} rows[] = {
-		{"08006", true},  {"40001", true},  {"40P01", true},  {"53100", true},
-		{"53200", true},  {"53300", true},  {"55P03", true},  {"57014", true},
-		{"57P01", true},  {"57P03", true},  {"25006", true},  {"58030", true},
-		{"22P02", false}, {"22001", false}, {"23505", false}, {"23502", false},
-		{"23514", false}, {"42P01", false}, {"42501", false}, {"55000", false},
-		{"25P02", false}, {"0A000", false}, {"P0001", false}, {"XX000", false},
-		{"WE001", false}, {"58P01", false},
+		{"08006", LEDGER_BUSY},	 {"40001", LEDGER_BUSY},  {"40P01", LEDGER_BUSY},
+		{"53100", LEDGER_BUSY},	 {"53200", LEDGER_BUSY},  {"53300", LEDGER_BUSY},
+		{"55P03", LEDGER_BUSY},	 {"57014", LEDGER_BUSY},  {"57P01", LEDGER_BUSY},
+		{"57P03", LEDGER_BUSY},	 {"25006", LEDGER_BUSY},  {"58030", LEDGER_BUSY},
+		{"HV00N", LEDGER_BUSY},	 {"22P02", LEDGER_DATA},  {"22001", LEDGER_DATA},
+		{"23505", LEDGER_DATA},	 {"23502", LEDGER_DATA},  {"23514", LEDGER_DATA},
+		{"20000", LEDGER_DATA},	 {"38000", LEDGER_DATA},  {"54000", LEDGER_DATA},
+		{"P0001", LEDGER_DATA},	 {"WE001", LEDGER_DATA},  {"45000", LEDGER_DATA},
+		{"ABCDE", LEDGER_DATA},	 {"U0001", LEDGER_DATA},  {"42P01", LEDGER_SETUP},
+		{"42501", LEDGER_SETUP}, {"55000", LEDGER_SETUP}, {"25P02", LEDGER_SETUP},
+		{"0A000", LEDGER_SETUP}, {"XX000", LEDGER_SETUP}, {"58P01", LEDGER_SETUP},
+		{"HV005", LEDGER_SETUP},
 	};
 	EXPECT(ledger_script(l,
 			     "CREATE FUNCTION fail_as(state text) RETURNS void LANGUAGE plpgsql AS"
@@ -356,7 +361,8 @@ static void error_classes(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		params_string(&p, rows[i].sqlstate);
 		fails("SELECT fail_as($1)", rows[i].sqlstate);
-		EXPECT((ledger_fault(l) == LEDGER_BUSY) == rows[i].passes, "%s", rows[i].sqlstate);
+		EXPECT(ledger_fault(l) == rows[i].fault, "%s: %d", rows[i].sqlstate,
+		       ledger_fault(l));
 		EXPECT(strcmp(ledger_detail(l), "its detail") == 0, "%s", ledger_detail(l));
 		EXPECT_PART(err.text, "made ");
 		EXPECT(ledger_alive(l), "dead after %s", rows[i].sqlstate);

@@ -196,6 +196,20 @@ static void a_right_is_missing(void)
 	mended(job);
 }
 
+/* A trigger of the user's refuses a row in a class of its own: that is of the row. */
+static void a_row_is_refused(void)
+{
+	struct job *job = stuck_job();
+	sql_text("%s", TRIGGER(BEFORE, "RAISE EXCEPTION 'the books are closed' USING ERRCODE ="
+				       " 'AC001';"));
+	job->items[7].failure = "store";
+	start_both();
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE error LIKE '%%books are closed%%'"),
+		   1);
+	tidy();
+}
+
 static struct job *long_job(const char *id)
 {
 	struct job *job = job_new(id, "sum", 100);
@@ -503,6 +517,7 @@ void add_waiting_suite(void)
 	CU_add_test(s, "a row of the ledger that is locked", a_row_of_the_ledger);
 	CU_add_test(s, "a trigger that is slow", a_slow_trigger);
 	CU_add_test(s, "a kind that is slow", all_of_them_are_slow);
+	CU_add_test(s, "a row that a trigger refuses", a_row_is_refused);
 	CU_add_test(s, "a right that is missing", a_right_is_missing);
 	CU_add_test(s, "a column that is missing", a_column_is_missing);
 	CU_add_test(s, "submit --wait ends with it", submit_waits);

@@ -89,10 +89,11 @@ const char *ledger_role(const struct ledger *l); /* the name that the server kno
 /* Its hint, of any length; absent when there was none. Valid until the next call. */
 struct weir_text ledger_hint(const struct ledger *l);
 /* Whose fault the last failure was. BUSY: nobody's, the same may succeed later (a conflict, a
- * timeout, a server that is short of something, a lost connection). DATA: what was sent. SETUP: the
- * database is not as the statement needs it (a table or a right is missing, a migration has changed
- * it); it stays so until a person or a migration acts, and no row is to blame. Source: PostgreSQL
- * manual, appendix A. */
+ * timeout, a server that is short of something, a lost connection). DATA: what was sent; so is
+ * whatever is of no class of PostgreSQL's, for which a function of somebody's has refused it.
+ * SETUP: the database is not as the statement needs it (a table or a right is missing, a migration
+ * has changed it); it stays so until a person or a migration acts, and no row is to blame. Source:
+ * PostgreSQL manual, appendix A. */
 enum ledger_fault { LEDGER_BUSY, LEDGER_DATA, LEDGER_SETUP };
 enum ledger_fault ledger_fault(const struct ledger *l);
 /* Whether the server gave a statement up because it took too long. */
