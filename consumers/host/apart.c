@@ -15,6 +15,7 @@
 #define MOST_WAITS 3	    /* behind the fleet itself: one of it may have been frozen */
 #define STOPPING_US 2000000 /* the same, on the way out */
 #define STUCK_US 10000000   /* a job's items are tried with little patience for so long */
+#define MOMENT_US 2000000   /* what is missing may be back */
 #define PUT_OFF_US 2000000  /* at the least */
 #define AGAIN_US 500000	    /* what cannot even be put off is tried again after this, */
 #define AGAIN_CAP_US 30000000
@@ -277,10 +278,25 @@ static void be_stuck(struct flush *f, const struct weir_error *why)
 	delivery_move(&f->consumer->deliveries, one, DELIVERY_APART, false);
 }
 
+/* Whoever puts another table, or its rights, in the place of one has none there for a moment. */
+static bool wait_a_moment(struct flush *f)
+{
+	int64_t now = clock_us();
+	if (f->consumer->stopping || now - f->entries[0]->apart_us >= MOMENT_US)
+		return false;
+	for (size_t i = 0; i < f->size; i++) {
+		f->entries[i]->again_us = now + MOMENT_US / 10;
+		delivery_move(&f->consumer->deliveries, f->entries[i], DELIVERY_APART, false);
+	}
+	return true;
+}
+
 /* Whoever has nothing to do with it is stored all the same. */
 static void be_refused(struct flush *f, const struct weir_error *why)
 {
 	struct delivery *one = f->entries[0];
+	if (wait_a_moment(f))
+		return;
 	if (one->job && (f->size == 1 || one->level >= PAUSING_LEVEL))
 		errand_pause(f->consumer, one->job, why);
 	if (f->size > 1) {

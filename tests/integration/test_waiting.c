@@ -178,6 +178,19 @@ static void start_both(void)
 	start(NULL, "weir-consumer", "sum", "pass", NULL);
 }
 
+/* Whoever puts another table in the place of one needs nobody to resume anything. */
+static void a_table_is_swapped(void)
+{
+	struct job *job = stuck_job();
+	sql_text("ALTER TABLE effects RENAME TO effects_away");
+	start(NULL, "weir-relay", NULL);
+	struct process *consumer = start(NULL, "weir-consumer", "sum", NULL);
+	await_log(consumer, "stored_apart");
+	sql_text("ALTER TABLE effects_away RENAME TO effects");
+	finish(job);
+	EXPECT_INT(sql("SELECT count(*) FROM weir.results WHERE attempts <> 1 OR status <> 1"), 0);
+}
+
 /* One item of the job meets with it; the others do not. */
 static void a_right_is_missing(void)
 {
@@ -518,6 +531,7 @@ void add_waiting_suite(void)
 	CU_add_test(s, "a trigger that is slow", a_slow_trigger);
 	CU_add_test(s, "a kind that is slow", all_of_them_are_slow);
 	CU_add_test(s, "a row that a trigger refuses", a_row_is_refused);
+	CU_add_test(s, "a table that is swapped", a_table_is_swapped);
 	CU_add_test(s, "a right that is missing", a_right_is_missing);
 	CU_add_test(s, "a column that is missing", a_column_is_missing);
 	CU_add_test(s, "submit --wait ends with it", submit_waits);
