@@ -46,6 +46,10 @@ static void all_is_in_weir(void)
 		   0);
 	EXPECT_INT(views_of("weir"), 8);
 	EXPECT_INT(sql("SELECT count(*) FROM weir.migrations WHERE checksum IS NULL"), 0);
+	EXPECT_INT(sql("SELECT count(*) FROM pg_class c WHERE relnamespace = 'weir'::regnamespace"
+		       " AND relkind = 'r' AND relreplident = 'd' AND NOT EXISTS (SELECT FROM"
+		       "  pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)"),
+		   0); /* or nobody could replicate the database */
 	EXPECT_PART(init()->out, "ledger    is up to date");
 	own_database_gone();
 }
