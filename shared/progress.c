@@ -98,8 +98,8 @@ static const char rebuild_text[] =
  * what for. What is in use cannot be taken away: it stays the holder's until it is told otherwise,
  * though the holder may begin nothing more. The field '' tells since when Redis has lost no share:
  * at first nobody gets more than it has, so that after a loss of keys all holders are heard before.
- * That is known by a mark for all jobs, of the server's run and the time; the mark is of no job's
- * hash tag, and where it cannot be had it begins with the hash. */
+ * That is known by a mark for all jobs, of the server's run, how many keys it has evicted, and the
+ * time; the mark is of no job's hash tag, and where it cannot be had it begins with the hash. */
 static const char lease_text[] =
 	"local want, using, has, limit, ttl, mark =\n"
 	"  string.match(ARGV[2], '(%d+) (%d+) (%d+) (%d+) (%d+) (%S+)')\n"
@@ -110,8 +110,11 @@ static const char lease_text[] =
 	"local all = redis.call('HGETALL', KEYS[1])\n"
 	"local taken, hungry, holders = 0, 0, 1\n"
 	"local since = redis.call('HGET', KEYS[1], '')\n"
-	"local id = redis.pcall('INFO', 'server')\n"
-	"id = type(id) == 'string' and string.match(id, 'run_id:(%w+)') or 'none'\n"
+	"local function info(section, field)\n"
+	"  local text = redis.pcall('INFO', section)\n"
+	"  return type(text) == 'string' and string.match(text, field .. ':(%w+)') or 'none'\n"
+	"end\n"
+	"local id = info('server', 'run_id') .. 'x' .. info('stats', 'evicted_keys')\n"
 	"local run, from = id, now\n"
 	"local marked = redis.pcall('GET', mark)\n"
 	"if type(marked) == 'string' then run, from = string.match(marked, '^(%w+) (%d+)$') end\n"

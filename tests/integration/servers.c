@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -454,6 +455,27 @@ void redis_do(const char *command)
 	       r && r->str ? r->str : "no answer");
 	freeReplyObject(r);
 	redisFree(c);
+}
+
+int64_t redis_info(const char *section, const char *field)
+{
+	redisContext *c = redis_open();
+	redisReply *r = c ? redisCommand(c, "INFO %s", section) : NULL;
+	const char *at = r && r->type == REDIS_REPLY_STRING ? strstr(r->str, field) : NULL;
+	int64_t value = at ? strtoll(at + strlen(field), NULL, 10) : 0;
+	freeReplyObject(r);
+	redisFree(c);
+	return value;
+}
+
+void redis_await_more(const char *section, const char *field, int64_t than)
+{
+	int64_t seen = than;
+	for (int ms = 0; ms < PATIENCE_MS && seen <= than; ms += STEP_MS) {
+		usleep(STEP_MS * 1000);
+		seen = redis_info(section, field);
+	}
+	EXPECT(seen > than, "%s%lld", field, (long long)seen);
 }
 
 void redis_flush(void) { redis_do("FLUSHALL"); }

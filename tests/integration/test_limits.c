@@ -138,6 +138,27 @@ static void redis_loses_the_shares(void)
 }
 
 /* Who does not hear of Redis begins nothing once others are lent what it had. */
+#define EVICTED "evicted_keys:"
+
+/* What may expire is what a Redis that is full gives up first, where it is told so: the shares, and
+ * not that there were some. */
+static void redis_gives_up_the_shares(void)
+{
+	struct job *job = limited("evicted", 200, 200, "WEIR_MAX_CONCURRENT", "4");
+	start_consumers(3);
+	redis_do("CONFIG SET maxmemory-policy volatile-lru");
+	for (int done = 20; done <= 100; done += 40) {
+		await_final(job, done);
+		int64_t before = redis_info("stats", EVICTED);
+		redis_do("CONFIG SET maxmemory 1");
+		redis_await_more("stats", EVICTED, before);
+		redis_do("CONFIG SET maxmemory 0");
+	}
+	redis_do("CONFIG SET maxmemory-policy noeviction");
+	await_ended(job);
+	expect_calls(job, 2, 4);
+}
+
 static void a_share_expires(void)
 {
 	char url[512];
@@ -251,6 +272,7 @@ void add_limits_suite(void)
 		    a_stopped_consumer_returns_its_share);
 	CU_add_test(s, "others go past a narrow job", others_go_past_it);
 	CU_add_test(s, "Redis loses the shares", redis_loses_the_shares);
+	CU_add_test(s, "Redis gives up the shares", redis_gives_up_the_shares);
 	CU_add_test(s, "Redis does not answer one of two", a_share_expires);
 	CU_add_test(s, "items that are tried again", items_that_are_tried_again);
 	CU_add_test(s, "others go past a narrow job's retries", others_go_past_its_retries);

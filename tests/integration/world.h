@@ -231,6 +231,10 @@ int bury(const char *queue, const char *reason);
 
 void redis_flush(void);
 void redis_do(const char *command); /* no blanks within arguments */
+/* A number of INFO, as in "stats", "evicted_keys:"; 0 when it is not there. And until there is more
+ * than that. */
+int64_t redis_info(const char *section, const char *field);
+void redis_await_more(const char *section, const char *field, int64_t than);
 /* What the job is called in Redis; valid until the next question to the ledger. */
 const char *tag_of(const char *job);
 /* The fields of the job's counts, of the first stage or of any; INT64_MIN: not there. */
