@@ -15,10 +15,13 @@
 #define LOOK_US 1000000
 #define REDIS_AGAIN_US 1000000 /* between two tries of a Redis that cannot be used */
 #define WINDOW_LOOK_US 250000  /* while a job has a limit */
-#define SHARE 20	       /* looking at a job takes at most one part in so many of the time */
-#define RATE_US 500000	       /* the least time to take a rate over */
-#define DIFFER_US 3000000      /* so long may progress differ from a ledger that does not move */
-#define CANCEL_US 1000000      /* who cancels a job does that himself, unless he has died */
+#define SHARE 20	       /* looking at a job takes at most one part in so many of the time, */
+#define STILL_SHARE 4 /* and at all of which nothing ends for STILL_US one in so many: each is */
+#define STILL_US 10000000 /* looked at that often at the least */
+#define TURN_US 50000	  /* for jobs, before all else has its turn again */
+#define RATE_US 500000	  /* the least time to take a rate over */
+#define DIFFER_US 3000000 /* so long may progress differ from a ledger that does not move */
+#define CANCEL_US 1000000 /* who cancels a job does that himself, unless he has died */
 #define RECOUNT_US 5000000
 #define SURVEY_US 30000000 /* after one that did not come about */
 #define RECOUNT_CAP_US 600000000
@@ -39,9 +42,9 @@
 
 struct watched_job {
 	char job_id[65];
-	int64_t look_at_us;
-	int64_t done;	  /* items of all stages that were final when we last looked */
-	int64_t moved_us; /* when that was last something else */
+	int64_t look_at_us; /* 0: somebody has told something of it */
+	int64_t done;	    /* items of all stages that were final when we last looked */
+	int64_t moved_us;   /* when that was last something else */
 	int64_t recount_at_us, recount_pause_us;
 	int64_t lost_at_us;			 /* when to look for what was lost, */
 	int64_t lost_after_ms;			 /* and what counts as such */
@@ -77,11 +80,16 @@ static const char open_jobs[] =
 
 /* ---- the list of open jobs ---- */
 
+/* Mostly they are looked for in the order in which they stand. */
 static struct watched_job *find(struct relay *r, const char *job_id)
 {
-	for (size_t i = 0; i < r->job_count; i++)
-		if (strcmp(r->jobs[i].job_id, job_id) == 0)
-			return &r->jobs[i];
+	for (size_t i = 1; i <= r->job_count; i++) {
+		size_t at = (r->job_found + i) % r->job_count;
+		if (strcmp(r->jobs[at].job_id, job_id) != 0)
+			continue;
+		r->job_found = at;
+		return &r->jobs[at];
+	}
 	return NULL;
 }
 
@@ -100,7 +108,7 @@ static struct watched_job *watch(struct relay *r, const char *job_id)
 	}
 	job = &r->jobs[r->job_count++];
 	memset(job, 0, sizeof *job);
-	job->moved_us = job->rate_us = clock_us();
+	job->moved_us = job->rate_us = job->look_at_us = clock_us();
 	job->recount_pause_us = job->rebuild_pause_us = RECOUNT_US;
 	snprintf(job->job_id, sizeof job->job_id, "%s", job_id);
 	return job;
@@ -570,6 +578,19 @@ static int look_at_job(struct relay *r, struct watched_job *job, struct view *v,
 	return redis_usable(r) ? check_progress(r, job, v, err) : 0;
 }
 
+/* Of many of which nothing ends each is looked at less often, too. */
+static int64_t pause_after(const struct relay *r, const struct watched_job *job,
+			   const struct view *v, int64_t took_us)
+{
+	int64_t least = v->limited ? WINDOW_LOOK_US : LOOK_US;
+	int64_t of_all = took_us * (int64_t)r->job_count * STILL_SHARE;
+	if (of_all > STILL_US)
+		of_all = STILL_US;
+	if (still_for(job, STILL_US) && of_all > least)
+		least = of_all;
+	return took_us * SHARE > least ? took_us * SHARE : least;
+}
+
 static void look_after(struct relay *r, struct watched_job *job, struct view *v)
 {
 	struct weir_error why = {"", ""};
@@ -587,9 +608,8 @@ static void look_after(struct relay *r, struct watched_job *job, struct view *v)
 	else if (rc < 0 && !job->told)
 		log_event(LOG_WARN, "job_not_checked", "job=%s error=\"%s\"", v->job_id, why.text);
 	job->told = rc < 0 && !of_redis(&why);
-	int64_t now = clock_us(), pause = (now - began) * SHARE;
-	int64_t least = v->limited ? WINDOW_LOOK_US : LOOK_US;
-	job->look_at_us = now + (pause > least ? pause : least);
+	int64_t now = clock_us();
+	job->look_at_us = now + pause_after(r, job, v, now - began);
 }
 
 static void read_view(const PGresult *rows, int row, struct view *v)
@@ -603,22 +623,60 @@ static void read_view(const PGresult *rows, int row, struct view *v)
 			   .paused = strcmp(status, "paused") == 0};
 }
 
-/* Looks at those whose time has come; r->jobs_at_us is then when the next one's has. */
+/* False: there is no memory for it. */
+static bool note_seen(struct relay *r, const PGresult *rows)
+{
+	for (int i = 0; i < PQntuples(rows); i++) {
+		struct watched_job *job = watch(r, PQgetvalue(rows, i, 0));
+		if (!job)
+			return false;
+		job->seen = true;
+	}
+	return true;
+}
+
+/* Looks at one if its time has come. */
+static void look_at_row(struct relay *r, const PGresult *rows, int row, bool told)
+{
+	struct watched_job *job = find(r, PQgetvalue(rows, row, 0));
+	struct view v;
+	if (!job || (told && job->look_at_us != 0))
+		return;
+	if (clock_us() >= job->look_at_us) {
+		read_view(rows, row, &v);
+		look_after(r, job, &v);
+	}
+	if (job->look_at_us < r->jobs_at_us)
+		r->jobs_at_us = job->look_at_us;
+}
+
+/* False: the time was over before all had their turn; the next look goes on behind the last one. */
+static bool look_at_some(struct relay *r, const PGresult *rows, bool told, int64_t until_us)
+{
+	int n = PQntuples(rows);
+	for (int i = 0; i < n && ledger_alive(r->ledger); i++) {
+		int row = told ? i : (r->last_look + 1) % n;
+		look_at_row(r, rows, row, told);
+		if (!told)
+			r->last_look = row;
+		if (clock_us() >= until_us)
+			return i + 1 == n;
+	}
+	return true;
+}
+
+/* Those of which somebody has told something come first, and then those whose time has come. With
+ * many of them all else has its turn in between; r->jobs_at_us is then when there is more to do. */
 static void look_at_all(struct relay *r, const PGresult *rows)
 {
-	r->jobs_at_us = clock_us() + LOOK_US;
-	for (int i = 0; i < PQntuples(rows) && ledger_alive(r->ledger); i++) {
-		struct view v;
-		read_view(rows, i, &v);
-		struct watched_job *job = watch(r, v.job_id);
-		if (!job)
-			return;
-		job->seen = true;
-		if (clock_us() >= job->look_at_us)
-			look_after(r, job, &v);
-		if (job->look_at_us < r->jobs_at_us)
-			r->jobs_at_us = job->look_at_us;
-	}
+	int64_t now = clock_us();
+	r->jobs_at_us = now + LOOK_US;
+	if (!note_seen(r, rows))
+		return;
+	bool told = look_at_some(r, rows, true, now + TURN_US / 2);
+	bool due = look_at_some(r, rows, false, now + TURN_US);
+	if (!told || !due)
+		r->jobs_at_us = clock_us();
 }
 
 /* A ledger that is there and refuses, since somebody has locked a table maybe, is no lost one. */

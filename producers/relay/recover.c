@@ -13,6 +13,7 @@
 /* So long the broker may take to let us in, and for each answer, and nobody else is served
  * meanwhile. */
 #define ANSWER_S 3
+#define SURVEYED_US 1000000  /* what is known of a queue is good for so long */
 #define ASK_AGAIN_US 5000000 /* it did not answer for a kind; longer each time */
 #define ASK_AGAIN_CAP_US 60000000
 
@@ -139,12 +140,23 @@ static int restore_kind(struct relay *r, const char *kind, uint32_t *waiting,
 	return rc;
 }
 
+/* Jobs of which nothing ends may be many, and of one kind. */
 int recover_survey(struct relay *r, const char *kind, uint32_t *waiting, struct weir_error *err)
 {
+	size_t queue = schedule_find(r, (struct weir_text){kind, strlen(kind)});
+	struct queue *q = queue == SIZE_MAX ? NULL : &r->schedule.queues[queue];
 	*waiting = 0;
-	if (open_surveyor(r, err) < 0)
+	if (q && q->waiting_us > 0 && clock_us() - q->waiting_us < SURVEYED_US) {
+		*waiting = q->waiting;
+		return 0;
+	}
+	if (open_surveyor(r, err) < 0 || restore_kind(r, kind, waiting, err) < 0)
 		return -1;
-	return restore_kind(r, kind, waiting, err);
+	if (q) {
+		q->waiting = *waiting;
+		q->waiting_us = clock_us();
+	}
+	return 0;
 }
 
 /* Where the broker was silent it is not asked again at once: others wait for each answer. */

@@ -131,6 +131,8 @@ struct relay {
 
 	struct watched_job *jobs;
 	size_t job_count, job_room;
+	size_t job_found;      /* the last one that was looked for */
+	int last_look;	       /* at which of those that are open */
 	int64_t jobs_at_us;    /* when to look at the jobs again */
 	int64_t rebuild_at_us; /* when the next counts may be set anew */
 	bool jobs_told;	       /* that they cannot be looked at */

@@ -17,7 +17,9 @@
 #define LOOK_APART_US 20000 /* more than that, while there is enough to do */
 #define LOOK_FLOWS 500
 #define AHEAD 10000 /* items of a flow that are put off, at the most, before batches follow */
-#define FORGET_US 10000000   /* who had nothing due for so long is new when he has */
+#define FORGET_US 10000000 /* who had nothing due for so long is new when he has */
+#define ASK_SHARE 4
+#define ASK_SHARE_CAP_US 2000000
 #define ASK_AGAIN_US 1000000 /* the broker did not answer; longer each time */
 #define ASK_AGAIN_CAP_US 30000000
 /* So long the broker may take to let us in, and for each answer, and nobody else is served
@@ -243,9 +245,22 @@ static int guess(struct relay *r, size_t queue, const struct weir_error *why)
 	return 0;
 }
 
+/* With many from which nobody takes anything, asking after them takes one part in ASK_SHARE of the
+ * time. */
+static int64_t ask_again_us(const struct relay *r, bool still, int64_t took_us)
+{
+	int64_t least = r->options.queue_time_ms * 1000 / 2;
+	int64_t share = took_us * (int64_t)r->schedule.queue_count * ASK_SHARE;
+	if (share > ASK_SHARE_CAP_US)
+		share = ASK_SHARE_CAP_US;
+	return still && share > least ? share : least;
+}
+
 static int ask(struct relay *r, size_t queue)
 {
 	struct queue *q = &r->schedule.queues[queue];
+	uint32_t before = q->ready;
+	int64_t began = clock_us();
 	struct weir_error why;
 	char name[NAMES_MAX];
 	queue_of(q->kind, name);
@@ -259,8 +274,9 @@ static int ask(struct relay *r, size_t queue)
 	if (q->unasked > 0)
 		log_event(LOG_INFO, "queue_asked_again", "kind=%s", q->kind);
 	q->unasked = 0;
+	bool still = q->filled && q->since == 0 && q->ready >= before;
 	q->since = on_the_way(r, queue);
-	q->ask_us = clock_us() + r->options.queue_time_ms * 1000 / 2;
+	q->ask_us = clock_us() + ask_again_us(r, still, clock_us() - began);
 	raise_bound(q, &r->options);
 	q->depth = schedule_depth(q, &r->options);
 	q->filled = false;

@@ -60,7 +60,9 @@ struct queue {
 	 * likely it is another queue that is bound to the exchange, but its own one may be quickly
 	 * full. */
 	bool elsewhere;
-	int64_t survey_us; /* recover.c does not ask after it before */
+	uint32_t waiting;   /* messages, when recover.c has asked after it last, */
+	int64_t waiting_us; /* then; 0: not yet */
+	int64_t survey_us;  /* recover.c does not ask after it before */
 	unsigned unsurveyed;
 	struct weir_error survey_why;
 	struct luck luck;

@@ -105,6 +105,38 @@ static void a_pause_leaves_little(void)
 	       "it was published");
 }
 
+#define MANY 3000
+#define LOOKS "cmdstat_hmget:calls=" /* one for each job that is looked at */
+
+static void make_many(void)
+{
+	sql_text("INSERT INTO weir.jobs (job_id, kind, context, batch_size, total_items, sealed_at,"
+		 "  status, started_at)"
+		 " SELECT 'many-' || g, 'never', '{\"label\":\"many\"}', 1, 1, now(), 'running', "
+		 "now()"
+		 " FROM generate_series(1, %d) g",
+		 MANY);
+	sql_text("INSERT INTO weir.items (job_id, stage, ordinal, custom_id, payload)"
+		 " SELECT job_id, 1, 0, 'one', '{}' FROM weir.jobs");
+	sql_text("INSERT INTO weir.job_batches (job_id, stage, n, size, status, queued_at)"
+		 " SELECT job_id, 1, 0, 1, 'queued', now() FROM weir.jobs");
+}
+
+/* Open jobs of which nothing moves, since nobody works on their kind: whoever looks after them all
+ * lets the one that does move have its turn in between. */
+static void behind_many_jobs(void)
+{
+	make_many();
+	start(NULL, "weir-relay", NULL);
+	start(NULL, "weir-consumer", "sum", NULL);
+	redis_do("CONFIG RESETSTAT");
+	redis_await_more("commandstats", LOOKS, MANY / 10);
+	int64_t before = redis_info("commandstats", LOOKS);
+	await_final(job_submit(job_new("small", "sum", 10)), 10);
+	int64_t looks = redis_info("commandstats", LOOKS) - before;
+	EXPECT(looks < MANY / 2, "%lld of %d jobs were looked at before", (long long)looks, MANY);
+}
+
 /* ---- slow plugins ---- */
 
 #define HAND 150 /* of a kind, with the preset of the tests */
@@ -301,6 +333,7 @@ void add_fair_suite(void)
 	CU_add_test(suite, "beside a job of another kind", of_another_kind);
 	CU_add_test(suite, "two relays", two_relays);
 	CU_add_test(suite, "behind another job's retries", behind_retries);
+	CU_add_test(suite, "behind many jobs", behind_many_jobs);
 	CU_add_test(suite, "a pause leaves little", a_pause_leaves_little);
 	CU_add_test(suite, "behind timers", behind_timers);
 	CU_add_test(suite, "behind slow beginnings", behind_slow_beginnings);
