@@ -348,6 +348,12 @@ size_t broker_unsent(const struct broker *b)
 	return ioctl(b->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
 }
 
+int64_t broker_beat_us(const struct broker *b)
+{
+	int seconds = amqp_get_heartbeat(b->state);
+	return (int64_t)(seconds > 0 ? seconds : BROKER_HEARTBEAT_S) * 1000000 / 3;
+}
+
 void broker_interrupt(int fd) { shutdown(fd, SHUT_RDWR); }
 
 const char *broker_version(const struct broker *b) { return b->version; }

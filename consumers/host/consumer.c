@@ -184,6 +184,8 @@ static int wait_ms(const struct consumer *c)
 	}
 	if (!c->ledger)
 		sooner(&next, c->ledger_back.at_us);
+	if (c->broker)
+		sooner(&next, c->beat_us + broker_beat_us(c->broker));
 	if (!c->broker && !c->stopping)
 		sooner(&next, c->broker_back.at_us);
 	return next > now ? (int)((next - now + 999) / 1000) : 0;
@@ -222,7 +224,7 @@ static void serve_broker(struct consumer *c)
 	if (intake_hungry(c)) {
 		c->beat_us = clock_us();
 		intake_turn(c);
-	} else if (c->broker && clock_us() - c->beat_us > BROKER_HEARTBEAT_S * 1000000 / 3) {
+	} else if (c->broker && clock_us() >= c->beat_us + broker_beat_us(c->broker)) {
 		c->beat_us = clock_us();
 		if (broker_beat(c->broker, &why) < 0)
 			consumer_lose_broker(c, &why);

@@ -14,6 +14,7 @@
  * meanwhile. */
 #define ANSWER_S 3
 #define SURVEYED_US 1000000  /* what is known of a queue is good for so long */
+#define LOOK_US 5000000	     /* between two looks at all that must be there (relay.c) */
 #define ASK_AGAIN_US 5000000 /* it did not answer for a kind; longer each time */
 #define ASK_AGAIN_CAP_US 60000000
 
@@ -231,8 +232,8 @@ int recover_topology(struct relay *r, struct weir_error *err)
 	topology_say_restored(&names);
 	if (rc == 0)
 		rc = restore_kinds(r, err);
-	if (rc < 0)
-		recover_end(r);
+	if (rc < 0 || (r->surveyor && 2 * broker_beat_us(r->surveyor) < LOOK_US))
+		recover_end(r); /* nobody keeps it alive until the next look */
 	/* One kind that cannot be used is no matter of the others. */
 	if (rc < 0 && strcmp(err->code, "topology_kind") != 0)
 		return -1;

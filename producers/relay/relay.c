@@ -394,6 +394,8 @@ static void wait_for(struct relay *r, int timeout_ms)
 {
 	int64_t now = clock_us(), until = now + (int64_t)timeout_ms * 1000;
 	publish_when(r, now, &until);
+	if (r->wire.broker)
+		lower(&until, now + broker_beat_us(r->wire.broker));
 	if (r->ledger) {
 		jobs_when(r, &until);
 		sides_when(r, &until);

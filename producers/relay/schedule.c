@@ -25,8 +25,6 @@
 /* So long the broker may take to let us in, and for each answer, and nobody else is served
  * meanwhile. */
 #define ASK_S 3
-#define GAUGE_IDLE_US 10000000 /* less than a heartbeat takes */
-#define GAUGE_BEAT_US 5000000
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
@@ -176,7 +174,7 @@ void schedule_beat(struct relay *r)
 	struct broker_event event;
 	struct weir_error ignored;
 	int64_t now = clock_us();
-	if (!s->gauge || now - s->gauge_us < GAUGE_BEAT_US)
+	if (!s->gauge || now - s->gauge_us < broker_beat_us(s->gauge))
 		return;
 	s->gauge_us = now;
 	if (broker_next(s->gauge, 0, &event, &ignored) == 0)
@@ -190,7 +188,7 @@ static int open_gauge(struct relay *r, struct weir_error *err)
 {
 	struct schedule *s = &r->schedule;
 	int64_t now = clock_us();
-	if (s->gauge && now - s->gauge_us > GAUGE_IDLE_US) {
+	if (s->gauge && now - s->gauge_us > 2 * broker_beat_us(s->gauge)) {
 		broker_close(s->gauge);
 		s->gauge = NULL;
 	}

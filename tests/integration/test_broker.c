@@ -131,6 +131,23 @@ static void a_full_consumer_stays_connected(void)
 	EXPECT(strstr(log_of(consumer), "broker_lost") == NULL, "the connection was lost");
 }
 
+/* An operator's broker may want a sign of life each second. */
+static void a_short_heartbeat(void)
+{
+	struct job *job = job_new("beats", "slow", 20);
+	for (int i = 0; i < 10; i++)
+		item_fails(&job->items[i], NULL, ",\"delay_ms\":5000");
+	rabbitmqctl("eval", "application:set_env(rabbit, heartbeat, 1).");
+	struct process *relay = start(NULL, "weir-relay", NULL);
+	struct process *consumer =
+		start(NULL, "weir-consumer", "slow", "--flush", "10", "--prefetch", "10", NULL);
+	await_ended(job_submit(job));
+	EXPECT(strstr(log_of(consumer), "broker_lost") == NULL, "the consumer lost it");
+	EXPECT(strstr(log_of(relay), "broker_lost") == NULL, "the relay lost it");
+	rabbitmqctl("eval", "application:set_env(rabbit, heartbeat, 60).");
+	finish(job);
+}
+
 /* ---- what the broker has lost ---- */
 
 /* Nothing of the job is left there, but for what a consumer has in hand. */
@@ -439,6 +456,7 @@ void add_broker_suite(void)
 	CU_add_test(s, "an alarm stops publishers", an_alarm);
 	if (getenv("WEIR_SLOW_TESTS"))
 		CU_add_test(s, "a full consumer stays connected", a_full_consumer_stays_connected);
+	CU_add_test(s, "it wants a sign of life each second", a_short_heartbeat);
 	CU_add_test(s, "the queue is purged in the middle", the_queue_is_purged);
 	CU_add_test(s, "the queue is deleted with its messages",
 		    the_queue_is_deleted_with_its_messages);

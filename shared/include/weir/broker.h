@@ -65,6 +65,9 @@ int broker_open_within(const char *url, const char *name, uint64_t body_limit, i
 /* Says goodbye if it can do so at once; never blocks for long. NULL is fine. */
 void broker_close(struct broker *b);
 int broker_fd(const struct broker *b);
+/* So often, in microseconds, each side has to hear of the other at least: a third of the heartbeat
+ * that both agreed on, which is the broker's where that is less than BROKER_HEARTBEAT_S. */
+int64_t broker_beat_us(const struct broker *b);
 
 /* True while broker_next() has something to give without reading from the socket. */
 bool broker_buffered(const struct broker *b);
